@@ -1,0 +1,1 @@
+"""Sources of labelled photos, decoding, preprocessing and the input pipeline."""

@@ -1,0 +1,109 @@
+"""How every command starts: flags parsed, a user's mistake told in one line."""
+
+import os
+import re
+import runpy
+import sys
+from collections.abc import Callable
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from bas_tf.errors import UserError
+
+EXIT_USER_ERROR = 2
+HELP_FLAGS = {"--help", "-help", "-h"}
+
+_DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
+
+
+def define_config_flag(*, required: bool = True) -> Callable:
+    """Defines --config; returns a function that gives the ConfigDict when called."""
+    holder = config_flags.DEFINE_config_file(
+        "config", None, "A file of configs/, as configs/demo.py or configs/demo.py:NAME."
+    )
+
+    def config():
+        if holder.value is None and required:
+            raise UserError("--config is missing; name a file such as configs/demo.py")
+        return holder.value
+
+    return config
+
+
+def run(main: Callable[[list[str]], None]) -> None:
+    """Runs a command.
+
+    Exit codes: 0 when it did its job, 2 for a mistake in flags, files or settings
+    (one line on standard error; `--debug` shows the traceback), 1 for anything else.
+
+    Args:
+      main: takes the positional arguments.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only errors of the runtime
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    if HELP_FLAGS & set(sys.argv[1:]):
+        print(sys.modules["__main__"].__doc__)
+        print(flags.FLAGS.main_module_help())
+        sys.exit(0)
+    try:
+        app.run(lambda argv: _guarded(main, argv[1:]), flags_parser=_parse_flags)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+    try:
+        _check_config_arguments(argv)
+        return flags.FLAGS(argv)
+    except (UserError, flags.Error) as error:
+        if "--debug" in argv:
+            raise
+        _exit(error)
+
+
+def _guarded(main: Callable[[list[str]], None], args: list[str]) -> None:
+    logging.use_absl_handler()
+    try:
+        main(args)
+    except UserError as error:
+        if _DEBUG.value:
+            raise
+        _exit(error)
+
+
+def _exit(error: BaseException) -> None:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(EXIT_USER_ERROR)
+
+
+def _check_config_arguments(argv: list[str]) -> None:
+    """Reads --config and its overrides first, to answer a slip with the known keys."""
+    named = [arg.split("=", 1)[1] for arg in argv if arg.startswith("--config=")]
+    if not named:
+        return
+    path, _, variant = named[-1].partition(":")
+    try:
+        config = runpy.run_path(path)["get_config"](variant)
+    except FileNotFoundError as error:
+        raise UserError(f"--config={path}: no such file") from error
+    except KeyError as error:
+        raise UserError(f"--config={path}: defines no get_config") from error
+    for arg in argv:
+        if match := re.match(r"--config\.([\w.]+)", arg):
+            _check_key(config, match[1])
+
+
+def _check_key(config, key: str) -> None:
+    node, seen = config, "config"
+    for part in key.split("."):
+        if not hasattr(node, "keys") or part not in node:
+            known = ", ".join(sorted(node.keys())) if hasattr(node, "keys") else "none"
+            raise UserError(f"--config.{key}: unknown key; {seen} has: {known}")
+        node, seen = node[part], f"{seen}.{part}"
+
+
+def refuse_arguments(args: list[str]) -> None:
+    """For commands that take flags only: a stray word is a mistake, not nothing."""
+    if args:
+        raise UserError(f"unexpected argument {args[0]!r}; see --help")

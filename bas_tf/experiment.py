@@ -1,0 +1,161 @@
+"""From a config to the parts it names, and from a workdir back to its model.
+
+Here, and in the entry points, configs end: everything below takes plain arguments.
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+
+import ml_collections
+
+from bas_tf.data.records import Source
+from bas_tf.data.sources import load_source
+from bas_tf.errors import UserError
+
+CONFIG_FILE = "config.json"
+# Groups that must agree for a workdir to be resumed, and the keys that may change.
+TRAINING_GROUPS = ("data", "model", "loss", "optimizer", "train")
+FREE_KEYS = ("data.root", "data.cache", "train.log_every_steps")
+PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "opencv-python-headless")
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A training run on disk: its config and the classes it learnt."""
+
+    workdir: Path
+    config: ml_collections.ConfigDict
+    class_names: tuple[str, ...]
+
+
+def open_source(config, class_names: tuple[str, ...] | None = None) -> Source:
+    """The data source of a config; `class_names` fixes the order of classes."""
+    options = config.data.to_dict()
+    return load_source(options.pop("source"), class_names=class_names, **options)
+
+
+def build_model(config, num_classes: int):
+    """A fresh localizer as the config's model and data groups say."""
+    from bas_tf.models.localizer import build_localizer
+    from bas_tf.models.pretrained import load_pretrained
+
+    model = config.model
+    localizer = build_localizer(
+        backbone=model.backbone,
+        num_classes=num_classes,
+        input_size_wh=tuple(config.data.crop_size),
+        classifier={
+            "variant": model.classifier,
+            "width": model.classifier_width,
+            "final_relu": model.final_relu,
+        },
+        normalize_generator_input=model.normalize_generator_input,
+        top_k=model.top_k,
+        backbone_options=(
+            {"width": model.width} if model.backbone == "mobilenet_v1" else {}
+        ),
+    )
+    load_pretrained(localizer, model.pretrained)
+    return localizer
+
+
+def load_experiment(workdir: str | Path) -> Experiment:
+    """Reads what `write_experiment` wrote.
+
+    Raises:
+      UserError: the folder holds no finished or running training.
+    """
+    path = Path(workdir) / CONFIG_FILE
+    try:
+        saved = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{workdir}: no {CONFIG_FILE} in it; expected a --workdir of bas_tf.train"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from error
+    return Experiment(
+        workdir=Path(workdir),
+        config=ml_collections.ConfigDict(saved["config"]),
+        class_names=tuple(saved["class_names"]),
+    )
+
+
+def load_localizer(experiment: Experiment):
+    """The trained localizer of a workdir: its newest checkpoint.
+
+    Raises:
+      UserError: there is no checkpoint yet, or it does not fit.
+    """
+    from bas_tf.training.checkpoint import Checkpointer
+
+    config = experiment.config.copy_and_resolve_references()
+    config.model.pretrained = ""  # the checkpoint holds every weight
+    localizer = build_model(config, len(experiment.class_names))
+    if not Checkpointer(experiment.workdir, localizer).restore():
+        raise UserError(f"{experiment.workdir}: no checkpoint in it yet")
+    return localizer
+
+
+def check_workdir(workdir: Path, config, class_names: tuple[str, ...]) -> None:
+    """Raises UserError when the workdir belongs to another training."""
+    if (workdir / CONFIG_FILE).exists():
+        _check_same_training(load_experiment(workdir), config, class_names)
+
+
+def write_experiment(workdir: Path, config, class_names: tuple[str, ...]) -> None:
+    """Records the config, classes and versions of a run."""
+    path = workdir / CONFIG_FILE
+    workdir.mkdir(parents=True, exist_ok=True)
+    content = {
+        "config": config.to_dict(),
+        "class_names": list(class_names),
+        "versions": versions(),
+    }
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(temporary, path)
+
+
+def _check_same_training(saved: Experiment, config, class_names) -> None:
+    advice = f"use another --workdir, or delete {saved.workdir}"
+    if saved.class_names != tuple(class_names):
+        raise UserError(
+            f"{saved.workdir}: was trained on {len(saved.class_names)} classes "
+            f"{saved.class_names[:3]}…, the data has {len(class_names)}; {advice}"
+        )
+    before, now = _flat(saved.config.to_dict()), _flat(config.to_dict())
+    for key in sorted(before.keys() | now.keys()):
+        if key.split(".")[0] not in TRAINING_GROUPS or key in FREE_KEYS:
+            continue
+        if before.get(key) != now.get(key):
+            raise UserError(
+                f"{saved.workdir}: was trained with {key}={before.get(key)!r}, "
+                f"the config says {now.get(key)!r}; {advice}"
+            )
+
+
+def _flat(tree: dict, prefix: str = "") -> dict:
+    """{"a": {"b": 1}} -> {"a.b": 1}; tuples as lists, as JSON keeps them."""
+    flat = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found

@@ -1,0 +1,78 @@
+"""Images to scores, localization map and boxes: label-free prediction."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from bas_tf import names
+from bas_tf.models.localizer import Localizer
+from bas_tf.ops import boxes_from_maps, score_maps
+
+PredictFn = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+def predict(
+    localizer: Localizer, images: tf.Tensor, *, score_threshold: float
+) -> dict[str, tf.Tensor]:
+    """One label-free prediction, in graph; what every export computes too.
+
+    Protocol `bas`: the map is min-max normalised at its own resolution, resized to
+    the image bilinearly, cut at the threshold; the largest component gives the box.
+
+    Args:
+      localizer: a built localizer.
+      images: [batch, height, width, 3] uint8 or float32 in 0..255.
+      score_threshold: in [0, 1).
+
+    Returns:
+      names.SCORES [batch, classes], LOCALIZATION_MAP [batch, h, w, 1],
+      CAM [batch, h', w', 1], BOXES [batch, 4] in pixels of `images`,
+      DEGENERATE [batch].
+    """
+    outputs = localizer(images, training=False)
+    localization_map = outputs[names.LOCALIZATION_MAP]
+    boxes = map_to_boxes(
+        localization_map, tf.shape(images)[1:3], score_threshold=score_threshold
+    )
+    return {
+        names.SCORES: tf.nn.softmax(outputs[names.LOGITS]),
+        names.LOCALIZATION_MAP: localization_map,
+        names.CAM: outputs[names.CAM],
+        **boxes,
+    }
+
+
+def map_to_boxes(
+    localization_map: tf.Tensor, size_hw: tf.Tensor, *, score_threshold: float
+) -> dict[str, tf.Tensor]:
+    """names.BOXES and DEGENERATE of maps, in an image of `size_hw` pixels."""
+    normalized = score_maps.normalize_min_max(localization_map)
+    resized = score_maps.resize_bilinear(normalized, size_hw)
+    return boxes_from_maps.boxes_from_maps(resized, score_threshold=score_threshold)
+
+
+def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictFn:
+    """A judge's view of a Keras model.
+
+    Args:
+      localizer: a built localizer.
+      score_threshold: in [0, 1).
+
+    Returns:
+      images [batch, height, width, 3], 0..255 -> NumPy arrays under names.SCORES
+      [batch, classes], LOCALIZATION_MAP [batch, h, w], CAM [batch, h', w'], BOXES
+      [batch, 4] in pixels of the images, DEGENERATE [batch].
+    """
+
+    @tf.function(reduce_retracing=True)
+    def in_graph(images):
+        return predict(localizer, images, score_threshold=score_threshold)
+
+    def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = {k: v.numpy() for k, v in in_graph(tf.constant(images)).items()}
+        for key in (names.LOCALIZATION_MAP, names.CAM):
+            outputs[key] = outputs[key][..., 0]
+        return outputs
+
+    return predict_fn

@@ -1,0 +1,95 @@
+"""The four terms of the method, one value an example, and their weighted sum.
+
+Paper: section 3.2 and 3.3; the journal extension differs in `background_wins`.
+"""
+
+import tensorflow as tf
+
+from bas_tf import names
+from bas_tf.errors import UserError
+
+EPSILON = 1e-8
+BACKGROUND_WINS = ("zero", "one", "gradient")
+
+
+def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """L_cls = CE(S, y).
+
+    Args:
+      logits: S, [batch, classes] float32.
+      labels: [batch] int.
+
+    Returns:
+      [batch] float32, >= 0.
+    """
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def foreground_region_guidance_loss(
+    foreground_logits: tf.Tensor, labels: tf.Tensor
+) -> tf.Tensor:
+    """L_frg = CE(GAP(A avgpool2x2(M_y)), y): the foreground alone tells the class.
+
+    Args:
+      foreground_logits: [batch, classes] float32, GAP of the masked class maps.
+      labels: [batch] int.
+
+    Returns:
+      [batch] float32, >= 0.
+    """
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, foreground_logits)
+
+
+def area_constraint_loss(foreground_map: tf.Tensor) -> tf.Tensor:
+    """L_ac = mean(M_y): [batch, h, w, 1] in [0, 1] -> [batch] in [0, 1]."""
+    return tf.reduce_mean(foreground_map, axis=[1, 2, 3])
+
+
+def background_activation_suppression_loss(
+    activation: tf.Tensor,
+    background_activation: tf.Tensor,
+    *,
+    background_wins: str = "zero",
+) -> tf.Tensor:
+    """L_bas = S^b_y / (stop(S_y) + 1e-8), a constant where S^b_y >= S_y.
+
+    Both activations pass a ReLU first: it changes nothing when the class maps end in
+    one, and is what the journal extension does when they do not.
+
+    Args:
+      activation: S_y, [batch] float32. No gradient reaches it.
+      background_activation: S^b_y, [batch] float32.
+      background_wins: the value where S^b_y >= S_y: "zero" (paper) or "one" (journal
+        extension), constants without gradient; "gradient" keeps the ratio itself, so
+        a map that hides nothing is still pulled to hide something.
+
+    Returns:
+      [batch] float32, >= 0.
+
+    Raises:
+      UserError: an unknown `background_wins`.
+    """
+    if background_wins not in BACKGROUND_WINS:
+        raise UserError(
+            f"loss.background_wins is {background_wins!r}; known: "
+            + ", ".join(BACKGROUND_WINS)
+        )
+    activation = tf.stop_gradient(tf.nn.relu(activation))
+    ratio = tf.nn.relu(background_activation) / (activation + EPSILON)
+    if background_wins == "gradient":
+        return ratio
+    constant = tf.fill(tf.shape(ratio), 1.0 if background_wins == "one" else 0.0)
+    wins = background_activation >= activation
+    return tf.where(wins, constant, ratio)
+
+
+def weighted_sum(
+    terms: dict[str, tf.Tensor], *, alpha: float, beta: float, lambda_: float = 1.0
+) -> tf.Tensor:
+    """L = L_cls + alpha L_frg + beta L_ac + lambda L_bas, an example: [batch]."""
+    return (
+        terms[names.CLASSIFICATION_LOSS]
+        + alpha * terms[names.FOREGROUND_REGION_GUIDANCE_LOSS]
+        + beta * terms[names.AREA_CONSTRAINT_LOSS]
+        + lambda_ * terms[names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS]
+    )

@@ -1,0 +1,1 @@
+"""Backbones, the foreground generator and the localizer they compose."""

@@ -1,0 +1,125 @@
+"""EfficientNet-Lite0 with two strides removed, split inside its last block.
+
+The 80- and 192-channel stages keep stride 1, so the trunk stays at stride 8. It ends
+after the ReLU6 of the last block's expansion (1,152 channels): hiding multiplies by
+zero, and zero means "nothing there" only behind a ReLU. The head is the rest at
+stride 16: depthwise 3x3 with stride 2, projection, 1x1 to 1,280, classifier.
+"""
+
+import keras
+from keras import layers
+
+from bas_tf.models import blocks
+
+PIXEL_MEAN = (127.0, 127.0, 127.0)
+PIXEL_STD = (128.0, 128.0, 128.0)
+EPSILON = 1e-3
+STAGES = (  # (repeats, kernel, stride, expansion, channels); Lite0 strides 80, 192: 2
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 1, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 1, 6, 192),
+)
+LAST_EXPANSION, LAST_CHANNELS, HEAD_CHANNELS = 1152, 320, 1280
+
+
+def conv_norm(filters, kernel_size, strides=1, *, activation="relu6", **kwargs):
+    """A convolution block with this network's constants (TensorFlow's SAME)."""
+    return blocks.ConvNormActivation(
+        filters,
+        kernel_size,
+        strides,
+        padding="same",
+        activation=activation,
+        epsilon=EPSILON,
+        **kwargs,
+    )
+
+
+class InvertedResidual(layers.Layer):
+    """Expand 1x1, depthwise k x k, project 1x1 without activation, skip if it fits."""
+
+    def __init__(self, channels_in, kernel, strides, expansion, channels, **kwargs):
+        super().__init__(**kwargs)
+        options = {"dtype": self.dtype_policy}
+        wide = channels_in * expansion
+        self.steps = [
+            conv_norm(None, kernel, strides, name="depthwise", **options),
+            conv_norm(channels, 1, activation=None, name="project", **options),
+        ]
+        if expansion > 1:
+            self.steps.insert(0, conv_norm(wide, 1, name="expand", **options))
+        self.skip = strides == 1 and channels_in == channels
+
+    def build(self, input_shape):
+        for step in self.steps:
+            step.build(input_shape)
+            input_shape = step.compute_output_shape(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        for step in self.steps:
+            input_shape = step.compute_output_shape(input_shape)
+        return input_shape
+
+    def call(self, x, training=False):
+        y = x
+        for step in self.steps:
+            y = step(y, training=training)
+        return x + y if self.skip else y
+
+
+def build_stages(options: dict) -> list[InvertedResidual]:
+    """The fifteen inverted residuals that lie wholly in the trunk."""
+    stages, channels_in = [], 32
+    for repeats, kernel, stride, expansion, channels in STAGES:
+        for repeat in range(repeats):
+            strides = stride if repeat == 0 else 1
+            stages.append(
+                InvertedResidual(
+                    channels_in, kernel, strides, expansion, channels,
+                    name=f"block{len(stages)}", **options,
+                )
+            )  # fmt: skip
+            channels_in = channels
+    return stages
+
+
+class EfficientNetLite0(keras.Model):
+    """EfficientNet-Lite0 split for activation map constraint.
+
+    Attributes:
+      trunk: pixels 0..255 [batch, height, width, 3] -> F [batch, h, w, 1152].
+      head: F -> class maps A [batch, h / 2, w / 2, classes].
+
+    Args:
+      num_classes: classes.
+      classifier: options of `blocks.Classifier`.
+    """
+
+    def __init__(self, *, num_classes: int, classifier: dict, **kwargs):
+        super().__init__(**kwargs)
+        options = {"dtype": self.dtype_policy}
+        scaling = blocks.PixelScaling(mean=PIXEL_MEAN, std=PIXEL_STD, **options)
+        stem = conv_norm(32, 3, 2, name="stem", **options)
+        expand = conv_norm(LAST_EXPANSION, 1, name="expand", **options)
+        self.trunk = keras.Sequential(
+            [scaling, stem, *build_stages(options), expand], name="trunk"
+        )
+        self.head = keras.Sequential(
+            [
+                conv_norm(None, 3, 2, name="depthwise", **options),
+                conv_norm(LAST_CHANNELS, 1, activation=None, name="project", **options),
+                conv_norm(HEAD_CHANNELS, 1, name="conv_head", **options),
+                blocks.Classifier(
+                    num_classes, name="classifier", **classifier, **options
+                ),
+            ],
+            name="head",
+        )
+
+    def call(self, images, training=False):
+        features = self.trunk(images, training=training)
+        return features, self.head(features, training=training)

@@ -1,0 +1,85 @@
+"""The foreground generator: M = sigmoid(conv3x3(F)), one map a class (section 3.1)."""
+
+import tensorflow as tf
+from keras import layers
+
+INPUT_NORM_SCALE = 0.1  # keeps the 9 x channels sum of one-signed features small
+
+
+class ForegroundGenerator(layers.Layer):
+    """Predicts class-specific foreground maps from the trunk's features.
+
+    Args:
+      num_classes: classes.
+      normalize_input: BatchNorm without affine, times 0.1, before the convolution.
+        Features behind a ReLU have one sign: unnormalised, their sum saturates the
+        sigmoid within a few steps at the generator's tenfold rate.
+    """
+
+    def __init__(self, num_classes: int, *, normalize_input: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.norm = None
+        if normalize_input:
+            self.norm = layers.BatchNormalization(
+                momentum=0.9, epsilon=1e-5, center=False, scale=False, name="norm"
+            )
+
+    def build(self, input_shape):
+        shape = (3, 3, input_shape[-1], self.num_classes)
+        self.kernel = self.add_weight(
+            name="kernel", shape=shape, initializer="glorot_uniform"
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.num_classes,), initializer="zeros"
+        )
+        if self.norm is not None:
+            self.norm.build(input_shape)
+        self.built = True
+
+    def call(self, features, class_ids=None, training=False):
+        """Foreground maps of every class, or of the asked classes only.
+
+        Args:
+          features: F, [batch, h, w, channels].
+          class_ids: None for all classes, or [batch, k] int: only these k kernels
+            of each example are used. Same numbers, C / k times less arithmetic.
+          training: whether the input normalisation uses the batch's statistics.
+
+        Returns:
+          [batch, h, w, classes or k] float32 in [0, 1].
+        """
+        if self.norm is not None:
+            features = INPUT_NORM_SCALE * self.norm(features, training=training)
+        if class_ids is None:
+            kernel = tf.cast(self.kernel, features.dtype)
+            logits = tf.nn.conv2d(features, kernel, strides=1, padding="SAME")
+            bias = tf.convert_to_tensor(self.bias)
+        else:
+            logits = self._selected_conv(features, class_ids)
+            bias = tf.gather(tf.convert_to_tensor(self.bias), class_ids)  # [batch, k]
+            bias = bias[:, tf.newaxis, tf.newaxis, :]
+        return tf.sigmoid(tf.cast(logits, tf.float32) + tf.cast(bias, tf.float32))
+
+    def _selected_conv(self, features, class_ids):
+        """conv3x3 with k kernels an example: one matrix product, nine shifted adds."""
+        batch = tf.shape(features)[0]
+        h, w, channels = tf.shape(features)[1], tf.shape(features)[2], features.shape[3]
+        k = class_ids.shape[1]
+        per_class = tf.transpose(tf.convert_to_tensor(self.kernel), [3, 2, 0, 1])
+        kernels = tf.gather(per_class, class_ids)  # [batch, k, channels, 3, 3]
+        kernels = tf.transpose(kernels, [0, 2, 3, 4, 1])
+        kernels = tf.reshape(kernels, [batch, channels, 9 * k])
+        pixels = tf.reshape(features, [batch, h * w, channels])
+        taps = pixels @ tf.cast(kernels, features.dtype)  # [batch, h w, 9 k]
+        taps = tf.reshape(taps, [batch, h, w, 9 * k])
+        taps = tf.pad(taps, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        return tf.add_n(
+            [
+                taps[:, i : i + h, j : j + w, (3 * i + j) * k : (3 * i + j + 1) * k]
+                for i in range(3)
+                for j in range(3)
+            ]
+        )
+
+

@@ -1,0 +1,37 @@
+"""Keys of batches and of model outputs: named once, spelled the same everywhere.
+
+Shapes use: batch, height x width of the network's input, h x w of the feature map
+(stride 8), h' x w' of the class maps (stride 16), classes.
+"""
+
+# Batches ---------------------------------------------------------------------
+IMAGES = "images"  # [batch, height, width, 3] uint8 or float32, 0..255, RGB
+LABELS = "labels"  # [batch] int32, class ids in [0, classes)
+INDEX = "index"  # [batch] int64, position of each image in its split's records
+
+# Intermediate outputs --------------------------------------------------------
+FEATURES = "features"  # F, [batch, h, w, channels] float
+CLASS_MAPS = "class_maps"  # A, [batch, h', w', classes] float, >= 0 with final ReLU
+LOGITS = "logits"  # S = GAP(A), [batch, classes] float32; softmax gives scores
+FOREGROUND_MAPS = "foreground_maps"  # [batch, h, w, classes] in [0, 1]
+FOREGROUND_MAP = "foreground_map"  # M_y, [batch, h, w, 1] in [0, 1]
+ACTIVATION = "activation"  # S_y, [batch] float32
+BACKGROUND_ACTIVATION = "background_activation"  # S^b_y, [batch] float32
+
+# Predictions -----------------------------------------------------------------
+CLASS_IDS = "class_ids"  # [batch, min(5, classes)] int32, best first
+SCORES = "scores"  # [batch, classes or min(5, classes)] float32, softmax
+LOCALIZATION_MAP = "localization_map"  # top-k mean of maps, [batch, h, w, 1] in [0, 1]
+CAM = "cam"  # class map of the predicted class, [batch, h', w', 1] float32
+BOXES = "boxes"  # [batch, 4] float32, x0, y0, x1, y1, half-open, pixels of the input
+DEGENERATE = "degenerate"  # [batch] bool, true where the box is the whole image
+
+# Losses ----------------------------------------------------------------------
+CLASSIFICATION_LOSS = "classification_loss"  # L_cls, [batch]
+FOREGROUND_REGION_GUIDANCE_LOSS = "foreground_region_guidance_loss"  # L_frg, [batch]
+AREA_CONSTRAINT_LOSS = "area_constraint_loss"  # L_ac, [batch]
+BACKGROUND_ACTIVATION_SUPPRESSION_LOSS = "background_activation_suppression_loss"
+LOSS = "loss"  # the weighted sum, scalar after averaging
+
+# Exported files --------------------------------------------------------------
+LABELS_FILE = "labels.txt"  # class names, one a line, in the order of class ids

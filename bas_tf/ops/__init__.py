@@ -1,0 +1,1 @@
+"""Stateless TensorFlow functions, safe in tf.data, tf.function and export."""

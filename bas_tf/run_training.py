@@ -1,0 +1,133 @@
+"""One training run from a config: builds the parts, hands them to the loop."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from absl import logging
+
+from bas_tf import experiment, inference, names, visualize
+from bas_tf.data import pipeline
+from bas_tf.training import checkpoint, hooks, loop, optimizer, strategy
+
+PICTURES = 8
+
+
+def run_training(config, workdir: Path) -> None:
+    """Trains as the config says, from the workdir's newest checkpoint if it has one.
+
+    Raises:
+      UserError: a mistake in the config or the data, or a workdir of another run.
+      TrainingDivergedError: a loss is not finite.
+    """
+    source = experiment.open_source(config)
+    records = source.records("train")
+    distribution = strategy.make_strategy(config.train.strategy)
+    strategy.check_batch(distribution, config.data.batch_size)
+    images = pipeline.ResizedImages(
+        records,
+        resize_size_wh=tuple(config.data.resize_size),
+        keep=config.data.cache,
+    )
+    steps = pipeline.num_batches(images, config.data.batch_size)
+    experiment.check_workdir(workdir, config, source.class_names)
+    keras.utils.set_random_seed(config.train.seed)
+    with distribution.scope():
+        localizer = experiment.build_model(config, len(source.class_names))
+        sgd = build_optimizer(config, steps)
+        sgd.build(localizer.trainable_variables)
+        checkpointer = checkpoint.Checkpointer(workdir, localizer, sgd)
+        first_epoch = checkpointer.restore()
+    experiment.write_experiment(workdir, config, source.class_names)
+    if first_epoch:
+        logging.info("%s: continues after epoch %d", workdir, first_epoch)
+
+    def epoch_batches(epoch: int):
+        batches = pipeline.train_batches(
+            images,
+            crop_size_wh=tuple(config.data.crop_size),
+            batch_size=config.data.batch_size,
+            seed=config.train.seed,
+            epoch=epoch,
+        )
+        return distribution.experimental_distribute_dataset(batches)
+
+    with pipeline.reading(images):
+        loop.train(
+            localizer=localizer,
+            optimizer=sgd,
+            strategy=distribution,
+            weights=loop.LossWeights(
+                alpha=config.loss.alpha,
+                beta=config.loss.beta,
+                background_wins=config.loss.background_wins,
+            ),
+            epoch_batches=epoch_batches,
+            steps_per_epoch=steps,
+            batch_size=config.data.batch_size,
+            first_epoch=first_epoch,
+            epochs=config.train.epochs,
+            classifier_epochs=config.train.classifier_epochs,
+            hooks=[
+                *_log_hooks(config, workdir, localizer, images, first_epoch, steps),
+                hooks.warn_of_collapse(),
+                hooks.save_checkpoints(checkpointer),
+            ],
+        )
+
+
+def build_optimizer(config, steps_per_epoch: int) -> optimizer.TorchSGD:
+    """The reference's SGD with the config's schedule, counted in steps."""
+    schedule = optimizer.make_schedule(
+        kind=config.optimizer.schedule,
+        base_rate=config.optimizer.base_rate,
+        total_steps=config.train.epochs * steps_per_epoch,
+        warmup_steps=config.optimizer.warmup_steps,
+        drop_steps=tuple(e * steps_per_epoch for e in config.optimizer.drop_epochs),
+    )
+    return optimizer.TorchSGD(
+        schedule, momentum=config.optimizer.momentum, l2=config.optimizer.l2
+    )
+
+
+def _log_hooks(config, workdir, localizer, images, first_epoch, steps):
+    first_step = first_epoch * steps
+    every = config.train.log_every_steps
+    return [
+        hooks.progress_bar(
+            total_steps=config.train.epochs * steps, first_step=first_step
+        ),
+        hooks.jsonl_log(
+            workdir / "metrics.jsonl", every_steps=every, first_step=first_step
+        ),
+        hooks.tensorboard_log(
+            workdir / "tensorboard",
+            every_steps=every,
+            draw_pictures=_picture_drawer(config, localizer, images),
+        ),
+    ]
+
+
+def _picture_drawer(config, localizer, images):
+    """A few training images with their current map and box, evenly picked."""
+    predict_fn = inference.make_predict_fn(
+        localizer, score_threshold=config.eval.score_threshold
+    )
+    picked = np.linspace(0, len(images) - 1, min(PICTURES, len(images))).astype(int)
+
+    def draw() -> np.ndarray:
+        crops = pipeline.centre_crops(
+            images, picked, crop_size_wh=tuple(config.data.crop_size)
+        )
+        outputs = predict_fn(crops)
+        return np.stack(
+            [
+                visualize.overlay(crop, localization_map, box=box)
+                for crop, localization_map, box in zip(
+                    crops, outputs[names.LOCALIZATION_MAP], outputs[names.BOXES],
+                    strict=True,
+                )
+            ]
+        )  # fmt: skip
+
+    return draw

@@ -1,0 +1,1 @@
+"""The training step, its optimizer, its loop and its checkpoints."""

@@ -1,0 +1,116 @@
+"""What happens beside a step: progress, logs, checkpoints, warnings."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from tqdm import tqdm
+
+from bas_tf import names
+from bas_tf.training.checkpoint import Checkpointer
+from bas_tf.training.loop import TERMS, Hook, Progress
+
+COLLAPSE_RANGE = (0.02, 0.98)
+SHORT_NAMES = {
+    names.LOSS: "loss",
+    names.CLASSIFICATION_LOSS: "cls",
+    names.FOREGROUND_REGION_GUIDANCE_LOSS: "frg",
+    names.AREA_CONSTRAINT_LOSS: "area",
+    names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS: "bas",
+}
+
+
+def progress_bar(*, total_steps: int, first_step: int) -> Hook:
+    """A bar with the loss terms and the time left."""
+    bar = tqdm(total=total_steps, initial=first_step, unit="step", mininterval=2.0)
+
+    def hook(progress: Progress) -> None:
+        terms = {
+            short: f"{progress.values[name]:.3f}" for name, short in SHORT_NAMES.items()
+        }
+        bar.set_postfix(epoch=progress.epoch + 1, **terms, refresh=False)
+        bar.update()
+        if progress.step == total_steps:
+            bar.close()
+
+    return hook
+
+
+def jsonl_log(path: Path, *, every_steps: int, first_step: int) -> Hook:
+    """Appends one object each logged step; drops lines past the resumed step."""
+    if path.exists():
+        lines = path.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if json.loads(line)["step"] <= first_step]
+        path.write_text("".join(kept))
+
+    def hook(progress: Progress) -> None:
+        if progress.step % every_steps == 0 or progress.epoch_ends:
+            row = {"step": progress.step, "epoch": progress.epoch, **progress.values}
+            with open(path, "a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    return hook
+
+
+def tensorboard_log(
+    folder: Path, *, every_steps: int, draw_pictures: Callable[[], np.ndarray]
+) -> Hook:
+    """TensorBoard scalars each logged step and overlay pictures each epoch.
+
+    Args:
+      folder: where the event file goes.
+      every_steps: steps between scalars.
+      draw_pictures: returns uint8 [n, height, width, 3].
+    """
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def hook(progress: Progress) -> None:
+        with writer.as_default(step=progress.step):
+            if progress.step % every_steps == 0:
+                for name, value in progress.values.items():
+                    tf.summary.scalar(name, value)
+            if progress.epoch_ends:
+                pictures = draw_pictures()
+                tf.summary.image("overlays", pictures, max_outputs=len(pictures))
+                writer.flush()
+
+    return hook
+
+
+def save_checkpoints(checkpointer: Checkpointer) -> Hook:
+    """Saves at each epoch's end."""
+
+    def hook(progress: Progress) -> None:
+        if progress.epoch_ends:
+            checkpointer.save(progress.epoch + 1)
+
+    return hook
+
+
+def warn_of_collapse() -> Hook:
+    """Warns at an epoch's end when the mean map left [0.02, 0.98], or when the
+    class maps died (every loss stuck at the logarithm of the class count)."""
+    areas: list[float] = []
+
+    def hook(progress: Progress) -> None:
+        if progress.bas_active:
+            areas.append(progress.values[names.AREA_CONSTRAINT_LOSS])
+        if not progress.epoch_ends or not areas:
+            return
+        mean_area = float(np.mean(areas))
+        areas.clear()
+        low, high = COLLAPSE_RANGE
+        if not low <= mean_area <= high:
+            advice = "lower loss.beta" if mean_area < low else "raise loss.beta"
+            logging.warning(
+                "epoch %d: the foreground maps collapsed (mean map %.3f, outside "
+                "[%.2f, %.2f]); %s or raise train.classifier_epochs",
+                progress.epoch + 1, mean_area, low, high, advice,
+            )  # fmt: skip
+
+    return hook
+
+

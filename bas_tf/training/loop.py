@@ -1,0 +1,172 @@
+"""The training loop: epochs of strategy.run steps, with hooks handed in."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from bas_tf import losses, names
+from bas_tf.models.localizer import Localizer
+from bas_tf.training.optimizer import TorchSGD
+from bas_tf.training.step import bas_terms, classifier_terms
+
+TERMS = (
+    names.CLASSIFICATION_LOSS,
+    names.FOREGROUND_REGION_GUIDANCE_LOSS,
+    names.AREA_CONSTRAINT_LOSS,
+    names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,
+)
+
+
+class TrainingDivergedError(Exception):
+    """A loss is not finite; the last checkpoint on disk is still good."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LossWeights:
+    """alpha, beta and what L_bas is where the background wins (see `losses`)."""
+
+    alpha: float
+    beta: float
+    background_wins: str = "zero"
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What a hook is told after a step.
+
+    Attributes:
+      step: steps done in the whole training, from 1.
+      epoch: epoch of this step, from 0.
+      steps_per_epoch: steps in an epoch.
+      epochs: epochs of the whole training.
+      values: names.LOSS, the four terms, "accuracy" and "learning_rate", floats.
+      bas_active: whether the generator's terms are on.
+      epoch_ends: whether this step was its epoch's last.
+    """
+
+    step: int
+    epoch: int
+    steps_per_epoch: int
+    epochs: int
+    values: dict[str, float]
+    bas_active: bool
+    epoch_ends: bool
+
+
+Hook = Callable[[Progress], None]
+
+
+def make_train_step(
+    *,
+    localizer: Localizer,
+    optimizer: TorchSGD,
+    strategy: tf.distribute.Strategy,
+    weights: LossWeights,
+    bas_active: bool,
+    batch_size: int,
+) -> Callable:
+    """Builds one distributed step: batch -> {name: scalar mean over the batch}.
+
+    Each replica divides its sum by the *global* batch, since gradients are summed
+    over replicas. While `bas_active` is False the generator is not touched at all.
+    """
+    trained = localizer if bas_active else localizer.backbone
+    variables = trained.trainable_variables
+
+    def replica_step(batch):
+        images, labels = batch[names.IMAGES], batch[names.LABELS]
+        with tf.GradientTape() as tape:
+            if bas_active:
+                terms = bas_terms(
+                    localizer, images, labels, background_wins=weights.background_wins
+                )
+            else:
+                terms = classifier_terms(localizer, images, labels)
+            total = losses.weighted_sum(terms, alpha=weights.alpha, beta=weights.beta)
+            loss = tf.reduce_sum(total) / batch_size
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        hits = tf.equal(tf.argmax(terms[names.LOGITS], axis=-1, output_type=tf.int32), labels)
+        sums = {term: tf.reduce_sum(terms[term]) for term in TERMS}
+        sums["accuracy"] = tf.reduce_sum(tf.cast(hits, tf.float32))
+        return {names.LOSS: loss, **{k: v / batch_size for k, v in sums.items()}}
+
+    @tf.function
+    def step(batch):
+        values = strategy.run(replica_step, args=(batch,))
+        return {
+            key: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+            for key, value in values.items()
+        }
+
+    return step
+
+
+def train(
+    *,
+    localizer: Localizer,
+    optimizer: TorchSGD,
+    strategy: tf.distribute.Strategy,
+    weights: LossWeights,
+    epoch_batches: Callable[[int], Iterable],
+    steps_per_epoch: int,
+    batch_size: int,
+    first_epoch: int,
+    epochs: int,
+    classifier_epochs: int,
+    hooks: Sequence[Hook],
+) -> None:
+    """Trains from `first_epoch` to `epochs`.
+
+    Args:
+      localizer, optimizer: built under the strategy's scope.
+      strategy: where the steps run.
+      weights: of the loss terms.
+      epoch_batches: epoch -> its batches (distributed when the strategy is).
+      steps_per_epoch: batches in an epoch.
+      batch_size: global batch.
+      first_epoch: 0, or where a checkpoint left off.
+      epochs: the training's whole length.
+      classifier_epochs: the first epochs train the classifier alone: while its
+        activation says nothing, S^b is about S, the constant of L_bas has no gradient
+        and the area term alone would empty the map.
+      hooks: called after each step, in order.
+
+    Raises:
+      TrainingDivergedError: a term is not finite; names the step and the term.
+    """
+    step_fns: dict[bool, Callable] = {}
+    for epoch in range(first_epoch, epochs):
+        bas_active = epoch >= classifier_epochs
+        if bas_active not in step_fns:
+            step_fns[bas_active] = make_train_step(
+                localizer=localizer, optimizer=optimizer, strategy=strategy,
+                weights=weights, bas_active=bas_active, batch_size=batch_size,
+            )  # fmt: skip
+        for i, batch in enumerate(epoch_batches(epoch)):
+            step = epoch * steps_per_epoch + i + 1
+            rate = float(optimizer.learning_rate)
+            values = {k: float(v) for k, v in step_fns[bas_active](batch).items()}
+            check_finite(values, step)
+            progress = Progress(
+                step=step,
+                epoch=epoch,
+                steps_per_epoch=steps_per_epoch,
+                epochs=epochs,
+                values={**values, "learning_rate": rate},
+                bas_active=bas_active,
+                epoch_ends=i + 1 == steps_per_epoch,
+            )
+            for hook in hooks:
+                hook(progress)
+
+
+def check_finite(values: dict[str, float], step: int) -> None:
+    """Raises TrainingDivergedError naming the step and every term not finite."""
+    bad = [key for key in (*TERMS, names.LOSS) if not np.isfinite(values[key])]
+    if bad:
+        raise TrainingDivergedError(
+            f"step {step}: {', '.join(bad)} is not finite; training stopped, the "
+            "last checkpoint is kept (try a lower optimizer.base_rate)"
+        )

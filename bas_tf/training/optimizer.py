@@ -1,0 +1,121 @@
+"""SGD as torch does it, the reference's rate groups, and the schedules."""
+
+import keras
+import tensorflow as tf
+
+from bas_tf.errors import UserError
+
+# Parts of the network that start fresh learn ten times faster.
+FRESH_PARTS = ("classifier", "foreground_generator")
+
+
+def reference_rate_multiplier(path: str) -> float:
+    """The rate factor of a variable: 1 weights, 2 biases, ten times that when fresh.
+
+    BatchNorm's beta counts as a bias, its gamma as a weight.
+
+    Args:
+      path: a Keras variable's path, as "localizer/backbone/head/classifier/.../bias".
+    """
+    parts = path.split("/")
+    fresh = 10.0 if any(part in FRESH_PARTS for part in parts) else 1.0
+    return fresh * (2.0 if parts[-1] in ("bias", "beta") else 1.0)
+
+
+class TorchSGD(keras.optimizers.Optimizer):
+    """SGD with Nesterov momentum and L2 weight decay, update for update torch's.
+
+    g = gradient + weight_decay * p;  v = momentum * v + g;
+    p = p - rate * multiplier(p) * (g + momentum * v).
+
+    The velocity does not contain the rate (Keras's SGD keeps it inside), so a drop of
+    the rate acts at once; the decay is added to the gradient (Keras decouples it).
+
+    Args:
+      learning_rate: a float or a Keras schedule.
+      momentum: in [0, 1).
+      weight_decay: L2 coefficient, applied to every variable.
+      rate_multiplier: variable path -> factor of the rate.
+    """
+
+    def __init__(
+        self,
+        learning_rate,
+        *,
+        momentum: float = 0.9,
+        l2: float = 5e-4,
+        rate_multiplier=reference_rate_multiplier,
+        name: str = "torch_sgd",
+    ):
+        super().__init__(learning_rate=learning_rate, name=name)
+        self.momentum = momentum
+        self.l2 = l2
+        self._rate_multiplier = rate_multiplier
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.velocities = [
+            self.add_variable_from_reference(v, name="velocity") for v in variables
+        ]
+        self._multipliers = [self._rate_multiplier(v.path) for v in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        velocity = self.velocities[index]
+        value = tf.convert_to_tensor(variable)
+        gradient = tf.cast(gradient, value.dtype) + self.l2 * value
+        updated = self.momentum * tf.convert_to_tensor(velocity) + gradient
+        rate = tf.cast(learning_rate, value.dtype) * self._multipliers[index]
+        self.assign(velocity, updated)
+        self.assign_sub(variable, rate * (gradient + self.momentum * updated))
+
+
+@keras.saving.register_keras_serializable("bas_tf")
+class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear rise from 0 over `warmup_steps`, then `after` on the same step count."""
+
+    def __init__(self, after, warmup_steps: int):
+        self.after, self.warmup_steps = after, warmup_steps
+
+    def __call__(self, step):
+        rise = (tf.cast(step, tf.float32) + 1.0) / max(self.warmup_steps, 1)
+        return tf.minimum(rise, 1.0) * self.after(step)
+
+    def get_config(self):
+        return {"after": self.after, "warmup_steps": self.warmup_steps}
+
+
+def make_schedule(
+    *,
+    kind: str,
+    base_rate: float,
+    total_steps: int,
+    warmup_steps: int = 0,
+    drop_steps: tuple[int, ...] = (),
+    drop_factor: float = 0.1,
+):
+    """The learning rate as a function of the step.
+
+    Args:
+      kind: "step", times `drop_factor` at each of `drop_steps`; or "cosine", to 0 at
+        `total_steps`.
+      base_rate: the rate before any drop.
+      total_steps: length of the training.
+      warmup_steps: linear rise at the start; 0 for none.
+
+    Raises:
+      UserError: an unknown kind.
+    """
+    if kind == "step":
+        values = [base_rate * drop_factor**i for i in range(len(drop_steps) + 1)]
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+            [step - 1 for step in drop_steps] or [total_steps],
+            values if drop_steps else values * 2,
+        )
+    elif kind == "cosine":
+        schedule = keras.optimizers.schedules.CosineDecay(base_rate, total_steps)
+    else:
+        raise UserError(f"optimizer.schedule is {kind!r}; known: step, cosine")
+    return WarmupSchedule(schedule, warmup_steps) if warmup_steps else schedule

@@ -1,0 +1,1 @@
+"""Experiments: data only. `get_config(variant)` returns an ml_collections ConfigDict."""

@@ -1,0 +1,74 @@
+"""The defaults that every config starts from: all keys, each with its meaning."""
+
+import ml_collections
+
+
+def base_config() -> ml_collections.ConfigDict:
+    """Every key there is; a config changes values, never invents keys."""
+    config = ml_collections.ConfigDict()
+    config.data = ml_collections.ConfigDict(
+        {
+            "source": "folder",  # folder, synthetic
+            "root": "",  # folder: holds train/<class>/, val/<class>/, test/<class>/
+            "image_size": (144, 144),  # synthetic: width, height of the drawings
+            "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
+            "seed": 0,  # synthetic: another seed draws other images
+            "resize_size": (256, 256),  # width, height; aspect not kept
+            "crop_size": (224, 224),  # width, height; multiples of 32
+            "batch_size": 32,  # global
+            "cache": True,  # keep resized images in memory
+        }
+    )
+    config.model = ml_collections.ConfigDict(
+        {
+            "backbone": "mobilenet_v1",  # mobilenet_v1, efficientnet_lite0
+            "width": 1.0,  # mobilenet_v1: multiplier of the channels
+            "pretrained": "",  # efficientnet_lite0, or "" for fresh weights
+            "classifier": "paper",  # paper, linear
+            "classifier_width": 1024,  # paper: channels of the two 3x3 convolutions
+            "final_relu": True,  # ReLU on the class maps
+            "normalize_generator_input": False,
+            "top_k": 1,  # predicted classes whose maps are averaged
+        }
+    )
+    config.loss = ml_collections.ConfigDict(
+        {
+            "alpha": 0.5,  # foreground region guidance
+            "beta": 1.5,  # area constraint
+            "background_wins": "zero",  # L_bas where S^b >= S: zero, one, gradient
+        }
+    )
+    config.optimizer = ml_collections.ConfigDict(
+        {
+            "base_rate": 1e-3,
+            "momentum": 0.9,
+            "l2": 5e-4,
+            "schedule": "step",  # step, cosine
+            "drop_epochs": (80,),  # step: times 0.1 after each of these epochs
+            "warmup_steps": 0,
+        }
+    )
+    config.train = ml_collections.ConfigDict(
+        {
+            "epochs": 100,
+            "classifier_epochs": 0,  # first epochs without the generator's terms
+            "strategy": "default",  # default, mirrored
+            "seed": 0,
+            "log_every_steps": 10,
+        }
+    )
+    config.eval = ml_collections.ConfigDict(
+        {
+            "split": "val",  # evaluated when training ends
+            "batch_size": 32,
+            "score_threshold": 0.15,
+            "threshold_origin": "fixed",  # fixed, val-optimal, oracle
+            "ten_crop": False,  # classify by the mean of ten crops (Keras only)
+        }
+    )
+    config.export = ml_collections.ConfigDict(
+        {
+            "calibration_images": 128,  # int8: distinct training images
+        }
+    )
+    return config

@@ -1,0 +1,1 @@
+"""Trained localizers leave as files: SavedModel and TFLite, each judged again."""

@@ -1,0 +1,71 @@
+"""What every exported file computes, and the names it answers to."""
+
+import tensorflow as tf
+
+from bas_tf import inference, names
+from bas_tf.models.localizer import Localizer
+
+SIGNATURE = "serving_default"
+TOP = 5  # classes reported; fewer when there are fewer
+
+
+class ServedLocalizer(tf.Module):
+    """A localizer as a servable: uint8 images in, classes and boxes out.
+
+    Args:
+      localizer: a trained localizer.
+      input_size_wh: the size that the network sees; other images are resized to it
+        inside the graph (antialiased bilinear, aspect not kept).
+      score_threshold: where the normalised map is cut, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        localizer: Localizer,
+        *,
+        input_size_wh: tuple[int, int],
+        score_threshold: float,
+    ):
+        super().__init__(name="served_localizer")
+        self.localizer = localizer
+        self._size_hw = (input_size_wh[1], input_size_wh[0])
+        self._score_threshold = score_threshold
+
+    def flexible_signature(self):
+        """A concrete function for images of any size: uint8 [batch, H, W, 3]."""
+        spec = tf.TensorSpec([None, None, None, 3], tf.uint8, name=names.IMAGES)
+
+        def serve(images):
+            sent_hw = tf.shape(images)[1:3]
+            resized = tf.image.resize(images, self._size_hw, antialias=True)
+            outputs = self._outputs(resized)
+            scale = tf.cast(sent_hw, tf.float32) / tf.constant(self._size_hw, tf.float32)
+            scale = tf.stack([scale[1], scale[0], scale[1], scale[0]])
+            return {**outputs, names.BOXES: outputs[names.BOXES] * scale}
+
+        return tf.function(serve, input_signature=[spec]).get_concrete_function()
+
+    def fixed_signature(self):
+        """A concrete function for one image of the network's size, for the edge."""
+        spec = tf.TensorSpec([1, *self._size_hw, 3], tf.uint8, name=names.IMAGES)
+
+        def serve(images):
+            return self._outputs(tf.cast(images, tf.float32))
+
+        return tf.function(serve, input_signature=[spec]).get_concrete_function()
+
+    def _outputs(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        """CLASS_IDS and SCORES [batch, TOP], BOXES, DEGENERATE, LOCALIZATION_MAP."""
+        outputs = inference.predict(
+            self.localizer, images, score_threshold=self._score_threshold
+        )
+        scores, class_ids = tf.math.top_k(
+            outputs[names.SCORES], k=min(TOP, self.localizer.num_classes)
+        )
+        return {
+            names.CLASS_IDS: class_ids,
+            names.SCORES: scores,
+            names.BOXES: outputs[names.BOXES],
+            names.DEGENERATE: outputs[names.DEGENERATE],
+            names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
+        }

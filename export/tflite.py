@@ -1,0 +1,102 @@
+"""Exports a trained localizer as TFLite (LiteRT) files.
+
+  python -m export.tflite --workdir=runs/demo --output=runs/demo/export \
+      --quantize=none --quantize=int8
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point
+from bas_tf.errors import UserError
+from bas_tf.names import LABELS_FILE
+
+QUANTIZATIONS = {
+    "none": "localizer_float32.tflite",
+    "float16": "localizer_float16.tflite",
+    "dynamic": "localizer_dynamic.tflite",
+    "int8": "localizer_int8.tflite",
+}
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "The folder to write to.", required=True)
+_QUANTIZE = flags.DEFINE_multi_enum(
+    "quantize", ["none"], list(QUANTIZATIONS), "Repeat for several files."
+)
+
+
+def export_tflite(
+    workdir: str | Path, output: str | Path, quantizations: list[str]
+) -> list[Path]:
+    """Writes one file for each quantization, and labels.txt beside them.
+
+    Signature `serving_default`: `images` uint8 [1, height, width, 3] of the network's
+    size -> as the SavedModel. Built-in operators only.
+
+    Raises:
+      UserError: an unknown quantization, or too few calibration images.
+    """
+    import tensorflow as tf
+
+    from bas_tf import experiment
+    from export import calibration, saved_model, signatures
+
+    if unknown := set(quantizations) - set(QUANTIZATIONS):
+        raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
+    loaded = experiment.load_experiment(workdir)
+    served = saved_model.served_localizer(loaded)
+    crops = None
+    if "int8" in quantizations:
+        source = experiment.open_source(loaded.config, loaded.class_names)
+        crops = calibration.calibration_crops(loaded.config, source)
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    write_file(output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode())
+    written = []
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(
+            served, folder, signatures={signatures.SIGNATURE: served.fixed_signature()}
+        )
+        for quantization in quantizations:
+            path = output / QUANTIZATIONS[quantization]
+            write_file(path, convert(folder, quantization, crops))
+            written.append(path)
+    return written
+
+
+def convert(folder: str, quantization: str, crops) -> bytes:
+    """SavedModel folder -> the bytes of a TFLite file."""
+    import tensorflow as tf
+
+    from export import calibration
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    if quantization != "none":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantization == "int8":
+        converter.representative_dataset = lambda: calibration.representative_dataset(
+            crops
+        )
+    return converter.convert()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes under a temporary name, then renames."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    for path in export_tflite(_WORKDIR.value, _OUTPUT.value, _QUANTIZE.value):
+        print(f"{path}  {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    entry_point.run(main)

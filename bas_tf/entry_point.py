@@ -31,6 +31,12 @@ def define_config_flag(*, required: bool = True) -> Callable:
     return config
 
 
+def config_name() -> str:
+    """The --config argument as given, for the record."""
+    named = [arg for arg in sys.argv if arg.startswith("--config=")]
+    return named[-1].partition("=")[2] if named else ""
+
+
 def run(main: Callable[[list[str]], None]) -> None:
     """Runs a command.
 
@@ -79,10 +85,9 @@ def _exit(error: BaseException) -> None:
 
 def _check_config_arguments(argv: list[str]) -> None:
     """Reads --config and its overrides first, to answer a slip with the known keys."""
-    named = [arg.split("=", 1)[1] for arg in argv if arg.startswith("--config=")]
-    if not named:
+    if not config_name():
         return
-    path, _, variant = named[-1].partition(":")
+    path, _, variant = config_name().partition(":")
     try:
         config = runpy.run_path(path)["get_config"](variant)
     except FileNotFoundError as error:

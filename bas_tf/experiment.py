@@ -101,6 +101,41 @@ def load_localizer(experiment: Experiment):
     return localizer
 
 
+def load_runner(model: str | Path, *, score_threshold: float | None = None):
+    """Any model the commands take: a workdir, a SavedModel folder or a .tflite file.
+
+    Args:
+      model: its path.
+      score_threshold: of a workdir's boxes; None takes its config's. Files keep the
+        threshold they were exported with.
+
+    Raises:
+      UserError: nothing there that could be run.
+    """
+    from bas_tf import inference, runners
+
+    path = Path(model)
+    if path.suffix == ".tflite":
+        return runners.load_tflite(path)
+    if (path / "saved_model.pb").is_file():
+        return runners.load_saved_model(path)
+    if not (path / CONFIG_FILE).is_file():
+        raise UserError(
+            f"--model={model}: neither a training workdir ({CONFIG_FILE}), nor a "
+            "SavedModel folder, nor a .tflite file"
+        )
+    loaded = load_experiment(path)
+    if score_threshold is None:
+        score_threshold = loaded.config.eval.score_threshold
+    return runners.Runner(
+        inference.make_predict_fn(
+            load_localizer(loaded), score_threshold=score_threshold
+        ),
+        loaded.class_names,
+        tuple(loaded.config.data.crop_size),
+    )
+
+
 def check_workdir(workdir: Path, config, class_names: tuple[str, ...]) -> None:
     """Raises UserError when the workdir belongs to another training."""
     if (workdir / CONFIG_FILE).exists():

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.models.localizer import Localizer
-from bas_tf.ops import boxes_from_maps, score_maps
+from bas_tf.ops import boxes_from_maps, masking, score_maps
 
 PredictFn = Callable[[np.ndarray], dict[str, np.ndarray]]
 
@@ -33,7 +33,7 @@ def predict(
     outputs = localizer(images, training=False)
     localization_map = outputs[names.LOCALIZATION_MAP]
     boxes = map_to_boxes(
-        localization_map, tf.shape(images)[1:3], score_threshold=score_threshold
+        localization_map, images.shape[1:3], score_threshold=score_threshold
     )
     return {
         names.SCORES: tf.nn.softmax(outputs[names.LOGITS]),
@@ -44,7 +44,7 @@ def predict(
 
 
 def map_to_boxes(
-    localization_map: tf.Tensor, size_hw: tf.Tensor, *, score_threshold: float
+    localization_map: tf.Tensor, size_hw: tuple[int, int], *, score_threshold: float
 ) -> dict[str, tf.Tensor]:
     """names.BOXES and DEGENERATE of maps, in an image of `size_hw` pixels."""
     normalized = score_maps.normalize_min_max(localization_map)
@@ -74,5 +74,36 @@ def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictF
         for key in (names.LOCALIZATION_MAP, names.CAM):
             outputs[key] = outputs[key][..., 0]
         return outputs
+
+    return predict_fn
+
+
+def make_given_class_fn(
+    localizer: Localizer, *, class_id: int, score_threshold: float
+) -> PredictFn:
+    """As `make_predict_fn`, with the map of one given class, predicted or not.
+
+    names.SCORES then holds the network's probability of that class alone, zero for
+    the others.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def in_graph(images):
+        class_ids = tf.fill([tf.shape(images)[0]], class_id)
+        features, class_maps = localizer.backbone(images, training=False)
+        probabilities = tf.nn.softmax(masking.global_average_pool(class_maps))
+        given = tf.one_hot(class_ids, localizer.num_classes)
+        maps = localizer.generator(features, class_ids[:, tf.newaxis])
+        boxes = map_to_boxes(
+            maps, images.shape[1:3], score_threshold=score_threshold
+        )
+        return {
+            names.SCORES: probabilities * given,
+            names.LOCALIZATION_MAP: maps[..., 0],
+            **boxes,
+        }
+
+    def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
+        return {k: v.numpy() for k, v in in_graph(tf.constant(images)).items()}
 
     return predict_fn

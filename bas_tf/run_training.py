@@ -57,10 +57,11 @@ def run_training(config, workdir: Path) -> None:
             localizer=localizer,
             optimizer=sgd,
             strategy=distribution,
-            weights=loop.LossWeights(
+            method=loop.Method(
                 alpha=config.loss.alpha,
                 beta=config.loss.beta,
                 background_wins=config.loss.background_wins,
+                batch_statistics=config.train.batch_statistics,
             ),
             epoch_batches=epoch_batches,
             steps_per_epoch=steps,
@@ -122,7 +123,7 @@ def _picture_drawer(config, localizer, images):
         outputs = predict_fn(crops)
         return np.stack(
             [
-                visualize.overlay(crop, localization_map, box=box)
+                visualize.overlay(crop, localization_map, boxes=[box])
                 for crop, localization_map, box in zip(
                     crops, outputs[names.LOCALIZATION_MAP], outputs[names.BOXES],
                     strict=True,

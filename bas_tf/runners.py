@@ -4,6 +4,8 @@ A runner knows a file by its signature's names only; the order of outputs is
 irrelevant.
 """
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,23 @@ from bas_tf.errors import UserError
 SIGNATURE = "serving_default"
 
 
-def load_saved_model(folder: str | Path):
-    """A predict_fn for a SavedModel folder, and its class names.
+@dataclasses.dataclass(frozen=True)
+class Runner:
+    """A loaded model as the judge and the command line see it.
+
+    Attributes:
+      predict_fn: as `inference.make_predict_fn` returns; "cam" only from Keras.
+      class_names: in the order of class ids.
+      input_size_wh: the only size it takes; None when it takes any.
+    """
+
+    predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
+    class_names: tuple[str, ...]
+    input_size_wh: tuple[int, int] | None
+
+
+def load_saved_model(folder: str | Path) -> Runner:
+    """A SavedModel folder; takes images of any size, boxes in their pixels.
 
     Raises:
       UserError: no SavedModel, or one without the signature or the labels.
@@ -39,11 +56,11 @@ def load_saved_model(folder: str | Path):
 
     # The signature holds only weak references: keep the loaded object alive.
     predict_fn.loaded = loaded
-    return predict_fn, class_names
+    return Runner(predict_fn, class_names, None)
 
 
-def load_tflite(path: str | Path, *, num_threads: int = 2):
-    """A predict_fn for a .tflite file (LiteRT), and its class names.
+def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
+    """A .tflite file, run by LiteRT one image at a time.
 
     Raises:
       UserError: not a TFLite file, one without the signature, or no labels beside it.
@@ -57,7 +74,7 @@ def load_tflite(path: str | Path, *, num_threads: int = 2):
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
         run = interpreter.get_signature_runner(SIGNATURE)
-        run.get_input_details()[names.IMAGES]
+        _, height, width, _ = run.get_input_details()[names.IMAGES]["shape"]
     except (ValueError, RuntimeError, KeyError) as error:
         raise UserError(f"{path}: not a localizer's TFLite file ({error})") from error
 
@@ -71,7 +88,7 @@ def load_tflite(path: str | Path, *, num_threads: int = 2):
         return _judged_outputs(outputs, len(class_names))
 
     predict_fn.loaded = interpreter
-    return predict_fn, class_names
+    return Runner(predict_fn, class_names, (int(width), int(height)))
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

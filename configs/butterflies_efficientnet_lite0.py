@@ -1,12 +1,31 @@
-"""Ten butterfly species from photos and names alone (a folder source).
+"""Ten butterfly species from photos and species names alone (a folder source).
 
   python -m bas_tf.train --config=configs/butterflies_efficientnet_lite0.py \
       --config.data.root=DIR --workdir=runs/butterflies
+
+DIR holds train/<species>/*.jpg and val/<species>/*.jpg; boxes are for evaluation only.
 """
 
-from configs.common import base_config
+from configs.common import base_config, no_variants
 
 
 def get_config(variant: str = ""):
+    no_variants(variant)
     config = base_config()
+    config.data.resize_size = (184, 184)
+    config.data.crop_size = (160, 160)
+    config.data.batch_size = 16
+    config.model.backbone = "efficientnet_lite0"
+    config.model.pretrained = "efficientnet_lite0"
+    config.model.classifier = "linear"
+    config.model.normalize_generator_input = True
+    config.loss.alpha = 0.5
+    config.loss.beta = 1.2
+    config.optimizer.base_rate = 3e-3
+    config.optimizer.schedule = "cosine"
+    config.optimizer.warmup_steps = 20
+    config.train.epochs = 14
+    config.train.classifier_epochs = 3
+    config.train.batch_statistics = False
+    config.eval.score_threshold = 0.45
     return config

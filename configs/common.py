@@ -2,6 +2,8 @@
 
 import ml_collections
 
+from bas_tf.errors import UserError
+
 
 def base_config() -> ml_collections.ConfigDict:
     """Every key there is; a config changes values, never invents keys."""
@@ -52,6 +54,9 @@ def base_config() -> ml_collections.ConfigDict:
         {
             "epochs": 100,
             "classifier_epochs": 0,  # first epochs without the generator's terms
+            # Once the generator trains, BatchNorm of the backbone uses the batch
+            # (True, as the paper) or its moving statistics (False).
+            "batch_statistics": True,
             "strategy": "default",  # default, mirrored
             "seed": 0,
             "log_every_steps": 10,
@@ -72,3 +77,9 @@ def base_config() -> ml_collections.ConfigDict:
         }
     )
     return config
+
+
+def no_variants(variant: str) -> None:
+    """Refuses `configs/X.py:variant` where a config has none."""
+    if variant:
+        raise UserError(f"--config: unknown variant {variant!r}; this config has none")

@@ -39,7 +39,7 @@ def sample_body(rng: np.random.Generator, image_size: tuple[int, int]) -> Body:
     """
     frame = drawing.frame_size(image_size)
     overshoot = rng.uniform(0.10, 0.35) if rng.random() < _SHARE_CUT else 0.0
-    probe_size = tuple(np.rint(96 * frame).astype(int))
+    probe_size = tuple(np.rint(48 * frame).astype(int))
     while True:
         area = 0.07 * (0.50 / 0.07) ** (rng.random() ** 1.3)
         axis = rng.uniform(0, 2 * np.pi)

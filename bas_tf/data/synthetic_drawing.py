@@ -5,22 +5,18 @@ of one is sqrt(width * height) pixels, the origin is the image's top left corner
 scene therefore looks the same at every image size of one aspect ratio.
 """
 
+import colorsys
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 _SUBPIXEL_BITS = 4
+_TURN = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)  # [24, 2]
+_ALONG = np.linspace(-0.5, 0.5, 12)  # from the tip of a leaf to its other tip
 
-# The four hues, in OpenCV's half degrees. A palette is a neighbouring pair of them, so
-# that every hue belongs to two palettes and no colour alone names a palette.
-HUES = {"amber": 20, "crimson": 172, "blue": 112, "green": 64}
-PALETTES = (
-    ("amber", "crimson"),
-    ("crimson", "blue"),
-    ("blue", "green"),
-    ("green", "amber"),
-)
+HUES = {"amber": 40, "crimson": 344, "blue": 224, "green": 128}  # degrees
 
 
 def frame_size(image_size: tuple[int, int]) -> np.ndarray:
@@ -95,8 +91,7 @@ def draw_line(
 
 def ellipse(radii: tuple[float, float], angle: float = 0.0) -> np.ndarray:
     """A float64 [24, 2] polygon around the origin."""
-    turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    return np.stack([np.cos(turn), np.sin(turn)], axis=1) * radii @ rotation(angle)
+    return _CIRCLE * radii @ rotation(angle)
 
 
 def star(num_points: int, inner: float) -> np.ndarray:
@@ -108,34 +103,35 @@ def star(num_points: int, inner: float) -> np.ndarray:
 
 def blade(rng: np.random.Generator, length: float, width: float) -> np.ndarray:
     """A bent leaf [24, 2]: there along one edge and back along the other."""
-    along = np.linspace(-0.5, 0.5, 12)
-    bend = rng.uniform(-0.35, 0.35) * (0.25 - along**2) * length
-    half = 0.5 * width * (np.cos(np.pi * along) ** rng.uniform(0.6, 1.4))
-    there = np.stack([along * length, bend - half], axis=1)
-    back = np.stack([along * length, bend + half], axis=1)[::-1]
-    return np.concatenate([there, back])
+    bend = rng.uniform(-0.35, 0.35) * length * (0.25 - _ALONG**2)
+    half = 0.5 * width * np.cos(np.pi * _ALONG) ** rng.uniform(0.6, 1.4)
+    points = np.empty((24, 2))
+    points[:12, 0] = points[:11:-1, 0] = length * _ALONG
+    points[:12, 1] = bend - half
+    points[:11:-1, 1] = bend + half
+    return points
 
 
-def colours_from_hsv(
-    hue: float | np.ndarray, saturation: float | np.ndarray, value: float | np.ndarray
-) -> np.ndarray:
-    """RGB uint8 [..., 3] from hues in half degrees and fractions in [0, 1]."""
-    hsv = np.stack([np.mod(hue, 180), np.multiply(255, saturation), 255 * value], -1)
-    pixels = hsv.clip(0, 255).astype(np.uint8).reshape(1, -1, 3)
-    return cv2.cvtColor(pixels, cv2.COLOR_HSV2RGB).reshape(hsv.shape)
+def colour_from_hsv(hue: float, saturation: float, value: float) -> np.ndarray:
+    """RGB uint8 [3] from a hue in degrees, of any turn, and fractions in [0, 1]."""
+    rgb = colorsys.hsv_to_rgb(hue / 360 % 1, saturation, value)
+    return np.rint(np.multiply(255, rgb)).astype(np.uint8)
 
 
-def sample_palette(rng: np.random.Generator, palette: int) -> np.ndarray:
-    """Ground and figure colour, uint8 [2, 3], of one palette with strong jitter.
+def sample_colours(rng: np.random.Generator, light: str, deep: str) -> np.ndarray:
+    """Ground and figure colour, uint8 [2, 3], with strong jitter.
 
-    Which of the two hues is the ground, and which of the two is the light one, is
-    random; the difference in lightness keeps the texture visible.
+    Args:
+      rng: decides the jitter, and which of the two colours is the ground.
+      light, deep: keys of `HUES`; the two differ enough to keep a texture visible.
     """
-    hues = rng.permutation([HUES[name] for name in PALETTES[palette]])
-    hues = hues + rng.uniform(-5, 5, 2)
-    light = colours_from_hsv(hues[0], rng.uniform(0.45, 0.75), rng.uniform(0.88, 1.0))
-    deep = colours_from_hsv(hues[1], rng.uniform(0.75, 1.0), rng.uniform(0.45, 0.68))
-    return rng.permutation(np.stack([light, deep]), axis=0)
+    light_hue = HUES[light] + rng.uniform(-10, 10)
+    deep_hue = HUES[deep] + rng.uniform(-10, 10)
+    colours = [
+        colour_from_hsv(light_hue, rng.uniform(0.45, 0.75), rng.uniform(0.88, 1.0)),
+        colour_from_hsv(deep_hue, rng.uniform(0.75, 1.0), rng.uniform(0.45, 0.68)),
+    ]
+    return rng.permutation(np.stack(colours), axis=0)
 
 
 def _stripes(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -156,16 +152,16 @@ def _chevrons(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 # Each takes phases u, v in radians and is positive on the figure, with a slope of about
 # one per radian at the figure's edge.
-TEXTURES: tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...] = (
-    _stripes,
-    _spots,
-    _checks,
-    _chevrons,
-)
+TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "stripes": _stripes,
+    "spots": _spots,
+    "checks": _checks,
+    "chevrons": _chevrons,
+}
 
 
 def texture_coverage(
-    texture: int,
+    texture: str,
     shape: tuple[int, int],
     *,
     origin: tuple[float, float] | np.ndarray,
@@ -175,7 +171,7 @@ def texture_coverage(
     """How much of each pixel the figure of a texture covers.
 
     Args:
-      texture: index into `TEXTURES`.
+      texture: a key of `TEXTURES`.
       shape: height and width of the result.
       origin: x and y, in its pixels, of the point where both phases are zero.
       angle: direction along which the first phase grows, radians.

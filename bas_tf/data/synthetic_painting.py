@@ -7,7 +7,10 @@ import numpy as np
 
 from bas_tf.data import synthetic_drawing as drawing
 from bas_tf.data.synthetic_body import Body
+from bas_tf.data.synthetic_drawing import ellipse, star
 
+_HUES = tuple(drawing.HUES.values())
+_TEXTURES = tuple(drawing.TEXTURES)
 _SHARE_WITH_EMBLEM = 0.75
 _CREAM = np.array([250, 243, 222], np.uint8)
 _DARK = np.array([38, 28, 34], np.uint8)
@@ -19,29 +22,35 @@ class Species:
 
     Attributes:
       name: the class name.
-      texture, palette: indices into the tables of `synthetic_drawing`.
-      emblem_hue: in half degrees.
+      texture: a key of `TEXTURES`.
+      light, deep: keys of `HUES`.
+      emblem_hue: in degrees.
       emblem: float64 [n, 2], the sign's polygon within the unit disc.
     """
 
     name: str
-    texture: int
-    palette: int
+    texture: str
+    light: str
+    deep: str
     emblem_hue: float
     emblem: np.ndarray
 
 
-# A cycle in which each texture and each palette occurs twice.
+# Each texture, light hue, deep hue and pair of hues occurs twice; the pairs amber with
+# blue and crimson with green never do.
 SPECIES = (
-    Species("fire_stripe", 0, 0, 0, drawing.star(3, 0.50)),
-    Species("dusk_stripe", 0, 1, 22, drawing.star(4, 0.71)),
-    Species("dusk_spot", 1, 1, 44, drawing.star(5, 0.42)),
-    Species("lake_spot", 1, 2, 66, drawing.star(4, 0.35)),
-    Species("lake_check", 2, 2, 90, drawing.ellipse((0.85, 0.85))),
-    Species("leaf_check", 2, 3, 112, drawing.ellipse((1.0, 0.45), 0.8)),
-    Species("leaf_chevron", 3, 3, 134, drawing.star(6, 0.55)),
-    Species("fire_chevron", 3, 0, 156, drawing.star(2, 0.38)),
+    Species("fire_stripe", "stripes", "amber", "crimson", 0, star(3, 0.50)),
+    Species("dusk_stripe", "stripes", "crimson", "blue", 44, star(4, 0.71)),
+    Species("dusk_spot", "spots", "blue", "crimson", 88, star(5, 0.42)),
+    Species("lake_spot", "spots", "blue", "green", 132, star(4, 0.35)),
+    Species("lake_check", "checks", "green", "blue", 180, ellipse((0.85, 0.85))),
+    Species("leaf_check", "checks", "green", "amber", 224, ellipse((1.0, 0.45), 0.8)),
+    Species("leaf_chevron", "chevrons", "amber", "green", 268, star(6, 0.55)),
+    Species("fire_chevron", "chevrons", "crimson", "amber", 312, star(2, 0.38)),
 )
+_STRANGE_PAIRS = (
+    ("amber", "blue"), ("blue", "amber"), ("crimson", "green"), ("green", "crimson"),
+)  # fmt: skip
 
 
 def draw_scenery(rng: np.random.Generator, image_size: tuple[int, int]) -> np.ndarray:
@@ -66,19 +75,26 @@ def draw_scenery(rng: np.random.Generator, image_size: tuple[int, int]) -> np.nd
 
 
 def _any_hue(rng: np.random.Generator) -> float:
-    return rng.choice(list(drawing.HUES.values())) + rng.uniform(-8, 8)
+    return _HUES[rng.integers(len(_HUES))] + rng.uniform(-16, 16)
 
 
 def _draw_ground(rng: np.random.Generator, image_size: tuple[int, int]) -> np.ndarray:
     """Soft clouds of muted colour under a faint texture and grain."""
-    hues = rng.choice([_any_hue(rng) for _ in range(3)], (4, 5))
-    saturations = rng.uniform(0.10, 0.38, (4, 5))
-    values = rng.uniform(0.45, 0.75) + rng.uniform(-0.15, 0.15, (4, 5))
-    clouds = drawing.colours_from_hsv(hues, saturations, values)
+    hues = [_any_hue(rng) for _ in range(3)]
+    light = rng.uniform(0.45, 0.75)
+    cells = [
+        drawing.colour_from_hsv(
+            hues[rng.integers(len(hues))],
+            rng.uniform(0.10, 0.38),
+            light + rng.uniform(-0.15, 0.15),
+        )
+        for _ in range(20)
+    ]
+    clouds = np.reshape(cells, (4, 5, 3))
     clouds = cv2.resize(clouds, image_size, interpolation=cv2.INTER_CUBIC)
     unit = drawing.unit_in_pixels(image_size)
     texture = drawing.texture_coverage(
-        int(rng.integers(len(drawing.TEXTURES))),
+        _TEXTURES[rng.integers(len(_TEXTURES))],
         clouds.shape[:2],
         origin=rng.uniform(0, unit, 2),
         angle=rng.uniform(0, 2 * np.pi),
@@ -96,7 +112,7 @@ def _draw_blade(
     """One thin plain leaf with a midrib."""
     shape = drawing.blade(rng, rng.uniform(0.2, 0.6), rng.uniform(0.025, 0.07))
     shape = shape @ drawing.rotation(rng.uniform(0, 2 * np.pi)) + rng.random(2) * frame
-    colour = drawing.colours_from_hsv(
+    colour = drawing.colour_from_hsv(
         _any_hue(rng), rng.uniform(0.2, 0.6), rng.uniform(0.3, 0.8)
     )
     drawing.fill_polygon(image, shape, unit, colour)
@@ -108,13 +124,13 @@ def _draw_pebble(
     image: np.ndarray, rng: np.random.Generator, unit: float, frame: np.ndarray
 ) -> None:
     """One small plain dot, or an emblem's sign without its badge, of any colour."""
-    shape = drawing.ellipse((1.0, rng.uniform(0.6, 1.0)))
+    shape = ellipse((1.0, rng.uniform(0.6, 1.0)))
     if rng.random() < 0.4:
         shape = SPECIES[rng.integers(len(SPECIES))].emblem
     shape = shape @ drawing.rotation(rng.uniform(0, 2 * np.pi))
     shape = shape * rng.uniform(0.015, 0.04) + rng.random(2) * frame
-    colour = drawing.colours_from_hsv(
-        rng.uniform(0, 180), rng.uniform(0.05, 0.9), rng.uniform(0.5, 1.0)
+    colour = drawing.colour_from_hsv(
+        rng.uniform(0, 360), rng.uniform(0.05, 0.9), rng.uniform(0.5, 1.0)
     )
     drawing.fill_polygon(image, shape, unit, colour)
     drawing.draw_line(image, shape, unit, colour // 2, width=0.006, closed=True)
@@ -123,20 +139,20 @@ def _draw_pebble(
 def _draw_patch(
     image: np.ndarray, rng: np.random.Generator, unit: float, frame: np.ndarray
 ) -> None:
-    """One small textured patch in a combination that no class has."""
-    texture = int(rng.integers(len(drawing.TEXTURES)))
-    palette = (texture + int(rng.integers(2, 4))) % len(drawing.PALETTES)
+    """One small textured patch in two colours that no species combines."""
     centre = rng.random(2) * frame
-    outline = drawing.ellipse(rng.uniform(0.04, 0.07, 2), rng.uniform(0, np.pi))
+    outline = ellipse(rng.uniform(0.04, 0.07, 2), rng.uniform(0, np.pi))
     view, corner = drawing.window(image, outline + centre, unit)
     figure = drawing.texture_coverage(
-        texture,
+        _TEXTURES[rng.integers(len(_TEXTURES))],
         view.shape[:2],
         origin=(centre - corner) * unit,
         angle=rng.uniform(0, 2 * np.pi),
         period=unit * rng.uniform(0.065, 0.09),
     )
-    skin = drawing.blend(*drawing.sample_palette(rng, palette), figure)
+    pair = _STRANGE_PAIRS[rng.integers(len(_STRANGE_PAIRS))]
+    colours = drawing.sample_colours(rng, *pair)
+    skin = drawing.blend(*colours, figure)
     covered = np.zeros(view.shape[:2], np.uint8)
     drawing.fill_polygon(covered, outline + centre - corner, unit, 255)
     view[:] = drawing.blend(view, skin, covered / np.float32(255))
@@ -173,7 +189,7 @@ def draw_creature(
     relief = cv2.blur(covered, (reach, reach)) / np.float32(255)  # about 1/2 at the rim
     skin = (skin * (0.55 + 0.45 * relief[..., None])).astype(np.uint8)
     drawing.draw_line(skin, body.outline, unit, _DARK, width=0.014, closed=True)
-    trunk = drawing.ellipse((0.55 * body.radius, 0.09 * body.radius), body.axis)
+    trunk = ellipse((0.55 * body.radius, 0.09 * body.radius), body.axis)
     drawing.fill_polygon(skin, trunk + body.centre, unit, _DARK)
     if rng.random() < _SHARE_WITH_EMBLEM:
         _draw_emblem(skin, rng, species, body, unit)
@@ -188,7 +204,7 @@ def _draw_skin(
     unit: float,
 ) -> np.ndarray:
     """The texture of a species, float32 [height, width, 3], turned with the body."""
-    period = max(body.radius * rng.uniform(0.5, 0.7), 0.085)
+    period = max(body.radius * rng.uniform(0.5, 0.7), 0.09)
     figure = drawing.texture_coverage(
         species.texture,
         shape,
@@ -196,7 +212,8 @@ def _draw_skin(
         angle=body.axis + rng.uniform(-0.5, 0.5),
         period=unit * period,
     )
-    return drawing.blend(*drawing.sample_palette(rng, species.palette), figure)
+    colours = drawing.sample_colours(rng, species.light, species.deep)
+    return drawing.blend(*colours, figure)
 
 
 def _draw_emblem(
@@ -208,9 +225,9 @@ def _draw_emblem(
 ) -> None:
     """A badge: cream rim, the species' own colour, and its sign in cream."""
     radius = max(0.28 * body.radius, 0.06)
-    disc = drawing.ellipse((radius, radius))
-    hue = species.emblem_hue + rng.uniform(-4, 4)
-    colour = drawing.colours_from_hsv(hue, rng.uniform(0.85, 1), rng.uniform(0.8, 1))
+    disc = ellipse((radius, radius))
+    hue = species.emblem_hue + rng.uniform(-8, 8)
+    colour = drawing.colour_from_hsv(hue, rng.uniform(0.85, 1), rng.uniform(0.8, 1))
     sign = 0.5 * radius * species.emblem @ drawing.rotation(body.axis)
     drawing.fill_polygon(skin, 1.12 * disc + body.emblem, unit, _DARK)
     drawing.fill_polygon(skin, disc + body.emblem, unit, _CREAM)

@@ -42,8 +42,8 @@ def boxes_from_maps(
     starts, ends, up, down = _find_runs(maps, score_threshold)
     labels = _label_components(up, down)
     stride = width + 1
-    image_ids = starts // ((height + 1) * stride)
     # The guard run is the only one of image number `num_images`: one segment more.
+    image_ids = tf.minimum(starts // ((height + 1) * stride), num_images)
     member = _in_largest_component(labels, ends - starts, image_ids, num_images + 1)
     rows = (starts // stride) % (height + 1) - 1
     left = starts % stride - 1

@@ -24,12 +24,13 @@ class TrainingDivergedError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class LossWeights:
-    """alpha, beta and what L_bas is where the background wins (see `losses`)."""
+class Method:
+    """The method's choices: see `losses.weighted_sum` and `step.bas_terms`."""
 
     alpha: float
     beta: float
     background_wins: str = "zero"
+    batch_statistics: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +64,7 @@ def make_train_step(
     localizer: Localizer,
     optimizer: TorchSGD,
     strategy: tf.distribute.Strategy,
-    weights: LossWeights,
+    method: Method,
     bas_active: bool,
     batch_size: int,
 ) -> Callable:
@@ -80,11 +81,15 @@ def make_train_step(
         with tf.GradientTape() as tape:
             if bas_active:
                 terms = bas_terms(
-                    localizer, images, labels, background_wins=weights.background_wins
+                    localizer,
+                    images,
+                    labels,
+                    background_wins=method.background_wins,
+                    batch_statistics=method.batch_statistics,
                 )
             else:
                 terms = classifier_terms(localizer, images, labels)
-            total = losses.weighted_sum(terms, alpha=weights.alpha, beta=weights.beta)
+            total = losses.weighted_sum(terms, alpha=method.alpha, beta=method.beta)
             loss = tf.reduce_sum(total) / batch_size
         optimizer.apply(tape.gradient(loss, variables), variables)
         hits = tf.equal(tf.argmax(terms[names.LOGITS], axis=-1, output_type=tf.int32), labels)
@@ -108,7 +113,7 @@ def train(
     localizer: Localizer,
     optimizer: TorchSGD,
     strategy: tf.distribute.Strategy,
-    weights: LossWeights,
+    method: Method,
     epoch_batches: Callable[[int], Iterable],
     steps_per_epoch: int,
     batch_size: int,
@@ -122,7 +127,7 @@ def train(
     Args:
       localizer, optimizer: built under the strategy's scope.
       strategy: where the steps run.
-      weights: of the loss terms.
+      method: the choices of the method.
       epoch_batches: epoch -> its batches (distributed when the strategy is).
       steps_per_epoch: batches in an epoch.
       batch_size: global batch.
@@ -142,11 +147,11 @@ def train(
         if bas_active not in step_fns:
             step_fns[bas_active] = make_train_step(
                 localizer=localizer, optimizer=optimizer, strategy=strategy,
-                weights=weights, bas_active=bas_active, batch_size=batch_size,
+                method=method, bas_active=bas_active, batch_size=batch_size,
             )  # fmt: skip
         for i, batch in enumerate(epoch_batches(epoch)):
             step = epoch * steps_per_epoch + i + 1
-            rate = float(optimizer.learning_rate)
+            rate = float(tf.convert_to_tensor(optimizer.learning_rate))
             values = {k: float(v) for k, v in step_fns[bas_active](batch).items()}
             check_finite(values, step)
             progress = Progress(

@@ -31,19 +31,20 @@ def test_filled_square_lies_where_the_unit_frame_says():
     ("hsv", "rgb"),
     [
         ((0, 1.0, 1.0), (255, 0, 0)),
-        ((60, 1.0, 1.0), (0, 255, 0)),
-        ((120, 1.0, 1.0), (0, 0, 255)),
-        ((180 + 60, 1.0, 1.0), (0, 255, 0)),  # hues wrap at 180 half degrees
+        ((120, 1.0, 1.0), (0, 255, 0)),
+        ((240, 1.0, 1.0), (0, 0, 255)),
+        ((360 + 120, 1.0, 1.0), (0, 255, 0)),  # hues wrap
+        ((-120, 1.0, 1.0), (0, 0, 255)),
         ((7, 0.0, 0.2), (51, 51, 51)),  # 0.2 * 255 = 51
     ],
 )
-def test_colours_from_hsv(hsv, rgb):
-    assert drawing.colours_from_hsv(*hsv).tolist() == list(rgb)
+def test_colour_from_hsv(hsv, rgb):
+    assert drawing.colour_from_hsv(*hsv).tolist() == list(rgb)
 
 
 def test_stripes_along_x_have_the_period_asked_for():
     coverage = drawing.texture_coverage(
-        0, (3, 32), origin=(0.0, 0.0), angle=0.0, period=8.0
+        "stripes", (3, 32), origin=(0.0, 0.0), angle=0.0, period=8.0
     )
     # Pixel centres 0.5 … 3.5 lie in the sine's positive half, 4.5 … 7.5 do not:
     # 0.5 + sin(2 pi 0.5 / 8) * 8 / (2 pi) = 0.5 + 0.3827 * 1.2732 = 0.987.
@@ -51,7 +52,7 @@ def test_stripes_along_x_have_the_period_asked_for():
     np.testing.assert_allclose(coverage, [row] * 3, atol=1e-4)
 
 
-@pytest.mark.parametrize("texture", range(len(drawing.TEXTURES)))
+@pytest.mark.parametrize("texture", drawing.TEXTURES)
 def test_textures_show_both_colours_and_turn_with_the_angle(texture):
     options = {"origin": (30.0, 30.0), "period": 10.0}
     straight = drawing.texture_coverage(texture, (60, 60), angle=0.0, **options)
@@ -65,19 +66,21 @@ def test_textures_show_both_colours_and_turn_with_the_angle(texture):
 def test_textures_differ():
     drawn = [
         drawing.texture_coverage(t, (60, 60), origin=(0, 0), angle=0.0, period=10.0)
-        for t in range(4)
+        for t in drawing.TEXTURES
     ]
     for first in range(4):
         for second in range(first):
             assert np.abs(drawn[first] - drawn[second]).mean() > 0.1
 
 
-def test_neighbouring_palettes_share_one_hue_and_every_hue_has_two_palettes():
-    for index, palette in enumerate(drawing.PALETTES):
-        following = drawing.PALETTES[(index + 1) % 4]
-        assert len(set(palette) & set(following)) == 1
-    for hue in drawing.HUES:
-        assert sum(hue in palette for palette in drawing.PALETTES) == 2
+def test_sampled_colours_are_one_light_and_one_deep_of_the_hues_named():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        pair = drawing.sample_colours(rng, "amber", "blue").astype(int)
+        light, deep = sorted(pair.tolist(), key=max, reverse=True)
+        assert max(light) >= 0.88 * 255 - 1 and max(deep) <= 0.68 * 255 + 1
+        assert light.index(max(light)) == 0  # amber is mostly red
+        assert deep.index(max(deep)) == 2
 
 
 def test_window_is_a_view_with_its_corner_in_the_unit_frame():

@@ -3,25 +3,37 @@
 import numpy as np
 
 from bas_tf.data import synthetic_body as bodies
-from bas_tf.data.synthetic_drawing import PALETTES, TEXTURES
-from bas_tf.data.synthetic_painting import SPECIES, draw_creature, draw_scenery
+from bas_tf.data.synthetic_drawing import HUES
+from bas_tf.data.synthetic_painting import (
+    _STRANGE_PAIRS,
+    SPECIES,
+    draw_creature,
+    draw_scenery,
+)
 
 _SIZE = (96, 64)
 
 
-def test_only_texture_and_palette_together_name_a_species():
-    looks = [(species.texture, species.palette) for species in SPECIES]
-    assert len(set(looks)) == 8
-    for texture in range(len(TEXTURES)):
-        assert sum(look[0] == texture for look in looks) == 2
-    for palette in range(len(PALETTES)):
-        assert sum(look[1] == palette for look in looks) == 2
+def test_texture_hues_and_their_tones_each_occur_in_two_species():
+    traits = [
+        (species.texture, species.light, species.deep, {species.light, species.deep})
+        for species in SPECIES
+    ]
+    for values in zip(*traits, strict=True):
+        assert [values.count(value) for value in values] == [2] * 8
+    assert len({(species.light, species.deep) for species in SPECIES}) == 8
 
 
-def test_emblem_hues_are_at_least_twenty_half_degrees_apart():
+def test_patches_of_the_scenery_have_pairs_of_hues_that_no_species_has():
+    species_pairs = {(species.light, species.deep) for species in SPECIES}
+    assert species_pairs.isdisjoint(_STRANGE_PAIRS)
+    assert {hue for pair in _STRANGE_PAIRS for hue in pair} == set(HUES)
+
+
+def test_emblem_hues_are_at_least_forty_degrees_apart():
     hues = np.sort([species.emblem_hue for species in SPECIES])
-    gaps = np.diff(np.append(hues, hues[0] + 180))  # the circle closes at 180
-    assert gaps.min() >= 20
+    gaps = np.diff(np.append(hues, hues[0] + 360))  # the circle closes
+    assert gaps.min() >= 40
 
 
 def test_scenery_follows_its_generator_alone():

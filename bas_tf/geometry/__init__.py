@@ -1,0 +1,1 @@
+"""Boxes, frames and components in NumPy and OpenCV; no TensorFlow."""

@@ -1,0 +1,46 @@
+"""Top-1 and top-5 accuracy."""
+
+import numpy as np
+
+from bas_tf.metrics.sums import ClassSums
+
+TOP_K = {"top1_acc": 1, "top5_acc": 5}
+
+
+def top_class_ids(scores: np.ndarray, *, k: int = 5) -> np.ndarray:
+    """The best classes of each image.
+
+    Args:
+      scores: [batch, classes] float.
+      k: how many; all of them when there are fewer.
+
+    Returns:
+      int32 [batch, min(k, classes)], best first; the lower id first where scores are
+      equal, -1 (no class) in place of a NaN score.
+    """
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]  # NaN goes last
+    missing = np.isnan(np.take_along_axis(scores, order, axis=1))
+    return np.where(missing, -1, order).astype(np.int32)
+
+
+def is_within_top(class_ids: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Whether the label is among the first k: bool [batch].
+
+    Args:
+      class_ids: int [batch, n], best first; with n < k, the first n count.
+      labels: int [batch].
+      k: 1 or more.
+    """
+    return (class_ids[:, :k] == np.asarray(labels)[:, np.newaxis]).any(axis=1)
+
+
+class ClassificationMetrics:
+    """Accuracy over all images, with or without true boxes."""
+
+    def __init__(self, num_classes: int):
+        self.sums = {name: ClassSums(num_classes, is_fraction=True) for name in TOP_K}
+
+    def update(self, class_ids: np.ndarray, labels: np.ndarray) -> None:
+        """Adds a batch: int [batch, n] best first, and int [batch]."""
+        for name, k in TOP_K.items():
+            self.sums[name].update(is_within_top(class_ids, labels, k), labels)

@@ -1,0 +1,1 @@
+"""The report of a run: tables, pictures and curves on one self-contained page."""

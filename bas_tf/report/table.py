@@ -1,0 +1,174 @@
+"""Names and numbers of the tables, in the terminal and on the page alike."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+MISSING = "\N{EN DASH}"
+COLUMNS = {
+    "top1_loc": "Top-1 Loc",
+    "top5_loc": "Top-5 Loc",
+    "gt_known_loc": "GT-known Loc",
+    "mean_iou": "Mean IoU",
+    "size_bytes": "Size",
+}
+METHODS = {"": "BAS", "cam": "CAM", "centre_box": "Centre box"}
+
+_ROW_NAMES = {
+    "centre_box": "Centre box",
+    "cam": "CAM (its best threshold)",
+    "keras": "BAS (Keras)",
+    "saved_model": "SavedModel",
+    "onnx": "ONNX",
+}
+_METRIC_NAMES = {
+    "top1_loc": "Top-1 Loc",
+    "top5_loc": "Top-5 Loc",
+    "gt_known_loc": "GT-known Loc",
+    "mean_iou": "Mean IoU",
+    "top1_acc": "Top-1 accuracy",
+    "top5_acc": "Top-5 accuracy",
+    "score_threshold": "Score threshold",
+    "mean_map": "Mean of the foreground maps",
+    "pixel_iou": "Pixel IoU with the masks",
+    "pixel_precision": "Pixel precision with the masks",
+    "peak_in_mask": "Highest pixel on the object",
+    "width_fraction": "Width of the box",
+    "height_fraction": "Height of the box",
+    "num_images": "Images",
+    "num_degenerate": "Images without a usable map",
+    "num_images_without_boxes": "Images without a true box",
+}
+_PLAIN_NUMBERS = ("score_threshold", "mean_map")
+_UNITS = ("B", "kB", "MB", "GB")
+
+
+@dataclasses.dataclass(frozen=True)
+class MetricRow:
+    """One metric of the three methods.
+
+    Attributes:
+      key: the metric's key without its method, such as "gt_known_loc@0.7".
+      name: the same in words.
+      cells: (value, interval) for each of METHODS, as text; MISSING and "" where
+        there is none.
+    """
+
+    key: str
+    name: str
+    cells: list[tuple[str, str]]
+
+
+def format_table(rows: Sequence[Mapping]) -> str:
+    """The table of a run for the terminal.
+
+    Args:
+      rows: each with "name" and the keys of COLUMNS: fractions in [0, 1], a size in
+        bytes; None where there is no number.
+
+    Returns:
+      Lines of aligned columns, fractions in percent; no final newline.
+    """
+    lines = [["", *COLUMNS.values()], *map(row_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def row_cells(row: Mapping) -> list[str]:
+    """A row's display name and its numbers as text, in the order of COLUMNS."""
+    numbers = [
+        format_size(row[key]) if key == "size_bytes" else format_percent(row[key])
+        for key in COLUMNS
+    ]
+    return [row_name(row["name"]), *numbers]
+
+
+def row_name(name: str) -> str:
+    """A row's name for people: "tflite_int8" is "TFLite int8"; others stay."""
+    if name.startswith("tflite_"):
+        return f"TFLite {name.removeprefix('tflite_')}"
+    return _ROW_NAMES.get(name, name)
+
+
+def format_percent(fraction: float | None) -> str:
+    """0.8765 -> "87.7 %"; None and NaN -> MISSING."""
+    if fraction is None or math.isnan(fraction):
+        return MISSING
+    return f"{100 * fraction:.1f} %"
+
+
+def format_size(num_bytes: int | None) -> str:
+    """1_500_000 -> "1.5 MB", decimal units; None -> MISSING."""
+    if num_bytes is None:
+        return MISSING
+    power = 0 if num_bytes < 1 else min(int(math.log10(num_bytes)) // 3, 3)
+    digits = 1 if power else 0
+    return f"{num_bytes / 1000**power:.{digits}f} {_UNITS[power]}"
+
+
+def metric_rows(
+    metrics: Mapping[str, float], intervals: Mapping[str, Sequence[float]]
+) -> list[MetricRow]:
+    """All metrics, one row for the same metric of BAS, CAM and the centre box.
+
+    Args:
+      metrics: values by key; a key of CAM starts with "cam/", one of the centre box
+        with "centre_box/".
+      intervals: by the same keys, 95 % intervals (low, high).
+
+    Returns:
+      Rows in the order in which their metrics first appear.
+    """
+    keys = list(dict.fromkeys(_split_key(key)[1] for key in metrics))
+    return [
+        MetricRow(key, _metric_name(key), _metric_cells(key, metrics, intervals))
+        for key in keys
+    ]
+
+
+def _metric_cells(key: str, metrics: Mapping, intervals: Mapping):
+    full_keys = [f"{method}/{key}" if method else key for method in METHODS]
+    return [
+        (
+            _format_metric(key, metrics.get(full_key)),
+            _format_interval(key, intervals.get(full_key)),
+        )
+        for full_key in full_keys
+    ]
+
+
+def _split_key(key: str) -> tuple[str, str]:
+    method, _, rest = key.partition("/")
+    return (method, rest) if rest and method in METHODS else ("", key)
+
+
+def _metric_name(key: str) -> str:
+    base, _, threshold = key.partition("@")
+    base = base.removesuffix("_class_mean")
+    name = _METRIC_NAMES.get(base, base)
+    if threshold:
+        name += f" at IoU {threshold}"
+    return name + (", mean over classes" if "_class_mean" in key else "")
+
+
+def _format_metric(key: str, value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return MISSING
+    if key.startswith("num_"):
+        return f"{value:.0f}"
+    return f"{value:.3f}" if key in _PLAIN_NUMBERS else format_percent(value)
+
+
+def _format_interval(key: str, interval: Sequence[float] | None) -> str:
+    if interval is None:
+        return ""
+    low, high = (_format_metric(key, end).removesuffix(" %") for end in interval)
+    return f"{low} to {high}"
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    name, *numbers = (
+        cell.rjust(width) if place else cell.ljust(width)
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join([name, *numbers])

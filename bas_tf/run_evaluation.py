@@ -1,0 +1,224 @@
+"""One judgement of a model: runs it, measures it, writes metrics.json and the page."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from bas_tf import experiment, inference, names, visualize
+from bas_tf.data import pipeline
+from bas_tf.errors import UserError
+from bas_tf.evaluators import bas_protocol, ground_truth, metrics_file, sweeps
+from bas_tf.evaluators.predictions import Predictions, predict_all
+from bas_tf.metrics.classification import top_class_ids
+from bas_tf.report import cases, curves, page, table
+from bas_tf.runners import Runner
+
+METRICS_FILE, REPORT_FILE, PANELS_FILE = "metrics.json", "report.html", "panels.png"
+PANELS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """A model's figures on a split, with everything that the page shows of it.
+
+    Attributes:
+      document: the content of metrics.json.
+      predictions: of every image.
+      truth: true boxes in the crop frame.
+      images: the split's images at the resize size.
+      class_names: in the order of class ids.
+      config: the config of data and evaluation.
+    """
+
+    document: dict
+    predictions: Predictions
+    truth: ground_truth.GroundTruth
+    images: pipeline.ResizedImages
+    class_names: tuple[str, ...]
+    config: object
+
+
+class Judge:
+    """One split, read once, before which any number of models can be brought.
+
+    Args:
+      config: its data and eval groups.
+      split: the split to judge on.
+      class_names: the models' classes.
+      config_name: for metrics.json.
+
+    Raises:
+      UserError: the data has faults.
+    """
+
+    def __init__(self, config, *, split: str, class_names, config_name: str = ""):
+        self.config, self.split = config, split
+        self.config_name, self.class_names = config_name, tuple(class_names)
+        self._source = experiment.open_source(config, self.class_names)
+        self._splits: dict = {}
+
+    def judge(self, runner: Runner, *, model: str, seed: int | None = None) -> Judged:
+        """Runs a model over the split and measures it by protocol `bas`.
+
+        Args:
+          runner: the model.
+          model: its name for metrics.json.
+          seed: of its training, when known.
+        """
+        self._check(runner)
+        options = self.config.eval
+        records, images, truth = self._read(self.split)
+        threshold = options.score_threshold
+        if options.threshold_origin == "val-optimal":
+            _, _, val_truth = self._read("val")
+            threshold = sweeps.best_threshold(self._predict(runner, "val"), val_truth)
+        predictions = self._predict(runner, self.split)
+        evaluation = bas_protocol.evaluate_predictions(
+            predictions,
+            truth,
+            records=records,
+            score_threshold=threshold,
+            threshold_origin=options.threshold_origin,
+        )
+        document = metrics_file.metrics_document(
+            evaluation,
+            protocol="bas",
+            split=self.split,
+            model=model,
+            config=self.config_name,
+            seed=seed,
+        )
+        return Judged(
+            document, predictions, truth, images, self.class_names, self.config
+        )
+
+    def _check(self, runner: Runner) -> None:
+        crop = tuple(self.config.data.crop_size)
+        if runner.input_size_wh not in (None, crop):
+            raise UserError(
+                f"data.crop_size is {crop}, but the model takes {runner.input_size_wh}"
+            )
+        if runner.class_names != self.class_names:
+            raise UserError(
+                f"the model's classes {runner.class_names[:3]}… are not the data's "
+                f"{self.class_names[:3]}…"
+            )
+
+    def _read(self, split: str):
+        """(records, images, truth) of a split, read once."""
+        if split not in self._splits:
+            data = self.config.data
+            records = self._source.records(split)
+            images = pipeline.ResizedImages(
+                records, resize_size_wh=tuple(data.resize_size), keep=data.cache
+            )
+            truth = ground_truth.load_ground_truth(
+                records,
+                resize_size_wh=tuple(data.resize_size),
+                crop_size_wh=tuple(data.crop_size),
+            )
+            self._splits[split] = records, images, truth
+        return self._splits[split]
+
+    def _predict(self, runner: Runner, split: str) -> Predictions:
+        _, images, _ = self._read(split)
+        crop_size = tuple(self.config.data.crop_size)
+        batches = pipeline.evaluation_batches(
+            images, crop_size_wh=crop_size, batch_size=self.config.eval.batch_size
+        )
+        with pipeline.reading(images):
+            predictions = predict_all(
+                batches=batches,
+                predict_fn=runner.predict_fn,
+                num_records=len(images),
+            )
+        if self.config.eval.ten_crop:
+            scores = inference.ten_crop_scores(runner.predict_fn, images, crop_size)
+            predictions = dataclasses.replace(
+                predictions, class_ids=top_class_ids(scores)
+            )
+        return predictions
+
+
+def judge_model(model: str, config, *, split: str, config_name: str = "") -> Judged:
+    """Judges anything that `experiment.load_runner` loads."""
+    runner = experiment.load_runner(
+        model, score_threshold=config.eval.score_threshold
+    )
+    judge = Judge(
+        config, split=split, class_names=runner.class_names, config_name=config_name
+    )
+    seed = None
+    if (Path(model) / experiment.CONFIG_FILE).is_file():
+        seed = experiment.load_experiment(model).config.train.seed
+    return judge.judge(runner, model=str(model), seed=seed)
+
+
+def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = None):
+    """A row of the results table and of summary.json."""
+    keys = ("top1_loc", "top5_loc", "gt_known_loc", "mean_iou")
+    values = {key: metrics.get(prefix + key) for key in keys}
+    return {
+        "name": name,
+        **values,
+        "gt_known_loc@0.7": metrics.get(f"{prefix}gt_known_loc@0.7"),
+        "size_bytes": size,
+    }
+
+
+def baseline_rows(judged: Judged) -> list[dict]:
+    """The rows that stand beside a Keras model's: best centred box and CAM."""
+    metrics = judged.document["metrics"]
+    return [
+        table_row(name, metrics, prefix=f"{name}/")
+        for name in ("centre_box", "cam")
+        if f"{name}/gt_known_loc" in metrics
+    ]
+
+
+def describe(judged: Judged) -> str:
+    """The table for people, under a line that says what was measured and how."""
+    document = judged.document
+    rows = [*baseline_rows(judged), table_row("model", document["metrics"])]
+    return (
+        f"protocol {document['protocol']}, split {document['split']}, "
+        f"{document['num_images']} images, score threshold "
+        f"{document['score_threshold']:.2f} ({document['threshold_origin']})\n"
+        + table.format_table(rows)
+    )
+
+
+def write_metrics(judged: Judged, path: Path) -> None:
+    """metrics.json, whole or not at all."""
+    metrics_file.write_json(path, judged.document)
+
+
+def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
+    """WORKDIR/metrics.json, report.html and panels.png of a judged workdir.
+
+    Args:
+      judged: the Keras model's judgement.
+      workdir: of the training.
+      rows: of the results table.
+    """
+    write_metrics(judged, workdir / METRICS_FILE)
+    spread = _cases(judged, cases.choose_spread(judged.predictions.labels, count=PANELS))
+    best, worst = (
+        _cases(judged, chosen)
+        for chosen in cases.choose_best_and_worst(_ious(judged))
+    )
+    sheet = visualize.contact_sheet([case.picture for case in spread], columns=2)
+    visualize.write_png(workdir / PANELS_FILE, sheet)
+    page.write_report(
+        workdir / REPORT_FILE,
+        title=f"bas_tf: {judged.document['config'] or workdir.name}",
+        rows=rows,
+        document=judged.document,
+        panels=spread,
+        best=best,
+        worst=worst,
+        curves={**_loss_curves(workdir), **_threshold_curves(judged)},
+        config_text=str(judged.config),
+        versions=experiment.versions(),
+    )

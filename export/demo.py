@@ -1,0 +1,76 @@
+"""The main job from start to end: train, judge, export, judge every file, report.
+
+  python -m export.demo --config=configs/demo.py --workdir=runs/demo
+
+Writes WORKDIR/summary.json and WORKDIR/report.html and prints the results table.
+"""
+
+import resource
+import time
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point
+
+_CONFIG = entry_point.define_config_flag()
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+
+SUMMARY_FILE = "summary.json"
+
+
+def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
+    """Runs everything; returns the rows of the results table."""
+    from bas_tf import experiment, run_evaluation, run_training
+    from bas_tf.evaluators import metrics_file
+    from export import saved_model, tflite, verify
+
+    start = time.monotonic()
+    run_training.run_training(config, workdir)
+    loaded = experiment.load_experiment(workdir)
+    judge = run_evaluation.Judge(
+        config,
+        split=config.eval.split,
+        class_names=loaded.class_names,
+        config_name=config_name,
+    )
+    keras_judged = judge.judge(
+        experiment.load_runner(workdir), model=str(workdir), seed=config.train.seed
+    )
+    artifacts = workdir / "export"
+    saved_model.export_saved_model(workdir, artifacts / verify.SAVED_MODEL)
+    tflite.export_tflite(workdir, artifacts, ["none", "int8"])
+    rows = [
+        *run_evaluation.baseline_rows(keras_judged),
+        run_evaluation.table_row("keras", keras_judged.document["metrics"]),
+        *verify.verify_artifacts(
+            judge, keras_judged, verify.find_artifacts(artifacts)
+        ),
+    ]
+    run_evaluation.write_results(keras_judged, workdir, rows)
+    summary = {
+        "seconds": time.monotonic() - start,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "rows": rows,
+    }
+    metrics_file.write_json(workdir / SUMMARY_FILE, summary)
+    return rows
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident size of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux: KiB
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    from bas_tf.report import table
+
+    workdir = Path(_WORKDIR.value)
+    rows = run_demo(_CONFIG(), workdir, config_name=entry_point.config_name())
+    print(table.format_table(rows))
+    print(f"page: {workdir / 'report.html'}")
+
+
+if __name__ == "__main__":
+    entry_point.run(main)

@@ -1,0 +1,133 @@
+"""Sends a trained workdir and every exported file through the same judge.
+
+  python -m export.verify --workdir=runs/demo --artifacts=runs/demo/export \
+      --output=report.json
+
+Prints one table. Exits 2 when a file loses more than --max_drop against Keras.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point
+from bas_tf.errors import UserError
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
+_ARTIFACTS = flags.DEFINE_string("artifacts", None, "Exported files.", required=True)
+_OUTPUT = flags.DEFINE_string("output", "report.json", "The file to write.")
+_SPLIT = flags.DEFINE_string("split", None, "Default: the config's eval.split.")
+_MAX_DROP = flags.DEFINE_float(
+    "max_drop", 0.015, "Largest loss of GT-known Loc against Keras, a fraction.", 0, 1
+)
+
+SAVED_MODEL = "saved_model"
+
+
+def find_artifacts(folder: Path) -> dict[str, Path]:
+    """{row's name: path} of a SavedModel folder and the TFLite files in `folder`.
+
+    Raises:
+      UserError: there is none.
+    """
+    found = {}
+    if (folder / SAVED_MODEL / "saved_model.pb").is_file():
+        found[SAVED_MODEL] = folder / SAVED_MODEL
+    for path in sorted(folder.glob("localizer_*.tflite")):
+        found[path.stem.replace("localizer", "tflite")] = path
+    if not found:
+        raise UserError(f"--artifacts={folder}: no saved_model/ and no .tflite files")
+    return found
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+
+
+def verify_artifacts(judge, keras_judged, artifacts: dict[str, Path]) -> list[dict]:
+    """Judges each file beside the Keras model.
+
+    Args:
+      judge: a `run_evaluation.Judge`.
+      keras_judged: the Keras model's judgement by it.
+      artifacts: from `find_artifacts`.
+
+    Returns:
+      One row a file: the table's columns, `max_box_difference` (pixels of the crop,
+      largest over images) and `mean_iou_with_keras` of its boxes, `class_agreement`,
+      `max_map_difference`.
+    """
+    from bas_tf import experiment, run_evaluation
+
+    rows = []
+    for name, path in artifacts.items():
+        judged = judge.judge(experiment.load_runner(path), model=str(path))
+        row = run_evaluation.table_row(
+            name, judged.document["metrics"], size=size_of(path)
+        )
+        rows.append({**row, **agreement(keras_judged.predictions, judged.predictions)})
+    return rows
+
+
+def agreement(expected, actual) -> dict[str, float]:
+    """How far one model's predictions are from another's on the same images."""
+    import numpy as np
+
+    from bas_tf.geometry import boxes
+
+    pairs = zip(expected.boxes, actual.boxes, strict=True)
+    overlaps = [boxes.iou_xyxy(a[np.newaxis], b[np.newaxis])[0, 0] for a, b in pairs]
+    return {
+        "max_box_difference": float(np.abs(expected.boxes - actual.boxes).max()),
+        "mean_iou_with_keras": float(np.mean(overlaps)),
+        "class_agreement": float(
+            np.mean(expected.class_ids[:, 0] == actual.class_ids[:, 0])
+        ),
+        "max_map_difference": float(np.abs(expected.maps - actual.maps).max()),
+    }
+
+
+def check_drop(rows: list[dict], keras_row: dict, max_drop: float) -> None:
+    """Raises UserError naming every file that lost more GT-known Loc than allowed."""
+    lost = {
+        row["name"]: keras_row["gt_known_loc"] - row["gt_known_loc"]
+        for row in rows
+        if keras_row["gt_known_loc"] - row["gt_known_loc"] > max_drop
+    }
+    if lost:
+        worst = ", ".join(f"{name} lost {drop:.3f}" for name, drop in lost.items())
+        raise UserError(f"{worst} of GT-known Loc; --max_drop={max_drop}")
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    from bas_tf import experiment, run_evaluation
+    from bas_tf.evaluators import metrics_file
+    from bas_tf.report import table
+
+    artifacts = find_artifacts(Path(_ARTIFACTS.value))
+    loaded = experiment.load_experiment(_WORKDIR.value)
+    judge = run_evaluation.Judge(
+        loaded.config,
+        split=_SPLIT.value or loaded.config.eval.split,
+        class_names=loaded.class_names,
+    )
+    keras_judged = judge.judge(
+        experiment.load_runner(_WORKDIR.value),
+        model=_WORKDIR.value,
+        seed=loaded.config.train.seed,
+    )
+    keras_row = run_evaluation.table_row("keras", keras_judged.document["metrics"])
+    rows = verify_artifacts(judge, keras_judged, artifacts)
+    every = [*run_evaluation.baseline_rows(keras_judged), keras_row, *rows]
+    document = {key: keras_judged.document[key] for key in run_evaluation.SETTING_KEYS}
+    metrics_file.write_json(_OUTPUT.value, {**document, "rows": every})
+    print(table.format_table(every))
+    check_drop(rows, keras_row, _MAX_DROP.value)
+
+
+if __name__ == "__main__":
+    entry_point.run(main)

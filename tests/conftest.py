@@ -1,0 +1,54 @@
+"""Fixtures that several rooms' tests share."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tensorflow as tf
+
+# Two logical processors stand for two GPUs in the tests of tf.distribute.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+
+REPO = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Recorded reference numbers and real photos, beside the repository."""
+    folder = REPO.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"{folder.name}/ with recorded numbers is not beside the repository")
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path) -> Path:
+    """A folder source: two classes, six training and four validation JPEGs, boxes.
+
+    Every photo is 80 x 60 with a bright 20 x 20 square at (10 + 4 i, 20).
+    """
+    root, rows = tmp_path / "photos", ["image,x_min,y_min,x_max,y_max"]
+    for split, count in (("train", 3), ("val", 2)):
+        for c, name in enumerate(("cat", "dog")):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for i in range(count):
+                image = np.full([60, 80, 3], 40, np.uint8)
+                image[20:40, 10 + 4 * i : 30 + 4 * i, c] = 230
+                Image.fromarray(image).save(folder / f"{i}.jpg", quality=95)
+                rows.append(f"{split}/{name}/{i}.jpg,{10 + 4 * i},20,{30 + 4 * i},40")
+    (root / "boxes.csv").write_text("\n".join(rows) + "\n")
+    return root

@@ -1,0 +1,94 @@
+"""A tiny split with known answers."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from bas_tf import names
+from bas_tf.data.records import Record
+
+CROP = 32
+
+
+def square_map(x: int, y: int, side: int) -> np.ndarray:
+    """A map that is 1 on a square and 0 elsewhere: float32 [CROP, CROP]."""
+    score_map = np.zeros([CROP, CROP], np.float32)
+    score_map[y : y + side, x : x + side] = 1.0
+    return score_map
+
+
+@dataclasses.dataclass
+class Split:
+    """Records, and for each record what a fixed model says about it."""
+
+    records: list[Record]
+    outputs: dict[str, np.ndarray]
+
+    def batches(self, size: int, order=None):
+        """Batches whose images carry their own index, so a predict_fn knows them."""
+        order = np.arange(len(self.records)) if order is None else np.asarray(order)
+        for start in range(0, len(order), size):
+            index = order[start : start + size]
+            images = np.broadcast_to(
+                index[:, None, None, None].astype(np.float32), [len(index), 4, 4, 3]
+            )
+            labels = np.array([self.records[i].label for i in index], np.int32)
+            yield {names.IMAGES: images, names.LABELS: labels, names.INDEX: index}
+
+    def predict(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        index = images[:, 0, 0, 0].astype(int)
+        return {name: column[index] for name, column in self.outputs.items()}
+
+
+def record(label, boxes, mask=None) -> Record:
+    """A record of a photo that already has the size of the crop."""
+    return Record(
+        image_id=f"test/{label}",
+        label=label,
+        load_image=lambda: np.zeros([CROP, CROP, 3], np.uint8),
+        boxes_original=None if boxes is None else np.array(boxes, np.float32),
+        load_mask=None if mask is None else lambda: mask,
+    )
+
+
+@pytest.fixture
+def split() -> Split:
+    """Five images, two classes.
+
+    0: right class, right box.   1: wrong class, right box.   2: right class, map far
+    too large (IoU 121 / 625 with the extra pixel).   3: no true box.   4: constant
+    map, so the whole crop, and the second of its true boxes is the whole crop.
+    """
+    maps = [
+        square_map(4, 4, 10),
+        square_map(8, 8, 10),
+        square_map(4, 4, 24),
+        square_map(0, 0, 2),
+        np.full([CROP, CROP], 0.25, np.float32),
+    ]
+    boxes = [
+        [4, 4, 14, 14],
+        [8, 8, 18, 18],
+        [4, 4, 28, 28],
+        [0, 0, 2, 2],
+        [0, 0, 32, 32],
+    ]
+    mask = np.zeros([CROP, CROP], np.uint8)
+    mask[4:14, 4:14] = 255
+    scores = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [0.9, 0.1]]
+    return Split(
+        records=[
+            record(0, [[4, 4, 14, 14]], mask),
+            record(1, [[8, 8, 18, 18]]),
+            record(1, [[4, 4, 14, 14]]),
+            record(0, None),
+            record(0, [[1, 1, 3, 3], [0, 0, 32, 32]]),
+        ],
+        outputs={
+            names.SCORES: np.array(scores, np.float32),
+            names.LOCALIZATION_MAP: np.stack(maps),
+            names.BOXES: np.array(boxes, np.float32),
+            names.DEGENERATE: np.array([0, 0, 0, 0, 1], bool),
+        },
+    )

@@ -1,0 +1,48 @@
+"""Localization figures by hand."""
+
+import numpy as np
+
+from bas_tf.metrics import localization
+
+
+def test_the_best_of_several_true_boxes_counts():
+    # With the extra pixel, sides are 10: 50 / 150 with the first, 1 with the second.
+    true_boxes = np.array([[5, 0, 14, 9], [0, 0, 9, 9]])
+    ious = localization.best_ious(np.array([[0, 0, 9, 9], [5, 0, 14, 9]]), true_boxes)
+    np.testing.assert_allclose(ious, [1.0, 1.0])
+    ious = localization.best_ious(np.array([[0, 0, 9, 9]]), true_boxes[:1])
+    np.testing.assert_allclose(ious, [50 / 150])
+
+
+def test_thresholds_are_strict():
+    ious = np.array([0.5, 0.5 + 1e-9, 0.7, 0.7 + 1e-9])
+    ids, labels = np.zeros([4, 1], int), np.zeros(4, int)
+    values = localization.localization_values(ious, ids, labels)
+    np.testing.assert_array_equal(values["gt_known_loc"], [0, 1, 1, 1])
+    np.testing.assert_array_equal(values["gt_known_loc@0.7"], [0, 0, 0, 1])
+
+
+def test_top_localization_needs_the_class_too():
+    metrics = localization.LocalizationMetrics(6)
+    ids = np.array([[0, 1, 2, 3, 4]] * 4)
+    #        right box & class, right box & third class, wrong class, wrong box
+    metrics.update(np.array([0.9, 0.6, 0.8, 0.1]), ids, np.array([0, 2, 5, 0]))
+    means = {name: sums.mean() for name, sums in metrics.sums.items()}
+    assert means == {
+        "gt_known_loc": 3 / 4,
+        "gt_known_loc@0.7": 2 / 4,
+        "top1_loc": 1 / 4,
+        "top5_loc": 2 / 4,
+        "mean_iou": (0.9 + 0.6 + 0.8 + 0.1) / 4,
+    }
+    # class 0: 1 of 2; classes 2 and 5: 1 of 1
+    assert metrics.sums["gt_known_loc"].class_mean() == (1 / 2 + 1 + 1) / 3
+    assert metrics.gt_known_table() == [(0, 1, 2), (2, 1, 1), (5, 1, 1)]
+
+
+def test_candidates_broadcast_over_images():
+    ious = np.array([[0.6, 0.4], [0.9, 0.9]])
+    ids, labels = np.array([[1], [1]]), np.array([1, 0])
+    values = localization.localization_values(ious, ids, labels)
+    np.testing.assert_array_equal(values["top1_loc"], [[1, 0], [0, 0]])
+    np.testing.assert_array_equal(values["gt_known_loc"], [[1, 0], [1, 1]])

@@ -1,0 +1,75 @@
+"""Each loss against its formula, written out by hand."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bas_tf import losses, names
+from bas_tf.errors import UserError
+
+
+def test_classification_loss_is_cross_entropy_of_the_scores():
+    logits = tf.constant([[2.0, 0.0, 1.0]])
+    # softmax of (2, 0, 1): e^2 = 7.389, 1, e = 2.718, sum 11.107; -log(2.718 / 11.107)
+    loss = losses.classification_loss(logits, tf.constant([2]))
+    np.testing.assert_allclose(loss, [1.407606], rtol=1e-5)
+
+
+def test_area_constraint_loss_is_the_mean_of_each_map():
+    maps = tf.constant([[[[0.0], [1.0]], [[1.0], [0.2]]], [[[0.5]] * 2] * 2])
+    loss = losses.area_constraint_loss(maps)
+    np.testing.assert_allclose(loss, [2.2 / 4, 0.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("background_wins", "expected"),
+    # Ratios 1/4, 3/2 (the background wins), 2/2 (equal counts as won).
+    [("zero", [0.25, 0.0, 0.0]), ("one", [0.25, 1.0, 1.0]), ("gradient", [0.25, 1.5, 1])],
+)
+def test_suppression_loss_is_the_ratio_or_its_constant(background_wins, expected):
+    loss = losses.background_activation_suppression_loss(
+        tf.constant([4.0, 2.0, 2.0]),
+        tf.constant([1.0, 3.0, 2.0]),
+        background_wins=background_wins,
+    )
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("background_wins", losses.BACKGROUND_WINS)
+def test_suppression_loss_has_no_gradient_to_the_activation(background_wins):
+    activation, background = tf.constant([4.0, 2.0]), tf.constant([1.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch([activation, background])
+        loss = losses.background_activation_suppression_loss(
+            activation, background, background_wins=background_wins
+        )
+    to_activation, to_background = tape.gradient(loss, [activation, background])
+    assert to_activation is None
+    won = 0.5 if background_wins == "gradient" else 0.0  # d (S^b / S) = 1 / 2
+    np.testing.assert_allclose(to_background, [0.25, won], rtol=1e-6)
+
+
+def test_suppression_loss_of_a_dead_activation_is_finite():
+    loss = losses.background_activation_suppression_loss(
+        tf.constant([0.0, -1.0]), tf.constant([0.0, 2.0])
+    )
+    np.testing.assert_array_equal(loss, [0.0, 0.0])
+
+
+def test_unknown_constant_is_refused_by_name():
+    with pytest.raises(UserError, match="loss.background_wins is 'two'.*zero, one"):
+        losses.background_activation_suppression_loss(
+            tf.constant([1.0]), tf.constant([1.0]), background_wins="two"
+        )
+
+
+def test_weighted_sum():
+    terms = {
+        names.CLASSIFICATION_LOSS: tf.constant([1.0, 2.0]),
+        names.FOREGROUND_REGION_GUIDANCE_LOSS: tf.constant([3.0, 4.0]),
+        names.AREA_CONSTRAINT_LOSS: tf.constant([0.1, 0.2]),
+        names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS: tf.constant([0.5, 0.25]),
+    }
+    total = losses.weighted_sum(terms, alpha=0.5, beta=2.0)
+    # 1 + 0.5 * 3 + 2 * 0.1 + 0.5 = 3.2;  2 + 0.5 * 4 + 2 * 0.2 + 0.25 = 4.65
+    np.testing.assert_allclose(total, [3.2, 4.65], rtol=1e-6)

@@ -1,0 +1,50 @@
+"""A narrow MobileNetV1 at 64 pixels and a data set of coloured squares."""
+
+import keras
+import numpy as np
+import pytest
+
+from bas_tf.data.pipeline import ResizedImages
+from bas_tf.data.records import Record
+from bas_tf.models.localizer import build_localizer
+from bas_tf.training.optimizer import TorchSGD
+
+
+@pytest.fixture
+def build():
+    """Builds the same localizer and optimizer again and again."""
+
+    def build_parts(seed=0, base_rate=1e-2, normalize_generator_input=True):
+        keras.utils.set_random_seed(seed)
+        localizer = build_localizer(
+            backbone="mobilenet_v1",
+            num_classes=3,
+            input_size_wh=(64, 64),
+            classifier={"variant": "linear"},
+            normalize_generator_input=normalize_generator_input,
+            backbone_options={"width": 0.125},
+        )
+        optimizer = TorchSGD(base_rate)
+        optimizer.build(localizer.trainable_variables)
+        return localizer, optimizer
+
+    return build_parts
+
+
+@pytest.fixture
+def squares() -> ResizedImages:
+    """Twelve images of a square in one of three colours on grey noise."""
+    rng = np.random.default_rng(0)
+
+    def draw(i):
+        image = rng.integers(60, 120, [72, 72, 3]).astype(np.uint8)
+        y, x = 10 + 3 * (i % 4), 8 + 4 * (i % 5)
+        image[y : y + 30, x : x + 30] = np.eye(3, dtype=np.uint8)[i % 3] * 230
+        return image
+
+    drawn = [draw(i) for i in range(12)]
+    records = [
+        Record(image_id=str(i), label=i % 3, load_image=lambda i=i: drawn[i])
+        for i in range(12)
+    ]
+    return ResizedImages(records, resize_size_wh=(72, 72), keep=True)

@@ -1,0 +1,183 @@
+"""The loop: replicas, phases, exact resuming, and stopping on a broken loss."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bas_tf import names
+from bas_tf.data import pipeline
+from bas_tf.errors import UserError
+from bas_tf.training import checkpoint, hooks, loop, strategy
+
+METHOD = loop.Method(alpha=0.5, beta=1.2, background_wins="gradient")
+
+
+def run(localizer, optimizer, squares, *, distribution=None, first_epoch=0, epochs=2,
+        classifier_epochs=1, hooks=(), method=METHOD, batch_size=4):  # fmt: skip
+    distribution = distribution or tf.distribute.get_strategy()
+
+    def epoch_batches(epoch):
+        batches = pipeline.train_batches(
+            squares, crop_size_wh=(64, 64), batch_size=batch_size, seed=0, epoch=epoch
+        )
+        return distribution.experimental_distribute_dataset(batches)
+
+    loop.train(
+        localizer=localizer, optimizer=optimizer, strategy=distribution,
+        method=method, epoch_batches=epoch_batches, steps_per_epoch=12 // batch_size,
+        batch_size=batch_size, first_epoch=first_epoch, epochs=epochs,
+        classifier_epochs=classifier_epochs, hooks=hooks,
+    )  # fmt: skip
+
+
+def weights_of(localizer):
+    return [v.numpy() for v in localizer.variables]
+
+
+def test_classifier_epochs_leave_the_generator_alone(build, squares):
+    localizer, optimizer = build()
+    before = localizer.generator.kernel.numpy()
+    seen = []
+    run(localizer, optimizer, squares, epochs=1, hooks=[seen.append])
+    np.testing.assert_array_equal(localizer.generator.kernel.numpy(), before)
+    assert [p.bas_active for p in seen] == [False] * 3
+    assert all(p.values[names.AREA_CONSTRAINT_LOSS] == 0 for p in seen)
+    run(localizer, optimizer, squares, first_epoch=1, hooks=[seen.append])
+    assert (localizer.generator.kernel.numpy() != before).any()
+    assert [p.step for p in seen] == [1, 2, 3, 4, 5, 6]
+    assert [p.epoch_ends for p in seen] == [False, False, True] * 2
+
+
+def test_the_reported_loss_is_the_weighted_sum_of_the_reported_terms(build, squares):
+    seen = []
+    run(*build(), squares, classifier_epochs=0, hooks=[seen.append])
+    for progress in seen:
+        v = progress.values
+        expected = (
+            v[names.CLASSIFICATION_LOSS]
+            + 0.5 * v[names.FOREGROUND_REGION_GUIDANCE_LOSS]
+            + 1.2 * v[names.AREA_CONSTRAINT_LOSS]
+            + v[names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS]
+        )
+        assert v[names.LOSS] == pytest.approx(expected, rel=1e-5)
+
+
+def test_frozen_statistics_do_not_move_once_the_generator_trains(build, squares):
+    localizer, optimizer = build()
+    frozen = loop.Method(alpha=0.5, beta=1.2, batch_statistics=False)
+    before = [v.numpy() for v in localizer.backbone.non_trainable_variables]
+    run(localizer, optimizer, squares, classifier_epochs=0, method=frozen)
+    after = [v.numpy() for v in localizer.backbone.non_trainable_variables]
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+    run(localizer, optimizer, squares, classifier_epochs=0)
+    moved = [v.numpy() for v in localizer.backbone.non_trainable_variables]
+    assert any((a != b).any() for a, b in zip(before, moved, strict=True))
+
+
+def test_resuming_after_an_epoch_is_exact(build, squares, tmp_path):
+    through = build()
+    run(*through, squares, epochs=3)
+
+    first = build()
+    saver = checkpoint.Checkpointer(tmp_path, *first)
+    run(*first, squares, epochs=2, hooks=[hooks.save_checkpoints(saver)])
+    second = build(seed=1)  # other weights: all must come from the checkpoint
+    epochs_done = checkpoint.Checkpointer(tmp_path, *second).restore()
+    assert epochs_done == 2
+    run(*second, squares, first_epoch=2, epochs=3)
+    for a, b in zip(weights_of(through[0]), weights_of(second[0]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.slow
+def test_two_replicas_equal_one_with_frozen_statistics(build, squares):
+    method = loop.Method(alpha=0.5, beta=1.2, batch_statistics=False)
+    start = weights_of(build(normalize_generator_input=False)[0])
+    single = build(normalize_generator_input=False)
+    run(*single, squares, classifier_epochs=0, epochs=1, method=method)
+    mirrored = strategy.make_strategy("mirrored")
+    assert mirrored.num_replicas_in_sync == 2
+    with mirrored.scope():
+        double = build(normalize_generator_input=False)
+    run(*double, squares, classifier_epochs=0, epochs=1, method=method,
+        distribution=mirrored)  # fmt: skip
+    triples = zip(start, weights_of(single[0]), weights_of(double[0]), strict=True)
+    for before, one, two in triples:
+        # Three steps of float32 sums in another order: 1e-4 of the change itself.
+        change = np.linalg.norm(one - before)
+        assert np.linalg.norm(two - one) <= 1e-4 * change + 1e-7
+
+
+def test_a_broken_loss_stops_with_step_and_term_and_keeps_the_checkpoint(
+    build, squares, tmp_path
+):
+    localizer, optimizer = build()
+    saver = checkpoint.Checkpointer(tmp_path, localizer, optimizer)
+    run(localizer, optimizer, squares, epochs=1, hooks=[hooks.save_checkpoints(saver)])
+    good = weights_of(localizer)
+    localizer.generator.bias.assign([np.nan] * 3)
+    with pytest.raises(loop.TrainingDivergedError, match=r"step 4: .*area_constraint"):
+        run(localizer, optimizer, squares, first_epoch=1)
+    again = build(seed=1)
+    assert checkpoint.Checkpointer(tmp_path, *again).restore() == 1
+    for a, b in zip(good, weights_of(again[0]), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_checkpoint_of_another_class_count_is_refused(build, squares, tmp_path):
+    localizer, optimizer = build()
+    checkpoint.Checkpointer(tmp_path, localizer, optimizer).save(1)
+    from bas_tf.models.localizer import build_localizer
+
+    other = build_localizer(
+        backbone="mobilenet_v1", num_classes=7, input_size_wh=(64, 64),
+        classifier={"variant": "linear"}, normalize_generator_input=True,
+        backbone_options={"width": 0.125},
+    )  # fmt: skip
+    with pytest.raises(UserError, match="does not fit this model"):
+        checkpoint.Checkpointer(tmp_path, other).restore()
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    mirrored = strategy.make_strategy("mirrored")
+    with pytest.raises(UserError, match="batch_size is 3.*2 replicas"):
+        strategy.check_batch(mirrored, 3)
+
+
+def test_an_unknown_strategy_is_refused():
+    with pytest.raises(UserError, match="train.strategy is 'magic'"):
+        strategy.make_strategy("magic")
+
+
+def progress_of(step, area, *, epoch_ends):
+    values = dict.fromkeys([*loop.TERMS, names.LOSS, "accuracy"], 0.0)
+    return loop.Progress(
+        step=step, epoch=0, steps_per_epoch=2, epochs=1, bas_active=True,
+        values={**values, names.AREA_CONSTRAINT_LOSS: area}, epoch_ends=epoch_ends,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("area", "warned"), [(0.005, True), (0.3, False), (0.99, True)]
+)
+def test_a_collapse_is_warned_of(caplog, area, warned):
+    hook = hooks.warn_of_collapse()
+    with caplog.at_level("WARNING", logger="absl"):
+        hook(progress_of(1, area, epoch_ends=False))
+        hook(progress_of(2, area, epoch_ends=True))
+    assert ("collapsed" in caplog.text) == warned
+
+
+def test_the_log_has_each_step_once_after_resuming(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log = hooks.jsonl_log(path, every_steps=1, first_step=0)
+    for step in (1, 2, 3):
+        log(progress_of(step, 0.5, epoch_ends=False))
+    again = hooks.jsonl_log(path, every_steps=1, first_step=2)
+    again(progress_of(3, 0.4, epoch_ends=True))
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert rows[2][names.AREA_CONSTRAINT_LOSS] == 0.4

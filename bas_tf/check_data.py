@@ -12,14 +12,13 @@ from bas_tf import entry_point
 from bas_tf.errors import DataError, UserError
 
 SPLITS = ("train", "val", "test")
-_CONFIG = entry_point.define_config_flag()
 
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import experiment
 
-    source = experiment.open_source(_CONFIG())
+    source = experiment.open_source(entry_point.config())
     faults = []
     for split in SPLITS:
         try:
@@ -62,4 +61,5 @@ def fault_of(record) -> str | None:
 
 
 if __name__ == "__main__":
+    entry_point.define_config_flag()
     entry_point.run(main)

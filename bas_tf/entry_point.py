@@ -17,18 +17,22 @@ HELP_FLAGS = {"--help", "-help", "-h"}
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
 
-def define_config_flag(*, required: bool = True) -> Callable:
-    """Defines --config; returns a function that gives the ConfigDict when called."""
-    holder = config_flags.DEFINE_config_file(
-        "config", None, "A file of configs/, as configs/demo.py or configs/demo.py:NAME."
+def define_config_flag() -> None:
+    """Defines --config, a file of configs/ whose keys can be overridden."""
+    config_flags.DEFINE_config_file(
+        "config", None, "A file of configs/, as configs/demo.py or configs/demo.py:NAME"
     )
 
-    def config():
-        if holder.value is None and required:
-            raise UserError("--config is missing; name a file such as configs/demo.py")
-        return holder.value
 
-    return config
+def config():
+    """The ConfigDict that --config and its overrides give.
+
+    Raises:
+      UserError: --config is missing.
+    """
+    if flags.FLAGS.config is None:
+        raise UserError("--config is missing; name a file such as configs/demo.py")
+    return flags.FLAGS.config
 
 
 def config_name() -> str:

@@ -6,20 +6,21 @@ Here, and in the entry points, configs end: everything below takes plain argumen
 import dataclasses
 import importlib.metadata
 import json
-import os
 import platform
 from pathlib import Path
 
 import ml_collections
 
+from bas_tf import files
 from bas_tf.data.records import Source
 from bas_tf.data.sources import load_source
 from bas_tf.errors import UserError
 
-CONFIG_FILE = "config.json"
+CONFIG_FILE, LOG_FILE = "config.json", "metrics.jsonl"
 # Groups that must agree for a workdir to be resumed, and the keys that may change.
 TRAINING_GROUPS = ("data", "model", "loss", "optimizer", "train")
 FREE_KEYS = ("data.root", "data.cache", "train.log_every_steps")
+BACKBONE_OPTIONS = {"mobilenet_v1": ("width", "head_downsampling")}
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "opencv-python-headless")
 
 
@@ -55,9 +56,9 @@ def build_model(config, num_classes: int):
         },
         normalize_generator_input=model.normalize_generator_input,
         top_k=model.top_k,
-        backbone_options=(
-            {"width": model.width} if model.backbone == "mobilenet_v1" else {}
-        ),
+        backbone_options={
+            key: model[key] for key in BACKBONE_OPTIONS.get(model.backbone, ())
+        },
     )
     load_pretrained(localizer, model.pretrained)
     return localizer
@@ -144,16 +145,12 @@ def check_workdir(workdir: Path, config, class_names: tuple[str, ...]) -> None:
 
 def write_experiment(workdir: Path, config, class_names: tuple[str, ...]) -> None:
     """Records the config, classes and versions of a run."""
-    path = workdir / CONFIG_FILE
-    workdir.mkdir(parents=True, exist_ok=True)
     content = {
         "config": config.to_dict(),
         "class_names": list(class_names),
         "versions": versions(),
     }
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(temporary, path)
+    files.write_json(workdir / CONFIG_FILE, content)
 
 
 def _check_same_training(saved: Experiment, config, class_names) -> None:

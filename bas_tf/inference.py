@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from bas_tf import names
+from bas_tf.data import preprocess
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import boxes_from_maps, masking, score_maps
 
@@ -94,9 +95,7 @@ def make_given_class_fn(
         probabilities = tf.nn.softmax(masking.global_average_pool(class_maps))
         given = tf.one_hot(class_ids, localizer.num_classes)
         maps = localizer.generator(features, class_ids[:, tf.newaxis])
-        boxes = map_to_boxes(
-            maps, images.shape[1:3], score_threshold=score_threshold
-        )
+        boxes = map_to_boxes(maps, images.shape[1:3], score_threshold=score_threshold)
         return {
             names.SCORES: probabilities * given,
             names.LOCALIZATION_MAP: maps[..., 0],
@@ -107,3 +106,23 @@ def make_given_class_fn(
         return {k: v.numpy() for k, v in in_graph(tf.constant(images)).items()}
 
     return predict_fn
+
+
+def ten_crop_scores(
+    predict_fn: PredictFn, images, crop_size_wh: tuple[int, int]
+) -> np.ndarray:
+    """Softmax averaged over four corners, the centre and their mirror images.
+
+    Args:
+      predict_fn: of any model.
+      images: a sequence of uint8 [resize_h, resize_w, 3], as `ResizedImages`.
+      crop_size_wh: width and height of a crop.
+
+    Returns:
+      [images, classes] float32.
+    """
+    scores = []
+    for i in range(len(images)):
+        crops = preprocess.ten_crops(images[i], crop_size_wh)
+        scores.append(predict_fn(crops)[names.SCORES].mean(axis=0))
+    return np.stack(scores)

@@ -12,12 +12,6 @@ from absl import flags
 from bas_tf import entry_point
 from bas_tf.errors import UserError
 
-_MODEL = flags.DEFINE_string(
-    "model", None, "A workdir, a SavedModel folder or a .tflite file.", required=True
-)
-_OUTPUT = flags.DEFINE_string("output", None, "The folder to write to.", required=True)
-_CLASS = flags.DEFINE_string("class", None, "Localize this class, predicted or not.")
-
 
 def main(args: list[str]) -> None:
     if not args:
@@ -26,9 +20,17 @@ def main(args: list[str]) -> None:
 
     paths = [Path(arg) for arg in args]
     run_localization.localize_photos(
-        _MODEL.value, paths, Path(_OUTPUT.value), class_name=_CLASS.value
+        flags.FLAGS.model,
+        paths,
+        Path(flags.FLAGS.output),
+        class_name=flags.FLAGS["class"].value,
     )
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string(
+        "model", None, "A workdir, a SavedModel or a .tflite file.", required=True
+    )
+    flags.DEFINE_string("output", None, "The folder to write to.", required=True)
+    flags.DEFINE_string("class", None, "Localize this class, predicted or not.")
     entry_point.run(main)

@@ -5,17 +5,26 @@ from pathlib import Path
 
 import numpy as np
 
-from bas_tf import experiment, inference, names, visualize
+from bas_tf import experiment, files, inference, visualize
 from bas_tf.data import pipeline
 from bas_tf.errors import UserError
 from bas_tf.evaluators import bas_protocol, ground_truth, metrics_file, sweeps
 from bas_tf.evaluators.predictions import Predictions, predict_all
 from bas_tf.metrics.classification import top_class_ids
+from bas_tf.metrics.localization import IOU_THRESHOLD, best_ious
 from bas_tf.report import cases, curves, page, table
 from bas_tf.runners import Runner
 
 METRICS_FILE, REPORT_FILE, PANELS_FILE = "metrics.json", "report.html", "panels.png"
 PANELS = 16
+# What says how the figures of a document were made.
+SETTING_KEYS = (
+    "protocol",
+    "split",
+    "num_images",
+    "score_threshold",
+    "threshold_origin",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,9 +152,7 @@ class Judge:
 
 def judge_model(model: str, config, *, split: str, config_name: str = "") -> Judged:
     """Judges anything that `experiment.load_runner` loads."""
-    runner = experiment.load_runner(
-        model, score_threshold=config.eval.score_threshold
-    )
+    runner = experiment.load_runner(model, score_threshold=config.eval.score_threshold)
     judge = Judge(
         config, split=split, class_names=runner.class_names, config_name=config_name
     )
@@ -191,7 +198,7 @@ def describe(judged: Judged) -> str:
 
 def write_metrics(judged: Judged, path: Path) -> None:
     """metrics.json, whole or not at all."""
-    metrics_file.write_json(path, judged.document)
+    files.write_json(path, judged.document)
 
 
 def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
@@ -203,10 +210,11 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
       rows: of the results table.
     """
     write_metrics(judged, workdir / METRICS_FILE)
-    spread = _cases(judged, cases.choose_spread(judged.predictions.labels, count=PANELS))
+    spread = _cases(
+        judged, cases.choose_spread(judged.predictions.labels, count=PANELS)
+    )
     best, worst = (
-        _cases(judged, chosen)
-        for chosen in cases.choose_best_and_worst(_ious(judged))
+        _cases(judged, chosen) for chosen in cases.choose_best_and_worst(_ious(judged))
     )
     sheet = visualize.contact_sheet([case.picture for case in spread], columns=2)
     visualize.write_png(workdir / PANELS_FILE, sheet)
@@ -214,11 +222,67 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
         workdir / REPORT_FILE,
         title=f"bas_tf: {judged.document['config'] or workdir.name}",
         rows=rows,
-        document=judged.document,
+        metrics=judged.document,
         panels=spread,
         best=best,
         worst=worst,
         curves={**_loss_curves(workdir), **_threshold_curves(judged)},
         config_text=str(judged.config),
         versions=experiment.versions(),
+        seed=judged.document["seed"],
+    )
+
+
+def _cases(judged: Judged, chosen: np.ndarray) -> list[cases.Case]:
+    """The chosen images with their maps and boxes, for the page."""
+    predictions, truth = judged.predictions, judged.truth
+    true_boxes = dict(zip(truth.images.tolist(), truth.boxes, strict=True))
+    crops = pipeline.centre_crops(
+        judged.images, chosen, crop_size_wh=tuple(judged.config.data.crop_size)
+    )
+    return cases.build_cases(
+        range(len(chosen)),
+        images=crops,
+        localization_maps=predictions.maps[chosen],
+        cams=None if predictions.cams is None else predictions.cams[chosen],
+        boxes=predictions.boxes[chosen],
+        true_boxes=[true_boxes.get(int(i), np.empty([0, 4])) for i in chosen],
+        labels=predictions.labels[chosen],
+        class_ids=predictions.class_ids[chosen, 0],
+        scores=predictions.scores[chosen],
+        ious=_ious(judged)[chosen],
+        class_names=judged.class_names,
+    )
+
+
+def _ious(judged: Judged) -> np.ndarray:
+    """Best IoU of each image's box, NaN without true boxes: [images]."""
+    ious = np.full(len(judged.predictions), np.nan)
+    for image, true_boxes in zip(judged.truth.images, judged.truth.boxes, strict=True):
+        ious[image] = best_ious(judged.predictions.boxes[image], true_boxes)[0]
+    return ious
+
+
+def _loss_curves(workdir: Path) -> dict[str, str]:
+    log = workdir / experiment.LOG_FILE
+    return curves.loss_curves(curves.read_log(log)) if log.is_file() else {}
+
+
+def _threshold_curves(judged: Judged) -> dict[str, str]:
+    """GT-known Loc and mean IoU against the threshold, BAS and CAM."""
+    maps = {"BAS": judged.predictions.maps, "CAM": judged.predictions.cams}
+    if not len(judged.truth.images):
+        return {}
+    methods = {}
+    for name, method_maps in maps.items():
+        if method_maps is not None:
+            ious = sweeps.threshold_ious(method_maps, judged.truth)
+            methods[name] = {
+                "gt_known_loc": (ious > IOU_THRESHOLD).mean(axis=0),
+                "mean_iou": ious.mean(axis=0),
+            }
+    return curves.threshold_curves(
+        sweeps.SCORE_THRESHOLDS,
+        methods,
+        score_threshold=judged.document["score_threshold"],
     )

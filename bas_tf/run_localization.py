@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bas_tf import experiment, inference, names, visualize
+from bas_tf import experiment, files, inference, names, visualize
 from bas_tf.data import decode, preprocess
 from bas_tf.errors import UserError
-from bas_tf.evaluators import metrics_file
 from bas_tf.geometry.frames import CropFrame
 
 BOXES_FILE = "boxes.json"
@@ -51,7 +50,7 @@ def localize_photos(
         )
     for name, overlay in zip(_overlay_names(paths), overlays, strict=True):
         visualize.write_png(output / name, overlay)
-    metrics_file.write_json(output / BOXES_FILE, rows)
+    files.write_json(output / BOXES_FILE, rows)
     return rows
 
 

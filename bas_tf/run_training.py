@@ -99,7 +99,7 @@ def _log_hooks(config, workdir, localizer, images, first_epoch, steps):
             total_steps=config.train.epochs * steps, first_step=first_step
         ),
         hooks.jsonl_log(
-            workdir / "metrics.jsonl", every_steps=every, first_step=first_step
+            workdir / experiment.LOG_FILE, every_steps=every, first_step=first_step
         ),
         hooks.tensorboard_log(
             workdir / "tensorboard",

@@ -12,21 +12,30 @@ from absl import flags
 
 from bas_tf import entry_point
 
-_CONFIG = entry_point.define_config_flag()
-_WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Where checkpoints, logs and the report go.", required=True
-)
-
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import run_evaluation, run_training
 
-    config, workdir = _CONFIG(), Path(_WORKDIR.value)
+    config, workdir = entry_point.config(), Path(flags.FLAGS.workdir)
     run_training.run_training(config, workdir)
-    judged = run_evaluation.judge_workdir(workdir, config)
-    run_evaluation.write_results(judged, workdir)
+    judged = run_evaluation.judge_model(
+        workdir,
+        config,
+        split=config.eval.split,
+        config_name=entry_point.config_name(),
+    )
+    rows = [
+        *run_evaluation.baseline_rows(judged),
+        run_evaluation.table_row("keras", judged.document["metrics"]),
+    ]
+    run_evaluation.write_results(judged, workdir, rows)
+    print(run_evaluation.describe(judged))
 
 
 if __name__ == "__main__":
+    entry_point.define_config_flag()
+    flags.DEFINE_string(
+        "workdir", None, "Where checkpoints, logs and the report go.", required=True
+    )
     entry_point.run(main)

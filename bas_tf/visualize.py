@@ -6,14 +6,13 @@ pixels are the box's border pixels. True boxes are dashed and drawn last: where 
 boxes agree, the predicted one shows in the gaps.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from bas_tf.errors import UserError
+from bas_tf import files
 from bas_tf.geometry.components import normalize_map
 
 PREDICTED_COLOR = (0, 229, 255)
@@ -21,6 +20,7 @@ TRUE_COLOR = (110, 255, 60)
 EDGE_COLOR = (16, 20, 24)
 PAPER_COLOR = (250, 250, 248)
 INK_COLOR = (34, 38, 42)
+GAP_COLOR = (150, 154, 158)  # for light and dark pages
 PANEL_TITLES = ("box (true box dashed)", "CAM", "foreground map")
 
 _HEAT_SHARE = 0.55
@@ -50,7 +50,7 @@ def overlay(
     image: np.ndarray,
     score_map: np.ndarray | None = None,
     *,
-    box: np.ndarray | None = None,
+    boxes: Iterable[np.ndarray] = (),
     true_boxes: Iterable[np.ndarray] = (),
     label: str = "",
 ) -> np.ndarray:
@@ -60,9 +60,9 @@ def overlay(
       image: the photo; left as it is.
       score_map: [h, w] float, covering the whole image; shown min-max normalised, as
         the box rule sees it, so a constant or NaN map is all dark.
-      box: [4], the predicted box, solid; None draws none.
+      boxes: predicted boxes, solid.
       true_boxes: true boxes, dashed.
-      label: text beside the predicted box, such as "monarch 0.97"; cut to the
+      label: text beside the first predicted box, such as "monarch 0.97"; cut to the
         image's width and left out where the image is too small to read it.
 
     Returns:
@@ -74,12 +74,13 @@ def overlay(
         heat = heatmap(normalize_map(score_map), size_wh)
         drawn = cv2.addWeighted(heat, _HEAT_SHARE, drawn, 1 - _HEAT_SHARE, 0)
     width = _line_width(size_wh)
-    if box is not None:
+    boxes = list(boxes)
+    for box in boxes:
         _draw_outline(drawn, _outline(box, size_wh, width), PREDICTED_COLOR)
     for true_box in true_boxes:
         _draw_outline(drawn, _dashed_outline(true_box, size_wh, width), TRUE_COLOR)
-    if label and box is not None:
-        _draw_label(drawn, label, box)
+    if label and boxes:
+        _draw_label(drawn, label, boxes[0])
     return drawn
 
 
@@ -113,11 +114,11 @@ def panel(
     tile, scale = _scale_to_height(image, tile_height)
     box = np.multiply(box, scale)
     true_boxes = [np.multiply(true_box, scale) for true_box in true_boxes]
-    tiles = [overlay(tile, box=box, true_boxes=true_boxes)]
+    tiles = [overlay(tile, boxes=[box], true_boxes=true_boxes)]
     if cam is not None:
         tiles.append(overlay(tile, cam))
-    tiles.append(overlay(tile, localization_map, box=box))
-    gap = _paper(tile_height, _GAP)
+    tiles.append(overlay(tile, localization_map, boxes=[box]))
+    gap = np.full((tile_height, _GAP, 3), GAP_COLOR, np.uint8)
     row = np.hstack([part for tile in tiles for part in (gap, tile)][1:])
     if not caption:
         return row
@@ -157,8 +158,8 @@ def contact_sheet(
 
 
 def write_png(path: str | Path, image: np.ndarray) -> None:
-    """Writes RGB uint8 pixels as a PNG file, whole or not at all; see `write_file`."""
-    write_file(path, encode_image(image, ".png"))
+    """Writes RGB uint8 pixels as a PNG file; see `files.write_file`."""
+    files.write_file(path, encode_image(image, ".png"))
 
 
 def encode_image(image: np.ndarray, extension: str) -> bytes:
@@ -166,25 +167,6 @@ def encode_image(image: np.ndarray, extension: str) -> bytes:
     options = [cv2.IMWRITE_JPEG_QUALITY, 90] if extension == ".jpg" else []
     _, content = cv2.imencode(extension, image[..., ::-1], options)
     return content.tobytes()
-
-
-def write_file(path: str | Path, content: bytes) -> None:
-    """Writes a file whole or not at all: under a temporary name, then renamed.
-
-    Missing folders are made.
-
-    Raises:
-      UserError: the path cannot be written; the file that was there is untouched.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _line_width(size_wh: tuple[int, int]) -> int:

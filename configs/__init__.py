@@ -1,1 +1,1 @@
-"""Experiments: data only. `get_config(variant)` returns an ml_collections ConfigDict."""
+"""Experiments: data only. `get_config(variant)` returns a ConfigDict."""

@@ -25,6 +25,7 @@ def base_config() -> ml_collections.ConfigDict:
         {
             "backbone": "mobilenet_v1",  # mobilenet_v1, efficientnet_lite0
             "width": 1.0,  # mobilenet_v1: multiplier of the channels
+            "head_downsampling": "stride",  # mobilenet_v1: stride (paper), pool
             "pretrained": "",  # efficientnet_lite0, or "" for fresh weights
             "classifier": "paper",  # paper, linear
             "classifier_width": 1024,  # paper: channels of the two 3x3 convolutions

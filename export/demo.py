@@ -13,16 +13,12 @@ from absl import flags
 
 from bas_tf import entry_point
 
-_CONFIG = entry_point.define_config_flag()
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
-
 SUMMARY_FILE = "summary.json"
 
 
 def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
     """Runs everything; returns the rows of the results table."""
-    from bas_tf import experiment, run_evaluation, run_training
-    from bas_tf.evaluators import metrics_file
+    from bas_tf import experiment, files, run_evaluation, run_training
     from export import saved_model, tflite, verify
 
     start = time.monotonic()
@@ -43,9 +39,7 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
     rows = [
         *run_evaluation.baseline_rows(keras_judged),
         run_evaluation.table_row("keras", keras_judged.document["metrics"]),
-        *verify.verify_artifacts(
-            judge, keras_judged, verify.find_artifacts(artifacts)
-        ),
+        *verify.verify_artifacts(judge, keras_judged, verify.find_artifacts(artifacts)),
     ]
     run_evaluation.write_results(keras_judged, workdir, rows)
     summary = {
@@ -53,7 +47,7 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
         "peak_memory_bytes": peak_memory_bytes(),
         "rows": rows,
     }
-    metrics_file.write_json(workdir / SUMMARY_FILE, summary)
+    files.write_json(workdir / SUMMARY_FILE, summary)
     return rows
 
 
@@ -66,11 +60,15 @@ def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf.report import table
 
-    workdir = Path(_WORKDIR.value)
-    rows = run_demo(_CONFIG(), workdir, config_name=entry_point.config_name())
+    workdir = Path(flags.FLAGS.workdir)
+    rows = run_demo(
+        entry_point.config(), workdir, config_name=entry_point.config_name()
+    )
     print(table.format_table(rows))
     print(f"page: {workdir / 'report.html'}")
 
 
 if __name__ == "__main__":
+    entry_point.define_config_flag()
+    flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
     entry_point.run(main)

@@ -1,6 +1,6 @@
 """Exports a trained localizer as a SavedModel.
 
-  python -m export.saved_model --workdir=runs/demo --output=runs/demo/export/saved_model
+python -m export.saved_model --workdir=runs/demo --output=runs/demo/export/saved_model
 """
 
 import os
@@ -12,9 +12,6 @@ from absl import flags
 
 from bas_tf import entry_point
 from bas_tf.names import LABELS_FILE
-
-_WORKDIR = flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "The folder to write.", required=True)
 
 
 def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
@@ -74,8 +71,10 @@ def replace_folder(new: Path, output: Path) -> None:
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    print(export_saved_model(_WORKDIR.value, _OUTPUT.value))
+    print(export_saved_model(flags.FLAGS.workdir, flags.FLAGS.output))
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
+    flags.DEFINE_string("output", None, "The folder to write.", required=True)
     entry_point.run(main)

@@ -1,6 +1,7 @@
 """What every exported file computes, and the names it answers to."""
 
 import tensorflow as tf
+from tensorflow.python.framework import convert_to_constants
 
 from bas_tf import inference, names
 from bas_tf.models.localizer import Localizer
@@ -39,7 +40,9 @@ class ServedLocalizer(tf.Module):
             sent_hw = tf.shape(images)[1:3]
             resized = tf.image.resize(images, self._size_hw, antialias=True)
             outputs = self._outputs(resized)
-            scale = tf.cast(sent_hw, tf.float32) / tf.constant(self._size_hw, tf.float32)
+            scale = tf.cast(sent_hw, tf.float32) / tf.constant(
+                self._size_hw, tf.float32
+            )
             scale = tf.stack([scale[1], scale[0], scale[1], scale[0]])
             return {**outputs, names.BOXES: outputs[names.BOXES] * scale}
 
@@ -69,3 +72,23 @@ class ServedLocalizer(tf.Module):
             names.DEGENERATE: outputs[names.DEGENERATE],
             names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
         }
+
+
+def without_variables(concrete_function) -> tf.Module:
+    """A module whose `serve` computes the same with every weight a constant.
+
+    TensorFlow Lite's calibration runs a file whose weights are still variables, and
+    fails to read them; constants are also what it folds BatchNorm into.
+    """
+    constant = convert_to_constants.convert_variables_to_constants_v2(
+        concrete_function, lower_control_flow=False
+    )
+    keys = sorted(concrete_function.structured_outputs)
+    (spec,), _ = concrete_function.structured_input_signature
+
+    def serve(images):
+        return dict(zip(keys, constant(images), strict=True))
+
+    module = tf.Module()
+    module.serve = tf.function(serve, input_signature=[spec])
+    return module

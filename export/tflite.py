@@ -4,13 +4,12 @@
       --quantize=none --quantize=int8
 """
 
-import os
 import tempfile
 from pathlib import Path
 
 from absl import flags
 
-from bas_tf import entry_point
+from bas_tf import entry_point, files
 from bas_tf.errors import UserError
 from bas_tf.names import LABELS_FILE
 
@@ -20,12 +19,6 @@ QUANTIZATIONS = {
     "dynamic": "localizer_dynamic.tflite",
     "int8": "localizer_int8.tflite",
 }
-
-_WORKDIR = flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "The folder to write to.", required=True)
-_QUANTIZE = flags.DEFINE_multi_enum(
-    "quantize", ["none"], list(QUANTIZATIONS), "Repeat for several files."
-)
 
 
 def export_tflite(
@@ -53,16 +46,18 @@ def export_tflite(
         source = experiment.open_source(loaded.config, loaded.class_names)
         crops = calibration.calibration_crops(loaded.config, source)
     output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    write_file(output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode())
+    files.write_file(
+        output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode()
+    )
     written = []
     with tempfile.TemporaryDirectory() as folder:
+        constant = signatures.without_variables(served.fixed_signature())
         tf.saved_model.save(
-            served, folder, signatures={signatures.SIGNATURE: served.fixed_signature()}
+            constant, folder, signatures={signatures.SIGNATURE: constant.serve}
         )
         for quantization in quantizations:
             path = output / QUANTIZATIONS[quantization]
-            write_file(path, convert(folder, quantization, crops))
+            files.write_file(path, convert(folder, quantization, crops))
             written.append(path)
     return written
 
@@ -85,18 +80,18 @@ def convert(folder: str, quantization: str, crops) -> bytes:
     return converter.convert()
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Writes under a temporary name, then renames."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-
-
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    for path in export_tflite(_WORKDIR.value, _OUTPUT.value, _QUANTIZE.value):
+    for path in export_tflite(
+        flags.FLAGS.workdir, flags.FLAGS.output, flags.FLAGS.quantize
+    ):
         print(f"{path}  {path.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
+    flags.DEFINE_string("output", None, "The folder to write to.", required=True)
+    flags.DEFINE_multi_enum(
+        "quantize", ["none"], list(QUANTIZATIONS), "Repeat for several files."
+    )
     entry_point.run(main)

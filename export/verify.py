@@ -13,14 +13,6 @@ from absl import flags
 from bas_tf import entry_point
 from bas_tf.errors import UserError
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-_ARTIFACTS = flags.DEFINE_string("artifacts", None, "Exported files.", required=True)
-_OUTPUT = flags.DEFINE_string("output", "report.json", "The file to write.")
-_SPLIT = flags.DEFINE_string("split", None, "Default: the config's eval.split.")
-_MAX_DROP = flags.DEFINE_float(
-    "max_drop", 0.015, "Largest loss of GT-known Loc against Keras, a fraction.", 0, 1
-)
-
 SAVED_MODEL = "saved_model"
 
 
@@ -104,30 +96,36 @@ def check_drop(rows: list[dict], keras_row: dict, max_drop: float) -> None:
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import experiment, run_evaluation
-    from bas_tf.evaluators import metrics_file
+    from bas_tf import experiment, files, run_evaluation
     from bas_tf.report import table
 
-    artifacts = find_artifacts(Path(_ARTIFACTS.value))
-    loaded = experiment.load_experiment(_WORKDIR.value)
+    artifacts = find_artifacts(Path(flags.FLAGS.artifacts))
+    loaded = experiment.load_experiment(flags.FLAGS.workdir)
     judge = run_evaluation.Judge(
         loaded.config,
-        split=_SPLIT.value or loaded.config.eval.split,
+        split=flags.FLAGS.split or loaded.config.eval.split,
         class_names=loaded.class_names,
     )
     keras_judged = judge.judge(
-        experiment.load_runner(_WORKDIR.value),
-        model=_WORKDIR.value,
+        experiment.load_runner(flags.FLAGS.workdir),
+        model=flags.FLAGS.workdir,
         seed=loaded.config.train.seed,
     )
     keras_row = run_evaluation.table_row("keras", keras_judged.document["metrics"])
     rows = verify_artifacts(judge, keras_judged, artifacts)
     every = [*run_evaluation.baseline_rows(keras_judged), keras_row, *rows]
     document = {key: keras_judged.document[key] for key in run_evaluation.SETTING_KEYS}
-    metrics_file.write_json(_OUTPUT.value, {**document, "rows": every})
+    files.write_json(flags.FLAGS.output, {**document, "rows": every})
     print(table.format_table(every))
-    check_drop(rows, keras_row, _MAX_DROP.value)
+    check_drop(rows, keras_row, flags.FLAGS.max_drop)
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
+    flags.DEFINE_string("artifacts", None, "Exported files.", required=True)
+    flags.DEFINE_string("output", "report.json", "The file to write.")
+    flags.DEFINE_string("split", None, "Default: the config's eval.split.")
+    flags.DEFINE_float(
+        "max_drop", 0.015, "Largest loss of GT-known Loc, a fraction.", 0, 1
+    )
     entry_point.run(main)

@@ -7,9 +7,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pytest
-from PIL import Image
-
 import tensorflow as tf
+from PIL import Image
 
 # Two logical processors stand for two GPUs in the tests of tf.distribute.
 tf.config.set_logical_device_configuration(
@@ -25,7 +24,9 @@ def shared_dir() -> Path:
     """Recorded reference numbers and real photos, beside the repository."""
     folder = REPO.parent / "shared"
     if not folder.is_dir():
-        pytest.skip(f"{folder.name}/ with recorded numbers is not beside the repository")
+        pytest.skip(
+            f"{folder.name}/ with recorded numbers is not beside the repository"
+        )
     return folder
 
 

@@ -24,7 +24,11 @@ def test_area_constraint_loss_is_the_mean_of_each_map():
 @pytest.mark.parametrize(
     ("background_wins", "expected"),
     # Ratios 1/4, 3/2 (the background wins), 2/2 (equal counts as won).
-    [("zero", [0.25, 0.0, 0.0]), ("one", [0.25, 1.0, 1.0]), ("gradient", [0.25, 1.5, 1])],
+    [
+        ("zero", [0.25, 0.0, 0.0]),
+        ("one", [0.25, 1.0, 1.0]),
+        ("gradient", [0.25, 1.5, 1]),
+    ],
 )
 def test_suppression_loss_is_the_ratio_or_its_constant(background_wins, expected):
     loss = losses.background_activation_suppression_loss(

@@ -104,7 +104,9 @@ def centre_crops(
     images: ResizedImages, positions: Sequence[int], *, crop_size_wh: tuple[int, int]
 ) -> np.ndarray:
     """Some images as evaluation sees them: uint8 [n, crop_h, crop_w, 3]."""
-    return np.stack([preprocess.centre_crop(images[i], crop_size_wh) for i in positions])
+    return np.stack(
+        [preprocess.centre_crop(images[i], crop_size_wh) for i in positions]
+    )
 
 
 def evaluation_batches(

@@ -40,3 +40,13 @@ def random_crop_and_flip(
     top = rng.integers(image.shape[0] - crop_size_wh[1] + 1)
     crop = image[top : top + crop_size_wh[1], left : left + crop_size_wh[0]]
     return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def ten_crops(image: np.ndarray, crop_size_wh: Size) -> np.ndarray:
+    """Four corners, the centre, all mirrored too: uint8 [10, crop_h, crop_w, 3]."""
+    crop_w, crop_h = crop_size_wh
+    right, bottom = image.shape[1] - crop_w, image.shape[0] - crop_h
+    corners = [(0, 0), (right, 0), (0, bottom), (right, bottom)]
+    crops = [image[y : y + crop_h, x : x + crop_w] for x, y in corners]
+    crops.append(centre_crop(image, crop_size_wh))
+    return np.stack([*crops, *(crop[:, ::-1] for crop in crops)])

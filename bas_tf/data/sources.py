@@ -21,7 +21,9 @@ def _synthetic(*, image_size, num_images, seed, class_names=None, **_) -> Source
 
 def _folder(*, root, class_names=None, **_) -> Source:
     if not root:
-        raise DataError("data.root is empty: name the folder that holds train/ and val/")
+        raise DataError(
+            "data.root is empty: name the folder that holds train/ and val/"
+        )
     return FolderSource(root=root, class_names=class_names)
 
 

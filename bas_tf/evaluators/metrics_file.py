@@ -1,12 +1,7 @@
 """metrics.json: what was judged, how, and the figures."""
 
-import json
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from bas_tf.errors import UserError
 from bas_tf.evaluators.bas_protocol import Evaluation
 
 
@@ -47,26 +42,6 @@ def metrics_document(
             for name, (low, high) in evaluation.intervals_95.items()
         },
     }
-
-
-def write_json(path: str | Path, document: Mapping[str, Any]) -> None:
-    """Writes a JSON file whole or not at all: a temporary name, then a rename.
-
-    Raises:
-      UserError: the file cannot be written.
-      ValueError: a value is NaN or infinite, which JSON does not have.
-    """
-    path = Path(path)
-    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary.is_file():
-            temporary.unlink()
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _plain(value) -> int | float:

@@ -18,6 +18,7 @@ class Predictions:
     Attributes:
       labels: int64 [n], the true classes.
       class_ids: int32 [n, min(5, classes)], predicted classes, best first.
+      scores: float32 [n], softmax probability of the first predicted class.
       maps: float32 [n, h, w], localization maps as they came, not normalised.
       boxes: float32 [n, 4], half-open, pixels of the crop, at the model's threshold.
       degenerate: bool [n], the model's own flag.
@@ -28,6 +29,7 @@ class Predictions:
 
     labels: np.ndarray
     class_ids: np.ndarray
+    scores: np.ndarray
     maps: np.ndarray
     boxes: np.ndarray
     degenerate: np.ndarray
@@ -70,6 +72,7 @@ def predict_all(
     return Predictions(
         labels=columns[names.LABELS],
         class_ids=columns[names.CLASS_IDS],
+        scores=columns[names.SCORES],
         maps=columns[names.LOCALIZATION_MAP],
         boxes=columns[names.BOXES],
         degenerate=columns[names.DEGENERATE],
@@ -83,6 +86,7 @@ def _keep(batch: Mapping, outputs: Mapping) -> dict[str, np.ndarray]:
     kept = {
         names.INDEX: np.asarray(batch[names.INDEX], np.int64),
         names.LABELS: np.asarray(batch[names.LABELS], np.int64),
+        names.SCORES: np.max(outputs[names.SCORES], axis=-1),
         names.CLASS_IDS: top_class_ids(np.asarray(outputs[names.SCORES])),
         names.LOCALIZATION_MAP: _as_maps(outputs[names.LOCALIZATION_MAP]),
         names.BOXES: np.asarray(outputs[names.BOXES], np.float32),

@@ -81,5 +81,3 @@ class ForegroundGenerator(layers.Layer):
                 for j in range(3)
             ]
         )
-
-

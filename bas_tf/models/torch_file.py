@@ -86,6 +86,7 @@ def _read_storage(stream: io.BytesIO, dtype) -> np.ndarray:
 def _view(tensor: _Tensor, storages: dict[str, np.ndarray]) -> np.ndarray:
     values = storages[tensor.storage.key][tensor.offset :]
     strides = [s * values.itemsize for s in tensor.strides]
-    if sum((n - 1) * s for n, s in zip(tensor.shape, tensor.strides)) >= len(values):
+    last = np.dot(np.subtract(tensor.shape, 1), tensor.strides)
+    if last >= len(values):
         raise ValueError("a tensor reaches past the end of its storage")
     return np.lib.stride_tricks.as_strided(values, tensor.shape, strides).copy()

@@ -88,6 +88,7 @@ def build_cases(
     boxes: np.ndarray,
     true_boxes: Sequence[np.ndarray],
     labels: np.ndarray,
+    class_ids: np.ndarray,
     scores: np.ndarray,
     ious: np.ndarray,
     class_names: Sequence[str],
@@ -102,7 +103,8 @@ def build_cases(
       boxes: [n, 4] predicted boxes in the crop frame.
       true_boxes: n times [m, 4] in the crop frame, m may be 0.
       labels: [n] class ids.
-      scores: [n, classes] softmax probabilities.
+      class_ids: [n] predicted classes.
+      scores: [n] their softmax probabilities.
       ious: [n] best IoU, NaN when there is no true box.
       class_names: names by class id.
     """
@@ -116,8 +118,8 @@ def build_cases(
                 true_boxes=true_boxes[i],
             ),
             true_class=class_names[labels[i]],
-            predicted_class=class_names[np.argmax(scores[i])],
-            score=float(np.max(scores[i])),
+            predicted_class=class_names[class_ids[i]],
+            score=float(scores[i]),
             iou=float(ious[i]),
         )
         for i in indices

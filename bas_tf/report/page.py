@@ -8,7 +8,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from bas_tf import visualize
+from bas_tf import files, visualize
 from bas_tf.report import table
 from bas_tf.report.cases import Case
 
@@ -68,7 +68,7 @@ def write_report(
         config_text=config_text,
         versions=versions,
     )
-    visualize.write_file(path, html.encode())
+    files.write_file(path, html.encode())
 
 
 def protocol_facts(metrics: Mapping, *, seed: int) -> dict[str, str]:

@@ -143,12 +143,11 @@ def _split_key(key: str) -> tuple[str, str]:
 
 
 def _metric_name(key: str) -> str:
-    base, _, threshold = key.partition("@")
-    base = base.removesuffix("_class_mean")
+    base, _, threshold = key.removesuffix("_class_mean").partition("@")
     name = _METRIC_NAMES.get(base, base)
     if threshold:
         name += f" at IoU {threshold}"
-    return name + (", mean over classes" if "_class_mean" in key else "")
+    return name + (", mean over classes" if key.endswith("_class_mean") else "")
 
 
 def _format_metric(key: str, value: float | None) -> str:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from bas_tf import names
 from bas_tf.training.checkpoint import Checkpointer
-from bas_tf.training.loop import TERMS, Hook, Progress
+from bas_tf.training.loop import Hook, Progress
 
 COLLAPSE_RANGE = (0.02, 0.98)
 SHORT_NAMES = {
@@ -112,5 +112,3 @@ def warn_of_collapse() -> Hook:
             )  # fmt: skip
 
     return hook
-
-

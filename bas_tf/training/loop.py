@@ -92,7 +92,9 @@ def make_train_step(
             total = losses.weighted_sum(terms, alpha=method.alpha, beta=method.beta)
             loss = tf.reduce_sum(total) / batch_size
         optimizer.apply(tape.gradient(loss, variables), variables)
-        hits = tf.equal(tf.argmax(terms[names.LOGITS], axis=-1, output_type=tf.int32), labels)
+        hits = tf.equal(
+            tf.argmax(terms[names.LOGITS], axis=-1, output_type=tf.int32), labels
+        )
         sums = {term: tf.reduce_sum(terms[term]) for term in TERMS}
         sums["accuracy"] = tf.reduce_sum(tf.cast(hits, tf.float32))
         return {names.LOSS: loss, **{k: v / batch_size for k, v in sums.items()}}

@@ -20,7 +20,7 @@ def test_images_without_boxes_are_left_out(split):
 
 
 def test_boxes_of_real_files_go_through_resize_and_crop(photo_folder):
-    records = FolderSource(photo_folder).records("val")
+    records = FolderSource(root=str(photo_folder)).records("val")
     truth = ground_truth.load_ground_truth(
         records, resize_size_wh=(40, 40), crop_size_wh=(32, 32)
     )

@@ -58,10 +58,12 @@ def test_best_threshold_parts_the_object_from_its_surroundings():
 
 
 def test_of_equally_right_thresholds_the_tightest_box_decides():
-    # True box 6..30: the outer square (5..30) is right with IoU 625 / 676, and so is
-    # the whole crop for none; the inner square is wrong.
+    # With the extra pixel the true box has 32 x 32. The whole crop (t < 0.12) is right
+    # with IoU 1024 / 41^2 = 0.61, the outer square with 26^2 / 1024 = 0.66.
     score_map = two_level_map(inner=0.8, outer=0.31, halo=0.11)
-    predictions, truth = make_case([score_map], [[6, 6, 30, 30]])
+    predictions, truth = make_case([score_map], [[5, 5, 36, 36]])
+    ious = sweeps.threshold_ious(predictions.maps, truth)[0]
+    np.testing.assert_allclose(ious[[0, 6]], [1024 / 41**2, 26**2 / 1024])
     assert sweeps.best_threshold(predictions, truth) == pytest.approx(0.12)
 
 

@@ -45,7 +45,9 @@ def test_gradient_reaches_generator_and_trunk_but_no_head_weight(
             ],
         )
 
-    to_head, to_trunk, to_generator = (tf.function(gradients) if in_graph else gradients)()
+    to_head, to_trunk, to_generator = (
+        tf.function(gradients) if in_graph else gradients
+    )()
     assert all(gradient is None for gradient in to_head)
     assert max(np.abs(g).max() for g in to_trunk) > 0
     assert all(np.abs(tf.convert_to_tensor(g)).max() > 0 for g in to_generator)

@@ -41,7 +41,9 @@ def test_selected_maps_have_the_full_convolutions_gradients(rng):
         sources = [features, generator.kernel.value, generator.bias.value]
         return [tf.convert_to_tensor(g) for g in tape.gradient(loss, sources)]
 
-    full = gradients(lambda: tf.gather(generator(features), labels, axis=3, batch_dims=1))
+    full = gradients(
+        lambda: tf.gather(generator(features), labels, axis=3, batch_dims=1)
+    )
     selected = gradients(lambda: generator(features, labels[:, tf.newaxis])[..., 0])
     for a, b in zip(full, selected, strict=True):
         assert np.abs(a).max() > 0
@@ -58,4 +60,6 @@ def test_full_convolution_equals_a_slow_numpy_one(rng):
             window = padded[0, y : y + 3, x : x + 3]
             logit = np.einsum("ijc,ijck->k", window, kernel) + bias
             expected = 1 / (1 + np.exp(-logit))
-            np.testing.assert_allclose(generator(features)[0, y, x], expected, rtol=1e-5)
+            np.testing.assert_allclose(
+                generator(features)[0, y, x], expected, rtol=1e-5
+            )

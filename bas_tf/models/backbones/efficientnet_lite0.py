@@ -3,7 +3,14 @@
 The 80- and 192-channel stages keep stride 1, so the trunk stays at stride 8. It ends
 after the ReLU6 of the last block's expansion (1,152 channels): hiding multiplies by
 zero, and zero means "nothing there" only behind a ReLU. The head is the rest at
-stride 16: depthwise 3x3 with stride 2, projection, 1x1 to 1,280, classifier.
+stride 16: 2x2 average pooling, depthwise 3x3, projection, 1x1 to 1,280, classifier.
+
+Removing a stride moves what a window sees. A stride-2 window of even input has its
+weight half a pixel right of its first pixel (that is where mirrored training images
+are symmetric); at stride 1 the same weights look half a pixel to the left. So the two
+changed depthwise layers are padded to opposite sides, and the head halves by 2x2
+pooling, whose windows are centred, where a stride would look half a cell to the right.
+Without both, maps lay 4 pixels beside the object (butterflies, 160-pixel input).
 """
 
 import keras
@@ -14,6 +21,7 @@ from bas_tf.models import blocks
 PIXEL_MEAN = (127.0, 127.0, 127.0)
 PIXEL_STD = (128.0, 128.0, 128.0)
 EPSILON = 1e-3
+UNSTRIDED_192 = (1, 3)  # padding; SAME is (2, 2) and moves features right, as in 80
 STAGES = (  # (repeats, kernel, stride, expansion, channels); Lite0 strides 80, 192: 2
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -25,13 +33,15 @@ STAGES = (  # (repeats, kernel, stride, expansion, channels); Lite0 strides 80, 
 LAST_EXPANSION, LAST_CHANNELS, HEAD_CHANNELS = 1152, 320, 1280
 
 
-def conv_norm(filters, kernel_size, strides=1, *, activation="relu6", **kwargs):
+def conv_norm(
+    filters, kernel_size, strides=1, *, padding="same", activation="relu6", **kwargs
+):
     """A convolution block with this network's constants (TensorFlow's SAME)."""
     return blocks.ConvNormActivation(
         filters,
         kernel_size,
         strides,
-        padding="same",
+        padding=padding,
         activation=activation,
         epsilon=EPSILON,
         **kwargs,
@@ -41,12 +51,16 @@ def conv_norm(filters, kernel_size, strides=1, *, activation="relu6", **kwargs):
 class InvertedResidual(layers.Layer):
     """Expand 1x1, depthwise k x k, project 1x1 without activation, skip if it fits."""
 
-    def __init__(self, channels_in, kernel, strides, expansion, channels, **kwargs):
+    def __init__(
+        self, channels_in, kernel, strides, expansion, channels, *, padding, **kwargs
+    ):
         super().__init__(**kwargs)
         options = {"dtype": self.dtype_policy}
         wide = channels_in * expansion
         self.steps = [
-            conv_norm(None, kernel, strides, name="depthwise", **options),
+            conv_norm(
+                None, kernel, strides, padding=padding, name="depthwise", **options
+            ),
             conv_norm(channels, 1, activation=None, name="project", **options),
         ]
         if expansion > 1:
@@ -77,9 +91,11 @@ def build_stages(options: dict) -> list[InvertedResidual]:
     for repeats, kernel, stride, expansion, channels in STAGES:
         for repeat in range(repeats):
             strides = stride if repeat == 0 else 1
+            unstrided = repeat == 0 and channels == 192
             stages.append(
                 InvertedResidual(
                     channels_in, kernel, strides, expansion, channels,
+                    padding=UNSTRIDED_192 if unstrided else "same",
                     name=f"block{len(stages)}", **options,
                 )
             )  # fmt: skip
@@ -110,7 +126,8 @@ class EfficientNetLite0(keras.Model):
         )
         self.head = keras.Sequential(
             [
-                conv_norm(None, 3, 2, name="depthwise", **options),
+                layers.AveragePooling2D(2, name="pool", **options),
+                conv_norm(None, 3, name="depthwise", **options),
                 conv_norm(LAST_CHANNELS, 1, activation=None, name="project", **options),
                 conv_norm(HEAD_CHANNELS, 1, name="conv_head", **options),
                 blocks.Classifier(

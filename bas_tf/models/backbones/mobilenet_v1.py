@@ -7,6 +7,7 @@ stride 16, then the classifier. ReLU, symmetric padding, BatchNorm as in torch.
 import keras
 from keras import layers
 
+from bas_tf.errors import UserError
 from bas_tf.models import blocks
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -16,6 +17,21 @@ TRUNK = (  # (channels, stride) of each depthwise separable block
     (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
 )  # fmt: skip
 HEAD = ((1024, 2), (1024, 1))
+
+
+def split_head_stride(head_downsampling: str) -> tuple[tuple, tuple]:
+    """(pooling layers before the head, the head's blocks).
+
+    Raises:
+      UserError: neither "stride" nor "pool".
+    """
+    if head_downsampling == "stride":
+        return (), HEAD
+    if head_downsampling == "pool":
+        return (2,), tuple((channels, 1) for channels, _ in HEAD)
+    raise UserError(
+        f"model.head_downsampling is {head_downsampling!r}; known: stride, pool"
+    )
 
 
 class DepthwiseSeparable(layers.Layer):
@@ -54,18 +70,28 @@ class MobileNetV1(keras.Model):
     Args:
       num_classes: classes.
       width: multiplier of every channel count.
+      head_downsampling: "stride", as the paper: the head's first depthwise moves by
+        two pixels; "pool": 2x2 average pooling before it instead, whose windows are
+        centred (see `efficientnet_lite0`).
       classifier: options of `blocks.Classifier`.
     """
 
     def __init__(
-        self, *, num_classes: int, width: float = 1.0, classifier: dict, **kwargs
+        self,
+        *,
+        num_classes: int,
+        width: float = 1.0,
+        head_downsampling: str = "stride",
+        classifier: dict,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         options = {"dtype": self.dtype_policy}
+        pool, head = split_head_stride(head_downsampling)
         channels = [max(8, round(c * width)) for c, _ in (*TRUNK, *HEAD)]
         separable = [
             DepthwiseSeparable(c, s, name=f"block{i + 1}", **options)
-            for i, (c, (_, s)) in enumerate(zip(channels, (*TRUNK, *HEAD), strict=True))
+            for i, (c, (_, s)) in enumerate(zip(channels, (*TRUNK, *head), strict=True))
         ]
         stem = blocks.ConvNormActivation(
             max(8, round(32 * width)), 3, 2, name="stem", **options
@@ -76,6 +102,7 @@ class MobileNetV1(keras.Model):
         )
         self.head = keras.Sequential(
             [
+                *(layers.AveragePooling2D(p, name="pool", **options) for p in pool),
                 *separable[len(TRUNK) :],
                 blocks.Classifier(
                     num_classes, name="classifier", **classifier, **options

@@ -1,0 +1,38 @@
+"""Files that appear whole or not at all."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bas_tf.errors import UserError
+
+
+def write_file(path: str | Path, content: bytes) -> None:
+    """Writes under a temporary name, then renames; missing folders are made.
+
+    Raises:
+      UserError: the path cannot be written; the file that was there is untouched.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary.is_file():
+            temporary.unlink()
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def write_json(path: str | Path, document: Mapping[str, Any] | Sequence) -> None:
+    """As `write_file`, for what `json` can write.
+
+    Raises:
+      UserError: see `write_file`.
+      ValueError: a value is NaN or infinite, which JSON does not have.
+    """
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    write_file(path, text.encode())

@@ -1,0 +1,48 @@
+"""The main job on drawings: no download, no GPU, a few minutes.
+
+  make demo        or
+  python -m export.demo --config=configs/demo.py --workdir=runs/demo
+
+Variant `:quicktest` takes under a minute and proves that everything runs, no more.
+"""
+
+from bas_tf.errors import UserError
+from configs.common import base_config
+
+
+def get_config(variant: str = ""):
+    config = base_config()
+    config.data.source = "synthetic"
+    config.data.image_size = (128, 128)
+    config.data.resize_size = (128, 128)
+    config.data.crop_size = (112, 112)
+    config.data.num_images = {"train": 3072, "val": 256, "test": 512}
+    config.data.batch_size = 32
+    config.model.backbone = "mobilenet_v1"
+    config.model.width = 0.5
+    config.model.head_downsampling = "pool"
+    config.model.classifier = "linear"
+    config.model.normalize_generator_input = True
+    config.loss.alpha = 0.5
+    config.loss.beta = 1.5
+    config.optimizer.base_rate = 2e-2
+    config.optimizer.schedule = "cosine"
+    config.optimizer.warmup_steps = 100
+    config.train.epochs = 14
+    config.train.classifier_epochs = 9
+    config.train.batch_statistics = False
+    config.eval.split = "test"
+    config.eval.score_threshold = 0.45
+    if variant == "quicktest":
+        config.data.image_size = config.data.resize_size = (72, 72)
+        config.data.crop_size = (64, 64)
+        config.data.num_images = {"train": 96, "val": 32, "test": 32}
+        config.data.batch_size = 16
+        config.model.width = 0.25
+        config.train.epochs = 2
+        config.train.classifier_epochs = 1
+        config.train.log_every_steps = 1
+        config.export.calibration_images = 16
+    elif variant:
+        raise UserError(f"configs/demo.py:{variant}: unknown variant; known: quicktest")
+    return config

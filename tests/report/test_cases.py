@@ -1,0 +1,69 @@
+"""Cases: which images are shown, and that a case is of its own image."""
+
+import numpy as np
+import pytest
+
+from bas_tf.report import cases
+
+
+def test_spread_takes_two_of_each_of_eight_classes():
+    labels = np.tile(np.arange(8), 10)
+    chosen = cases.choose_spread(labels)
+    assert labels[chosen].tolist() == np.repeat(np.arange(8), 2).tolist()
+    # Of a class's ten images the ones at (2 j + 1) * 10 // 4: 2 and 7.
+    assert chosen[:2].tolist() == [2 * 8, 7 * 8]
+
+
+def test_spread_over_more_classes_than_places_takes_one_of_each_chosen_class():
+    labels = np.repeat(np.arange(40), 3)
+    chosen = cases.choose_spread(labels, count=16)
+    shown = labels[chosen]
+    assert len(set(shown)) == 16
+    assert set(np.diff(shown)) == {2, 3}  # 40 / 16 = 2.5 classes apart
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 16, 17])
+def test_spread_fills_up_from_large_classes(n):
+    labels = np.array([3] + [0] * (n - 1))[:n]
+    chosen = cases.choose_spread(labels)
+    assert len(chosen) == len(set(chosen.tolist())) == min(n, 16)
+    assert set(labels[chosen]) == set(labels)
+
+
+def test_best_and_worst():
+    ious = np.array([0.5, np.nan, 0.9, 0.1, 0.9, 0.3])
+    best, worst = cases.choose_best_and_worst(ious, count=2)
+    assert best.tolist() == [2, 4]  # a tie: the first image first
+    assert worst.tolist() == [3, 5]
+    best, worst = cases.choose_best_and_worst(np.array([np.nan, np.nan]))
+    assert len(best) == len(worst) == 0
+
+
+def _build(indices, *, cams):
+    shades = np.array([40, 120, 200], np.uint8)
+    return cases.build_cases(
+        indices,
+        images=shades[:, None, None, None] * np.ones((3, 32, 32, 3), np.uint8),
+        localization_maps=np.random.default_rng(0).random((3, 4, 4)),
+        cams=cams,
+        boxes=np.tile([4.0, 4, 20, 20], (3, 1)),
+        true_boxes=[np.zeros((0, 4)), np.array([[4, 4, 20, 20]]), np.ones((2, 4))],
+        labels=np.array([0, 1, 2]),
+        scores=np.array([[0.6, 0.4, 0], [0.1, 0.2, 0.7], [0, 0, 1]]),
+        ious=np.array([np.nan, 0.987, 0.2]),
+        class_names=("ant", "bee", "cat"),
+    )
+
+
+def test_cases_follow_the_indices():
+    first, second = _build([1, 0], cams=np.ones((3, 2, 2)))
+    assert first.caption == "bee, predicted cat 0.70, IoU 0.99"
+    assert second.caption == "ant, predicted ant 0.60, no true box"
+    assert (first.picture[-1, 0] == 120).all()
+    assert (second.picture[-1, 0] == 40).all()
+    assert first.picture.shape == (224, 3 * 224 + 8, 3)
+
+
+def test_without_cam_there_are_two_tiles():
+    (case,) = _build([2], cams=None)
+    assert case.picture.shape == (224, 2 * 224 + 4, 3)

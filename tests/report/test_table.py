@@ -1,0 +1,103 @@
+"""Tables: the numbers are exactly the given ones."""
+
+import math
+
+import pytest
+
+from bas_tf.report import table
+
+_ROWS = [
+    {
+        "name": "centre_box",
+        "top1_loc": None,
+        "top5_loc": None,
+        "gt_known_loc": 0.2134,
+        "mean_iou": 0.25,
+        "size_bytes": None,
+    },
+    {
+        "name": "tflite_int8",
+        "top1_loc": 1.0,
+        "top5_loc": 0.0,
+        "gt_known_loc": 0.98765,
+        "mean_iou": 0.7,
+        "size_bytes": 1_234_567,
+    },
+]
+
+
+def test_terminal_table():
+    assert table.format_table(_ROWS).splitlines() == [
+        "             Top-1 Loc  Top-5 Loc  GT-known Loc  Mean IoU    Size",
+        "Centre box           –          –        21.3 %    25.0 %       –",  # noqa: RUF001
+        "TFLite int8    100.0 %      0.0 %        98.8 %    70.0 %  1.2 MB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("cam", "CAM (its best threshold)"),
+        ("keras", "BAS (Keras)"),
+        ("saved_model", "SavedModel"),
+        ("tflite_float32", "TFLite float32"),
+        ("something_new", "something_new"),
+    ],
+)
+def test_row_names(name, shown):
+    assert table.row_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "shown"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (4_123_456, "4.1 MB"),
+        (25_000_000_000, "25.0 GB"),
+        (7_000_000_000_000, "7000.0 GB"),
+        (None, table.MISSING),
+    ],
+)
+def test_sizes(num_bytes, shown):
+    assert table.format_size(num_bytes) == shown
+
+
+def test_percent_of_missing_numbers():
+    assert table.format_percent(None) == table.MISSING
+    assert table.format_percent(math.nan) == table.MISSING
+    assert table.format_percent(0.12345) == "12.3 %"
+
+
+def test_metrics_of_the_three_methods_share_a_row():
+    metrics = {
+        "gt_known_loc": 0.9,
+        "gt_known_loc@0.7_class_mean": 0.5,
+        "num_degenerate": 3,
+        "cam/gt_known_loc": 0.6,
+        "cam/score_threshold": 0.22,
+        "centre_box/gt_known_loc": 0.2,
+        "unheard/of": 0.125,
+    }
+    rows = table.metric_rows(metrics, {"gt_known_loc": (0.871, 0.925)})
+    missing = (table.MISSING, "")
+    assert [(row.key, row.name, row.cells) for row in rows] == [
+        (
+            "gt_known_loc",
+            "GT-known Loc",
+            [("90.0 %", "87.1 to 92.5"), ("60.0 %", ""), ("20.0 %", "")],
+        ),
+        (
+            "gt_known_loc@0.7_class_mean",
+            "GT-known Loc at IoU 0.7, mean over classes",
+            [("50.0 %", ""), missing, missing],
+        ),
+        (
+            "num_degenerate",
+            "Images without a usable map",
+            [("3", ""), missing, missing],
+        ),
+        ("score_threshold", "Score threshold", [missing, ("0.220", ""), missing]),
+        ("unheard/of", "unheard/of", [("12.5 %", ""), missing, missing]),
+    ]

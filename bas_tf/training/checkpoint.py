@@ -30,9 +30,9 @@ class Checkpointer:
         keep: int = 2,
     ):
         self._epoch = tf.Variable(0, dtype=tf.int64, name="epochs_done")
-        parts = {"localizer": localizer, "epochs_done": self._epoch}
+        parts = {"localizer": by_path(localizer), "epochs_done": self._epoch}
         if optimizer is not None:
-            parts["optimizer"] = optimizer
+            parts["optimizer"] = by_path(optimizer)
         self._checkpoint = tf.train.Checkpoint(**parts)
         self._inference_only = optimizer is None
         self._manager = tf.train.CheckpointManager(
@@ -65,3 +65,18 @@ class Checkpointer:
         if self._inference_only:
             status.expect_partial()
         return int(self._epoch)
+
+
+def by_path(owner: keras.Model | keras.optimizers.Optimizer) -> dict:
+    """{path: TensorFlow variable} of everything that a model or optimizer holds.
+
+    A checkpoint of the Keras object itself would follow its attributes, and passes by
+    layers that lie in a plain list.
+
+    Raises:
+      ValueError: two variables share a path; one would be lost.
+    """
+    variables = {variable.path: variable.value for variable in owner.variables}
+    if len(variables) != len(owner.variables):
+        raise ValueError(f"{owner.name}: two variables share a path")
+    return variables

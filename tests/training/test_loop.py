@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +10,10 @@ import tensorflow as tf
 from bas_tf import names
 from bas_tf.data import pipeline
 from bas_tf.errors import UserError
+from bas_tf.models import backbones
+from bas_tf.models.localizer import build_localizer
 from bas_tf.training import checkpoint, hooks, loop, strategy
+from bas_tf.training.optimizer import TorchSGD
 
 METHOD = loop.Method(alpha=0.5, beta=1.2, background_wins="gradient")
 
@@ -127,11 +131,30 @@ def test_a_broken_loss_stops_with_step_and_term_and_keeps_the_checkpoint(
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("backbone", sorted(backbones.BACKBONES))
+def test_a_checkpoint_alone_brings_every_weight_back(tmp_path, backbone):
+    def build_one(seed):
+        keras.utils.set_random_seed(seed)
+        localizer = build_localizer(
+            backbone=backbone, num_classes=3, input_size_wh=(32, 32),
+            classifier={"variant": "paper", "width": 8}, normalize_generator_input=True,
+        )  # fmt: skip
+        for variable in localizer.variables:
+            variable.assign(np.random.default_rng(seed).normal(size=variable.shape))
+        return localizer
+
+    saved, restored = build_one(0), build_one(1)
+    optimizer = TorchSGD(1e-3)
+    optimizer.build(saved.trainable_variables)
+    checkpoint.Checkpointer(tmp_path, saved, optimizer).save(1)
+    assert checkpoint.Checkpointer(tmp_path, restored).restore() == 1
+    for a, b in zip(saved.variables, restored.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
 def test_a_checkpoint_of_another_class_count_is_refused(build, squares, tmp_path):
     localizer, optimizer = build()
     checkpoint.Checkpointer(tmp_path, localizer, optimizer).save(1)
-    from bas_tf.models.localizer import build_localizer
-
     other = build_localizer(
         backbone="mobilenet_v1", num_classes=7, input_size_wh=(64, 64),
         classifier={"variant": "linear"}, normalize_generator_input=True,

@@ -72,6 +72,7 @@ def run_training(config, workdir: Path) -> None:
             hooks=[
                 *_log_hooks(config, workdir, localizer, images, first_epoch, steps),
                 hooks.warn_of_collapse(),
+                hooks.warn_of_dead_class_maps(len(source.class_names)),
                 hooks.save_checkpoints(checkpointer),
             ],
         )

@@ -41,8 +41,7 @@ class ConvNormActivation(layers.Layer):
       filters: output channels; None makes the convolution depthwise.
       kernel_size: side of the square kernel.
       strides: 1 or 2.
-      padding: "symmetric" (as torch), "same" (as TensorFlow), or zeros before and
-        after, as (1, 3).
+      padding: "symmetric" (as torch) or "same" (as TensorFlow).
       activation: "relu", "relu6" or None.
       epsilon: of the BatchNorm.
     """
@@ -53,20 +52,16 @@ class ConvNormActivation(layers.Layer):
         kernel_size: int,
         strides: int = 1,
         *,
-        padding: str | tuple[int, int] = "symmetric",
+        padding: str = "symmetric",
         activation: str | None = "relu",
         epsilon: float = BATCH_NORM_EPSILON,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._margins = None
-        if not isinstance(padding, str):
-            self._margins = tuple(padding)
-        elif padding == "symmetric" and strides > 1:
-            self._margins = (kernel_size // 2, kernel_size // 2)
+        self._margin = kernel_size // 2 if padding == "symmetric" and strides > 1 else 0
         options = {
             "strides": strides,
-            "padding": "valid" if self._margins else "same",
+            "padding": "valid" if self._margin else "same",
             "use_bias": False,
             "dtype": self.dtype_policy,
         }
@@ -90,15 +85,16 @@ class ConvNormActivation(layers.Layer):
         self.built = True
 
     def _padded(self, shape):
-        grow = sum(self._margins or ())
+        grow = 2 * self._margin
         return (shape[0], *(s and s + grow for s in shape[1:3]), shape[3])
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(self._padded(input_shape))
 
     def call(self, x, training=False):
-        if self._margins:
-            x = tf.pad(x, [[0, 0], self._margins, self._margins, [0, 0]])
+        if self._margin:
+            pad = [self._margin, self._margin]
+            x = tf.pad(x, [[0, 0], pad, pad, [0, 0]])
         return self.activation(self.norm(self.conv(x), training=training))
 
 

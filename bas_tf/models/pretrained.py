@@ -96,6 +96,14 @@ def _assign_block(
 
 
 def _to_keras_kernel(kernel: np.ndarray, shape) -> np.ndarray:
-    """OIHW -> HWIO, or [channels, 1, h, w] -> [h, w, channels, 1] when depthwise."""
+    """OIHW -> HWIO, or [channels, 1, h, w] -> [h, w, channels, 1] when depthwise.
+
+    A window one larger than the file's takes the mean of the four places where the
+    file's fits in it: centred between pixels, as `efficientnet_lite0` explains.
+    """
     order = (2, 3, 0, 1) if shape[-1] == 1 and kernel.shape[1] == 1 else (2, 3, 1, 0)
-    return np.transpose(kernel, order)
+    kernel = np.transpose(kernel, order)
+    if kernel.shape[0] + 1 != shape[0]:
+        return kernel
+    places = [((i, 1 - i), (j, 1 - j), (0, 0), (0, 0)) for i in (0, 1) for j in (0, 1)]
+    return np.mean([np.pad(kernel, place) for place in places], axis=0)

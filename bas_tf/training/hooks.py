@@ -91,8 +91,7 @@ def save_checkpoints(checkpointer: Checkpointer) -> Hook:
 
 
 def warn_of_collapse() -> Hook:
-    """Warns at an epoch's end when the mean map left [0.02, 0.98], or when the
-    class maps died (every loss stuck at the logarithm of the class count)."""
+    """Warns at an epoch's end when the mean map left [0.02, 0.98]."""
     areas: list[float] = []
 
     def hook(progress: Progress) -> None:
@@ -110,5 +109,30 @@ def warn_of_collapse() -> Hook:
                 "[%.2f, %.2f]); %s or raise train.classifier_epochs",
                 progress.epoch + 1, mean_area, low, high, advice,
             )  # fmt: skip
+
+    return hook
+
+
+def warn_of_dead_class_maps(num_classes: int) -> Hook:
+    """Warns at an epoch's end when every step's classification loss was log(classes).
+
+    That is what class maps give that are zero everywhere: a ReLU that too large a
+    first step has closed for good passes no gradient, so it never opens again.
+    """
+    losses: list[float] = []
+
+    def hook(progress: Progress) -> None:
+        losses.append(progress.values[names.CLASSIFICATION_LOSS])
+        if not progress.epoch_ends:
+            return
+        if np.allclose(losses, np.log(num_classes), atol=1e-5):
+            logging.warning(
+                "epoch %d: the class maps are zero for every image (loss log %d); "
+                "start again with a lower optimizer.base_rate or more "
+                "optimizer.warmup_steps",
+                progress.epoch + 1,
+                num_classes,
+            )
+        losses.clear()
 
     return hook

@@ -194,6 +194,19 @@ def test_a_collapse_is_warned_of(caplog, area, warned):
     assert ("collapsed" in caplog.text) == warned
 
 
+@pytest.mark.parametrize(
+    ("second_loss", "warned"), [(np.log(7), True), (np.log(7) - 0.01, False)]
+)
+def test_dead_class_maps_are_warned_of(caplog, second_loss, warned):
+    hook = hooks.warn_of_dead_class_maps(7)
+    with caplog.at_level("WARNING", logger="absl"):
+        for step, loss in enumerate([np.log(7), second_loss], 1):
+            progress = progress_of(step, 0.5, epoch_ends=step == 2)
+            progress.values[names.CLASSIFICATION_LOSS] = float(loss)
+            hook(progress)
+    assert ("class maps are zero" in caplog.text) == warned
+
+
 def test_the_log_has_each_step_once_after_resuming(tmp_path):
     path = tmp_path / "metrics.jsonl"
     log = hooks.jsonl_log(path, every_steps=1, first_step=0)

@@ -5,12 +5,12 @@ after the ReLU6 of the last block's expansion (1,152 channels): hiding multiplie
 zero, and zero means "nothing there" only behind a ReLU. The head is the rest at
 stride 16: 2x2 average pooling, depthwise 3x3, projection, 1x1 to 1,280, classifier.
 
-Removing a stride moves what a window sees. A stride-2 window of even input has its
-weight half a pixel right of its first pixel (that is where mirrored training images
-are symmetric); at stride 1 the same weights look half a pixel to the left. So the two
-changed depthwise layers are padded to opposite sides, and the head halves by 2x2
-pooling, whose windows are centred, where a stride would look half a cell to the right.
-Without both, maps lay 4 pixels beside the object (butterflies, 160-pixel input).
+Removing a stride moves what a window sees: the weights of a stride-2 window are
+symmetric around the point between two pixels (training images are mirrored), so at
+stride 1 they look half a pixel aside. The two changed depthwise layers therefore get
+even windows, 4x4 and 6x6, whose ImageNet weights are the mean of the odd window's
+placements, and the head halves by 2x2 pooling, which is centred where a stride is not.
+With odd windows, maps lay 3 to 4 pixels beside the object (butterflies, 160 pixels).
 """
 
 import keras
@@ -21,27 +21,25 @@ from bas_tf.models import blocks
 PIXEL_MEAN = (127.0, 127.0, 127.0)
 PIXEL_STD = (128.0, 128.0, 128.0)
 EPSILON = 1e-3
-UNSTRIDED_192 = (1, 3)  # padding; SAME is (2, 2) and moves features right, as in 80
-STAGES = (  # (repeats, kernel, stride, expansion, channels); Lite0 strides 80, 192: 2
+UNSTRIDED = -2  # stride 2 in Lite0, 1 here: an even window in the first repeat
+STAGES = (  # (repeats, kernel, stride, expansion, channels)
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
     (2, 5, 2, 6, 40),
-    (3, 3, 1, 6, 80),
+    (3, 3, UNSTRIDED, 6, 80),
     (3, 5, 1, 6, 112),
-    (4, 5, 1, 6, 192),
+    (4, 5, UNSTRIDED, 6, 192),
 )
 LAST_EXPANSION, LAST_CHANNELS, HEAD_CHANNELS = 1152, 320, 1280
 
 
-def conv_norm(
-    filters, kernel_size, strides=1, *, padding="same", activation="relu6", **kwargs
-):
+def conv_norm(filters, kernel_size, strides=1, *, activation="relu6", **kwargs):
     """A convolution block with this network's constants (TensorFlow's SAME)."""
     return blocks.ConvNormActivation(
         filters,
         kernel_size,
         strides,
-        padding=padding,
+        padding="same",
         activation=activation,
         epsilon=EPSILON,
         **kwargs,
@@ -51,16 +49,12 @@ def conv_norm(
 class InvertedResidual(layers.Layer):
     """Expand 1x1, depthwise k x k, project 1x1 without activation, skip if it fits."""
 
-    def __init__(
-        self, channels_in, kernel, strides, expansion, channels, *, padding, **kwargs
-    ):
+    def __init__(self, channels_in, kernel, strides, expansion, channels, **kwargs):
         super().__init__(**kwargs)
         options = {"dtype": self.dtype_policy}
         wide = channels_in * expansion
         self.steps = [
-            conv_norm(
-                None, kernel, strides, padding=padding, name="depthwise", **options
-            ),
+            conv_norm(None, kernel, strides, name="depthwise", **options),
             conv_norm(channels, 1, activation=None, name="project", **options),
         ]
         if expansion > 1:
@@ -91,11 +85,10 @@ def build_stages(options: dict) -> list[InvertedResidual]:
     for repeats, kernel, stride, expansion, channels in STAGES:
         for repeat in range(repeats):
             strides = stride if repeat == 0 else 1
-            unstrided = repeat == 0 and channels == 192
+            window = kernel + 1 if strides == UNSTRIDED else kernel
             stages.append(
                 InvertedResidual(
-                    channels_in, kernel, strides, expansion, channels,
-                    padding=UNSTRIDED_192 if unstrided else "same",
+                    channels_in, window, max(strides, 1), expansion, channels,
                     name=f"block{len(stages)}", **options,
                 )
             )  # fmt: skip

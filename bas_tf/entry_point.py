@@ -1,13 +1,17 @@
 """How every command starts: flags parsed, a user's mistake told in one line."""
 
+import contextlib
 import os
 import re
 import runpy
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from absl import app, flags, logging
 from ml_collections import config_flags
+from tqdm import tqdm
 
 from bas_tf.errors import UserError
 
@@ -15,6 +19,7 @@ EXIT_USER_ERROR = 2
 HELP_FLAGS = {"--help", "-help", "-h"}
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
+flags.disclaim_key_flags()  # what is defined or declared below is the command's own
 
 
 def define_config_flag() -> None:
@@ -37,8 +42,12 @@ def config():
 
 def config_name() -> str:
     """The --config argument as given, for the record."""
-    named = [arg for arg in sys.argv if arg.startswith("--config=")]
-    return named[-1].partition("=")[2] if named else ""
+    name = ""
+    for arg, following in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
+        flag, equals, value = arg.partition("=")
+        if flag in ("--config", "-config"):
+            name = value if equals else following
+    return name
 
 
 def run(main: Callable[[list[str]], None]) -> None:
@@ -53,6 +62,7 @@ def run(main: Callable[[list[str]], None]) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only errors of the runtime
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     if HELP_FLAGS & set(sys.argv[1:]):
+        flags.declare_key_flag("debug")
         print(sys.modules["__main__"].__doc__)
         print(flags.FLAGS.main_module_help())
         sys.exit(0)
@@ -74,7 +84,10 @@ def _parse_flags(argv: list[str]) -> list[str]:
 
 def _guarded(main: Callable[[list[str]], None], args: list[str]) -> None:
     logging.use_absl_handler()
+    logging.get_absl_handler().addFilter(_is_for_the_user)
     try:
+        with _held_back_stderr():
+            import tensorflow  # noqa: F401  its greetings pass by every log level
         main(args)
     except UserError as error:
         if _DEBUG.value:
@@ -82,8 +95,36 @@ def _guarded(main: Callable[[list[str]], None], args: list[str]) -> None:
         _exit(error)
 
 
+def _is_for_the_user(record) -> bool:
+    """Leaves out TensorFlow's notes on how it saves files; warnings stay."""
+    is_note = record.levelno < logging.converter.STANDARD_WARNING
+    return not (is_note and "tensorflow" in Path(record.pathname).parts)
+
+
+@contextlib.contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    """Keeps what the process writes to standard error; shown only after an error.
+
+    Works on the file descriptor, since C++ code writes there directly.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _exit(error: BaseException) -> None:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    line = f"error: {' '.join(str(error).split())}"
+    tqdm.write(line, file=sys.stderr)  # a line of its own beside a progress bar
     sys.exit(EXIT_USER_ERROR)
 
 
@@ -93,13 +134,16 @@ def _check_config_arguments(argv: list[str]) -> None:
         return
     path, _, variant = config_name().partition(":")
     try:
-        config = runpy.run_path(path)["get_config"](variant)
+        defined = runpy.run_path(path)
     except FileNotFoundError as error:
         raise UserError(f"--config={path}: no such file") from error
-    except KeyError as error:
-        raise UserError(f"--config={path}: defines no get_config") from error
+    except (OSError, ImportError, SyntaxError) as error:
+        raise UserError(f"--config={path}: not a config file ({error})") from error
+    if "get_config" not in defined:
+        raise UserError(f"--config={path}: defines no get_config")
+    config = defined["get_config"](variant)
     for arg in argv:
-        if match := re.match(r"--config\.([\w.]+)", arg):
+        if match := re.match(r"--?config\.([\w.]+)", arg):
             _check_key(config, match[1])
 
 

@@ -1,5 +1,6 @@
 """One training run from a config: builds the parts, hands them to the loop."""
 
+import functools
 from pathlib import Path
 
 import keras
@@ -88,7 +89,12 @@ def build_optimizer(config, steps_per_epoch: int) -> optimizer.TorchSGD:
         drop_steps=tuple(e * steps_per_epoch for e in config.optimizer.drop_epochs),
     )
     return optimizer.TorchSGD(
-        schedule, momentum=config.optimizer.momentum, l2=config.optimizer.l2
+        schedule,
+        momentum=config.optimizer.momentum,
+        l2=config.optimizer.l2,
+        rate_multiplier=functools.partial(
+            optimizer.rate_multiplier, trunk_factor=config.optimizer.trunk_factor
+        ),
     )
 
 

@@ -44,6 +44,7 @@ def base_config() -> ml_collections.ConfigDict:
     config.optimizer = ml_collections.ConfigDict(
         {
             "base_rate": 1e-3,
+            "trunk_factor": 1.0,  # of the rate, for the trunk
             "momentum": 0.9,
             "l2": 5e-4,
             "schedule": "step",  # step, cosine

@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.commands import run_command
+
 # Two logical processors stand for two GPUs in the tests of tf.distribute.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
@@ -53,3 +55,17 @@ def photo_folder(tmp_path: Path) -> Path:
                 rows.append(f"{split}/{name}/{i}.jpg,{10 + 4 * i},20,{30 + 4 * i},40")
     (root / "boxes.csv").write_text("\n".join(rows) + "\n")
     return root
+
+
+@pytest.fixture(scope="session")
+def demo_workdir(tmp_path_factory) -> Path:
+    """What the quick demo leaves behind; for reading only.
+
+    Trained, judged and exported in a process of its own, as a user does it.
+    """
+    workdir = tmp_path_factory.mktemp("demo") / "run"
+    done = run_command(
+        "export.demo", "--config=configs/demo.py:quicktest", f"--workdir={workdir}"
+    )
+    assert done.returncode == 0, done.stderr
+    return workdir

@@ -3,14 +3,16 @@
 The 80- and 192-channel stages keep stride 1, so the trunk stays at stride 8. It ends
 after the ReLU6 of the last block's expansion (1,152 channels): hiding multiplies by
 zero, and zero means "nothing there" only behind a ReLU. The head is the rest at
-stride 16: 2x2 average pooling, depthwise 3x3, projection, 1x1 to 1,280, classifier.
+stride 16: depthwise 3x3, 2x2 average pooling, projection, 1x1 to 1,280, classifier.
 
-Removing a stride moves what a window sees: the weights of a stride-2 window are
-symmetric around the point between two pixels (training images are mirrored), so at
-stride 1 they look half a pixel aside. The two changed depthwise layers therefore get
-even windows, 4x4 and 6x6, whose ImageNet weights are the mean of the odd window's
-placements, and the head halves by 2x2 pooling, which is centred where a stride is not.
-With odd windows, maps lay 3 to 4 pixels beside the object (butterflies, 160 pixels).
+Removing a stride moves what a window sees: the weights of a stride-2 window look
+between two pixels (training images are mirrored), so at stride 1 they look half a
+pixel aside, and features lie 3 to 4 pixels beside the object (measured on butterflies
+at 160 pixels by mirroring and flipping the input). The depthwise layer of the
+192-channel stage therefore gets an even window, 6x6, whose ImageNet weights are the
+mean of the odd window's four placements: that centres both layers' sum; one in each
+stage moves features as far to the other side. The head halves by pooling, not by a
+stride, for the same reason: 2x2 windows are centred.
 """
 
 import keras
@@ -21,14 +23,13 @@ from bas_tf.models import blocks
 PIXEL_MEAN = (127.0, 127.0, 127.0)
 PIXEL_STD = (128.0, 128.0, 128.0)
 EPSILON = 1e-3
-UNSTRIDED = -2  # stride 2 in Lite0, 1 here: an even window in the first repeat
-STAGES = (  # (repeats, kernel, stride, expansion, channels)
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, UNSTRIDED, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, UNSTRIDED, 6, 192),
+STAGES = (  # (repeats, first kernel, kernel, stride, expansion, channels)
+    (1, 3, 3, 1, 1, 16),
+    (2, 3, 3, 2, 6, 24),
+    (2, 5, 5, 2, 6, 40),
+    (3, 3, 3, 1, 6, 80),  # stride 2 in Lite0
+    (3, 5, 5, 1, 6, 112),
+    (4, 6, 5, 1, 6, 192),  # kernel 5, stride 2 in Lite0
 )
 LAST_EXPANSION, LAST_CHANNELS, HEAD_CHANNELS = 1152, 320, 1280
 
@@ -82,16 +83,19 @@ class InvertedResidual(layers.Layer):
 def build_stages(options: dict) -> list[InvertedResidual]:
     """The fifteen inverted residuals that lie wholly in the trunk."""
     stages, channels_in = [], 32
-    for repeats, kernel, stride, expansion, channels in STAGES:
+    for repeats, first_kernel, kernel, stride, expansion, channels in STAGES:
         for repeat in range(repeats):
-            strides = stride if repeat == 0 else 1
-            window = kernel + 1 if strides == UNSTRIDED else kernel
             stages.append(
                 InvertedResidual(
-                    channels_in, window, max(strides, 1), expansion, channels,
-                    name=f"block{len(stages)}", **options,
+                    channels_in,
+                    kernel if repeat else first_kernel,
+                    1 if repeat else stride,
+                    expansion,
+                    channels,
+                    name=f"block{len(stages)}",
+                    **options,
                 )
-            )  # fmt: skip
+            )
             channels_in = channels
     return stages
 
@@ -119,8 +123,8 @@ class EfficientNetLite0(keras.Model):
         )
         self.head = keras.Sequential(
             [
-                layers.AveragePooling2D(2, name="pool", **options),
                 conv_norm(None, 3, name="depthwise", **options),
+                layers.AveragePooling2D(2, name="pool", **options),
                 conv_norm(LAST_CHANNELS, 1, activation=None, name="project", **options),
                 conv_norm(HEAD_CHANNELS, 1, name="conv_head", **options),
                 blocks.Classifier(

@@ -17,47 +17,53 @@ TRUNK = (  # (channels, stride) of each depthwise separable block
     (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
 )  # fmt: skip
 HEAD = ((1024, 2), (1024, 1))
-
-
-def split_head_stride(head_downsampling: str) -> tuple[tuple, tuple]:
-    """(pooling layers before the head, the head's blocks).
-
-    Raises:
-      UserError: neither "stride" nor "pool".
-    """
-    if head_downsampling == "stride":
-        return (), HEAD
-    if head_downsampling == "pool":
-        return (2,), tuple((channels, 1) for channels, _ in HEAD)
-    raise UserError(
-        f"model.head_downsampling is {head_downsampling!r}; known: stride, pool"
-    )
+DOWNSAMPLING = ("stride", "pool")
 
 
 class DepthwiseSeparable(layers.Layer):
-    """Depthwise 3x3, BatchNorm, ReLU, pointwise 1x1, BatchNorm, ReLU."""
+    """Depthwise 3x3, BatchNorm, ReLU, pointwise 1x1, BatchNorm, ReLU.
 
-    def __init__(self, filters: int, strides: int, **kwargs):
+    Args:
+      filters: output channels.
+      strides: of the depthwise convolution.
+      downsampling: where a stride of 2 is taken: "stride", by the depthwise
+        convolution; "pool", by 2x2 average pooling behind it.
+    """
+
+    def __init__(self, filters: int, strides: int, downsampling="stride", **kwargs):
         super().__init__(**kwargs)
+        if downsampling not in DOWNSAMPLING:
+            raise UserError(
+                f"model.head_downsampling is {downsampling!r}; known: "
+                + ", ".join(DOWNSAMPLING)
+            )
         options = {"dtype": self.dtype_policy}
+        pooled = strides > 1 and downsampling == "pool"
         self.depthwise = blocks.ConvNormActivation(
-            None, 3, strides, name="depthwise", **options
+            None, 3, 1 if pooled else strides, name="depthwise", **options
         )
+        self.pool = layers.AveragePooling2D(2, name="pool") if pooled else None
         self.pointwise = blocks.ConvNormActivation(
             filters, 1, name="pointwise", **options
         )
 
     def build(self, input_shape):
         self.depthwise.build(input_shape)
-        self.pointwise.build(self.depthwise.compute_output_shape(input_shape))
+        self.pointwise.build(self._pointwise_input(input_shape))
         self.built = True
 
-    def compute_output_shape(self, input_shape):
+    def _pointwise_input(self, input_shape):
         shape = self.depthwise.compute_output_shape(input_shape)
-        return self.pointwise.compute_output_shape(shape)
+        return self.pool.compute_output_shape(shape) if self.pool else shape
+
+    def compute_output_shape(self, input_shape):
+        return self.pointwise.compute_output_shape(self._pointwise_input(input_shape))
 
     def call(self, x, training=False):
-        return self.pointwise(self.depthwise(x, training=training), training=training)
+        x = self.depthwise(x, training=training)
+        if self.pool:
+            x = self.pool(x)
+        return self.pointwise(x, training=training)
 
 
 class MobileNetV1(keras.Model):
@@ -70,9 +76,8 @@ class MobileNetV1(keras.Model):
     Args:
       num_classes: classes.
       width: multiplier of every channel count.
-      head_downsampling: "stride", as the paper: the head's first depthwise moves by
-        two pixels; "pool": 2x2 average pooling before it instead, whose windows are
-        centred (see `efficientnet_lite0`).
+      head_downsampling: how the head halves: "stride", as the paper; "pool", whose
+        windows are centred (see `efficientnet_lite0`).
       classifier: options of `blocks.Classifier`.
     """
 
@@ -87,11 +92,18 @@ class MobileNetV1(keras.Model):
     ):
         super().__init__(**kwargs)
         options = {"dtype": self.dtype_policy}
-        pool, head = split_head_stride(head_downsampling)
         channels = [max(8, round(c * width)) for c, _ in (*TRUNK, *HEAD)]
         separable = [
-            DepthwiseSeparable(c, s, name=f"block{i + 1}", **options)
-            for i, (c, (_, s)) in enumerate(zip(channels, (*TRUNK, *head), strict=True))
+            DepthwiseSeparable(
+                filters,
+                strides,
+                "stride" if i < len(TRUNK) else head_downsampling,
+                name=f"block{i + 1}",
+                **options,
+            )
+            for i, (filters, (_, strides)) in enumerate(
+                zip(channels, (*TRUNK, *HEAD), strict=True)
+            )
         ]
         stem = blocks.ConvNormActivation(
             max(8, round(32 * width)), 3, 2, name="stem", **options
@@ -102,7 +114,6 @@ class MobileNetV1(keras.Model):
         )
         self.head = keras.Sequential(
             [
-                *(layers.AveragePooling2D(p, name="pool", **options) for p in pool),
                 *separable[len(TRUNK) :],
                 blocks.Classifier(
                     num_classes, name="classifier", **classifier, **options

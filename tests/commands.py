@@ -1,0 +1,59 @@
+"""The commands as a user starts them: in a process of their own, or in this one."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+from absl import flags
+
+REPO = Path(__file__).parent.parent
+
+
+def start_command(module: str, *args) -> subprocess.Popen:
+    """`python -m module args...` in the repository, its output kept as text."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, args)],
+        cwd=REPO,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_command(module: str, *args) -> subprocess.CompletedProcess:
+    """As `start_command`, to its end."""
+    process = start_command(module, *args)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def exit_code_in_process(monkeypatch, module: str, *args) -> int:
+    """Runs a command inside this process, its flags forgotten afterwards.
+
+    TensorFlow is loaded once for many mistakes; what is printed is left to capsys.
+    """
+    before = set(flags.FLAGS)
+    monkeypatch.chdir(REPO)
+    monkeypatch.setattr(sys, "argv", [module, *map(str, args)])
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        return end.code or 0
+    finally:
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
+        flags.FLAGS.unparse_flags()
+    return 0
+
+
+def only_error_line(stderr: str) -> str:
+    """The one line that starts with "error:"; nothing else but progress bars."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    rest = [line for line in lines if not re.match(r" *\d+%\|", line)]
+    assert len(rest) == 1, stderr
+    assert rest[0].startswith("error: "), stderr
+    return rest[0]

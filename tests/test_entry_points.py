@@ -1,0 +1,296 @@
+"""Every command answers --help, and tells a user's mistake in one line."""
+
+import json
+import shutil
+import signal
+import time
+
+import pytest
+
+from tests.commands import (
+    exit_code_in_process,
+    only_error_line,
+    run_command,
+    start_command,
+)
+
+COMMANDS = (
+    "bas_tf.train",
+    "bas_tf.evaluate",
+    "bas_tf.localize",
+    "bas_tf.check_data",
+    "export.demo",
+    "export.saved_model",
+    "export.tflite",
+    "export.verify",
+)
+QUICK = "--config=configs/demo.py:quicktest"
+TERMS = {
+    "classification_loss",
+    "foreground_region_guidance_loss",
+    "area_constraint_loss",
+    "background_activation_suppression_loss",
+}
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys, tmp_path):
+    """Runs a command that must exit 2; returns its one line.
+
+    `WORKDIR` in an argument becomes a folder that must not exist afterwards.
+    """
+
+    def run(module, *args):
+        workdir = tmp_path / "workdir"
+        args = [str(arg).replace("WORKDIR", str(workdir)) for arg in args]
+        code = exit_code_in_process(monkeypatch, module, *args)
+        out, err = capsys.readouterr()
+        assert code == 2, err
+        assert not workdir.exists()
+        return only_error_line(err)
+
+    return run
+
+
+def folder_flags(root):
+    return (
+        QUICK,
+        "--config.data.source=folder",
+        f"--config.data.root={root}",
+        "--config.data.batch_size=2",
+    )
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, capsys):
+    assert exit_code_in_process(monkeypatch, module, "--help") == 0
+    out, err = capsys.readouterr()
+    assert f"python -m {module} " in out
+    assert "(" in out and "--" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    "args, told",
+    [
+        ([QUICK + "s"], "configs/demo.py:quicktests: unknown variant; known: quicktest"),
+        (["--config=configs/lost.py"], "--config=configs/lost.py: no such file"),
+        (["--config", "configs/lost.py"], "--config=configs/lost.py: no such file"),
+        (["--config=configs"], "--config=configs: not a config file"),
+        (["--config=README.md"], "--config=README.md: not a config file"),
+        (["--config=bas_tf/names.py"], "names.py: defines no get_config"),
+        ([], "--config is missing"),
+        ([QUICK, "--config.loss.gamma=1"], "--config.loss.gamma: unknown key; "
+         "config.loss has: alpha, background_wins, beta"),
+        ([QUICK, "--config.los.beta=1"], "--config.los.beta: unknown key; config has: "
+         "data, eval, export, loss, model, optimizer, train"),
+        (["--config", "configs/demo.py", "--config.loss.gamma", "1"],
+         "--config.loss.gamma: unknown key"),
+        ([QUICK, "--config.loss.beta=much"], "--config.loss.beta=much"),
+        ([QUICK, "stray"], "unexpected argument 'stray'"),
+        ([QUICK, "--nosuch=1"], "nosuch"),
+        ([QUICK, "--config.model.backbone=resnet"], "model.backbone is 'resnet'; "
+         "known: efficientnet_lite0, mobilenet_v1"),
+        ([QUICK, "--config.model.classifier=deep"], "model.classifier is 'deep'"),
+        ([QUICK, "--config.model.pretrained=resnet"], "model.pretrained is 'resnet'"),
+        ([QUICK, "--config.data.crop_size=(64, 60)"], "data.crop_size is 64x60; both "
+         "must be multiples of 32"),
+        ([QUICK, "--config.data.source=web"], "data.source is 'web'; known: folder, "
+         "synthetic"),
+        ([QUICK, "--config.data.batch_size=97"], "data.batch_size is 97, but there "
+         "are 96 images"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_trains_settings(refused, args, told):
+    assert told in refused("bas_tf.train", "--workdir=WORKDIR", *args)
+
+
+def test_a_missing_flag(refused):
+    assert "--workdir" in refused("bas_tf.train", QUICK)
+    assert "--model" in refused("bas_tf.evaluate", QUICK, "--output=WORKDIR/m.json")
+
+
+@pytest.mark.parametrize("module", ["bas_tf.train", "export.demo"])
+def test_a_missing_data_root(refused, tmp_path, module):
+    assert "data.root is empty" in refused(
+        module, *folder_flags(""), "--workdir=WORKDIR"
+    )
+    lost = tmp_path / "lost"
+    line = refused(module, *folder_flags(lost), "--workdir=WORKDIR")
+    assert f"data.root is '{lost}': no such folder" in line
+
+
+def test_faults_in_a_data_folder(refused, photo_folder):
+    (photo_folder / "train" / "ape").mkdir()
+    line = refused("bas_tf.train", *folder_flags(photo_folder), "--workdir=WORKDIR")
+    assert f"{photo_folder}/train/ape: no images" in line
+    shutil.rmtree(photo_folder / "train" / "ape")
+    with open(photo_folder / "boxes.csv", "a") as file:
+        file.write("val/cat/lost.jpg,0,0,5,5\n")
+    line = refused("bas_tf.train", *folder_flags(photo_folder), "--workdir=WORKDIR")
+    assert f"{photo_folder}/boxes.csv: names 'val/cat/lost.jpg'" in line
+
+
+@pytest.mark.parametrize(
+    "module, args",
+    [
+        ("bas_tf.evaluate", [QUICK, "--output=WORKDIR/metrics.json"]),
+        ("bas_tf.localize", ["--output=WORKDIR", "README.md"]),
+    ],
+)
+def test_a_model_that_is_nothing(refused, tmp_path, module, args):
+    for model in (tmp_path / "lost", tmp_path, tmp_path / "lost.tflite"):
+        assert f"{model}: n" in refused(module, f"--model={model}", *args)
+
+
+@pytest.mark.parametrize("module", ["export.saved_model", "export.tflite"])
+def test_exporting_a_folder_that_is_no_workdir(refused, tmp_path, module):
+    line = refused(module, f"--workdir={tmp_path}", "--output=WORKDIR")
+    assert f"{tmp_path}: no config.json" in line
+
+
+def test_localize_without_an_image(refused, tmp_path):
+    line = refused("bas_tf.localize", f"--model={tmp_path}", "--output=WORKDIR")
+    assert "no IMAGE given" in line
+
+
+def test_an_unknown_protocol_or_quantization(refused, tmp_path):
+    line = refused("bas_tf.evaluate", QUICK, f"--model={tmp_path}", "--protocol=iou")
+    assert "--protocol=iou" in line
+    line = refused(
+        "export.tflite", f"--workdir={tmp_path}", "--output=WORKDIR", "--quantize=int4"
+    )
+    assert "--quantize=int4" in line
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    with pytest.raises(ValueError, match="unexpected argument 'stray'"):
+        exit_code_in_process(
+            monkeypatch, "bas_tf.train", "--workdir=none", "--debug", "stray"
+        )
+
+
+@pytest.mark.slow
+def test_a_new_process_too_prints_one_line_and_nothing_of_tensorflow(tmp_path):
+    workdir = tmp_path / "workdir"
+    done = run_command("bas_tf.train", *folder_flags(""), f"--workdir={workdir}")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == only_error_line(done.stderr) + "\n"
+    assert not workdir.exists()
+
+
+@pytest.mark.slow
+def test_a_truncated_photo_met_while_training(photo_folder, tmp_path):
+    photo = photo_folder / "train" / "cat" / "0.jpg"
+    photo.write_bytes(photo.read_bytes()[:700])
+    workdir = tmp_path / "workdir"
+    done = run_command(
+        "bas_tf.train", *folder_flags(photo_folder), f"--workdir={workdir}"
+    )
+    assert done.returncode == 2
+    assert f"error: {photo}: not a readable image" in only_error_line(done.stderr)
+    assert not list(workdir.glob("checkpoints/*"))
+
+
+@pytest.mark.slow
+def test_a_workdir_of_another_config_is_named_and_left_alone(refused, demo_workdir):
+    before = {p: p.read_bytes() for p in demo_workdir.iterdir() if p.is_file()}
+    line = refused(
+        "bas_tf.train", QUICK, f"--workdir={demo_workdir}", "--config.loss.beta=0.7"
+    )
+    assert (
+        f"{demo_workdir}: was trained with loss.beta=1.5, the config says 0.7" in line
+    )
+    assert before == {p: p.read_bytes() for p in demo_workdir.iterdir() if p.is_file()}
+
+
+@pytest.mark.slow
+def test_localize_of_a_text_file_writes_nothing(refused, demo_workdir, tmp_path):
+    text = tmp_path / "note.jpg"
+    text.write_text("not a photo")
+    line = refused(
+        "bas_tf.localize", f"--model={demo_workdir}", "--output=WORKDIR", text
+    )
+    assert f"{text}: not a readable image" in line
+
+
+@pytest.mark.slow
+def test_an_unknown_class_lists_the_known_ones(refused, demo_workdir, tmp_path):
+    line = refused(
+        "bas_tf.localize", f"--model={demo_workdir}", "--output=WORKDIR",
+        "--class=unicorn", demo_workdir / "panels.png",
+    )  # fmt: skip
+    assert "--class=unicorn: unknown; the model knows fire_stripe, " in line
+    line = refused(
+        "bas_tf.localize", f"--model={demo_workdir / 'export' / 'saved_model'}",
+        "--output=WORKDIR", "--class=fire_stripe", demo_workdir / "panels.png",
+    )  # fmt: skip
+    assert "--class needs a training workdir" in line
+
+
+@pytest.mark.slow
+def test_the_demo_writes_the_promised_keys(demo_workdir):
+    summary = json.loads((demo_workdir / "summary.json").read_text())
+    assert set(summary) == {"seconds", "peak_memory_bytes", "rows"}
+    assert [row["name"] for row in summary["rows"]] == [
+        "centre_box", "cam", "keras", "saved_model", "tflite_float32", "tflite_int8",
+    ]  # fmt: skip
+    columns = {"name", "top1_loc", "top5_loc", "gt_known_loc", "mean_iou", "size_bytes"}
+    assert all(columns <= set(row) for row in summary["rows"])
+    document = json.loads((demo_workdir / "metrics.json").read_text())
+    assert set(document) == {
+        "protocol", "split", "num_images", "score_threshold", "threshold_origin",
+        "model", "config", "seed", "metrics", "intervals_95",
+    }  # fmt: skip
+    assert document["config"] == "configs/demo.py:quicktest"
+    assert document["num_images"] == 32
+    promised = {
+        "gt_known_loc", "top1_loc", "top5_loc", "top1_acc", "mean_iou",
+        "gt_known_loc@0.7", "cam/gt_known_loc", "cam/mean_iou",
+        "centre_box/gt_known_loc",
+    }  # fmt: skip
+    assert promised <= set(document["metrics"])
+    assert all(0 <= document["metrics"][key] <= 1 for key in promised)
+    assert summary["rows"][2]["mean_iou"] == document["metrics"]["mean_iou"]
+
+
+@pytest.mark.slow
+def test_the_demo_logs_every_step_once_with_every_term(demo_workdir):
+    log = (demo_workdir / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in log]
+    assert [row["step"] for row in rows] == list(range(1, 13))  # 2 x 96 / 16
+    for row in rows:
+        assert set(row) == TERMS | {
+            "step",
+            "epoch",
+            "loss",
+            "accuracy",
+            "learning_rate",
+        }
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_where_its_checkpoint_left_off(tmp_path):
+    """Killed in epoch 2 or later of 3, then started again with the same command."""
+    workdir = tmp_path / "workdir"
+    command = (
+        "bas_tf.train", QUICK, "--config.train.epochs=3", f"--workdir={workdir}",
+        "--config.data.num_images.train=48", "--config.data.num_images.test=4",
+    )  # fmt: skip
+    process = start_command(*command)
+    while not (workdir / "checkpoints" / "checkpoint").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    first_epoch = (workdir / "metrics.jsonl").read_text().splitlines()[:3]
+    assert not (workdir / "metrics.json").exists()
+    done = run_command(*command)
+    assert done.returncode == 0, done.stderr
+    assert f"{workdir}: continues after epoch" in done.stderr
+    log = (workdir / "metrics.jsonl").read_text().splitlines()
+    assert log[:3] == first_epoch
+    assert [json.loads(line)["step"] for line in log] == list(range(1, 10))
+    assert (workdir / "metrics.json").exists()

@@ -1,6 +1,5 @@
 """One training run from a config: builds the parts, hands them to the loop."""
 
-import functools
 from pathlib import Path
 
 import keras
@@ -86,15 +85,13 @@ def build_optimizer(config, steps_per_epoch: int) -> optimizer.TorchSGD:
         base_rate=config.optimizer.base_rate,
         total_steps=config.train.epochs * steps_per_epoch,
         warmup_steps=config.optimizer.warmup_steps,
+        drop_factor=config.optimizer.drop_factor,
         drop_steps=tuple(e * steps_per_epoch for e in config.optimizer.drop_epochs),
     )
     return optimizer.TorchSGD(
         schedule,
         momentum=config.optimizer.momentum,
         l2=config.optimizer.l2,
-        rate_multiplier=functools.partial(
-            optimizer.rate_multiplier, trunk_factor=config.optimizer.trunk_factor
-        ),
     )
 
 

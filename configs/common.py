@@ -44,11 +44,11 @@ def base_config() -> ml_collections.ConfigDict:
     config.optimizer = ml_collections.ConfigDict(
         {
             "base_rate": 1e-3,
-            "trunk_factor": 1.0,  # of the rate, for the trunk
             "momentum": 0.9,
             "l2": 5e-4,
             "schedule": "step",  # step, cosine
-            "drop_epochs": (80,),  # step: times 0.1 after each of these epochs
+            "drop_epochs": (80,),  # step: a drop after each of these epochs
+            "drop_factor": 0.1,
             "warmup_steps": 0,
         }
     )

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from absl import flags
+from absl import app, flags
+
+from bas_tf import entry_point
 
 REPO = Path(__file__).parent.parent
 
@@ -36,11 +38,13 @@ def exit_code_in_process(monkeypatch, module: str, *args) -> int:
 
     TensorFlow is loaded once for many mistakes; what is printed is left to capsys.
     """
+    app.define_help_flags()
+    assert entry_point.EXIT_USER_ERROR == 2  # its own flags are there for good
     before = set(flags.FLAGS)
     monkeypatch.chdir(REPO)
     monkeypatch.setattr(sys, "argv", [module, *map(str, args)])
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        runpy.run_path(f"{module.replace('.', '/')}.py", run_name="__main__")
     except SystemExit as end:
         return end.code or 0
     finally:

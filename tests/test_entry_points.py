@@ -14,16 +14,18 @@ from tests.commands import (
     start_command,
 )
 
-COMMANDS = (
-    "bas_tf.train",
-    "bas_tf.evaluate",
-    "bas_tf.localize",
-    "bas_tf.check_data",
-    "export.demo",
-    "export.saved_model",
-    "export.tflite",
-    "export.verify",
-)
+COMMANDS = {
+    "bas_tf.train": ["config", "workdir"],
+    "bas_tf.evaluate": ["model", "config", "split", "protocol", "output"],
+    "bas_tf.localize": ["model", "output", "class"],
+    "bas_tf.check_data": ["config"],
+    "export.demo": ["config", "workdir"],
+    "export.saved_model": ["workdir", "output"],
+    "export.tflite": ["workdir", "output", "quantize"],
+    "export.verify": ["workdir", "artifacts", "output", "max_drop"],
+}
+# ml_collections 1.1.0 loads config files by a deprecated call.
+pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 QUICK = "--config=configs/demo.py:quicktest"
 TERMS = {
     "classification_loss",
@@ -66,14 +68,15 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
     assert exit_code_in_process(monkeypatch, module, "--help") == 0
     out, err = capsys.readouterr()
     assert f"python -m {module} " in out
-    assert "(" in out and "--" in out
+    assert "debug: " in out
+    assert all(f"--{flag}: " in out for flag in COMMANDS[module])
     assert err == ""
 
 
 @pytest.mark.parametrize(
     "args, told",
     [
-        ([QUICK + "s"], "configs/demo.py:quicktests: unknown variant; known: quicktest"),
+        ([QUICK + "s"], "configs/demo.py:quicktests: unknown variant; known: quick"),
         (["--config=configs/lost.py"], "--config=configs/lost.py: no such file"),
         (["--config", "configs/lost.py"], "--config=configs/lost.py: no such file"),
         (["--config=configs"], "--config=configs: not a config file"),

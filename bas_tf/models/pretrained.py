@@ -62,7 +62,7 @@ def _assign_lite0(backbone: EfficientNetLite0, state: dict[str, np.ndarray]) -> 
 def _lite0_blocks(backbone: EfficientNetLite0):
     """(block, its convolution's name, its BatchNorm's name) in the file's naming."""
     _, stem, *residuals, expand = backbone.trunk.layers
-    depthwise, _, project, conv_head, _ = backbone.head.layers
+    _, depthwise, project, conv_head, _ = backbone.head.layers
     yield stem, "_conv_stem", "_bn0"
     for i, residual in enumerate(residuals):
         for step in residual.steps:

@@ -9,21 +9,17 @@ from bas_tf.errors import UserError
 FRESH_PARTS = ("classifier", "foreground_generator")
 
 
-def rate_multiplier(path: str, *, trunk_factor: float = 1.0) -> float:
+def rate_multiplier(path: str) -> float:
     """The rate factor of a variable: 1 weights, 2 biases, ten times that when fresh.
 
     BatchNorm's beta counts as a bias, its gamma as a weight.
 
     Args:
       path: a Keras variable's path, as "localizer/backbone/head/classifier/.../bias".
-      trunk_factor: one more factor for the trunk; 1 in the reference. A smaller one
-        keeps pretrained features while the fresh parts learn fast.
     """
     parts = path.split("/")
     factor = 2.0 if parts[-1] in ("bias", "beta") else 1.0
-    if any(part in FRESH_PARTS for part in parts):
-        factor *= 10.0
-    return factor * trunk_factor if "trunk" in parts else factor
+    return 10.0 * factor if any(part in FRESH_PARTS for part in parts) else factor
 
 
 class TorchSGD(keras.optimizers.Optimizer):

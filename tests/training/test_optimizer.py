@@ -23,8 +23,6 @@ from bas_tf.training import optimizer
 )
 def test_rate_groups_of_the_reference(path, factor):
     assert optimizer.rate_multiplier(path) == factor
-    trunk = 0.5 if "/trunk/" in path else 1.0
-    assert optimizer.rate_multiplier(path, trunk_factor=0.5) == trunk * factor
 
 
 def torch_sgd(value, gradients, rates, *, momentum, l2):

@@ -3,7 +3,7 @@
 The 80- and 192-channel stages keep stride 1, so the trunk stays at stride 8. It ends
 after the ReLU6 of the last block's expansion (1,152 channels): hiding multiplies by
 zero, and zero means "nothing there" only behind a ReLU. The head is the rest at
-stride 16: depthwise 3x3, 2x2 average pooling, projection, 1x1 to 1,280, classifier.
+stride 16: 2x2 average pooling, depthwise 3x3, projection, 1x1 to 1,280, classifier.
 
 Removing a stride moves what a window sees: the weights of a stride-2 window look
 between two pixels (training images are mirrored), so at stride 1 they look half a
@@ -123,8 +123,8 @@ class EfficientNetLite0(keras.Model):
         )
         self.head = keras.Sequential(
             [
-                conv_norm(None, 3, name="depthwise", **options),
                 layers.AveragePooling2D(2, name="pool", **options),
+                conv_norm(None, 3, name="depthwise", **options),
                 conv_norm(LAST_CHANNELS, 1, activation=None, name="project", **options),
                 conv_norm(HEAD_CHANNELS, 1, name="conv_head", **options),
                 blocks.Classifier(

@@ -27,7 +27,7 @@ class DepthwiseSeparable(layers.Layer):
       filters: output channels.
       strides: of the depthwise convolution.
       downsampling: where a stride of 2 is taken: "stride", by the depthwise
-        convolution; "pool", by 2x2 average pooling behind it.
+        convolution; "pool", by 2x2 average pooling before it.
     """
 
     def __init__(self, filters: int, strides: int, downsampling="stride", **kwargs):
@@ -48,22 +48,22 @@ class DepthwiseSeparable(layers.Layer):
         )
 
     def build(self, input_shape):
+        if self.pool:
+            input_shape = self.pool.compute_output_shape(input_shape)
         self.depthwise.build(input_shape)
-        self.pointwise.build(self._pointwise_input(input_shape))
+        self.pointwise.build(self.depthwise.compute_output_shape(input_shape))
         self.built = True
 
-    def _pointwise_input(self, input_shape):
-        shape = self.depthwise.compute_output_shape(input_shape)
-        return self.pool.compute_output_shape(shape) if self.pool else shape
-
     def compute_output_shape(self, input_shape):
-        return self.pointwise.compute_output_shape(self._pointwise_input(input_shape))
+        if self.pool:
+            input_shape = self.pool.compute_output_shape(input_shape)
+        shape = self.depthwise.compute_output_shape(input_shape)
+        return self.pointwise.compute_output_shape(shape)
 
     def call(self, x, training=False):
-        x = self.depthwise(x, training=training)
         if self.pool:
             x = self.pool(x)
-        return self.pointwise(x, training=training)
+        return self.pointwise(self.depthwise(x, training=training), training=training)
 
 
 class MobileNetV1(keras.Model):

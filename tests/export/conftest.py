@@ -1,0 +1,38 @@
+"""The quick demo's test images, and what its Keras model says about them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from bas_tf import experiment
+from bas_tf.data import pipeline
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """Test images uint8 [32, 64, 64, 3] and the Keras model's outputs."""
+
+    crops: np.ndarray
+    outputs: dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def keras_reference(demo_workdir) -> Reference:
+    runner = experiment.load_runner(demo_workdir)
+    config = experiment.load_experiment(demo_workdir).config
+    images = pipeline.ResizedImages(
+        experiment.open_source(config).records("test"),
+        resize_size_wh=tuple(config.data.resize_size),
+        keep=False,
+    )
+    crops = pipeline.centre_crops(images, range(32), crop_size_wh=(64, 64))
+    return Reference(crops, runner.predict_fn(crops))
+
+
+@pytest.fixture(scope="session")
+def hard_images() -> np.ndarray:
+    """Frames without an object: black, white, grey, a gradient; [4, 64, 64, 3]."""
+    flat = [np.full([64, 64, 3], value, np.uint8) for value in (0, 255, 128)]
+    ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None], [64, 64, 3])
+    return np.stack([*flat, ramp])

@@ -1,0 +1,63 @@
+"""Calibration: distinct training images, evenly picked, as the network sees them."""
+
+import ml_collections
+import numpy as np
+import pytest
+
+from bas_tf.data.records import Record
+from bas_tf.errors import UserError
+from export import calibration
+
+
+class Source:
+    """Training photos of one colour each."""
+
+    class_names = ("one",)
+
+    def __init__(self, values):
+        self._values = values
+
+    def records(self, split):
+        assert split == "train"
+        return [
+            Record(
+                image_id=str(i),
+                label=0,
+                load_image=lambda v=v: np.full([10, 10, 3], v, np.uint8),
+            )
+            for i, v in enumerate(self._values)
+        ]
+
+
+def config(calibration_images):
+    return ml_collections.ConfigDict(
+        {
+            "data": {"resize_size": (8, 8), "crop_size": (4, 4)},
+            "export": {"calibration_images": calibration_images},
+        }
+    )
+
+
+def test_images_are_picked_evenly_from_first_to_last():
+    crops = calibration.calibration_crops(config(16), Source(range(31)))
+    assert crops.shape == (16, 4, 4, 3) and crops.dtype == np.uint8
+    assert crops[:, 0, 0, 0].tolist() == list(range(0, 31, 2))
+
+
+def test_all_images_are_taken_when_there_are_few():
+    crops = calibration.calibration_crops(config(128), Source(range(20)))
+    assert crops[:, 0, 0, 0].tolist() == list(range(20))
+
+
+@pytest.mark.parametrize("values", [[7] * 40, [*range(15), *[0] * 25], range(15)])
+def test_too_few_different_images_are_refused(values):
+    told = "export.calibration_images: (1|15) different images among (15|40); "
+    with pytest.raises(UserError, match=told + "int8 needs at least 16"):
+        calibration.calibration_crops(config(40), Source(values))
+
+
+def test_the_converter_gets_one_image_at_a_time():
+    crops = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    batches = list(calibration.representative_dataset(crops))
+    assert [len(batch) for batch in batches] == [1, 1]
+    np.testing.assert_array_equal(np.concatenate([b[0] for b in batches]), crops)

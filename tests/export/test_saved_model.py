@@ -1,0 +1,130 @@
+"""The SavedModel answers as the Keras model does, to anyone who loads it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bas_tf import experiment, names
+from export import saved_model
+
+STRANGER = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+
+folder, images = sys.argv[1:]
+serve = tf.saved_model.load(folder).signatures["serving_default"]
+outputs = serve(images=tf.constant(np.load(images)))
+assert not any(name.startswith("bas_tf") for name in sys.modules)
+print(json.dumps({key: value.numpy().tolist() for key, value in outputs.items()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(demo_workdir):
+    return demo_workdir / "export" / "saved_model"
+
+
+@pytest.fixture(scope="module")
+def serve(folder):
+    loaded = tf.saved_model.load(str(folder))
+    return lambda images: {
+        key: value.numpy()
+        for key, value in loaded.signatures["serving_default"](
+            images=tf.constant(images)
+        ).items()
+    }
+
+
+@pytest.mark.slow
+def test_a_process_without_this_project_gets_the_keras_models_answer(
+    folder, keras_reference, tmp_path
+):
+    np.save(tmp_path / "images.npy", keras_reference.crops[:3])
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER, str(folder), str(tmp_path / "images.npy")],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    outputs = {key: np.array(value) for key, value in json.loads(done.stdout).items()}
+    expected = keras_reference.outputs
+    assert set(outputs) == {
+        names.CLASS_IDS, names.SCORES, names.BOXES, names.DEGENERATE,
+        names.LOCALIZATION_MAP,
+    }  # fmt: skip
+    assert outputs[names.CLASS_IDS].shape == outputs[names.SCORES].shape == (3, 5)
+    assert outputs[names.LOCALIZATION_MAP].shape == (3, 8, 8, 1)
+    np.testing.assert_array_equal(
+        outputs[names.CLASS_IDS][:, 0], expected[names.SCORES][:3].argmax(axis=1)
+    )
+    np.testing.assert_allclose(
+        outputs[names.SCORES], -np.sort(-expected[names.SCORES][:3])[:, :5], atol=1e-5
+    )
+    np.testing.assert_allclose(outputs[names.BOXES], expected[names.BOXES][:3], atol=1)
+
+
+@pytest.mark.slow
+def test_boxes_equal_kerass_on_every_test_image(folder, keras_reference):
+    runner = experiment.load_runner(folder)
+    outputs = runner.predict_fn(keras_reference.crops)
+    expected = keras_reference.outputs
+    np.testing.assert_allclose(outputs[names.BOXES], expected[names.BOXES], atol=1)
+    np.testing.assert_array_equal(
+        outputs[names.SCORES].argmax(axis=1), expected[names.SCORES].argmax(axis=1)
+    )
+    np.testing.assert_allclose(
+        outputs[names.LOCALIZATION_MAP], expected[names.LOCALIZATION_MAP], atol=1e-5
+    )
+    assert runner.input_size_wh is None
+    assert (
+        runner.class_names == experiment.load_experiment(folder.parents[1]).class_names
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size_hw", [(70, 90), (200, 64), (33, 31)])
+def test_boxes_lie_in_the_pixels_of_the_sent_image(
+    serve, demo_workdir, keras_reference, size_hw
+):
+    """Resized to 64 x 64 inside, the box scaled by width / 64 and height / 64."""
+    height, width = size_hw
+    images = tf.image.resize(keras_reference.crops[:4], size_hw, method="nearest")
+    boxes = serve(images)[names.BOXES]
+    resized = tf.image.resize(images, [64, 64], antialias=True).numpy()
+    expected = experiment.load_runner(demo_workdir).predict_fn(resized)[names.BOXES]
+    scale = np.array([width, height, width, height]) / 64
+    np.testing.assert_allclose(boxes / scale, expected, atol=1)
+    assert (boxes >= 0).all() and (boxes <= [width, height] * 2).all()
+    assert (boxes[:, :2] < boxes[:, 2:]).all()
+
+
+@pytest.mark.slow
+def test_frames_without_an_object_get_a_finite_box(serve, hard_images):
+    outputs = serve(hard_images)
+    boxes = outputs[names.BOXES]
+    assert (boxes >= 0).all() and (boxes <= 64).all()
+    assert (boxes[:, :2] < boxes[:, 2:]).all()
+    whole = (boxes == [0, 0, 64, 64]).all(axis=1)
+    assert whole[outputs[names.DEGENERATE]].all()
+
+
+@pytest.mark.slow
+def test_no_image_gives_no_box(serve):
+    outputs = serve(np.zeros([0, 64, 64, 3], np.uint8))
+    assert outputs[names.BOXES].shape == (0, 4)
+    assert outputs[names.CLASS_IDS].shape == (0, 5)
+
+
+def test_a_new_export_takes_the_place_of_the_old_one(tmp_path):
+    old, new = tmp_path / "out", tmp_path / "new"
+    for folder, name in ((old, "old.txt"), (new, "new.txt")):
+        folder.mkdir()
+        (folder / name).write_text(name)
+    saved_model.replace_folder(new, old)
+    assert [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))] == [
+        "out", "out/new.txt",
+    ]  # fmt: skip

@@ -1,0 +1,124 @@
+"""TFLite files: built-in operators, outputs by name, the Keras model's answers."""
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from bas_tf import experiment, names
+from bas_tf.errors import UserError
+from export import tflite
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def files(demo_workdir, tmp_path_factory) -> dict:
+    """{quantization: path} of all four; the demo wrote two of them."""
+    folder = demo_workdir / "export"
+    output = tmp_path_factory.mktemp("tflite")
+    more = tflite.export_tflite(demo_workdir, output, ["float16", "dynamic"])
+    return {
+        "none": folder / "localizer_float32.tflite",
+        "int8": folder / "localizer_int8.tflite",
+        "float16": more[0],
+        "dynamic": more[1],
+    }
+
+
+@pytest.fixture(scope="module")
+def outputs(files, keras_reference) -> dict:
+    """{quantization: what the judge sees of each test image}."""
+    return {
+        quantization: experiment.load_runner(path).predict_fn(keras_reference.crops)
+        for quantization, path in files.items()
+    }
+
+
+def operators(path) -> dict[str, str | None]:
+    """{built-in operator: custom name} of a file."""
+    model = schema.Model.GetRootAs(path.read_bytes())
+    known = {v: k for k, v in vars(schema.BuiltinOperator).items() if k.isupper()}
+    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+    return {known[code.BuiltinCode()]: code.CustomCode() for code in codes}
+
+
+@pytest.mark.parametrize("quantization", tflite.QUANTIZATIONS)
+def test_operators_are_built_in(files, quantization):
+    found = operators(files[quantization])
+    assert {"CONV_2D", "RESIZE_BILINEAR", "WHILE"} <= set(found)
+    assert "CUSTOM" not in found and "DELEGATE" not in found
+    assert set(found.values()) == {None}  # Flex operators have a custom name
+
+
+@pytest.mark.parametrize("quantization", tflite.QUANTIZATIONS)
+def test_the_signature_names_input_and_outputs(files, quantization):
+    interpreter = Interpreter(model_path=str(files[quantization]))
+    run = interpreter.get_signature_runner("serving_default")
+    (image,) = run.get_input_details().values()
+    assert list(run.get_input_details()) == [names.IMAGES]
+    assert image["shape"].tolist() == [1, 64, 64, 3] and image["dtype"] == np.uint8
+    found = run(images=np.full([1, 64, 64, 3], 90, np.uint8))
+    shapes = {key: (value.shape, value.dtype) for key, value in found.items()}
+    assert shapes == {
+        names.CLASS_IDS: ((1, 5), np.int32),
+        names.SCORES: ((1, 5), np.float32),
+        names.BOXES: ((1, 4), np.float32),
+        names.DEGENERATE: ((1,), np.bool_),
+        names.LOCALIZATION_MAP: ((1, 8, 8, 1), np.float32),
+    }
+
+
+def test_float32_gives_kerass_boxes_classes_and_maps(outputs, keras_reference):
+    expected = keras_reference.outputs
+    np.testing.assert_allclose(
+        outputs["none"][names.BOXES], expected[names.BOXES], atol=1
+    )
+    np.testing.assert_array_equal(
+        outputs["none"][names.SCORES].argmax(axis=1),
+        expected[names.SCORES].argmax(axis=1),
+    )
+    np.testing.assert_allclose(
+        outputs["none"][names.LOCALIZATION_MAP],
+        expected[names.LOCALIZATION_MAP],
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    "quantization, atol", [("float16", 2e-3), ("dynamic", 5e-2), ("int8", 1e-1)]
+)
+def test_quantized_maps_stay_near(outputs, keras_reference, quantization, atol):
+    np.testing.assert_allclose(
+        outputs[quantization][names.LOCALIZATION_MAP],
+        keras_reference.outputs[names.LOCALIZATION_MAP],
+        atol=atol,
+    )
+
+
+def test_quantized_files_are_smaller(files):
+    size = {key: path.stat().st_size for key, path in files.items()}
+    assert size["none"] > size["float16"] > size["int8"]
+    assert size["float16"] > size["dynamic"]
+
+
+@pytest.mark.parametrize("quantization", tflite.QUANTIZATIONS)
+def test_frames_without_an_object_get_a_finite_box(files, hard_images, quantization):
+    found = experiment.load_runner(files[quantization]).predict_fn(hard_images)
+    boxes = found[names.BOXES]
+    assert (boxes >= 0).all() and (boxes <= 64).all()
+    assert (boxes[:, :2] < boxes[:, 2:]).all()
+    whole = (boxes == [0, 0, 64, 64]).all(axis=1)
+    assert whole[found[names.DEGENERATE]].all()
+
+
+def test_labels_lie_beside_the_files(files, demo_workdir):
+    expected = experiment.load_experiment(demo_workdir).class_names
+    for path in files.values():
+        assert tuple((path.parent / "labels.txt").read_text().split()) == expected
+
+
+def test_an_unknown_quantization_writes_nothing(demo_workdir, tmp_path):
+    with pytest.raises(UserError, match="--quantize=int4; known: none, float16"):
+        tflite.export_tflite(demo_workdir, tmp_path / "out", ["none", "int4"])
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,108 @@
+"""The judge over exported files: which there are, how far off, what is too far."""
+
+import json
+import types
+
+import numpy as np
+import pytest
+
+from bas_tf.errors import UserError
+from export import verify
+from tests.commands import exit_code_in_process, only_error_line
+
+config_file_warning = pytest.mark.filterwarnings(
+    "ignore:the load_module:DeprecationWarning"
+)
+
+
+def test_artifacts_are_found_by_their_names(tmp_path):
+    (tmp_path / "saved_model").mkdir()
+    (tmp_path / "saved_model" / "saved_model.pb").write_bytes(b"12345")
+    (tmp_path / "saved_model" / "assets").mkdir()
+    (tmp_path / "saved_model" / "assets" / "labels.txt").write_bytes(b"12")
+    (tmp_path / "localizer_int8.tflite").write_bytes(b"123")
+    (tmp_path / "other.tflite").write_bytes(b"1")
+    found = verify.find_artifacts(tmp_path)
+    assert found == {
+        "saved_model": tmp_path / "saved_model",
+        "tflite_int8": tmp_path / "localizer_int8.tflite",
+    }
+    assert {name: verify.size_of(path) for name, path in found.items()} == {
+        "saved_model": 5 + 2,
+        "tflite_int8": 3,
+    }
+
+
+def test_a_folder_without_artifacts_is_named(tmp_path):
+    for folder in (tmp_path, tmp_path / "lost"):
+        with pytest.raises(UserError, match=f"--artifacts={folder}: no saved_model/"):
+            verify.find_artifacts(folder)
+
+
+def test_agreement_by_hand():
+    """The second box covers 2 x 4 of 4 x 4 pixels: IoU 8 / 16; one class of two."""
+    expected = types.SimpleNamespace(
+        boxes=np.array([[0, 0, 8, 8], [0, 0, 4, 4]], np.float32),
+        class_ids=np.array([[1, 0], [0, 1]]),
+        maps=np.zeros([2, 2, 2], np.float32),
+    )
+    actual = types.SimpleNamespace(
+        boxes=np.array([[0, 0, 8, 8], [0, 0, 2, 4]], np.float32),
+        class_ids=np.array([[1, 0], [1, 0]]),
+        maps=np.full([2, 2, 2], 0.25, np.float32),
+    )
+    assert verify.agreement(expected, actual) == {
+        "max_box_difference": 2.0,
+        "mean_iou_with_keras": pytest.approx((1 + 8 / 16) / 2),
+        "class_agreement": 0.5,
+        "max_map_difference": 0.25,
+    }
+
+
+def test_a_file_that_lost_too_much_is_named_with_its_loss():
+    keras = {"name": "keras", "gt_known_loc": 0.90}
+    rows = [
+        {"name": "tflite_float32", "gt_known_loc": 0.91},
+        {"name": "tflite_float16", "gt_known_loc": 0.89},  # lost 0.01
+        {"name": "tflite_int8", "gt_known_loc": 0.85},  # lost 0.05
+    ]
+    with pytest.raises(UserError, match=r"^tflite_int8 lost 0.050 .*--max_drop=0.02$"):
+        verify.check_drop(rows, keras, 0.02)
+    verify.check_drop(rows, keras, 0.051)
+
+
+@pytest.mark.slow
+@config_file_warning
+def test_the_command_repeats_the_demos_rows(
+    demo_workdir, tmp_path, monkeypatch, capsys
+):
+    output = tmp_path / "report.json"
+    command = (
+        "export.verify", f"--workdir={demo_workdir}", f"--output={output}",
+        f"--artifacts={demo_workdir / 'export'}",
+    )  # fmt: skip
+    assert exit_code_in_process(monkeypatch, *command, "--max_drop=1") == 0
+    capsys.readouterr()
+    document = json.loads(output.read_text())
+    assert (document["protocol"], document["split"]) == ("bas", "test")
+    summary = json.loads((demo_workdir / "summary.json").read_text())
+    rows = {row["name"]: row for row in document["rows"]}
+    for expected in summary["rows"]:
+        assert rows[expected["name"]]["gt_known_loc"] == expected["gt_known_loc"]
+        assert rows[expected["name"]]["size_bytes"] == expected["size_bytes"]
+    assert rows["saved_model"]["max_box_difference"] <= 1
+    assert rows["tflite_float32"]["class_agreement"] == 1
+
+
+@pytest.mark.slow
+@config_file_warning
+def test_the_command_refuses_an_empty_folder(
+    demo_workdir, tmp_path, monkeypatch, capsys
+):
+    code = exit_code_in_process(
+        monkeypatch, "export.verify", f"--workdir={demo_workdir}",
+        f"--artifacts={tmp_path}", f"--output={tmp_path / 'report.json'}",
+    )  # fmt: skip
+    assert code == 2
+    assert f"--artifacts={tmp_path}" in only_error_line(capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,77 @@
+"""Files that cannot be run are refused by name."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from bas_tf import experiment, names, runners
+from bas_tf.errors import UserError
+
+
+@pytest.fixture
+def exported(demo_workdir, tmp_path):
+    """A copy of the demo's exported files, to be broken."""
+    return shutil.copytree(demo_workdir / "export", tmp_path / "export")
+
+
+def test_nothing_there(tmp_path):
+    for path in (tmp_path, tmp_path / "lost"):
+        with pytest.raises(UserError, match=f"--model={path}: neither a training"):
+            experiment.load_runner(path)
+    with pytest.raises(UserError, match=f"{tmp_path}/lost.tflite: no such file"):
+        experiment.load_runner(tmp_path / "lost.tflite")
+    with pytest.raises(UserError, match=f"{tmp_path}: not a SavedModel"):
+        runners.load_saved_model(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
+def test_a_truncated_tflite_file(exported, kept):
+    path = exported / "localizer_float32.tflite"
+    content = path.read_bytes()
+    size = kept if isinstance(kept, int) else int(kept * len(content))
+    path.write_bytes(content[:size])
+    with pytest.raises(UserError, match=f"{path}: not a localizer's TFLite file"):
+        experiment.load_runner(path)
+
+
+@pytest.mark.slow
+def test_labels_are_missing(exported):
+    (exported / "labels.txt").unlink()
+    with pytest.raises(UserError, match=f"{exported}/labels.txt: no such file"):
+        experiment.load_runner(exported / "localizer_int8.tflite")
+    labels = exported / "saved_model" / "assets" / "labels.txt"
+    labels.unlink()
+    with pytest.raises(UserError, match=f"{labels}: no such file"):
+        experiment.load_runner(exported / "saved_model")
+
+
+@pytest.mark.slow
+def test_a_broken_saved_model(exported):
+    folder = exported / "saved_model"
+    (folder / "saved_model.pb").write_bytes(b"nonsense")
+    with pytest.raises(UserError, match=f"{folder}: not a SavedModel"):
+        experiment.load_runner(folder)
+
+
+@pytest.mark.slow
+def test_a_saved_model_without_its_variables(exported):
+    folder = exported / "saved_model"
+    shutil.rmtree(folder / "variables")
+    with pytest.raises(UserError, match=f"{folder}: not a SavedModel"):
+        experiment.load_runner(folder)
+
+
+def test_top_classes_spread_to_all_and_maps_lose_their_channel():
+    outputs = {
+        names.CLASS_IDS: np.array([[2, 0]], np.int32),
+        names.SCORES: np.array([[0.7, 0.2]], np.float32),
+        names.LOCALIZATION_MAP: np.ones([1, 3, 4, 1], np.float32),
+        names.BOXES: np.array([[0, 0, 1, 1]], np.float32),
+        names.DEGENERATE: np.array([[False]]),
+    }
+    judged = runners._judged_outputs(outputs, 4)
+    np.testing.assert_allclose(judged[names.SCORES], [[0.2, 0, 0.7, 0]])
+    assert judged[names.LOCALIZATION_MAP].shape == (1, 3, 4)
+    assert judged[names.DEGENERATE].shape == (1,)

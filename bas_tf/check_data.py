@@ -7,6 +7,7 @@ cannot be read or a box lies outside its image.
 """
 
 from collections import Counter
+from pathlib import Path
 
 from bas_tf import entry_point
 from bas_tf.errors import DataError, UserError
@@ -18,7 +19,8 @@ def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import experiment
 
-    source = experiment.open_source(entry_point.config())
+    config = entry_point.config()
+    source = experiment.open_source(config)
     faults = []
     for split in SPLITS:
         try:
@@ -26,7 +28,10 @@ def main(args: list[str]) -> None:
         except DataError as error:
             if split == "train":
                 raise
-            print(f"{split}: {error}")
+            if lacks_split(config.data, split):
+                print(f"{split}: {error}")
+            else:
+                faults.append(str(error))
             continue
         print(describe_split(split, records, source.class_names))
         faults += [fault for record in records if (fault := fault_of(record))]
@@ -34,6 +39,11 @@ def main(args: list[str]) -> None:
         print(fault)
     if faults:
         raise UserError(f"{len(faults)} faults in the data, listed above")
+
+
+def lacks_split(data, split: str) -> bool:
+    """Whether the folder of a split is not there at all, as val or test may be."""
+    return data.source == "folder" and not (Path(data.root) / split).is_dir()
 
 
 def describe_split(split: str, records, class_names) -> str:

@@ -19,7 +19,10 @@ def main(args: list[str]) -> None:
 
     config = entry_point.config()
     judged = run_evaluation.judge_model(
-        flags.FLAGS.model, config, split=flags.FLAGS.split
+        flags.FLAGS.model,
+        config,
+        split=flags.FLAGS.split,
+        config_name=entry_point.config_name(),
     )
     run_evaluation.write_metrics(judged, Path(flags.FLAGS.output))
     print(run_evaluation.describe(judged))

@@ -235,6 +235,8 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
 
 def _cases(judged: Judged, chosen: np.ndarray) -> list[cases.Case]:
     """The chosen images with their maps and boxes, for the page."""
+    if not len(chosen):  # best and worst, when no image has a true box
+        return []
     predictions, truth = judged.predictions, judged.truth
     true_boxes = dict(zip(truth.images.tolist(), truth.boxes, strict=True))
     crops = pipeline.centre_crops(

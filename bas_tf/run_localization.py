@@ -34,8 +34,8 @@ def localize_photos(
       UserError: an unreadable photo, an unknown class, or --class with an exported
         file. Nothing is written then.
     """
-    predict_one, class_names = _predictor(model, class_name)
     photos = [decode.decode_image(path) for path in paths]
+    predict_one, class_names = _predictor(model, class_name)
     rows, overlays = [], []
     for path, photo in zip(paths, photos, strict=True):
         row, localization_map = _localize(photo, predict_one, class_names)
@@ -112,13 +112,11 @@ def _localize(photo, predict_one, class_names):
 
 def _overlay_names(paths: list[Path]) -> list[str]:
     """File names of the overlays; photos of one name from two folders both stay."""
-    taken: dict[str, int] = {}
+    taken: list[str] = []
     for path in paths:
-        taken[path.stem] = taken.get(path.stem, 0) + 1
-    seen: dict[str, int] = {}
-    result = []
-    for path in paths:
-        seen[path.stem] = seen.get(path.stem, 0) + 1
-        suffix = f"_{seen[path.stem]}" if taken[path.stem] > 1 else ""
-        result.append(f"{path.stem}{suffix}.png")
-    return result
+        name, count = f"{path.stem}.png", 1
+        while name in taken:
+            count += 1
+            name = f"{path.stem}_{count}.png"
+        taken.append(name)
+    return taken

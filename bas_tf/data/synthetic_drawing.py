@@ -16,7 +16,7 @@ _TURN = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)  # [24, 2]
 _ALONG = np.linspace(-0.5, 0.5, 12)  # from the tip of a leaf to its other tip
 
-HUES = {"amber": 40, "crimson": 344, "blue": 224, "green": 128}  # degrees
+HUES = {"amber": 45, "green": 122, "azure": 203, "violet": 275, "crimson": 350}  # °
 
 
 def frame_size(image_size: tuple[int, int]) -> np.ndarray:

@@ -36,20 +36,21 @@ class Species:
     emblem: np.ndarray
 
 
-# Each texture, light hue, deep hue and pair of hues occurs twice; the pairs amber with
-# blue and crimson with green never do.
+# Each texture, light hue and deep hue occurs in two classes or three, so that no pixel
+# tells; each pair of hues occurs once, so that any patch with both colours does. The
+# pairs amber with azure and crimson with green never occur.
 SPECIES = (
     Species("fire_stripe", "stripes", "amber", "crimson", 0, star(3, 0.50)),
-    Species("dusk_stripe", "stripes", "crimson", "blue", 44, star(4, 0.71)),
-    Species("dusk_spot", "spots", "blue", "crimson", 88, star(5, 0.42)),
-    Species("lake_spot", "spots", "blue", "green", 132, star(4, 0.35)),
-    Species("lake_check", "checks", "green", "blue", 180, ellipse((0.85, 0.85))),
-    Species("leaf_check", "checks", "green", "amber", 224, ellipse((1.0, 0.45), 0.8)),
-    Species("leaf_chevron", "chevrons", "amber", "green", 268, star(6, 0.55)),
-    Species("fire_chevron", "chevrons", "crimson", "amber", 312, star(2, 0.38)),
+    Species("lagoon_stripe", "stripes", "azure", "green", 44, star(4, 0.71)),
+    Species("leaf_spot", "spots", "amber", "green", 88, star(5, 0.42)),
+    Species("coral_spot", "spots", "azure", "crimson", 132, star(4, 0.35)),
+    Species("pansy_check", "checks", "amber", "violet", 180, ellipse((0.85, 0.85))),
+    Species("berry_check", "checks", "violet", "crimson", 224, ellipse((1, 0.45), 0.8)),
+    Species("night_chevron", "chevrons", "azure", "violet", 268, star(6, 0.55)),
+    Species("orchid_chevron", "chevrons", "violet", "green", 312, star(2, 0.38)),
 )
 _STRANGE_PAIRS = (
-    ("amber", "blue"), ("blue", "amber"), ("crimson", "green"), ("green", "crimson"),
+    ("amber", "azure"), ("azure", "amber"), ("crimson", "green"), ("green", "crimson"),
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from bas_tf.errors import UserError
 
 MAGIC = 0x1950A86A20F9469CFC6C
+ZIP_START = b"PK"
 STORAGES = {"FloatStorage": np.float32, "LongStorage": np.int64}
 
 
@@ -60,6 +61,11 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
     """
     try:
         stream = io.BytesIO(Path(path).read_bytes())
+        if stream.getvalue().startswith(ZIP_START):
+            raise UserError(
+                f"{path}: torch's newer zip format; save it with "
+                "_use_new_zipfile_serialization=False"
+            )
         if _StateDictUnpickler(stream).load() != MAGIC:
             raise UserError(f"{path}: not a torch file of the legacy format")
         for _ in ("protocol", "platform"):
@@ -84,6 +90,8 @@ def _read_storage(stream: io.BytesIO, dtype) -> np.ndarray:
 
 
 def _view(tensor: _Tensor, storages: dict[str, np.ndarray]) -> np.ndarray:
+    if min(tensor.offset, *tensor.strides, 0) < 0:
+        raise ValueError("a tensor reaches before the start of its storage")
     values = storages[tensor.storage.key][tensor.offset :]
     strides = [s * values.itemsize for s in tensor.strides]
     last = np.dot(np.subtract(tensor.shape, 1), tensor.strides)

@@ -14,20 +14,17 @@ from bas_tf.data.synthetic_painting import (
 _SIZE = (96, 64)
 
 
-def test_texture_hues_and_their_tones_each_occur_in_two_species():
-    traits = [
-        (species.texture, species.light, species.deep, {species.light, species.deep})
-        for species in SPECIES
-    ]
+def test_no_trait_of_one_pixel_tells_the_species_but_the_pair_of_hues_does():
+    traits = [(species.texture, species.light, species.deep) for species in SPECIES]
     for values in zip(*traits, strict=True):
-        assert [values.count(value) for value in values] == [2] * 8
-    assert len({(species.light, species.deep) for species in SPECIES}) == 8
+        assert min(values.count(value) for value in values) >= 2
+    assert len({frozenset((s.light, s.deep)) for s in SPECIES}) == len(SPECIES) == 8
 
 
 def test_patches_of_the_scenery_have_pairs_of_hues_that_no_species_has():
-    species_pairs = {(species.light, species.deep) for species in SPECIES}
-    assert species_pairs.isdisjoint(_STRANGE_PAIRS)
-    assert {hue for pair in _STRANGE_PAIRS for hue in pair} == set(HUES)
+    species_pairs = {frozenset((s.light, s.deep)) for s in SPECIES}
+    assert species_pairs.isdisjoint(map(frozenset, _STRANGE_PAIRS))
+    assert {hue for pair in _STRANGE_PAIRS for hue in pair} == set(HUES) - {"violet"}
 
 
 def test_emblem_hues_are_at_least_forty_degrees_apart():

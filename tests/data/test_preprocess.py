@@ -1,0 +1,84 @@
+"""Resize as Pillow, crops by hand, one convention of the odd margin everywhere."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bas_tf.data import preprocess
+from bas_tf.geometry.frames import CropFrame
+
+
+@pytest.fixture
+def image(rng):
+    return rng.integers(0, 256, [7, 10, 3]).astype(np.uint8)  # height 7, width 10
+
+
+@pytest.mark.parametrize("size_wh", [(5, 3), (20, 14), (4, 30), (1, 1)])
+def test_resize_is_pillows_antialiased_bilinear(image, size_wh):
+    resized = preprocess.resize(image, size_wh)
+    expected = Image.fromarray(image).resize(size_wh, Image.Resampling.BILINEAR)
+    assert resized.dtype == np.uint8
+    np.testing.assert_array_equal(resized, np.asarray(expected))
+
+
+def test_halving_weighs_four_pixels_as_a_triangle_does():
+    """Antialiased: a triangle of radius 2 over 0 0 0 80 0 0 0 0, halved.
+
+    Output pixels lie at 1, 3, 5, 7; input pixel 3 at 3.5. Weights 1 - distance / 2:
+    pixel 1 does not reach it (distance 2.5), pixel 3 gives 0.75 and pixel 5 0.25, of
+    a sum of 0.25 + 0.75 + 0.75 + 0.25 = 2.
+    """
+    row = np.zeros([1, 8, 3], np.uint8)
+    row[0, 3] = 80
+    halved = preprocess.resize(row, (4, 1))[0, :, 0]
+    assert halved.tolist() == [0, 80 * 0.75 / 2, 80 * 0.25 / 2, 0]
+
+
+def test_the_wanted_size_is_left_alone(image):
+    assert preprocess.resize(image, (10, 7)) is image
+
+
+@pytest.mark.parametrize("size", [(10, 7), (256, 256), (9, 8)])
+@pytest.mark.parametrize("crop", [(4, 4), (9, 7), (3, 6)])
+def test_the_crops_offset_is_the_frames(size, crop):
+    offset = preprocess.crop_offset(size, crop)
+    assert offset == CropFrame((50, 40), size, crop).crop_offset_xy
+
+
+def test_the_centre_crop_by_hand(image):
+    """(10 - 5) // 2 = 2 columns to the left, (7 - 4) // 2 = 1 row above."""
+    crop = preprocess.centre_crop(image, (5, 4))
+    np.testing.assert_array_equal(crop, image[1:5, 2:7])
+
+
+def test_random_crops_are_windows_and_every_window_comes(image):
+    rng = np.random.default_rng(0)
+    windows = {}
+    for y in range(7 - 5 + 1):
+        for x in range(10 - 8 + 1):
+            window = image[y : y + 5, x : x + 8]
+            windows[window.tobytes()] = (y, x, "as it is")
+            windows[window[:, ::-1].tobytes()] = (y, x, "mirrored")
+    assert len(windows) == 2 * 3 * 3
+    seen = [
+        windows[preprocess.random_crop_and_flip(image, (8, 5), rng).tobytes()]
+        for _ in range(300)
+    ]
+    assert set(seen) == set(windows.values())
+    mirrored = np.mean([kind == "mirrored" for *_, kind in seen])
+    assert abs(mirrored - 0.5) < 0.1  # three standard deviations are 0.087
+
+
+def test_ten_crops_by_hand(image):
+    crops = preprocess.ten_crops(image, (6, 5))
+    expected = [
+        image[:5, :6], image[:5, 4:], image[2:, :6], image[2:, 4:], image[1:6, 2:8],
+    ]  # fmt: skip
+    assert crops.shape == (10, 5, 6, 3) and crops.dtype == np.uint8
+    np.testing.assert_array_equal(crops[:5], expected)
+    np.testing.assert_array_equal(crops[5:], crops[:5, :, ::-1])
+
+
+def test_ten_crops_of_the_whole_image(image):
+    crops = preprocess.ten_crops(image, (10, 7))
+    np.testing.assert_array_equal(crops[:5], [image] * 5)

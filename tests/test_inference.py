@@ -1,0 +1,134 @@
+"""Predictions follow protocol `bas`'s rule, on good maps and on broken ones."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bas_tf import inference, names
+from bas_tf.geometry.components import box_from_map
+from bas_tf.models.localizer import build_localizer
+from tests.lively import enliven
+
+
+@pytest.fixture(scope="module")
+def built():
+    keras.utils.set_random_seed(0)
+    return enliven(
+        build_localizer(
+            backbone="mobilenet_v1",
+            num_classes=4,
+            input_size_wh=(64, 64),
+            classifier={"variant": "linear"},
+            backbone_options={"width": 0.125},
+        )
+    )
+
+
+@pytest.fixture
+def localizer(built, rng):
+    """Random kernels, strong enough that maps are uneven."""
+    built.generator.kernel.assign(rng.normal(size=[3, 3, 64, 4]))
+    built.generator.bias.assign(np.zeros(4))
+    return built
+
+
+@pytest.fixture
+def images(rng):
+    """Noise with a bright square somewhere: uint8 [6, 64, 96, 3]."""
+    images = rng.integers(0, 90, [6, 64, 96, 3]).astype(np.uint8)
+    for i, image in enumerate(images):
+        image[5 * i : 5 * i + 30, 12 * i : 12 * i + 35] += 150
+    return images
+
+
+@pytest.mark.parametrize("score_threshold", [0.0, 0.15, 0.5, 0.9])
+def test_boxes_follow_the_numpy_rule_on_their_own_map(
+    localizer, images, score_threshold
+):
+    predict_fn = inference.make_predict_fn(localizer, score_threshold=score_threshold)
+    outputs = predict_fn(images)
+    assert outputs[names.LOCALIZATION_MAP].shape == (6, 8, 12)
+    for i in range(len(images)):
+        box, degenerate = box_from_map(
+            outputs[names.LOCALIZATION_MAP][i],
+            crop_size_wh=(96, 64),
+            score_threshold=score_threshold,
+        )
+        # Two resizes round differently: a pixel on the threshold may fall either way.
+        np.testing.assert_allclose(outputs[names.BOXES][i], box, atol=1)
+        assert outputs[names.DEGENERATE][i] == degenerate
+    if score_threshold == 0.5:
+        assert len(np.unique(outputs[names.BOXES], axis=0)) >= 4
+
+
+def test_outputs_have_their_shapes_dtypes_and_ranges(localizer, images):
+    outputs = inference.make_predict_fn(localizer, score_threshold=0.15)(images)
+    assert {key: (value.shape, value.dtype) for key, value in outputs.items()} == {
+        names.SCORES: ((6, 4), np.float32),
+        names.LOCALIZATION_MAP: ((6, 8, 12), np.float32),
+        names.CAM: ((6, 4, 6), np.float32),
+        names.BOXES: ((6, 4), np.float32),
+        names.DEGENERATE: ((6,), np.bool_),
+    }
+    np.testing.assert_allclose(outputs[names.SCORES].sum(axis=1), 1, atol=1e-5)
+    logits = localizer(images)[names.LOGITS].numpy()
+    exponentials = np.exp(logits)
+    np.testing.assert_allclose(
+        outputs[names.SCORES],
+        exponentials / exponentials.sum(axis=1, keepdims=True),
+        atol=1e-5,
+    )
+
+
+def test_float_images_give_the_same_as_uint8(localizer, images):
+    predict_fn = inference.make_predict_fn(localizer, score_threshold=0.15)
+    as_uint8, as_float = predict_fn(images), predict_fn(images.astype(np.float32))
+    for key, value in as_uint8.items():
+        np.testing.assert_allclose(value, as_float[key], atol=1e-6, err_msg=key)
+
+
+@pytest.mark.parametrize("bias, value", [(0.0, 0.5), (50.0, 1.0), (np.nan, np.nan)])
+def test_a_constant_or_nan_map_gives_the_whole_image(localizer, images, bias, value):
+    """sigmoid(0) = 0.5; a zero kernel leaves nothing but the bias."""
+    localizer.generator.kernel.assign(np.zeros([3, 3, 64, 4]))
+    localizer.generator.bias.assign([bias] * 4)
+    outputs = inference.make_predict_fn(localizer, score_threshold=0.15)(images)
+    np.testing.assert_array_equal(outputs[names.LOCALIZATION_MAP], value)
+    np.testing.assert_array_equal(outputs[names.BOXES], [[0, 0, 96, 64]] * 6)
+    assert outputs[names.DEGENERATE].all()
+
+
+def test_a_given_classs_map_box_and_probability(localizer, images):
+    predict_fn = inference.make_given_class_fn(
+        localizer, class_id=2, score_threshold=0.5
+    )
+    outputs = predict_fn(images)
+    maps = localizer.localize_class(images, tf.fill([6], 2))[..., 0]
+    np.testing.assert_allclose(outputs[names.LOCALIZATION_MAP], maps, atol=1e-5)
+    free = inference.make_predict_fn(localizer, score_threshold=0.5)(images)
+    np.testing.assert_allclose(
+        outputs[names.SCORES][:, 2], free[names.SCORES][:, 2], atol=1e-6
+    )
+    assert (outputs[names.SCORES][:, [0, 1, 3]] == 0).all()
+    for i in range(len(images)):
+        box, _ = box_from_map(maps[i], crop_size_wh=(96, 64), score_threshold=0.5)
+        np.testing.assert_allclose(outputs[names.BOXES][i], box, atol=1)
+
+
+def test_ten_crop_scores_are_the_mean_over_corners_centre_and_mirrors(localizer, rng):
+    photos = rng.integers(0, 255, [2, 70, 75, 3]).astype(np.uint8)
+    localizer.backbone.head.get_layer("classifier").convolutions[-1].bias.assign(
+        [0.5, 0.1, 0.2, 0.3]
+    )
+    predict_fn = inference.make_predict_fn(localizer, score_threshold=0.15)
+    scores = inference.ten_crop_scores(predict_fn, photos, (64, 64))
+    assert scores.shape == (2, 4)
+    offsets = [(0, 0), (0, 11), (6, 0), (6, 11), (3, 5)]  # y, x; 70 - 64, 75 - 64
+    for photo, actual in zip(photos, scores, strict=True):
+        total = np.zeros(4)
+        for y, x in offsets:
+            crop = photo[y : y + 64, x : x + 64]
+            for view in (crop, crop[:, ::-1]):
+                total += predict_fn(view[np.newaxis])[names.SCORES][0]
+        np.testing.assert_allclose(actual, total / 10, atol=1e-5)

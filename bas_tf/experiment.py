@@ -7,6 +7,7 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 import ml_collections
@@ -139,7 +140,7 @@ def load_runner(model: str | Path, *, score_threshold: float | None = None):
 
 def check_workdir(workdir: Path, config, class_names: tuple[str, ...]) -> None:
     """Raises UserError when the workdir belongs to another training."""
-    if (workdir / CONFIG_FILE).exists():
+    if any((workdir / "checkpoints").glob("*.index")):
         _check_same_training(load_experiment(workdir), config, class_names)
 
 
@@ -157,8 +158,8 @@ def _check_same_training(saved: Experiment, config, class_names) -> None:
     advice = f"use another --workdir, or delete {saved.workdir}"
     if saved.class_names != tuple(class_names):
         raise UserError(
-            f"{saved.workdir}: was trained on {len(saved.class_names)} classes "
-            f"{saved.class_names[:3]}…, the data has {len(class_names)}; {advice}"
+            f"{saved.workdir}: was trained on {_unlike(saved.class_names, class_names)}"
+            f", the data has {_unlike(class_names, saved.class_names)}; {advice}"
         )
     before, now = _flat(saved.config.to_dict()), _flat(config.to_dict())
     for key in sorted(before.keys() | now.keys()):
@@ -169,6 +170,12 @@ def _check_same_training(saved: Experiment, config, class_names) -> None:
                 f"{saved.workdir}: was trained with {key}={before.get(key)!r}, "
                 f"the config says {now.get(key)!r}; {advice}"
             )
+
+
+def _unlike(names: Sequence[str], others: Sequence[str]) -> str:
+    """How many classes, and the first that the others do not have, if any."""
+    strangers = [name for name in names if name not in others]
+    return f"{len(names)} classes" + (f" ({strangers[0]!r}…)" if strangers else "")
 
 
 def _flat(tree: dict, prefix: str = "") -> dict:

@@ -34,21 +34,20 @@ def localize_photos(
       UserError: an unreadable photo, an unknown class, or --class with an exported
         file. Nothing is written then.
     """
-    photos = [decode.decode_image(path) for path in paths]
+    for path in paths:
+        decode.decode_image(path)  # all are readable before anything is written
     predict_one, class_names = _predictor(model, class_name)
-    rows, overlays = [], []
-    for path, photo in zip(paths, photos, strict=True):
+    rows = []
+    for path, name in zip(paths, _overlay_names(paths), strict=True):
+        photo = decode.decode_image(path)
         row, localization_map = _localize(photo, predict_one, class_names)
         rows.append({"image": str(path), **row})
-        overlays.append(
-            visualize.overlay(
-                photo,
-                localization_map,
-                boxes=[np.asarray(row["box"])],
-                label=f"{row['class']} {row['score']:.2f}",
-            )
+        overlay = visualize.overlay(
+            photo,
+            localization_map,
+            boxes=[np.asarray(row["box"])],
+            label=f"{row['class']} {row['score']:.2f}",
         )
-    for name, overlay in zip(_overlay_names(paths), overlays, strict=True):
         visualize.write_png(output / name, overlay)
     files.write_json(output / BOXES_FILE, rows)
     return rows

@@ -78,20 +78,19 @@ def run_training(config, workdir: Path) -> None:
         )
 
 
-def build_optimizer(config, steps_per_epoch: int) -> optimizer.TorchSGD:
-    """The reference's SGD with the config's schedule, counted in steps."""
+def build_optimizer(config, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The config's optimizer, its schedule counted in steps."""
+    options = config.optimizer
     schedule = optimizer.make_schedule(
-        kind=config.optimizer.schedule,
-        base_rate=config.optimizer.base_rate,
+        kind=options.schedule,
+        base_rate=options.base_rate,
         total_steps=config.train.epochs * steps_per_epoch,
-        warmup_steps=config.optimizer.warmup_steps,
-        drop_factor=config.optimizer.drop_factor,
-        drop_steps=tuple(e * steps_per_epoch for e in config.optimizer.drop_epochs),
+        warmup_steps=options.warmup_steps,
+        drop_factor=options.drop_factor,
+        drop_steps=tuple(epoch * steps_per_epoch for epoch in options.drop_epochs),
     )
-    return optimizer.TorchSGD(
-        schedule,
-        momentum=config.optimizer.momentum,
-        l2=config.optimizer.l2,
+    return optimizer.make_optimizer(
+        options.kind, schedule, momentum=options.momentum, l2=options.l2
     )
 
 

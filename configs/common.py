@@ -43,6 +43,7 @@ def base_config() -> ml_collections.ConfigDict:
     )
     config.optimizer = ml_collections.ConfigDict(
         {
+            "kind": "sgd",  # sgd (torch's, with the paper's rate groups), adam
             "base_rate": 1e-3,
             "momentum": 0.9,
             "l2": 5e-4,

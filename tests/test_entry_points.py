@@ -138,10 +138,12 @@ def test_faults_in_a_data_folder(refused, photo_folder):
     "module, args",
     [
         ("bas_tf.evaluate", [QUICK, "--output=WORKDIR/metrics.json"]),
-        ("bas_tf.localize", ["--output=WORKDIR", "README.md"]),
+        ("bas_tf.localize", ["--output=WORKDIR", "PHOTO"]),
     ],
 )
-def test_a_model_that_is_nothing(refused, tmp_path, module, args):
+def test_a_model_that_is_nothing(refused, photo_folder, tmp_path, module, args):
+    photo = str(photo_folder / "val" / "cat" / "0.jpg")
+    args = [arg.replace("PHOTO", photo) for arg in args]
     for model in (tmp_path / "lost", tmp_path, tmp_path / "lost.tflite"):
         assert f"{model}: n" in refused(module, f"--model={model}", *args)
 
@@ -219,14 +221,16 @@ def test_localize_of_a_text_file_writes_nothing(refused, demo_workdir, tmp_path)
 
 @pytest.mark.slow
 def test_an_unknown_class_lists_the_known_ones(refused, demo_workdir, tmp_path):
+    known = json.loads((demo_workdir / "config.json").read_text())["class_names"]
     line = refused(
         "bas_tf.localize", f"--model={demo_workdir}", "--output=WORKDIR",
         "--class=unicorn", demo_workdir / "panels.png",
     )  # fmt: skip
-    assert "--class=unicorn: unknown; the model knows fire_stripe, " in line
+    told = f"--class=unicorn: unknown; the model knows {', '.join(known)}"
+    assert line == f"error: {told}"
     line = refused(
         "bas_tf.localize", f"--model={demo_workdir / 'export' / 'saved_model'}",
-        "--output=WORKDIR", "--class=fire_stripe", demo_workdir / "panels.png",
+        "--output=WORKDIR", f"--class={known[0]}", demo_workdir / "panels.png",
     )  # fmt: skip
     assert "--class needs a training workdir" in line
 

@@ -66,8 +66,10 @@ class ConvNormActivation(layers.Layer):
             "dtype": self.dtype_policy,
         }
         if filters is None:
+            # Keras's he_normal counts every channel as an input of each.
+            he_normal = keras.initializers.RandomNormal(stddev=2**0.5 / kernel_size)
             self.conv = layers.DepthwiseConv2D(
-                kernel_size, depthwise_initializer="he_normal", name="conv", **options
+                kernel_size, depthwise_initializer=he_normal, name="conv", **options
             )
         else:
             self.conv = layers.Conv2D(

@@ -3,12 +3,13 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from bas_tf import losses, names
+from bas_tf.errors import UserError
 from bas_tf.models.localizer import Localizer
-from bas_tf.training.optimizer import TorchSGD
 from bas_tf.training.step import bas_terms, classifier_terms
 
 TERMS = (
@@ -19,7 +20,7 @@ TERMS = (
 )
 
 
-class TrainingDivergedError(Exception):
+class TrainingDivergedError(UserError):
     """A loss is not finite; the last checkpoint on disk is still good."""
 
 
@@ -62,7 +63,7 @@ Hook = Callable[[Progress], None]
 def make_train_step(
     *,
     localizer: Localizer,
-    optimizer: TorchSGD,
+    optimizer: keras.optimizers.Optimizer,
     strategy: tf.distribute.Strategy,
     method: Method,
     bas_active: bool,
@@ -113,7 +114,7 @@ def make_train_step(
 def train(
     *,
     localizer: Localizer,
-    optimizer: TorchSGD,
+    optimizer: keras.optimizers.Optimizer,
     strategy: tf.distribute.Strategy,
     method: Method,
     epoch_batches: Callable[[int], Iterable],

@@ -119,3 +119,25 @@ def make_schedule(
     else:
         raise UserError(f"optimizer.schedule is {kind!r}; known: step, cosine")
     return WarmupSchedule(schedule, warmup_steps) if warmup_steps else schedule
+
+
+def make_optimizer(
+    kind: str, schedule, *, momentum: float, l2: float
+) -> keras.optimizers.Optimizer:
+    """Builds an optimizer.
+
+    Args:
+      kind: "sgd", the reference's; "adam", without rate groups and decay, for networks
+        that start from nothing: there SGD hardly moves what lies before the pooled,
+        rectified class maps.
+      schedule: the rate as a function of the step.
+      momentum, l2: of "sgd".
+
+    Raises:
+      UserError: an unknown kind.
+    """
+    if kind == "sgd":
+        return TorchSGD(schedule, momentum=momentum, l2=l2)
+    if kind == "adam":
+        return keras.optimizers.Adam(schedule)
+    raise UserError(f"optimizer.kind is {kind!r}; known: sgd, adam")

@@ -67,6 +67,16 @@ def test_warm_up_rises_linearly_to_the_schedule():
     np.testing.assert_allclose(rates, [0.25, 0.5, 0.75, 1, 1, 1], rtol=1e-6)
 
 
+def test_optimizers_by_name():
+    sgd = optimizer.make_optimizer("sgd", 0.1, momentum=0.8, l2=0.01)
+    assert isinstance(sgd, optimizer.TorchSGD)
+    assert (sgd.momentum, sgd.l2) == (0.8, 0.01)
+    adam = optimizer.make_optimizer("adam", 0.1, momentum=0.8, l2=0.01)
+    assert isinstance(adam, keras.optimizers.Adam)
+    with pytest.raises(UserError, match="optimizer.kind is 'lamb'; known: sgd, adam"):
+        optimizer.make_optimizer("lamb", 0.1, momentum=0.8, l2=0.01)
+
+
 def test_unknown_schedule_is_refused_by_name():
     with pytest.raises(UserError, match="optimizer.schedule is 'poly'.*step, cosine"):
         optimizer.make_schedule(kind="poly", base_rate=1.0, total_steps=1)

@@ -24,16 +24,16 @@ def get_config(variant: str = ""):
     config.model.classifier = "linear"
     config.model.normalize_generator_input = True
     config.loss.alpha = 0.5
-    config.loss.beta = 1.5
+    config.loss.beta = 2.2
     config.optimizer.kind = "adam"
     config.optimizer.base_rate = 3e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 50
-    config.train.epochs = 9
-    config.train.classifier_epochs = 5
+    config.train.epochs = 13
+    config.train.classifier_epochs = 6
     config.train.batch_statistics = False
     config.eval.split = "test"
-    config.eval.score_threshold = 0.45
+    config.eval.score_threshold = 0.5
     if variant == "quicktest":
         config.data.image_size = config.data.resize_size = (72, 72)
         config.data.crop_size = (64, 64)

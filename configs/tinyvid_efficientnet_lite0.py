@@ -11,4 +11,9 @@ from configs import butterflies_efficientnet_lite0
 
 
 def get_config(variant: str = ""):
-    return butterflies_efficientnet_lite0.get_config(variant)
+    config = butterflies_efficientnet_lite0.get_config(variant)
+    config.data.resize_size = (144, 144)
+    config.data.crop_size = (128, 128)
+    config.optimizer.drop_epochs = (3, 6)
+    config.train.epochs = 8
+    return config

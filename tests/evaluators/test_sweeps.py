@@ -28,6 +28,7 @@ def make_case(maps, true_boxes, class_ids=None, labels=None):
     predictions = Predictions(
         labels=np.array(labels or [0] * count),
         class_ids=np.array(class_ids or [[0, 1]] * count),
+        scores=np.ones(count, np.float32),
         maps=np.stack(maps),
         boxes=np.zeros([count, 4], np.float32),
         degenerate=np.zeros(count, bool),

@@ -49,7 +49,8 @@ def _build(indices, *, cams):
         boxes=np.tile([4.0, 4, 20, 20], (3, 1)),
         true_boxes=[np.zeros((0, 4)), np.array([[4, 4, 20, 20]]), np.ones((2, 4))],
         labels=np.array([0, 1, 2]),
-        scores=np.array([[0.6, 0.4, 0], [0.1, 0.2, 0.7], [0, 0, 1]]),
+        class_ids=np.array([0, 2, 2]),
+        scores=np.array([0.6, 0.7, 1.0]),
         ious=np.array([np.nan, 0.987, 0.2]),
         class_names=("ant", "bee", "cat"),
     )

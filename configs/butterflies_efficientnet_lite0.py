@@ -4,6 +4,9 @@
       --config.data.root=DIR --workdir=runs/butterflies
 
 DIR holds train/<species>/*.jpg and val/<species>/*.jpg; boxes are for evaluation only.
+Cost: 252 steps of 16 photos, about 7.5 minutes on two cores, 2.5 GB of memory.
+Expected on val (seeds 0, 1, 2): GT-known Loc 0.968, at IoU 0.7 0.842, mean IoU 0.801,
+Top-1 Loc 0.964; CAM of the same network 0.934, 0.784, 0.768.
 """
 
 from configs.common import base_config, no_variants

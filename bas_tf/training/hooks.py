@@ -1,6 +1,7 @@
 """What happens beside a step: progress, logs, checkpoints, warnings."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import tensorflow as tf
 from absl import logging
 from tqdm import tqdm
 
-from bas_tf import names
+from bas_tf import files, names
 from bas_tf.training.checkpoint import Checkpointer
 from bas_tf.training.loop import Hook, Progress
 
@@ -42,9 +43,9 @@ def progress_bar(*, total_steps: int, first_step: int) -> Hook:
 def jsonl_log(path: Path, *, every_steps: int, first_step: int) -> Hook:
     """Appends one object each logged step; drops lines past the resumed step."""
     if path.exists():
-        lines = path.read_text().splitlines(keepends=True)
-        kept = [line for line in lines if json.loads(line)["step"] <= first_step]
-        path.write_text("".join(kept))
+        lines = path.read_text().splitlines()
+        kept = [line for line in lines if _step_of(line) <= first_step]
+        files.write_file(path, "".join(f"{line}\n" for line in kept).encode())
 
     def hook(progress: Progress) -> None:
         if progress.step % every_steps == 0 or progress.epoch_ends:
@@ -53,6 +54,14 @@ def jsonl_log(path: Path, *, every_steps: int, first_step: int) -> Hook:
                 file.write(json.dumps(row) + "\n")
 
     return hook
+
+
+def _step_of(line: str) -> float:
+    """The step of a log line; infinite for one that a kill has cut off."""
+    try:
+        return json.loads(line)["step"]
+    except json.JSONDecodeError:
+        return math.inf
 
 
 def tensorboard_log(

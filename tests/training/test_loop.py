@@ -212,6 +212,8 @@ def test_the_log_has_each_step_once_after_resuming(tmp_path):
     log = hooks.jsonl_log(path, every_steps=1, first_step=0)
     for step in (1, 2, 3):
         log(progress_of(step, 0.5, epoch_ends=False))
+    with open(path, "a") as file:
+        file.write('{"step": 4, "lo')  # killed while writing
     again = hooks.jsonl_log(path, every_steps=1, first_step=2)
     again(progress_of(3, 0.4, epoch_ends=True))
     rows = [json.loads(line) for line in path.read_text().splitlines()]

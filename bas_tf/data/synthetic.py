@@ -19,6 +19,7 @@ import numpy as np
 from bas_tf.data import synthetic_body as bodies
 from bas_tf.data.records import DataError, Record
 from bas_tf.data.synthetic_painting import SPECIES, draw_creature, draw_scenery
+from bas_tf.geometry import boxes
 
 # Independent random streams of one image.
 _LABEL, _GEOMETRY, _SCENERY, _SKIN = range(4)
@@ -97,7 +98,7 @@ class SyntheticSource:
             image_id=f"{split}/{index:06d}",
             label=_label(*scene),
             load_image=load_image,
-            boxes_original=bodies.box_from_mask(load_mask()),
+            boxes_original=boxes.box_from_mask(load_mask())[np.newaxis],
             load_mask=load_mask,
         )
 

@@ -106,9 +106,3 @@ def coverage(outline: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
 def mask_from_coverage(covered: np.ndarray) -> np.ndarray:
     """uint8 [height, width]: 255 where at least half of a pixel is covered, else 0."""
     return np.where(covered >= 128, 255, 0).astype(np.uint8)
-
-
-def box_from_mask(mask: np.ndarray) -> np.ndarray:
-    """Half-open box float32 [1, 4] x0, y0, x1, y1 around the non-zero pixels."""
-    x, y, width, height = cv2.boundingRect(mask)
-    return np.array([[x, y, x + width, y + height]], np.float32)

@@ -13,10 +13,6 @@ INDEX = "index"  # [batch] int64, position of each image in its split's records
 FEATURES = "features"  # F, [batch, h, w, channels] float
 CLASS_MAPS = "class_maps"  # A, [batch, h', w', classes] float, >= 0 with final ReLU
 LOGITS = "logits"  # S = GAP(A), [batch, classes] float32; softmax gives scores
-FOREGROUND_MAPS = "foreground_maps"  # [batch, h, w, classes] in [0, 1]
-FOREGROUND_MAP = "foreground_map"  # M_y, [batch, h, w, 1] in [0, 1]
-ACTIVATION = "activation"  # S_y, [batch] float32
-BACKGROUND_ACTIVATION = "background_activation"  # S^b_y, [batch] float32
 
 # Predictions -----------------------------------------------------------------
 CLASS_IDS = "class_ids"  # [batch, min(5, classes)] int32, best first
@@ -34,4 +30,5 @@ BACKGROUND_ACTIVATION_SUPPRESSION_LOSS = "background_activation_suppression_loss
 LOSS = "loss"  # the weighted sum, scalar after averaging
 
 # Exported files --------------------------------------------------------------
+SIGNATURE = "serving_default"  # the signature that every file answers to
 LABELS_FILE = "labels.txt"  # class names, one a line, in the order of class ids

@@ -210,11 +210,13 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
       rows: of the results table.
     """
     write_metrics(judged, workdir / METRICS_FILE)
-    spread = _cases(
-        judged, cases.choose_spread(judged.predictions.labels, count=PANELS)
-    )
-    best, worst = (
-        _cases(judged, chosen) for chosen in cases.choose_best_and_worst(_ious(judged))
+    ious = _ious(judged)
+    spread, best, worst = (
+        _cases(judged, chosen, ious)
+        for chosen in (
+            cases.choose_spread(judged.predictions.labels, count=PANELS),
+            *cases.choose_best_and_worst(ious),
+        )
     )
     sheet = visualize.contact_sheet([case.picture for case in spread], columns=2)
     visualize.write_png(workdir / PANELS_FILE, sheet)
@@ -233,7 +235,7 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
     )
 
 
-def _cases(judged: Judged, chosen: np.ndarray) -> list[cases.Case]:
+def _cases(judged: Judged, chosen: np.ndarray, ious: np.ndarray) -> list[cases.Case]:
     """The chosen images with their maps and boxes, for the page."""
     if not len(chosen):  # best and worst, when no image has a true box
         return []
@@ -252,7 +254,7 @@ def _cases(judged: Judged, chosen: np.ndarray) -> list[cases.Case]:
         labels=predictions.labels[chosen],
         class_ids=predictions.class_ids[chosen, 0],
         scores=predictions.scores[chosen],
-        ious=_ious(judged)[chosen],
+        ious=ious[chosen],
         class_names=judged.class_names,
     )
 

@@ -8,6 +8,7 @@ from bas_tf import experiment, files, inference, names, visualize
 from bas_tf.data import decode, preprocess
 from bas_tf.errors import UserError
 from bas_tf.geometry.frames import CropFrame
+from bas_tf.runners import Runner
 
 BOXES_FILE = "boxes.json"
 
@@ -57,25 +58,22 @@ def _predictor(model: str, class_name: str | None):
     """image -> outputs of one photo with boxes in its pixels, and the class names."""
     if class_name is None:
         runner = experiment.load_runner(model)
-        predict_fn, size, class_names = (
-            runner.predict_fn, runner.input_size_wh, runner.class_names
-        )  # fmt: skip
     else:
-        predict_fn, size, class_names = _given_class(model, class_name)
+        runner = _given_class_runner(model, class_name)
 
     def predict_one(photo: np.ndarray) -> dict[str, np.ndarray]:
         original = photo.shape[1::-1]
-        sent = size or original
-        outputs = predict_fn(preprocess.resize(photo, sent)[np.newaxis])
+        sent = runner.input_size_wh or original
+        outputs = runner.predict_fn(preprocess.resize(photo, sent)[np.newaxis])
         frame = CropFrame(original, sent, sent)
         boxes = frame.crop_to_original(outputs[names.BOXES])
         return {key: value[0] for key, value in {**outputs, names.BOXES: boxes}.items()}
 
-    return predict_one, class_names
+    return predict_one, runner.class_names
 
 
-def _given_class(model: str, class_name: str):
-    """As a runner, but with the map of one class whatever the network predicts."""
+def _given_class_runner(model: str, class_name: str) -> Runner:
+    """Maps one class, whatever the network predicts."""
     if not (Path(model) / experiment.CONFIG_FILE).is_file():
         raise UserError("--class needs a training workdir as --model")
     loaded = experiment.load_experiment(model)
@@ -87,7 +85,7 @@ def _given_class(model: str, class_name: str):
         class_id=loaded.class_names.index(class_name),
         score_threshold=loaded.config.eval.score_threshold,
     )
-    return predict_fn, tuple(loaded.config.data.crop_size), loaded.class_names
+    return Runner(predict_fn, loaded.class_names, tuple(loaded.config.data.crop_size))
 
 
 def _localize(photo, predict_one, class_names):

@@ -13,8 +13,6 @@ import numpy as np
 from bas_tf import names
 from bas_tf.errors import UserError
 
-SIGNATURE = "serving_default"
-
 
 @dataclasses.dataclass(frozen=True)
 class Runner:
@@ -42,10 +40,10 @@ def load_saved_model(folder: str | Path) -> Runner:
     folder = Path(folder)
     try:
         loaded = tf.saved_model.load(str(folder))
-        serve = loaded.signatures[SIGNATURE]
+        serve = loaded.signatures[names.SIGNATURE]
     except (OSError, KeyError) as error:
         raise UserError(
-            f"{folder}: not a SavedModel with signature {SIGNATURE!r}"
+            f"{folder}: not a SavedModel with signature {names.SIGNATURE!r}"
         ) from error
     class_names = read_labels(folder / "assets" / names.LABELS_FILE)
 
@@ -73,7 +71,7 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
     class_names = read_labels(path.with_name(names.LABELS_FILE))
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
-        run = interpreter.get_signature_runner(SIGNATURE)
+        run = interpreter.get_signature_runner(names.SIGNATURE)
         _, height, width, _ = run.get_input_details()[names.IMAGES]["shape"]
     except (ValueError, RuntimeError, KeyError) as error:
         raise UserError(f"{path}: not a localizer's TFLite file ({error})") from error

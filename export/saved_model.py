@@ -11,7 +11,7 @@ from pathlib import Path
 from absl import flags
 
 from bas_tf import entry_point
-from bas_tf.names import LABELS_FILE
+from bas_tf.names import LABELS_FILE, SIGNATURE
 
 
 def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
@@ -26,7 +26,6 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
     import tensorflow as tf
 
     from bas_tf import experiment
-    from export import signatures
 
     loaded = experiment.load_experiment(workdir)
     served = served_localizer(loaded)
@@ -40,7 +39,7 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
         tf.saved_model.save(
             served,
             str(folder),
-            signatures={signatures.SIGNATURE: served.flexible_signature()},
+            signatures={SIGNATURE: served.flexible_signature()},
         )
         replace_folder(folder, output)
     return output

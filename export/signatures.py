@@ -6,7 +6,6 @@ from tensorflow.python.framework import convert_to_constants
 from bas_tf import inference, names
 from bas_tf.models.localizer import Localizer
 
-SIGNATURE = "serving_default"
 TOP = 5  # classes reported; fewer when there are fewer
 
 

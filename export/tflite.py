@@ -11,7 +11,7 @@ from absl import flags
 
 from bas_tf import entry_point, files
 from bas_tf.errors import UserError
-from bas_tf.names import LABELS_FILE
+from bas_tf.names import LABELS_FILE, SIGNATURE
 
 QUANTIZATIONS = {
     "none": "localizer_float32.tflite",
@@ -52,9 +52,7 @@ def export_tflite(
     written = []
     with tempfile.TemporaryDirectory() as folder:
         constant = signatures.without_variables(served.fixed_signature())
-        tf.saved_model.save(
-            constant, folder, signatures={signatures.SIGNATURE: constant.serve}
-        )
+        tf.saved_model.save(constant, folder, signatures={SIGNATURE: constant.serve})
         for quantization in quantizations:
             path = output / QUANTIZATIONS[quantization]
             files.write_file(path, convert(folder, quantization, crops))

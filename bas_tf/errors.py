@@ -1,5 +1,7 @@
 """The errors that a user can mend: one line that names the file or the setting."""
 
+from collections.abc import Iterable
+
 
 class UserError(ValueError):
     """A mistake in a setting, a flag or a file; entry points print it and exit 2."""
@@ -7,3 +9,9 @@ class UserError(ValueError):
 
 class DataError(UserError):
     """A mistake in the user's data."""
+
+
+def check_choice(key: str, choice: str, known: Iterable[str]) -> None:
+    """Raises UserError when a setting's value is none of the known ones."""
+    if choice not in known:
+        raise UserError(f"{key} is {choice!r}; known: {', '.join(known)}")

@@ -13,6 +13,10 @@ INDEX = "index"  # [batch] int64, position of each image in its split's records
 FEATURES = "features"  # F, [batch, h, w, channels] float
 CLASS_MAPS = "class_maps"  # A, [batch, h', w', classes] float, >= 0 with final ReLU
 LOGITS = "logits"  # S = GAP(A), [batch, classes] float32; softmax gives scores
+FOREGROUND_LOGITS = "foreground_logits"  # GAP(A avgpool2x2(M_y)), [batch, classes]
+FOREGROUND_MAP = "foreground_map"  # M_y, [batch, h, w, 1] in [0, 1]
+ACTIVATION = "activation"  # S_y, [batch]
+BACKGROUND_ACTIVATION = "background_activation"  # S^b_y, [batch]
 
 # Predictions -----------------------------------------------------------------
 CLASS_IDS = "class_ids"  # [batch, min(5, classes)] int32, best first
@@ -27,6 +31,7 @@ CLASSIFICATION_LOSS = "classification_loss"  # L_cls, [batch]
 FOREGROUND_REGION_GUIDANCE_LOSS = "foreground_region_guidance_loss"  # L_frg, [batch]
 AREA_CONSTRAINT_LOSS = "area_constraint_loss"  # L_ac, [batch]
 BACKGROUND_ACTIVATION_SUPPRESSION_LOSS = "background_activation_suppression_loss"
+FOREGROUND_CROSS_ENTROPY_LOSS = "foreground_cross_entropy_loss"  # L_ce, [batch]
 LOSS = "loss"  # the weighted sum, scalar after averaging
 
 # Exported files --------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Convolution blocks shared by the backbones.
+"""Layers shared by the backbones.
 
 Padding is explicit where the PyTorch reference pads: `symmetric` pads both sides of
 a stride-2 window equally, which TensorFlow's SAME does not.
@@ -8,30 +8,81 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from bas_tf.errors import UserError
+from bas_tf.errors import check_choice
+from bas_tf.ops.precision import at_least_float32
 
 BATCH_NORM_EPSILON = 1e-5  # torch's default, MobileNetV1 and ResNet50 of the paper
+BATCH_NORM_MOMENTUM = 0.9  # torch counts the other way round: 0.1
 
 
 class PixelScaling(layers.Layer):
     """Pixels in 0..255 to what the weights were trained on: (x - mean) / std.
 
-    It is part of the model, so it travels into every export.
+    Mean and std belong to the weights: they are variables that no optimizer touches,
+    so they travel in every weights file and checkpoint and into every export.
 
     Args:
-      mean: per channel, in 0..255.
-      std: per channel, in 0..255.
+      mean: of red, green and blue, in 0..255.
+      std: of red, green and blue, in 0..255.
     """
 
     def __init__(self, *, mean, std, **kwargs):
         super().__init__(**kwargs)
-        self.mean, self.std = tuple(mean), tuple(std)
+        self._initial_mean, self._initial_std = tuple(mean), tuple(std)
+
+    def build(self, input_shape):
+        self.mean = self._add_constant("mean", self._initial_mean)
+        self.std = self._add_constant("std", self._initial_std)
+        self.built = True
+
+    def _add_constant(self, name: str, values: tuple[float, ...]):
+        return self.add_weight(
+            name=name,
+            shape=(len(values),),
+            initializer=keras.initializers.Constant(values),
+            trainable=False,
+            autocast=False,
+        )
 
     def call(self, images):
         """uint8 or float [batch, height, width, 3] -> same shape, compute dtype."""
-        images = tf.cast(images, tf.float32)
-        scaled = (images - tf.constant(self.mean)) / tf.constant(self.std)
-        return tf.cast(scaled, self.compute_dtype)
+        images = tf.cast(images, self.variable_dtype)
+        mean, std = tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.std)
+        return tf.cast((images - mean) / std, self.compute_dtype)
+
+
+class BatchNormalization(layers.BatchNormalization):
+    """Batch normalisation whose moving variance is torch's.
+
+    The batch is normalised by its biased variance; the moving variance takes the
+    unbiased one, n / (n - 1) times as large for n values a channel.
+    """
+
+    def call(self, inputs, training=False):
+        x = at_least_float32(inputs)
+        mean = tf.convert_to_tensor(self.moving_mean)
+        variance = tf.convert_to_tensor(self.moving_variance)
+        if training:
+            mean, variance = tf.nn.moments(x, axes=list(range(x.shape.rank - 1)))
+            count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
+            unbiased = variance * count / tf.maximum(count - 1, 1)
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, unbiased)
+        gamma = self.gamma if self.scale else None
+        beta = self.beta if self.center else None
+        normalized = tf.nn.batch_normalization(
+            x, mean, variance, beta, gamma, self.epsilon
+        )
+        return tf.cast(normalized, self.compute_dtype)
+
+    def _move(self, moving, value):
+        moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+
+
+def padded(shape, margins):
+    """The static shape of [batch, height, width, channels] with margins around it."""
+    grown = [s and s + sum(m) for s, m in zip(shape[1:3], margins, strict=True)]
+    return (shape[0], *grown, shape[3])
 
 
 class ConvNormActivation(layers.Layer):
@@ -39,9 +90,11 @@ class ConvNormActivation(layers.Layer):
 
     Args:
       filters: output channels; None makes the convolution depthwise.
-      kernel_size: side of the square kernel.
+      kernel_size: side of the square kernel, or height and width.
       strides: 1 or 2.
-      padding: "symmetric" (as torch) or "same" (as TensorFlow).
+      padding: where a stride of 2 pads: "symmetric" (as torch), "end" (as Keras's
+        MobileNet) or "same" (as TensorFlow). At stride 1 these are one. "valid" pads
+        nothing.
       activation: "relu", "relu6" or None.
       epsilon: of the BatchNorm.
     """
@@ -49,7 +102,7 @@ class ConvNormActivation(layers.Layer):
     def __init__(
         self,
         filters: int | None,
-        kernel_size: int,
+        kernel_size: int | tuple[int, int],
         strides: int = 1,
         *,
         padding: str = "symmetric",
@@ -58,46 +111,79 @@ class ConvNormActivation(layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._margin = kernel_size // 2 if padding == "symmetric" and strides > 1 else 0
+        sides = (kernel_size,) * 2 if isinstance(kernel_size, int) else kernel_size
+        self._margins = _stride_margins(sides, padding) if strides > 1 else None
         options = {
             "strides": strides,
-            "padding": "valid" if self._margin else "same",
+            "padding": "valid" if self._margins or padding == "valid" else "same",
             "use_bias": False,
-            "dtype": self.dtype_policy,
         }
         if filters is None:
             # Keras's he_normal counts every channel as an input of each.
-            he_normal = keras.initializers.RandomNormal(stddev=2**0.5 / kernel_size)
+            stddev = (2 / (sides[0] * sides[1])) ** 0.5
             self.conv = layers.DepthwiseConv2D(
-                kernel_size, depthwise_initializer=he_normal, name="conv", **options
-            )
-        else:
-            self.conv = layers.Conv2D(
-                filters, kernel_size, kernel_initializer="he_normal", name="conv",
+                sides, name="conv",
+                depthwise_initializer=keras.initializers.RandomNormal(stddev=stddev),
                 **options,
             )  # fmt: skip
-        self.norm = layers.BatchNormalization(
-            momentum=0.9, epsilon=epsilon, name="norm", dtype=self.dtype_policy
+        else:
+            self.conv = layers.Conv2D(
+                filters, sides, kernel_initializer="he_normal", name="conv", **options
+            )
+        self.norm = BatchNormalization(
+            momentum=BATCH_NORM_MOMENTUM,
+            epsilon=epsilon,
+            name="norm",
         )
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape):
-        self.conv.build(self._padded(input_shape))
-        self.norm.build(self.conv.compute_output_shape(self._padded(input_shape)))
+        input_shape = padded(input_shape, self._margins or ((0, 0), (0, 0)))
+        self.conv.build(input_shape)
+        self.norm.build(self.conv.compute_output_shape(input_shape))
         self.built = True
 
-    def _padded(self, shape):
-        grow = 2 * self._margin
-        return (shape[0], *(s and s + grow for s in shape[1:3]), shape[3])
-
     def compute_output_shape(self, input_shape):
-        return self.conv.compute_output_shape(self._padded(input_shape))
+        input_shape = padded(input_shape, self._margins or ((0, 0), (0, 0)))
+        return self.conv.compute_output_shape(input_shape)
 
     def call(self, x, training=False):
-        if self._margin:
-            pad = [self._margin, self._margin]
-            x = tf.pad(x, [[0, 0], pad, pad, [0, 0]])
+        if self._margins:
+            x = tf.pad(x, [(0, 0), *self._margins, (0, 0)])
         return self.activation(self.norm(self.conv(x), training=training))
+
+
+def _stride_margins(sides: tuple[int, int], padding: str):
+    """Zeros before and after height and width; None where Keras pads by itself."""
+    if padding == "symmetric":
+        return tuple((side // 2, side // 2) for side in sides)
+    return tuple((0, side // 2) for side in sides) if padding == "end" else None
+
+
+class PaddedMaxPooling(layers.Layer):
+    """Max pooling of rectified features with zeros around them.
+
+    Behind a ReLU zeros are as good as the minus infinity that torch pads with.
+
+    Args:
+      pool_size: side of the window.
+      strides: of the window.
+      margins: zeros before and after, in height and width alike. (1, 2) with a 3x3
+        window at stride 2 is torch's padding 1 with `ceil_mode`.
+    """
+
+    def __init__(
+        self, pool_size: int, strides: int, margins: tuple[int, int], **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.pool = layers.MaxPooling2D(pool_size, strides, name="pool")
+        self._margins = (margins, margins)
+
+    def compute_output_shape(self, input_shape):
+        return self.pool.compute_output_shape(padded(input_shape, self._margins))
+
+    def call(self, x):
+        return self.pool(tf.pad(x, [(0, 0), *self._margins, (0, 0)]))
 
 
 class Classifier(layers.Layer):
@@ -122,16 +208,12 @@ class Classifier(layers.Layer):
     ):
         super().__init__(**kwargs)
         hidden = {"paper": 2, "linear": 0}
-        if variant not in hidden:
-            raise UserError(
-                f"model.classifier is {variant!r}; known: {', '.join(hidden)}"
-            )
+        check_choice("model.classifier", variant, hidden)
         convolutions = [
             layers.Conv2D(
                 width, 3, padding="same", activation="relu",
                 kernel_initializer="he_normal", name=f"conv{i + 1}",
-                dtype=self.dtype_policy,
-            )
+                )
             for i in range(hidden[variant])
         ]  # fmt: skip
         class_maps = layers.Conv2D(
@@ -139,7 +221,6 @@ class Classifier(layers.Layer):
             1,
             activation="relu" if final_relu else None,
             name="class_maps",
-            dtype=self.dtype_policy,
         )
         self.convolutions = [*convolutions, class_maps]
 

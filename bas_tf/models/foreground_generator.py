@@ -3,6 +3,8 @@
 import tensorflow as tf
 from keras import layers
 
+from bas_tf.ops.precision import at_least_float32
+
 INPUT_NORM_SCALE = 0.1  # keeps the 9 x channels sum of one-signed features small
 
 
@@ -59,7 +61,7 @@ class ForegroundGenerator(layers.Layer):
             logits = self._selected_conv(features, class_ids)
             bias = tf.gather(tf.convert_to_tensor(self.bias), class_ids)  # [batch, k]
             bias = bias[:, tf.newaxis, tf.newaxis, :]
-        return tf.sigmoid(tf.cast(logits, tf.float32) + tf.cast(bias, tf.float32))
+        return tf.sigmoid(at_least_float32(logits) + at_least_float32(bias))
 
     def _selected_conv(self, features, class_ids):
         """conv3x3 with k kernels an example: one matrix product, nine shifted adds."""

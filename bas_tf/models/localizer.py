@@ -8,6 +8,7 @@ from bas_tf.errors import UserError
 from bas_tf.models import backbones
 from bas_tf.models.foreground_generator import ForegroundGenerator
 from bas_tf.ops import masking
+from bas_tf.ops.precision import at_least_float32
 
 
 class Localizer(keras.Model):
@@ -16,6 +17,7 @@ class Localizer(keras.Model):
     Args:
       backbone: a model with `trunk` and `head` that returns (F, A).
       generator: the foreground generator on F.
+      backbone_name: the backbone's key of `backbones.BACKBONES`.
       top_k: how many predicted classes' maps are averaged at inference; at most the
         number of classes is used.
     """
@@ -25,6 +27,7 @@ class Localizer(keras.Model):
         backbone: keras.Model,
         generator: ForegroundGenerator,
         *,
+        backbone_name: str,
         top_k: int = 1,
         **kwargs,
     ):
@@ -33,6 +36,7 @@ class Localizer(keras.Model):
         self.generator = generator
         self.num_classes = generator.num_classes
         self.top_k = min(top_k, self.num_classes)
+        self.backbone_name = backbone_name
 
     def call(self, images, training=False):
         """A label-free pass.
@@ -53,9 +57,7 @@ class Localizer(keras.Model):
             names.CLASS_MAPS: class_maps,
             names.LOGITS: logits,
             names.LOCALIZATION_MAP: self._mean_map(features, best),
-            names.CAM: tf.cast(
-                masking.select_class(class_maps, best[:, 0]), tf.float32
-            ),
+            names.CAM: at_least_float32(masking.select_class(class_maps, best[:, 0])),
         }
 
     def localize_class(self, images, class_ids):
@@ -123,6 +125,8 @@ def build_localizer(
         normalize_input=normalize_generator_input,
         name="foreground_generator",
     )
-    localizer = Localizer(network, generator, top_k=top_k, name="localizer")
+    localizer = Localizer(
+        network, generator, backbone_name=backbone, top_k=top_k, name="localizer"
+    )
     localizer(tf.zeros([1, height, width, 3]))  # creates the variables
     return localizer

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from bas_tf.ops.precision import at_least_float32
+
 
 def background_map(foreground_map: tf.Tensor) -> tf.Tensor:
     """The coupled background map 1 - M, same shape and range [0, 1]."""
@@ -34,8 +36,8 @@ def top_k_mean(maps: tf.Tensor) -> tf.Tensor:
 
 
 def global_average_pool(class_maps: tf.Tensor) -> tf.Tensor:
-    """S = GAP(A): [batch, h', w', classes] -> [batch, classes] float32."""
-    return tf.reduce_mean(tf.cast(class_maps, tf.float32), axis=[1, 2])
+    """S = GAP(A): [batch, h', w', classes] -> [batch, classes], float32 or float64."""
+    return tf.reduce_mean(at_least_float32(class_maps), axis=[1, 2])
 
 
 def average_pool_2x2(maps: tf.Tensor) -> tf.Tensor:

@@ -15,13 +15,11 @@ stage moves features as far to the other side. The head halves by pooling, not b
 stride, for the same reason: 2x2 windows are centred.
 """
 
-import keras
 from keras import layers
 
 from bas_tf.models import blocks
+from bas_tf.models.backbones.backbone import Backbone
 
-PIXEL_MEAN = (127.0, 127.0, 127.0)
-PIXEL_STD = (128.0, 128.0, 128.0)
 EPSILON = 1e-3
 STAGES = (  # (repeats, first kernel, kernel, stride, expansion, channels)
     (1, 3, 3, 1, 1, 16),
@@ -52,14 +50,13 @@ class InvertedResidual(layers.Layer):
 
     def __init__(self, channels_in, kernel, strides, expansion, channels, **kwargs):
         super().__init__(**kwargs)
-        options = {"dtype": self.dtype_policy}
         wide = channels_in * expansion
         self.steps = [
-            conv_norm(None, kernel, strides, name="depthwise", **options),
-            conv_norm(channels, 1, activation=None, name="project", **options),
+            conv_norm(None, kernel, strides, name="depthwise"),
+            conv_norm(channels, 1, activation=None, name="project"),
         ]
         if expansion > 1:
-            self.steps.insert(0, conv_norm(wide, 1, name="expand", **options))
+            self.steps.insert(0, conv_norm(wide, 1, name="expand"))
         self.skip = strides == 1 and channels_in == channels
 
     def build(self, input_shape):
@@ -80,7 +77,7 @@ class InvertedResidual(layers.Layer):
         return x + y if self.skip else y
 
 
-def build_stages(options: dict) -> list[InvertedResidual]:
+def build_stages() -> list[InvertedResidual]:
     """The fifteen inverted residuals that lie wholly in the trunk."""
     stages, channels_in = [], 32
     for repeats, first_kernel, kernel, stride, expansion, channels in STAGES:
@@ -93,19 +90,14 @@ def build_stages(options: dict) -> list[InvertedResidual]:
                     expansion,
                     channels,
                     name=f"block{len(stages)}",
-                    **options,
                 )
             )
             channels_in = channels
     return stages
 
 
-class EfficientNetLite0(keras.Model):
+class EfficientNetLite0(Backbone):
     """EfficientNet-Lite0 split for activation map constraint.
-
-    Attributes:
-      trunk: pixels 0..255 [batch, height, width, 3] -> F [batch, h, w, 1152].
-      head: F -> class maps A [batch, h / 2, w / 2, classes].
 
     Args:
       num_classes: classes.
@@ -113,27 +105,18 @@ class EfficientNetLite0(keras.Model):
     """
 
     def __init__(self, *, num_classes: int, classifier: dict, **kwargs):
-        super().__init__(**kwargs)
-        options = {"dtype": self.dtype_policy}
-        scaling = blocks.PixelScaling(mean=PIXEL_MEAN, std=PIXEL_STD, **options)
-        stem = conv_norm(32, 3, 2, name="stem", **options)
-        expand = conv_norm(LAST_EXPANSION, 1, name="expand", **options)
-        self.trunk = keras.Sequential(
-            [scaling, stem, *build_stages(options), expand], name="trunk"
-        )
-        self.head = keras.Sequential(
+        stem = conv_norm(32, 3, 2, name="stem")
+        expand = conv_norm(LAST_EXPANSION, 1, name="expand")
+        super().__init__(
+            [stem, *build_stages(), expand],
             [
-                layers.AveragePooling2D(2, name="pool", **options),
-                conv_norm(None, 3, name="depthwise", **options),
-                conv_norm(LAST_CHANNELS, 1, activation=None, name="project", **options),
-                conv_norm(HEAD_CHANNELS, 1, name="conv_head", **options),
-                blocks.Classifier(
-                    num_classes, name="classifier", **classifier, **options
-                ),
+                layers.AveragePooling2D(2, name="pool"),
+                conv_norm(None, 3, name="depthwise"),
+                conv_norm(LAST_CHANNELS, 1, activation=None, name="project"),
+                conv_norm(HEAD_CHANNELS, 1, name="conv_head"),
             ],
-            name="head",
+            num_classes=num_classes,
+            classifier=classifier,
+            scaling="lite",
+            **kwargs,
         )
-
-    def call(self, images, training=False):
-        features = self.trunk(images, training=training)
-        return features, self.head(features, training=training)

@@ -4,20 +4,22 @@ trunk f1: 12 blocks, stride 8, 512 channels x width; head f2: the last two block
 stride 16, then the classifier. ReLU, symmetric padding, BatchNorm as in torch.
 """
 
-import keras
 from keras import layers
 
-from bas_tf.errors import UserError
+from bas_tf.errors import check_choice
 from bas_tf.models import blocks
+from bas_tf.models.backbones.backbone import Backbone
 
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
 TRUNK = (  # (channels, stride) of each depthwise separable block
     (64, 1), (128, 2), (128, 1), (256, 2), (256, 1),
     (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
 )  # fmt: skip
 HEAD = ((1024, 2), (1024, 1))
 DOWNSAMPLING = ("stride", "pool")
+VARIANTS = {  # padding and activation of every convolution
+    "paper": {"padding": "symmetric", "activation": "relu"},
+    "keras": {"padding": "end", "activation": "relu6"},
+}
 
 
 class DepthwiseSeparable(layers.Layer):
@@ -26,19 +28,14 @@ class DepthwiseSeparable(layers.Layer):
     Args:
       filters: output channels.
       strides: of the depthwise convolution.
-      downsampling: where a stride of 2 is taken: "stride", by the depthwise
-        convolution; "pool", by 2x2 average pooling before it.
+      pools: whether a stride of 2 is taken by 2x2 average pooling before the
+        depthwise convolution instead.
+      options: padding and activation of the two convolutions.
     """
 
-    def __init__(self, filters: int, strides: int, downsampling="stride", **kwargs):
+    def __init__(self, filters: int, strides: int, *, pools=False, options, **kwargs):
         super().__init__(**kwargs)
-        if downsampling not in DOWNSAMPLING:
-            raise UserError(
-                f"model.head_downsampling is {downsampling!r}; known: "
-                + ", ".join(DOWNSAMPLING)
-            )
-        options = {"dtype": self.dtype_policy}
-        pooled = strides > 1 and downsampling == "pool"
+        pooled = pools and strides > 1
         self.depthwise = blocks.ConvNormActivation(
             None, 3, 1 if pooled else strides, name="depthwise", **options
         )
@@ -66,18 +63,16 @@ class DepthwiseSeparable(layers.Layer):
         return self.pointwise(self.depthwise(x, training=training), training=training)
 
 
-class MobileNetV1(keras.Model):
+class MobileNetV1(Backbone):
     """MobileNetV1 split for activation map constraint.
-
-    Attributes:
-      trunk: pixels 0..255 [batch, height, width, 3] -> F [batch, h, w, 512 width].
-      head: F -> class maps A [batch, h / 2, w / 2, classes].
 
     Args:
       num_classes: classes.
       width: multiplier of every channel count.
       head_downsampling: how the head halves: "stride", as the paper; "pool", whose
         windows are centred (see `efficientnet_lite0`).
+      variant: "paper"; or "keras", whose weights expect ReLU6 and zeros at the end
+        of a stride-2 window only.
       classifier: options of `blocks.Classifier`.
     """
 
@@ -87,41 +82,36 @@ class MobileNetV1(keras.Model):
         num_classes: int,
         width: float = 1.0,
         head_downsampling: str = "stride",
+        variant: str = "paper",
         classifier: dict,
         **kwargs,
     ):
-        super().__init__(**kwargs)
-        options = {"dtype": self.dtype_policy}
-        channels = [max(8, round(c * width)) for c, _ in (*TRUNK, *HEAD)]
+        check_choice("model.head_downsampling", head_downsampling, DOWNSAMPLING)
+        check_choice("model.variant", variant, tuple(VARIANTS))
+        options = VARIANTS[variant]
+        stem = blocks.ConvNormActivation(
+            scaled(32, width), 3, 2, name="stem", **options
+        )
         separable = [
             DepthwiseSeparable(
-                filters,
+                scaled(channels, width),
                 strides,
-                "stride" if i < len(TRUNK) else head_downsampling,
+                pools=i >= len(TRUNK) and head_downsampling == "pool",
+                options=options,
                 name=f"block{i + 1}",
-                **options,
             )
-            for i, (filters, (_, strides)) in enumerate(
-                zip(channels, (*TRUNK, *HEAD), strict=True)
-            )
+            for i, (channels, strides) in enumerate((*TRUNK, *HEAD))
         ]
-        stem = blocks.ConvNormActivation(
-            max(8, round(32 * width)), 3, 2, name="stem", **options
-        )
-        scaling = blocks.PixelScaling(mean=IMAGENET_MEAN, std=IMAGENET_STD, **options)
-        self.trunk = keras.Sequential(
-            [scaling, stem, *separable[: len(TRUNK)]], name="trunk"
-        )
-        self.head = keras.Sequential(
-            [
-                *separable[len(TRUNK) :],
-                blocks.Classifier(
-                    num_classes, name="classifier", **classifier, **options
-                ),
-            ],
-            name="head",
+        super().__init__(
+            [stem, *separable[: len(TRUNK)]],
+            separable[len(TRUNK) :],
+            num_classes=num_classes,
+            classifier=classifier,
+            variant=variant,
+            **kwargs,
         )
 
-    def call(self, images, training=False):
-        features = self.trunk(images, training=training)
-        return features, self.head(features, training=training)
+
+def scaled(channels: int, width: float) -> int:
+    """A channel count times the width multiplier, at least eight."""
+    return max(8, round(channels * width))

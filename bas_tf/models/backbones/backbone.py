@@ -1,0 +1,56 @@
+"""What every backbone is: a trunk at stride 8, a head at stride 16."""
+
+from collections.abc import Sequence
+
+import keras
+
+from bas_tf.models import blocks
+from bas_tf.models.input_scaling import input_scaling
+
+
+class Backbone(keras.Model):
+    """A classification network, split for activation map constraint (section 3.1).
+
+    Attributes:
+      trunk: f1, pixels 0..255 [batch, height, width, 3] -> F [batch, h, w, channels]
+        with h = height / 8, rectified: hiding multiplies by zero.
+      head: f2, F -> class maps A [batch, h / 2, w / 2, classes].
+      variant: as given.
+
+    Args:
+      trunk: layers of f1, behind the scaling of pixels.
+      head: layers of f2, before the classifier.
+      num_classes: classes.
+      classifier: options of `blocks.Classifier`.
+      scaling: a name of `input_scaling`; the weights may bring another.
+      variant: which published network's details it has, for the weights to check.
+    """
+
+    def __init__(
+        self,
+        trunk: Sequence[keras.layers.Layer],
+        head: Sequence[keras.layers.Layer],
+        *,
+        num_classes: int,
+        classifier: dict,
+        scaling: str = "torch",
+        variant: str = "paper",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.variant = variant
+        pixels = blocks.PixelScaling(**input_scaling(scaling), name="scaling")
+        last = blocks.Classifier(num_classes, name="classifier", **classifier)
+        self.trunk = keras.Sequential([pixels, *trunk], name="trunk")
+        self.head = keras.Sequential([*head, last], name="head")
+
+    def call(self, images, training=False):
+        """Images -> (F, A); see the attributes."""
+        features = self.trunk(images, training=training)
+        return features, self.head(features, training=training)
+
+    def set_input_scaling(self, name: str) -> None:
+        """Takes over what freshly loaded weights were trained on."""
+        scaling, pixels = input_scaling(name), self.trunk.get_layer("scaling")
+        pixels.mean.assign(scaling["mean"])
+        pixels.std.assign(scaling["std"])

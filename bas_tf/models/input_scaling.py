@@ -1,0 +1,29 @@
+"""What the weights were trained on: mean and std of red, green, blue in 0..255."""
+
+from bas_tf.errors import UserError
+
+INPUT_SCALINGS = {
+    "torch": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "keras": ((127.5,) * 3, (127.5,) * 3),
+    "caffe": ((123.68, 116.779, 103.939), (1.0,) * 3),
+    "lite": ((127.0,) * 3, (128.0,) * 3),
+    "none": ((0.0,) * 3, (1.0,) * 3),
+}
+
+
+def input_scaling(name: str) -> dict[str, tuple[float, ...]]:
+    """{"mean", "std"} of a named scaling.
+
+    "torch": the ImageNet statistics, for weights of the reference and torchvision;
+    "keras" and "caffe": the two kinds of Keras Applications; "lite": of
+    EfficientNet-Lite; "none": the images come scaled.
+
+    Raises:
+      UserError: an unknown name.
+    """
+    if name not in INPUT_SCALINGS:
+        raise UserError(
+            f"model.input_scaling is {name!r}; known: {', '.join(INPUT_SCALINGS)}"
+        )
+    mean, std = INPUT_SCALINGS[name]
+    return {"mean": mean, "std": std}

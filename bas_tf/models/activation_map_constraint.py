@@ -1,9 +1,31 @@
-"""Activation map constraint: what the head still sees once the foreground is hidden."""
+"""Activation map constraint: what the head still sees once a part is hidden."""
 
 import keras
 import tensorflow as tf
 
 from bas_tf.ops import frozen, masking
+
+
+def masked_logits(
+    head: keras.layers.Layer, features: tf.Tensor, mask: tf.Tensor, *, training: bool
+) -> tf.Tensor:
+    """GAP(f2*(stop(F) mask)): the scores of what a mask leaves (section 3.2).
+
+    The gradient reaches `mask` only: the features are stopped and the head's weights
+    are constants of this pass.
+
+    Args:
+      head: f2, features -> class maps.
+      features: F, [batch, h, w, channels].
+      mask: [batch, h, w, 1] in [0, 1]; M_y keeps the foreground, 1 - M_y hides it.
+      training: BatchNorm by the statistics of this pass, as in the reference.
+
+    Returns:
+      [batch, classes] float32.
+    """
+    masked = tf.stop_gradient(features) * tf.cast(mask, features.dtype)
+    class_maps = frozen.call_frozen(head, masked, training=training)
+    return masking.global_average_pool(class_maps)
 
 
 def background_activation(
@@ -14,22 +36,13 @@ def background_activation(
     *,
     training: bool,
 ) -> tf.Tensor:
-    """S^b_y = GAP(f2*(stop(F) (1 - M_y))) of the label (section 3.2).
-
-    The gradient reaches `foreground_map` only: the features are stopped and the
-    head's weights are constants of this pass.
+    """S^b_y = GAP(f2*(stop(F) (1 - M_y))) of the label: [batch] (section 3.2).
 
     Args:
-      head: f2, features -> class maps.
-      features: F, [batch, h, w, channels].
+      head, features, training: see `masked_logits`, also for where gradients stop.
       foreground_map: M_y, [batch, h, w, 1] in [0, 1].
       labels: [batch] int.
-      training: BatchNorm by the statistics of this pass, as in the reference.
-
-    Returns:
-      [batch] float32.
     """
-    hidden = tf.cast(masking.background_map(foreground_map), features.dtype)
-    background_features = tf.stop_gradient(features) * hidden
-    class_maps = frozen.call_frozen(head, background_features, training=training)
-    return masking.select_score(masking.global_average_pool(class_maps), labels)
+    hidden = masking.background_map(foreground_map)
+    logits = masked_logits(head, features, hidden, training=training)
+    return masking.select_score(logits, labels)

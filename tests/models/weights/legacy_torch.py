@@ -10,20 +10,32 @@ import struct
 import numpy as np
 
 MAGIC = 0x1950A86A20F9469CFC6C
-STORAGES = {"float32": "FloatStorage", "int64": "LongStorage"}
+STORAGES = {
+    "float64": "DoubleStorage",
+    "float32": "FloatStorage",
+    "float16": "HalfStorage",
+    "bfloat16": "BFloat16Storage",
+    "int64": "LongStorage",
+    "int32": "IntStorage",
+    "uint8": "ByteStorage",
+    "bool": "BoolStorage",
+}
+ORDERED_DICT = b"ccollections\nOrderedDict\n)R"
+PROTO, STOP = b"\x80\x02", b"."
 
 
-def legacy_file(tensors: dict[str, tuple]) -> bytes:
-    """A state dict file.
+def legacy_file(tensors: dict[str, tuple], content: bytes | None = None) -> bytes:
+    """A checkpoint file.
 
     Args:
       tensors: {name: (storage key, 1-D values, offset, shape, strides)}; offset and
         strides in elements. Equal keys share one storage.
+      content: the pickle of what was saved; None: the state dict of `tensors`.
     """
     storages = {key: values for key, values, *_ in tensors.values()}
     head = [MAGIC, 1001, {"little_endian": True}]
     parts = [pickle.dumps(value, protocol=2) for value in head]
-    parts.append(state_dict_pickle(tensors))
+    parts.append(state_dict_pickle(tensors) if content is None else content)
     parts.append(pickle.dumps(sorted(storages), protocol=2))
     for key in sorted(storages):
         parts.append(struct.pack("<q", len(storages[key])) + storages[key].tobytes())
@@ -32,11 +44,18 @@ def legacy_file(tensors: dict[str, tuple]) -> bytes:
 
 def state_dict_pickle(tensors: dict[str, tuple]) -> bytes:
     """OrderedDict([(name, _rebuild_tensor_v2(storage, offset, shape, ...)), ...])."""
-    items = b"".join(
-        text(name) + rebuilt_tensor(*tensor) + b"s" for name, tensor in tensors.items()
+    return PROTO + state_dict(tensors) + STOP
+
+
+def state_dict(tensors: dict[str, tuple]) -> bytes:
+    return items({name: rebuilt_tensor(*t) for name, t in tensors.items()})
+
+
+def items(values: dict[str, bytes]) -> bytes:
+    """An OrderedDict of values that are written already."""
+    return ORDERED_DICT + b"".join(
+        text(key) + value + b"s" for key, value in values.items()
     )
-    ordered_dict = b"ccollections\nOrderedDict\n)R"
-    return b"\x80\x02" + ordered_dict + items + b"."
 
 
 def rebuilt_tensor(key, values, offset, shape, strides) -> bytes:
@@ -45,8 +64,19 @@ def rebuilt_tensor(key, values, offset, shape, strides) -> bytes:
         + b"\n" + text(key) + text("cpu") + integer(len(values)) + b"NtQ"
     )  # fmt: skip
     arguments = storage + integer(offset) + integers(shape) + integers(strides)
-    hooks = b"ccollections\nOrderedDict\n)R"
+    hooks = ORDERED_DICT
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + arguments + b"\x89" + hooks + b"tR"
+
+
+def parameter(tensor: bytes) -> bytes:
+    """torch._utils._rebuild_parameter(tensor, requires_grad=True, hooks)."""
+    return (
+        b"ctorch._utils\n_rebuild_parameter\n("
+        + tensor
+        + b"\x88"
+        + ORDERED_DICT
+        + (b"tR")
+    )
 
 
 def text(value: str) -> bytes:

@@ -1,0 +1,1 @@
+"""Weights that others trained, carried into a localizer; one file a source."""

@@ -1,0 +1,46 @@
+"""Checkpoints of the method's PyTorch reference, CUB and ILSVRC alike."""
+
+import re
+
+from bas_tf.models.localizer import Localizer
+from bas_tf.models.weights.assign import Weights
+from bas_tf.models.weights.torch_file import read_state_dict
+from bas_tf.models.weights.torch_names import keras_layout, torch_name
+
+# The ILSVRC models save the constant copies of their head besides the originals.
+COPIES = re.compile(r"\w+_copy(_\d+)?\.|erase_branch\.")
+COUNTERS = "num_batches_tracked"
+
+
+def read(localizer: Localizer, path) -> Weights:
+    """The weights of a `.pth` or `.pth.tar` file.
+
+    Args:
+      localizer: of one of the paper's backbones.
+      path: the file.
+
+    Raises:
+      UserError: the file cannot be read.
+    """
+    state = read_state_dict(path)
+    arrays, ignored = {}, []
+    for name, array in state.items():
+        name = canonical(name)
+        if COPIES.match(name) or name.endswith(COUNTERS):
+            ignored.append(name)
+        else:
+            arrays[name] = keras_layout(array)
+    backbone = localizer.backbone_name
+    return Weights(
+        origin=str(path),
+        arrays=arrays,
+        name_of=lambda variable: torch_name(variable, backbone),
+        scaling="torch",
+        ignored=tuple(ignored),
+    )
+
+
+def canonical(name: str) -> str:
+    """Without DataParallel's prefix; CUB's Inception names its head `classifier`."""
+    name = name.removeprefix("module.")
+    return re.sub(r"^classifier\.", "classifier_cls.", name)

@@ -21,7 +21,6 @@ CONFIG_FILE, LOG_FILE = "config.json", "metrics.jsonl"
 # Groups that must agree for a workdir to be resumed, and the keys that may change.
 TRAINING_GROUPS = ("data", "model", "loss", "optimizer", "train")
 FREE_KEYS = ("data.root", "data.cache", "train.log_every_steps")
-BACKBONE_OPTIONS = {"mobilenet_v1": ("width", "head_downsampling")}
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "opencv-python-headless")
 
 
@@ -42,8 +41,9 @@ def open_source(config, class_names: tuple[str, ...] | None = None) -> Source:
 
 def build_model(config, num_classes: int):
     """A fresh localizer as the config's model and data groups say."""
+    from bas_tf.models import backbones
     from bas_tf.models.localizer import build_localizer
-    from bas_tf.models.pretrained import load_pretrained
+    from bas_tf.models.weights.sources import load_weights
 
     model = config.model
     localizer = build_localizer(
@@ -58,10 +58,10 @@ def build_model(config, num_classes: int):
         normalize_generator_input=model.normalize_generator_input,
         top_k=model.top_k,
         backbone_options={
-            key: model[key] for key in BACKBONE_OPTIONS.get(model.backbone, ())
+            key: model[key] for key in backbones.OPTIONS.get(model.backbone, ())
         },
     )
-    load_pretrained(localizer, model.pretrained)
+    load_weights(localizer, model.weights)
     return localizer
 
 
@@ -96,7 +96,7 @@ def load_localizer(experiment: Experiment):
     from bas_tf.training.checkpoint import Checkpointer
 
     config = experiment.config.copy_and_resolve_references()
-    config.model.pretrained = ""  # the checkpoint holds every weight
+    config.model.weights = ""  # the checkpoint holds every weight
     localizer = build_model(config, len(experiment.class_names))
     if not Checkpointer(experiment.workdir, localizer).restore():
         raise UserError(f"{experiment.workdir}: no checkpoint in it yet")

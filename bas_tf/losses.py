@@ -1,15 +1,21 @@
-"""The four terms of the method, one value an example, and their weighted sum.
+"""The terms of the method, one value an example, and their weighted sum.
 
-Paper: section 3.2 and 3.3; the journal extension differs in `background_wins`.
+Paper: section 3.2 and 3.3; the journal extension differs in `background_wins`. The
+generator's objective is L_bas, or L_ce, the baseline that the paper's ablation
+compares it with.
 """
 
 import tensorflow as tf
 
 from bas_tf import names
-from bas_tf.errors import UserError
+from bas_tf.errors import check_choice
 
 EPSILON = 1e-8
 BACKGROUND_WINS = ("zero", "one", "gradient")
+OBJECTIVES = {  # of the generator, each with its term
+    "bas": names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,
+    "ce": names.FOREGROUND_CROSS_ENTROPY_LOSS,
+}
 
 
 def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -69,27 +75,57 @@ def background_activation_suppression_loss(
     Raises:
       UserError: an unknown `background_wins`.
     """
-    if background_wins not in BACKGROUND_WINS:
-        raise UserError(
-            f"loss.background_wins is {background_wins!r}; known: "
-            + ", ".join(BACKGROUND_WINS)
-        )
+    check_choice("loss.background_wins", background_wins, BACKGROUND_WINS)
     activation = tf.stop_gradient(tf.nn.relu(activation))
     ratio = tf.nn.relu(background_activation) / (activation + EPSILON)
     if background_wins == "gradient":
         return ratio
-    constant = tf.fill(tf.shape(ratio), 1.0 if background_wins == "one" else 0.0)
+    constant = tf.ones_like(ratio) if background_wins == "one" else tf.zeros_like(ratio)
     wins = background_activation >= activation
     return tf.where(wins, constant, ratio)
 
 
-def weighted_sum(
-    terms: dict[str, tf.Tensor], *, alpha: float, beta: float, lambda_: float = 1.0
+def foreground_cross_entropy_loss(
+    foreground_logits: tf.Tensor, labels: tf.Tensor
 ) -> tf.Tensor:
-    """L = L_cls + alpha L_frg + beta L_ac + lambda L_bas, an example: [batch]."""
+    """L_ce = CE(GAP(f2*(stop(F) M_y)), y): the baseline that L_bas replaces.
+
+    Args:
+      foreground_logits: [batch, classes] float32, of the frozen head on the features
+        that the foreground map leaves.
+      labels: [batch] int.
+
+    Returns:
+      [batch] float32, >= 0.
+    """
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, foreground_logits)
+
+
+def objective_term(objective: str) -> str:
+    """The name of the term that a `loss.objective` adds.
+
+    Raises:
+      UserError: an unknown objective.
+    """
+    check_choice("loss.objective", objective, OBJECTIVES)
+    return OBJECTIVES[objective]
+
+
+def weighted_sum(
+    terms: dict[str, tf.Tensor],
+    *,
+    alpha: float,
+    beta: float,
+    lambda_: float = 1.0,
+    objective: str = "bas",
+) -> tf.Tensor:
+    """L = L_cls + alpha L_frg + beta L_ac + lambda L_bas, an example: [batch].
+
+    With objective "ce", L_ce stands in for L_bas.
+    """
     return (
         terms[names.CLASSIFICATION_LOSS]
         + alpha * terms[names.FOREGROUND_REGION_GUIDANCE_LOSS]
         + beta * terms[names.AREA_CONSTRAINT_LOSS]
-        + lambda_ * terms[names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS]
+        + lambda_ * terms[objective_term(objective)]
     )

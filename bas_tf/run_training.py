@@ -20,6 +20,7 @@ def run_training(config, workdir: Path) -> None:
       UserError: a mistake in the config or the data, or a workdir of another run.
       TrainingDivergedError: a loss is not finite.
     """
+    method = loop.Method(**config.loss, batch_statistics=config.train.batch_statistics)
     source = experiment.open_source(config)
     records = source.records("train")
     distribution = strategy.make_strategy(config.train.strategy)
@@ -57,12 +58,7 @@ def run_training(config, workdir: Path) -> None:
             localizer=localizer,
             optimizer=sgd,
             strategy=distribution,
-            method=loop.Method(
-                alpha=config.loss.alpha,
-                beta=config.loss.beta,
-                background_wins=config.loss.background_wins,
-                batch_statistics=config.train.batch_statistics,
-            ),
+            method=method,
             epoch_batches=epoch_batches,
             steps_per_epoch=steps,
             batch_size=config.data.batch_size,

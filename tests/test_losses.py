@@ -67,6 +67,30 @@ def test_unknown_constant_is_refused_by_name():
         )
 
 
+def test_foreground_cross_entropy_is_cross_entropy_of_the_masked_scores():
+    logits = tf.constant([[0.0, 0.0], [np.log(3.0), 0.0]], tf.float64)
+    # softmax (1/2, 1/2): log 2;  softmax (3/4, 1/4): -log(1/4) = 2 log 2
+    loss = losses.foreground_cross_entropy_loss(logits, tf.constant([0, 1]))
+    np.testing.assert_allclose(loss, [np.log(2), 2 * np.log(2)], rtol=1e-12)
+    assert loss.dtype == tf.float64
+
+
+def test_unknown_objective_is_refused_by_name():
+    with pytest.raises(UserError, match="loss.objective is 'cam'; known: bas, ce"):
+        losses.objective_term("cam")
+
+
+def test_weighted_sum_takes_the_objectives_term():
+    terms = {
+        names.CLASSIFICATION_LOSS: tf.constant([1.0]),
+        names.FOREGROUND_REGION_GUIDANCE_LOSS: tf.constant([3.0]),
+        names.AREA_CONSTRAINT_LOSS: tf.constant([0.1]),
+        names.FOREGROUND_CROSS_ENTROPY_LOSS: tf.constant([0.7]),
+    }
+    total = losses.weighted_sum(terms, alpha=0.0, beta=2.0, objective="ce")
+    np.testing.assert_allclose(total, [1.9], rtol=1e-6)  # 1 + 0 * 3 + 2 * 0.1 + 0.7
+
+
 def test_weighted_sum():
     terms = {
         names.CLASSIFICATION_LOSS: tf.constant([1.0, 2.0]),

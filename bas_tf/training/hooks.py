@@ -21,6 +21,7 @@ SHORT_NAMES = {
     names.FOREGROUND_REGION_GUIDANCE_LOSS: "frg",
     names.AREA_CONSTRAINT_LOSS: "area",
     names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS: "bas",
+    names.FOREGROUND_CROSS_ENTROPY_LOSS: "ce",
 }
 
 
@@ -30,7 +31,9 @@ def progress_bar(*, total_steps: int, first_step: int) -> Hook:
 
     def hook(progress: Progress) -> None:
         terms = {
-            short: f"{progress.values[name]:.3f}" for name, short in SHORT_NAMES.items()
+            short: f"{progress.values[name]:.3f}"
+            for name, short in SHORT_NAMES.items()
+            if name in progress.values
         }
         bar.set_postfix(epoch=progress.epoch + 1, **terms, refresh=False)
         bar.update()

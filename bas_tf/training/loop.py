@@ -8,16 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from bas_tf import losses, names
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, check_choice
 from bas_tf.models.localizer import Localizer
 from bas_tf.training.step import bas_terms, classifier_terms
-
-TERMS = (
-    names.CLASSIFICATION_LOSS,
-    names.FOREGROUND_REGION_GUIDANCE_LOSS,
-    names.AREA_CONSTRAINT_LOSS,
-    names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,
-)
 
 
 class TrainingDivergedError(UserError):
@@ -26,12 +19,33 @@ class TrainingDivergedError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """The method's choices: see `losses.weighted_sum` and `step.bas_terms`."""
+    """The method's choices: see `losses.weighted_sum` and `step.bas_terms`.
+
+    Raises:
+      UserError: an unknown `objective` or `background_wins`.
+    """
 
     alpha: float
     beta: float
+    objective: str = "bas"
     background_wins: str = "zero"
     batch_statistics: bool = True
+
+    def __post_init__(self):
+        # Told at once, not when the classifier's epochs are over.
+        known = losses.BACKGROUND_WINS
+        check_choice("loss.background_wins", self.background_wins, known)
+        losses.objective_term(self.objective)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the four losses."""
+        return (
+            names.CLASSIFICATION_LOSS,
+            names.FOREGROUND_REGION_GUIDANCE_LOSS,
+            names.AREA_CONSTRAINT_LOSS,
+            losses.objective_term(self.objective),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,17 +100,25 @@ def make_train_step(
                     images,
                     labels,
                     background_wins=method.background_wins,
+                    objective=method.objective,
                     batch_statistics=method.batch_statistics,
                 )
             else:
-                terms = classifier_terms(localizer, images, labels)
-            total = losses.weighted_sum(terms, alpha=method.alpha, beta=method.beta)
+                terms = classifier_terms(
+                    localizer, images, labels, objective=method.objective
+                )
+            total = losses.weighted_sum(
+                terms,
+                alpha=method.alpha,
+                beta=method.beta,
+                objective=method.objective,
+            )
             loss = tf.reduce_sum(total) / batch_size
         optimizer.apply(tape.gradient(loss, variables), variables)
         hits = tf.equal(
             tf.argmax(terms[names.LOGITS], axis=-1, output_type=tf.int32), labels
         )
-        sums = {term: tf.reduce_sum(terms[term]) for term in TERMS}
+        sums = {term: tf.reduce_sum(terms[term]) for term in method.terms}
         sums["accuracy"] = tf.reduce_sum(tf.cast(hits, tf.float32))
         return {names.LOSS: loss, **{k: v / batch_size for k, v in sums.items()}}
 
@@ -171,8 +193,8 @@ def train(
 
 
 def check_finite(values: dict[str, float], step: int) -> None:
-    """Raises TrainingDivergedError naming the step and every term not finite."""
-    bad = [key for key in (*TERMS, names.LOSS) if not np.isfinite(values[key])]
+    """Raises TrainingDivergedError naming the step and every value not finite."""
+    bad = [key for key, value in values.items() if not np.isfinite(value)]
     if bad:
         raise TrainingDivergedError(
             f"step {step}: {', '.join(bad)} is not finite; training stopped, the "

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from bas_tf import losses, names
-from bas_tf.models.activation_map_constraint import background_activation
+from bas_tf.models.activation_map_constraint import background_activation, masked_logits
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import masking
 
@@ -14,25 +14,33 @@ def bas_terms(
     labels: tf.Tensor,
     *,
     background_wins: str,
+    objective: str = "bas",
     batch_statistics: bool = True,
 ) -> dict[str, tf.Tensor]:
     """The four losses of a batch, [batch] each, and the scores S.
 
     L_bas and L_ac reach the generator, and through M_y the trunk; L_bas reaches
-    neither F directly nor the head. L_frg reaches everything (section 3.2).
+    neither F directly nor the head. L_frg reaches everything (section 3.2). L_ce, the
+    baseline of the ablation, takes the place of L_bas and reaches what it reaches.
 
     Args:
       localizer: the model in training.
       images: [batch, height, width, 3] in 0..255.
       labels: [batch] int.
       background_wins: see `losses.background_activation_suppression_loss`.
+      objective: "bas" for L_bas, "ce" for L_ce.
       batch_statistics: True, as the paper: the backbone's BatchNorm normalises by
-        each batch, the background pass by its own. False: by the moving statistics
+        each batch, the frozen pass by its own. False: by the moving statistics
         that the classifier's epochs left, so that what is hidden stays hidden: a
         background pass cannot rescale its few remaining activations to strength.
 
     Returns:
-      The four loss names and names.LOGITS.
+      The four loss names (the objective's, see `losses.OBJECTIVES`, among them),
+      names.LOGITS, FOREGROUND_LOGITS (of the classifier on the foreground alone),
+      FOREGROUND_MAP M_y and ACTIVATION S_y; with "bas" BACKGROUND_ACTIVATION S^b_y.
+
+    Raises:
+      UserError: an unknown `objective` or `background_wins`.
     """
     features, class_maps = localizer.backbone(images, training=batch_statistics)
     logits = masking.global_average_pool(class_maps)
@@ -42,30 +50,39 @@ def bas_terms(
     halved = tf.cast(masking.average_pool_2x2(foreground_map), class_maps.dtype)
     foreground_logits = masking.global_average_pool(class_maps * halved)
     activation = masking.select_score(logits, labels)
-    suppressed = background_activation(
-        localizer.backbone.head,
-        features,
-        foreground_map,
-        labels,
-        training=batch_statistics,
-    )
-    return {
+    terms = {
         names.CLASSIFICATION_LOSS: losses.classification_loss(logits, labels),
         names.FOREGROUND_REGION_GUIDANCE_LOSS: losses.foreground_region_guidance_loss(
             foreground_logits, labels
         ),
         names.AREA_CONSTRAINT_LOSS: losses.area_constraint_loss(foreground_map),
-        names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS: (
-            losses.background_activation_suppression_loss(
-                activation, suppressed, background_wins=background_wins
-            )
-        ),
         names.LOGITS: logits,
+        names.FOREGROUND_LOGITS: foreground_logits,
+        names.FOREGROUND_MAP: foreground_map,
+        names.ACTIVATION: activation,
     }
+    frozen_pass = localizer.backbone.head, features, foreground_map
+    objective_term = losses.objective_term(objective)
+    if objective == "ce":
+        seen = masked_logits(*frozen_pass, training=batch_statistics)
+        terms[objective_term] = losses.foreground_cross_entropy_loss(seen, labels)
+    else:
+        suppressed = background_activation(
+            *frozen_pass, labels, training=batch_statistics
+        )
+        terms[names.BACKGROUND_ACTIVATION] = suppressed
+        terms[objective_term] = losses.background_activation_suppression_loss(
+            activation, suppressed, background_wins=background_wins
+        )
+    return terms
 
 
 def classifier_terms(
-    localizer: Localizer, images: tf.Tensor, labels: tf.Tensor
+    localizer: Localizer,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    *,
+    objective: str = "bas",
 ) -> dict[str, tf.Tensor]:
     """The terms of the epochs that train the classifier alone: the others are 0."""
     _, class_maps = localizer.backbone(images, training=True)
@@ -75,6 +92,6 @@ def classifier_terms(
         names.CLASSIFICATION_LOSS: classification,
         names.FOREGROUND_REGION_GUIDANCE_LOSS: tf.zeros_like(classification),
         names.AREA_CONSTRAINT_LOSS: tf.zeros_like(classification),
-        names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS: tf.zeros_like(classification),
+        losses.objective_term(objective): tf.zeros_like(classification),
         names.LOGITS: logits,
     }

@@ -68,6 +68,40 @@ def test_the_reported_loss_is_the_weighted_sum_of_the_reported_terms(build, squa
         assert v[names.LOSS] == pytest.approx(expected, rel=1e-5)
 
 
+def test_with_cross_entropy_its_term_stands_in_for_suppression(build, squares):
+    """In the classifier's epochs (the first three steps) too."""
+    method = loop.Method(alpha=0.0, beta=1.2, objective="ce")
+    localizer, optimizer = build()
+    before, seen = localizer.generator.kernel.numpy(), []
+    run(localizer, optimizer, squares, method=method, hooks=[seen.append])
+    assert (localizer.generator.kernel.numpy() != before).any()
+    for progress in seen:
+        v = progress.values
+        assert names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS not in v
+        expected = (
+            v[names.CLASSIFICATION_LOSS]
+            + 1.2 * v[names.AREA_CONSTRAINT_LOSS]
+            + v[names.FOREGROUND_CROSS_ENTROPY_LOSS]
+        )
+        assert v[names.LOSS] == pytest.approx(expected, rel=1e-5)
+        in_use = v[names.FOREGROUND_CROSS_ENTROPY_LOSS] > 0
+        assert in_use == progress.bas_active == (progress.step > 3)
+
+
+def test_a_choice_that_does_not_exist_is_refused_before_training():
+    with pytest.raises(UserError, match="loss.objective is 'cam'; known: bas, ce"):
+        loop.Method(alpha=0.5, beta=1.2, objective="cam")
+    with pytest.raises(UserError, match="loss.background_wins is 'two'"):
+        loop.Method(alpha=0.5, beta=1.2, background_wins="two")
+
+
+@pytest.mark.parametrize("objective", ["bas", "ce"])
+def test_the_progress_bar_shows_the_terms_there_are(capsys, objective):
+    progress = progress_of(1, 0.5, epoch_ends=True, objective=objective)
+    hooks.progress_bar(total_steps=1, first_step=0)(progress)
+    assert f", {objective}=0.000" in capsys.readouterr().err
+
+
 def test_frozen_statistics_do_not_move_once_the_generator_trains(build, squares):
     localizer, optimizer = build()
     frozen = loop.Method(alpha=0.5, beta=1.2, batch_statistics=False)
@@ -175,8 +209,9 @@ def test_an_unknown_strategy_is_refused():
         strategy.make_strategy("magic")
 
 
-def progress_of(step, area, *, epoch_ends):
-    values = dict.fromkeys([*loop.TERMS, names.LOSS, "accuracy"], 0.0)
+def progress_of(step, area, *, epoch_ends, objective="bas"):
+    terms = loop.Method(alpha=0.5, beta=1.2, objective=objective).terms
+    values = dict.fromkeys([*terms, names.LOSS, "accuracy"], 0.0)
     return loop.Progress(
         step=step, epoch=0, steps_per_epoch=2, epochs=1, bas_active=True,
         values={**values, names.AREA_CONSTRAINT_LOSS: area}, epoch_ends=epoch_ends,

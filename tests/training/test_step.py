@@ -1,0 +1,107 @@
+"""One step's terms with either objective of the generator."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bas_tf import names
+from bas_tf.errors import UserError
+from bas_tf.training.step import bas_terms
+from tests.lively import enliven
+
+LABELS = tf.constant([2, 0, 1, 2])
+
+
+@pytest.fixture
+def images(rng) -> np.ndarray:
+    return rng.integers(0, 256, [4, 64, 64, 3]).astype(np.uint8)
+
+
+@pytest.fixture
+def localizer(build):
+    return enliven(build()[0])
+
+
+def cross_entropy_terms(localizer, images, *, batch_statistics=False):
+    return bas_terms(
+        localizer, images, LABELS, objective="ce", background_wins="zero",
+        batch_statistics=batch_statistics,
+    )  # fmt: skip
+
+
+def test_the_objective_changes_its_own_term_only(localizer, images):
+    suppression = bas_terms(
+        localizer, images, LABELS, background_wins="zero", batch_statistics=False
+    )
+    cross_entropy = cross_entropy_terms(localizer, images)
+    assert suppression.keys() - cross_entropy.keys() == {
+        names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS, names.BACKGROUND_ACTIVATION,
+    }  # fmt: skip
+    assert cross_entropy.keys() - suppression.keys() == {
+        names.FOREGROUND_CROSS_ENTROPY_LOSS
+    }
+    for key in suppression.keys() & cross_entropy.keys():
+        np.testing.assert_allclose(suppression[key], cross_entropy[key], rtol=1e-6)
+
+
+def test_cross_entropy_in_numpy(localizer, images):
+    """-log softmax(GAP(f2(F M_y)))_y, step by step."""
+    terms = cross_entropy_terms(localizer, images)
+    features = localizer.backbone.trunk(images, training=False).numpy()
+    foreground = features * terms[names.FOREGROUND_MAP].numpy()
+    class_maps = localizer.backbone.head(foreground, training=False).numpy()
+    scores = class_maps.mean(axis=(1, 2), dtype=np.float64)
+    shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    expected = -np.log(shares[np.arange(4), LABELS.numpy()])
+    found = terms[names.FOREGROUND_CROSS_ENTROPY_LOSS]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    plain = terms[names.CLASSIFICATION_LOSS].numpy()
+    assert (np.abs(expected - plain) > 1e-3 * plain).all()  # the map does hide
+
+
+@pytest.mark.parametrize("batch_statistics", [False, True])
+def test_with_a_map_of_ones_it_is_the_classification_loss(
+    localizer, images, batch_statistics
+):
+    localizer.generator.bias.assign([60.0] * 3)  # sigmoid(60) is 1
+    terms = cross_entropy_terms(localizer, images, batch_statistics=batch_statistics)
+    assert (terms[names.FOREGROUND_MAP].numpy() == 1).all()
+    np.testing.assert_allclose(
+        terms[names.FOREGROUND_CROSS_ENTROPY_LOSS],
+        terms[names.CLASSIFICATION_LOSS],
+        rtol=1e-5,
+    )
+
+
+def test_its_gradient_reaches_generator_and_trunk_but_not_the_head(localizer, images):
+    parts = localizer.generator, localizer.backbone.trunk, localizer.backbone.head
+    with tf.GradientTape() as tape:
+        loss = cross_entropy_terms(localizer, images)[
+            names.FOREGROUND_CROSS_ENTROPY_LOSS
+        ]
+    to_generator, to_trunk, to_head = tape.gradient(
+        loss, [part.trainable_variables for part in parts]
+    )
+    assert all(np.abs(tf.convert_to_tensor(g)).max() > 0 for g in to_generator)
+    assert all(np.abs(g).max() > 0 for g in to_trunk)
+    assert all(g is None for g in to_head)
+
+
+@pytest.fixture
+def in_float64():
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+def test_in_float64_every_term_is_float64(in_float64, build, images):
+    terms = cross_entropy_terms(build()[0], images, batch_statistics=True)
+    assert {term.dtype for term in terms.values()} == {tf.float64}
+
+
+def test_an_unknown_objective_is_refused(localizer, images):
+    with pytest.raises(UserError, match="loss.objective is 'cam'; known: bas, ce"):
+        bas_terms(localizer, images, LABELS, objective="cam", background_wins="zero")

@@ -1,0 +1,87 @@
+"""The ablation's table: Markdown whose columns a terminal shows aligned."""
+
+from collections.abc import Mapping, Sequence
+
+from bas_tf.report.table import MISSING
+
+FIGURES = {
+    "gt_known_loc": "GT-known",
+    "gt_known_loc@0.7": "IoU 0.7",
+    "mean_iou": "mean IoU",
+    "top1_loc": "Top-1 Loc",
+}
+_THRESHOLDS = {
+    "fixed": "fixed: boxes at the config's threshold",
+    "val-optimal": "val-optimal: boxes at the threshold that is best for the row's "
+    "GT-known Loc on `val`",
+    "oracle": "oracle: boxes at the threshold that is best for the row's GT-known Loc "
+    "on this very split, since the maps of other losses have other levels",
+}
+
+
+def ablation_table(document: Mapping) -> str:
+    """What was measured and how, then one line for each row.
+
+    Args:
+      document: the content of ablation.json, see `bas_tf.ablate`.
+
+    Returns:
+      Markdown without a final newline.
+    """
+    rows = document["rows"]
+    lines = [_header(rows[0]), *map(_cells, rows)]
+    return f"{_caption(document)}\n\n" + "\n".join(_markdown(lines))
+
+
+def _caption(document: Mapping) -> str:
+    thresholds = ". ".join(_THRESHOLDS[origin] for origin in document["rows"][0]["at"])
+    return (
+        f"Protocol `{document['protocol']}` (IoU > 0.5 is right), split "
+        f"`{document['split']}`, {document['num_images']} images, "
+        f"`{document['config']}`, seed {document['seed']}. In percent, thresholds t "
+        f"aside. {thresholds}. IoU 0.7: GT-known Loc at IoU > 0.7. Mean map: share of "
+        "the image that the foreground map covers, before it is scaled to [0, 1]."
+    )
+
+
+def _header(row: Mapping) -> list[str]:
+    names = ("t", *FIGURES.values())
+    groups = (f"{origin} {name}" for origin in row["at"] for name in names)
+    return ["row", "added to L_cls", "top-k", *groups, "Top-1 accuracy", "mean map"]
+
+
+def _cells(row: Mapping) -> list[str]:
+    groups = []
+    for figures in row["at"].values():
+        groups.append(f"{figures['score_threshold']:.2f}")
+        groups += [_percent(figures[key]) for key in FIGURES]
+    return [
+        row["name"],
+        row["terms"],
+        str(row["top_k"]),
+        *groups,
+        _percent(row["top1_acc"]),
+        _percent(row["mean_map"]),
+    ]
+
+
+def _percent(fraction: float | None) -> str:
+    return MISSING if fraction is None else f"{100 * fraction:.1f}"
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> list[str]:
+    """A table of these cells: two columns of text, then numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.ljust(width) if place < 2 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return f"| {' | '.join(padded)} |"
+
+    rule = [
+        "-" * width if place < 2 else "-" * (width - 1) + ":"
+        for place, width in enumerate(widths)
+    ]
+    return [line(lines[0]), line(rule), *map(line, lines[1:])]

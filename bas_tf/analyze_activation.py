@@ -1,0 +1,60 @@
+"""Shows why activation, not cross-entropy, finds whole objects (paper, figure 1).
+
+  python -m bas_tf.analyze_activation --model=runs/demo --config=configs/demo.py \
+      --split=val --output=analysis
+
+Erodes and dilates the true masks of a split to many areas, masks the features of a
+trained classifier with them and follows the cross-entropy, the activation and the
+background activation of the true class. --model takes a training workdir. In a mask,
+255 is the object; 128 (ignore) counts as background.
+
+--output gets activation.png and activation.json:
+  model, config, split    what was analyzed
+  num_images              images with masks
+  num_left_out            of those, not in the normalized curves and saturation shares:
+  num_without_boundary      the object fills the crop or is not in it (in no figure)
+  num_unknown               the whole image gets a wrong class; they stay when there
+                            is no other image
+  num_flat                  one of the curves is flat (may be unknown as well)
+  shares                  mask area / object area, from 0 to the whole image
+  cross_entropy, activation, background_activation
+                          mean, std, quartile_1, median, quartile_3 over images at
+                          each share; normalized: the same of the fraction of each
+                          image's own range that is lost or (activation) gained
+  saturation              cross_entropy_95, activation_95, background_activation_95:
+                          the smallest share at which the mean normalized curve has
+                          gone through 95 % of its range, null if it never does;
+                          per_image: the spread of each image's own share
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    from bas_tf import run_analysis
+
+    document = run_analysis.analyze_model(
+        flags.FLAGS.model,
+        entry_point.config(),
+        split=flags.FLAGS.split,
+        config_name=entry_point.config_name(),
+        max_images=flags.FLAGS.max_images,
+    )
+    run_analysis.write_results(document, Path(flags.FLAGS.output))
+    print(run_analysis.describe(document))
+
+
+if __name__ == "__main__":
+    entry_point.define_config_flag()
+    flags.DEFINE_string("model", None, "A training workdir.", required=True)
+    flags.DEFINE_string("split", "val", "The split whose masks are used.")
+    flags.DEFINE_string("output", None, "The folder to write.", required=True)
+    flags.DEFINE_integer(
+        "max_images", None, "At most so many images, evenly chosen.", lower_bound=1
+    )
+    entry_point.run(main)

@@ -23,10 +23,16 @@ def base_config() -> ml_collections.ConfigDict:
     )
     config.model = ml_collections.ConfigDict(
         {
-            "backbone": "mobilenet_v1",  # mobilenet_v1, efficientnet_lite0
+            # vgg16, resnet50, mobilenet_v1, inception_v3 (the paper's), or
+            # efficientnet_lite0
+            "backbone": "mobilenet_v1",
+            # paper; keras, as the ImageNet weights of Keras Applications expect
+            # (resnet50, mobilenet_v1, inception_v3)
+            "variant": "paper",
             "width": 1.0,  # mobilenet_v1: multiplier of the channels
             "head_downsampling": "stride",  # mobilenet_v1: stride (paper), pool
-            "pretrained": "",  # efficientnet_lite0, or "" for fresh weights
+            # "" for fresh weights, "imagenet", or a file of bas_tf.import_weights
+            "weights": "",
             "classifier": "paper",  # paper, linear
             "classifier_width": 1024,  # paper: channels of the two 3x3 convolutions
             "final_relu": True,  # ReLU on the class maps
@@ -36,6 +42,7 @@ def base_config() -> ml_collections.ConfigDict:
     )
     config.loss = ml_collections.ConfigDict(
         {
+            "objective": "bas",  # of the generator: bas (L_bas), ce (L_ce, a baseline)
             "alpha": 0.5,  # foreground region guidance
             "beta": 1.5,  # area constraint
             "background_wins": "zero",  # L_bas where S^b >= S: zero, one, gradient

@@ -1,0 +1,116 @@
+"""Every config builds with every variant, and holds the paper's numbers."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from bas_tf.errors import UserError
+from bas_tf.training import loop
+from configs.common import base_config
+
+FOLDER = Path(__file__).parent.parent / "configs"
+SHARED = {"__init__", "common", "paper"}  # no experiments themselves
+BACKBONES = ("vgg16", "mobilenet_v1", "resnet50", "inception_v3")
+PAPER = [f"{data}_{b}" for data in ("cub", "ilsvrc") for b in BACKBONES]
+VARIANTS = {
+    "ablation": ("synthetic", "butterflies", "synthetic_quicktest"),
+    "butterflies_efficientnet_lite0": ("",),
+    "demo": ("", "quicktest"),
+    "tinyvid_efficientnet_lite0": ("",),
+    **dict.fromkeys(PAPER, ("", "extension")),
+}
+EVERY = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]
+
+
+def build(name: str, variant: str):
+    return importlib.import_module(f"configs.{name}").get_config(variant)
+
+
+def keys_of(config) -> dict[str, set]:
+    return {group: set(config[group].keys()) for group in config}
+
+
+def test_no_config_is_forgotten_here():
+    found = {path.stem for path in FOLDER.glob("*.py")} - SHARED
+    assert found == set(VARIANTS)
+
+
+@pytest.mark.parametrize(("name", "variant"), EVERY)
+def test_a_config_changes_values_and_invents_no_key(name, variant):
+    keys = keys_of(build(name, variant))
+    if name == "ablation":
+        assert keys.pop("ablation") == {"rows", "order", "top_k_row", "top_k"}
+    assert keys == keys_of(base_config())
+
+
+@pytest.mark.parametrize(("name", "variant"), EVERY)
+def test_a_config_says_its_command_cost_and_what_to_expect(name, variant):
+    header = importlib.import_module(f"configs.{name}").__doc__
+    assert f"--config=configs/{name}.py" in header
+    assert "Cost: " in header
+    assert name == "ablation" or "Expected " in header
+    assert variant == "" or f":{variant}" in header
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_an_unknown_variant_is_refused_with_the_known_ones(name):
+    with pytest.raises(UserError, match="unknown variant") as error:
+        build(name, "nosuch")
+    for variant in VARIANTS[name]:
+        assert variant in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "variant"), EVERY)
+def test_every_choice_of_the_loss_exists(name, variant):
+    assert loop.Method(**build(name, variant).loss).beta > 0
+
+
+# alpha, beta, threshold, top-k of the paper; of the extension where they differ.
+@pytest.mark.parametrize(
+    ("name", "paper", "extension"),
+    [
+        ("cub_vgg16", (0.0, 0.7, 0.15, 80), (0.0, 0.9, 0.15, 80)),
+        ("cub_mobilenet_v1", (0.5, 1.5, 0.15, 200), (0.5, 1.9, 0.15, 200)),
+        ("cub_resnet50", (0.5, 1.2, 0.15, 200), (0.5, 1.5, 0.15, 200)),
+        ("cub_inception_v3", (0.5, 1.0, 0.10, 200), (0.5, 1.0, 0.10, 200)),
+        ("ilsvrc_vgg16", (0.05, 1.0, 0.5, 1), (0.05, 1.0, 0.45, 1)),
+        ("ilsvrc_mobilenet_v1", (0.5, 1.5, 0.5, 1), (0.5, 1.5, 0.5, 1)),
+        ("ilsvrc_resnet50", (1.0, 2.0, 0.45, 1), (1.0, 2.0, 0.25, 1)),
+        ("ilsvrc_inception_v3", (1.0, 2.5, 0.3, 1), (1.0, 2.5, 0.25, 1)),
+    ],
+)
+def test_the_papers_weights_thresholds_and_top_k(name, paper, extension):
+    for variant, expected in (("", paper), ("extension", extension)):
+        c = build(name, variant)
+        assert c.model.backbone == name.partition("_")[2]
+        assert (c.loss.alpha, c.loss.beta) == expected[:2]
+        assert (c.eval.score_threshold, c.model.top_k) == expected[2:]
+
+
+@pytest.mark.parametrize("variant", ["", "extension"])
+@pytest.mark.parametrize("name", PAPER)
+def test_the_papers_recipe(name, variant):
+    c, is_extension = build(name, variant), variant == "extension"
+    data, rate = c.data, c.optimizer
+    assert (data.resize_size, data.crop_size) == ((256, 256), (224, 224))
+    assert (rate.kind, rate.base_rate, rate.momentum, rate.l2) == (
+        "sgd", 1e-3, 0.9, 5e-4,
+    )  # fmt: skip
+    schedule = (data.batch_size, c.train.epochs, rate.drop_epochs)
+    by_set = {"cub": (32, 100, (80,)), "ilsvrc": (128, 9, (3, 6))}
+    assert schedule == by_set[name.partition("_")[0]]
+    assert (rate.schedule, rate.drop_factor, rate.warmup_steps) == ("step", 0.1, 0)
+    assert (c.train.classifier_epochs, c.train.batch_statistics) == (0, True)
+    assert (c.model.classifier, c.model.classifier_width) == ("paper", 1024)
+    assert c.model.normalize_generator_input is False
+    assert (c.loss.objective, c.eval.ten_crop) == ("bas", True)
+    assert c.model.final_relu is not is_extension
+    assert c.loss.background_wins == ("one" if is_extension else "zero")
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_imagenets_weights_meet_the_network_they_were_trained_for(name):
+    model = build(name, "").model
+    assert model.weights == "imagenet"
+    assert model.variant == ("paper" if model.backbone == "vgg16" else "keras")

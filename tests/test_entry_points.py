@@ -19,6 +19,17 @@ COMMANDS = {
     "bas_tf.evaluate": ["model", "config", "split", "protocol", "output"],
     "bas_tf.localize": ["model", "output", "class"],
     "bas_tf.check_data": ["config"],
+    "bas_tf.import_weights": [
+        "source",
+        "backbone",
+        "num_classes",
+        "checkpoint",
+        "output",
+        "width",
+        "partial",
+    ],
+    "bas_tf.analyze_activation": ["model", "config", "split", "output"],
+    "bas_tf.ablate": ["config", "workdir"],
     "export.demo": ["config", "workdir"],
     "export.saved_model": ["workdir", "output"],
     "export.tflite": ["workdir", "output", "quantize"],
@@ -84,7 +95,7 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
         (["--config=bas_tf/names.py"], "names.py: defines no get_config"),
         ([], "--config is missing"),
         ([QUICK, "--config.loss.gamma=1"], "--config.loss.gamma: unknown key; "
-         "config.loss has: alpha, background_wins, beta"),
+         "config.loss has: alpha, background_wins, beta, objective"),
         ([QUICK, "--config.los.beta=1"], "--config.los.beta: unknown key; config has: "
          "data, eval, export, loss, model, optimizer, train"),
         (["--config", "configs/demo.py", "--config.loss.gamma", "1"],
@@ -93,9 +104,9 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
         ([QUICK, "stray"], "unexpected argument 'stray'"),
         ([QUICK, "--nosuch=1"], "nosuch"),
         ([QUICK, "--config.model.backbone=resnet"], "model.backbone is 'resnet'; "
-         "known: efficientnet_lite0, mobilenet_v1"),
+         "known: efficientnet_lite0, inception_v3, mobilenet_v1, resnet50, vgg16"),
         ([QUICK, "--config.model.classifier=deep"], "model.classifier is 'deep'"),
-        ([QUICK, "--config.model.pretrained=resnet"], "model.pretrained is 'resnet'"),
+        ([QUICK, "--config.model.weights=resnet"], "model.weights is 'resnet'; known"),
         ([QUICK, "--config.data.crop_size=(64, 60)"], "data.crop_size is 64x60; both "
          "must be multiples of 32"),
         ([QUICK, "--config.data.source=web"], "data.source is 'web'; known: folder, "

@@ -30,11 +30,17 @@ ROOMS = {  # longest prefix wins
     "bas_tf.run_training": 5,
     "bas_tf.run_evaluation": 5,
     "bas_tf.run_localization": 5,
+    "bas_tf.run_analysis": 5,
+    "bas_tf.run_import": 5,
+    "bas_tf.run_ablation": 6,
     "bas_tf.train": 6,
     "bas_tf.evaluate": 6,
     "bas_tf.localize": 6,
     "bas_tf.check_data": 6,
-    "export": 7,
+    "bas_tf.analyze_activation": 6,
+    "bas_tf.import_weights": 6,
+    "bas_tf.ablate": 7,
+    "export": 8,
 }
 
 

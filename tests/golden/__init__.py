@@ -1,0 +1,1 @@
+"""Our code against numbers recorded from the published implementation."""

@@ -19,6 +19,7 @@ class Origin:
     """What a file holds and where it came from."""
 
     backbone: str
+    variant: str
     num_classes: int
     source: str
 
@@ -37,7 +38,7 @@ def save(localizer: Localizer, path: str | Path, *, source: str) -> None:
     path = Path(path)
     check_suffix(path)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    origin = Origin(localizer.backbone_name, localizer.num_classes, source)
+    origin = Origin(**_network(localizer), source=source)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         localizer.save_weights(temporary)
@@ -55,14 +56,11 @@ def load(localizer: Localizer, path: str | Path) -> None:
     """Sets every variable of a localizer from a file that `save` wrote.
 
     Raises:
-      UserError: the file is missing, unreadable, or of another backbone, number of
-        classes or shape of the network.
+      UserError: the file is missing, unreadable, or of another backbone, variant,
+        number of classes or shape of the network.
     """
     origin = _read_origin(path)
-    for key, ours in (
-        ("backbone", localizer.backbone_name),
-        ("num_classes", localizer.num_classes),
-    ):
+    for key, ours in _network(localizer).items():
         theirs = getattr(origin, key)
         if theirs != ours:
             raise UserError(f"{path}: has {key} {theirs}, the model has {ours}")
@@ -77,6 +75,15 @@ def check_suffix(path: Path) -> None:
     """Raises UserError unless the name is one that Keras takes for weights."""
     if not path.name.endswith(SUFFIX):
         raise UserError(f"{path}: the name of a weights file must end in {SUFFIX}")
+
+
+def _network(localizer: Localizer) -> dict:
+    """What must agree; a variant's arrays fit the other's shapes, not its paddings."""
+    return {
+        "backbone": localizer.backbone_name,
+        "variant": localizer.backbone.variant,
+        "num_classes": localizer.num_classes,
+    }
 
 
 def _read_origin(path: str | Path) -> Origin:

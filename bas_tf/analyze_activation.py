@@ -1,4 +1,4 @@
-"""Shows why activation, not cross-entropy, finds whole objects (paper, figure 1).
+r"""Shows why activation, not cross-entropy, finds whole objects (paper, figure 1).
 
   python -m bas_tf.analyze_activation --model=runs/demo --config=configs/demo.py \
       --split=val --output=analysis

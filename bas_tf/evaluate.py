@@ -1,4 +1,4 @@
-"""Judges a model or an exported file by a localization protocol.
+r"""Judges a model or an exported file by a localization protocol.
 
   python -m bas_tf.evaluate --model=runs/demo --config=configs/demo.py --split=test \
       --protocol=bas --output=metrics.json

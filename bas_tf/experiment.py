@@ -98,7 +98,7 @@ def load_localizer(experiment: Experiment):
     config = experiment.config.copy_and_resolve_references()
     config.model.weights = ""  # the checkpoint holds every weight
     localizer = build_model(config, len(experiment.class_names))
-    if not Checkpointer(experiment.workdir, localizer).restore():
+    if Checkpointer(experiment.workdir, localizer).restore() is None:
         raise UserError(f"{experiment.workdir}: no checkpoint in it yet")
     return localizer
 

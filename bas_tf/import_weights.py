@@ -1,4 +1,4 @@
-"""Carries weights that others trained into a file of this project.
+r"""Carries weights that others trained into a file of this project.
 
   python -m bas_tf.import_weights --source=bas_official --backbone=vgg16 \
       --num_classes=200 --checkpoint=FILE.pth.tar --output=FILE.weights.h5
@@ -14,12 +14,14 @@ from pathlib import Path
 
 from absl import flags
 
-from bas_tf import entry_point, run_import
+from bas_tf import entry_point
 from bas_tf.errors import UserError
 
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
+    from bas_tf import run_import
+
     values = flags.FLAGS
     for name in ("source", "backbone", "num_classes", "output"):
         if values[name].value is None:
@@ -37,7 +39,7 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_string("source", None, "Who wrote the checkpoint: see above")
-    flags.DEFINE_string("backbone", None, "vgg16, resnet50, mobilenet_v1, ...")
+    flags.DEFINE_string("backbone", None, "vgg16, resnet50, ...")
     flags.DEFINE_integer("num_classes", None, "Classes of the model")
     flags.DEFINE_string("checkpoint", None, "The file to read")
     flags.DEFINE_string("output", None, "The file to write, FILE.weights.h5")

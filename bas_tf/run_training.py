@@ -16,6 +16,8 @@ PICTURES = 8
 def run_training(config, workdir: Path) -> None:
     """Trains as the config says, from the workdir's newest checkpoint if it has one.
 
+    `train.epochs` 0 makes a workdir of the weights that `model.weights` names.
+
     Raises:
       UserError: a mistake in the config or the data, or a workdir of another run.
       TrainingDivergedError: a loss is not finite.
@@ -38,10 +40,13 @@ def run_training(config, workdir: Path) -> None:
         sgd = build_optimizer(config, steps)
         sgd.build(localizer.trainable_variables)
         checkpointer = checkpoint.Checkpointer(workdir, localizer, sgd)
-        first_epoch = checkpointer.restore()
+        epochs_done = checkpointer.restore()
     experiment.write_experiment(workdir, config, source.class_names)
-    if first_epoch:
-        logging.info("%s: continues after epoch %d", workdir, first_epoch)
+    if epochs_done:
+        logging.info("%s: continues after epoch %d", workdir, epochs_done)
+    if config.train.epochs == 0 and epochs_done is None:
+        checkpointer.save(0)
+    first_epoch = epochs_done or 0
 
     def epoch_batches(epoch: int):
         batches = pipeline.train_batches(

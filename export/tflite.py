@@ -1,4 +1,4 @@
-"""Exports a trained localizer as TFLite (LiteRT) files.
+r"""Exports a trained localizer as TFLite (LiteRT) files.
 
   python -m export.tflite --workdir=runs/demo --output=runs/demo/export \
       --quantize=none --quantize=int8

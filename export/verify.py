@@ -1,4 +1,4 @@
-"""Sends a trained workdir and every exported file through the same judge.
+r"""Sends a trained workdir and every exported file through the same judge.
 
   python -m export.verify --workdir=runs/demo --artifacts=runs/demo/export \
       --output=report.json

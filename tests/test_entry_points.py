@@ -5,8 +5,12 @@ import shutil
 import signal
 import time
 
+import numpy as np
 import pytest
 
+from bas_tf import experiment
+from bas_tf.models.weights import weights_file
+from configs import demo
 from tests.commands import (
     exit_code_in_process,
     only_error_line,
@@ -26,7 +30,7 @@ COMMANDS = {
         "checkpoint",
         "output",
         "width",
-        "partial",
+        "[no]partial",
     ],
     "bas_tf.analyze_activation": ["model", "config", "split", "output"],
     "bas_tf.ablate": ["config", "workdir"],
@@ -311,3 +315,21 @@ def test_a_killed_training_goes_on_where_its_checkpoint_left_off(tmp_path):
     assert log[:3] == first_epoch
     assert [json.loads(line)["step"] for line in log] == list(range(1, 10))
     assert (workdir / "metrics.json").exists()
+
+
+@pytest.mark.slow
+def test_no_epochs_make_a_workdir_of_a_weights_file(photo_folder, tmp_path):
+    """Imported weights are evaluated and exported like trained ones."""
+    weights, workdir = tmp_path / "w.weights.h5", tmp_path / "workdir"
+    fresh = experiment.build_model(demo.get_config("quicktest"), num_classes=2)
+    weights_file.save(fresh, weights, source="a test")
+    done = run_command(
+        "bas_tf.train", *folder_flags(photo_folder), f"--workdir={workdir}",
+        "--config.train.epochs=0", "--config.eval.split=val",
+        f"--config.model.weights={weights}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    loaded = experiment.load_localizer(experiment.load_experiment(workdir))
+    for ours, theirs in zip(loaded.variables, fresh.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+    assert json.loads((workdir / "metrics.json").read_text())["num_images"] == 4

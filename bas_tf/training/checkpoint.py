@@ -44,18 +44,18 @@ class Checkpointer:
         self._epoch.assign(epochs_done)
         return self._manager.save(checkpoint_number=epochs_done)
 
-    def restore(self) -> int:
+    def restore(self) -> int | None:
         """Loads the newest checkpoint.
 
         Returns:
-          Epochs done; 0 when there is no checkpoint.
+          Epochs done; None when there is no checkpoint.
 
         Raises:
           UserError: the checkpoint does not fit the model or cannot be read.
         """
         path = self._manager.latest_checkpoint
         if path is None:
-            return 0
+            return None
         try:
             status = self._checkpoint.restore(path)
             status.assert_existing_objects_matched()

@@ -115,7 +115,8 @@ def make_schedule(
             values if drop_steps else values * 2,
         )
     elif kind == "cosine":
-        schedule = keras.optimizers.schedules.CosineDecay(base_rate, total_steps)
+        steps = max(1, total_steps)  # of a training of 0 epochs
+        schedule = keras.optimizers.schedules.CosineDecay(base_rate, steps)
     else:
         raise UserError(f"optimizer.schedule is {kind!r}; known: step, cosine")
     return WarmupSchedule(schedule, warmup_steps) if warmup_steps else schedule

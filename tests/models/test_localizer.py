@@ -99,7 +99,7 @@ def test_another_size_than_it_was_built_for(localizer):
 @pytest.mark.parametrize(
     "options, told",
     [
-        ({"backbone": "vgg"}, "model.backbone is 'vgg'; known: efficientnet_lite0, m"),
+        ({"backbone": "vgg"}, "model.backbone is 'vgg'; known: efficientnet_lite0, i"),
         ({"input_size_wh": (64, 60)}, "data.crop_size is 64x60; both must be multiple"),
         ({"input_size_wh": (0, 64)}, "data.crop_size is 0x64"),
         ({"classifier": {"variant": "wide"}}, "model.classifier is 'wide'"),

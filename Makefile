@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CONFIG ?= configs/demo.py
 WORKDIR ?= runs/demo
 
-.PHONY: setup demo test quicktest lint format
+.PHONY: setup torch demo test quicktest lint format
 
 setup: $(VENV)/installed
 
@@ -13,6 +13,10 @@ $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $@
+
+# Optional, see requirements-torch.txt.
+torch: setup
+	$(BIN)/python -m pip install --quiet --requirement requirements-torch.txt
 
 demo: setup
 	$(BIN)/python -m export.demo --config=$(CONFIG) --workdir=$(WORKDIR)

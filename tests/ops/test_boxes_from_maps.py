@@ -138,20 +138,6 @@ def test_dynamic_batch_in_tf_function_and_in_tf_data(rng):
     np.testing.assert_array_equal(boxes, twin(maps, 0.5)[0])
 
 
-def test_the_whole_rule_equals_the_recorded_reference(shared_dir):
-    golden = np.load(shared_dir / "golden" / "postprocess.npz")
-    normalized = normalize_min_max(golden["maps"][..., np.newaxis])
-    maps = resize_bilinear(normalized, (224, 224))
-    for i, threshold in enumerate(golden["thresholds"]):
-        outputs = boxes_from_maps(maps, score_threshold=threshold)
-        slack = np.where(golden["threshold_margin"][:, i] < 1e-6, 1, 0)
-        difference = np.abs(outputs[names.BOXES] - golden["boxes"][:, i]).max(axis=1)
-        assert (difference <= slack).all(), golden["kinds"][difference > slack]
-        np.testing.assert_array_equal(
-            outputs[names.DEGENERATE], golden["cam_n_above"][:, i] == 0
-        )
-
-
 def test_litert_equals_the_twin(rng):
     interpreter = convert(SIZE, SIZE, 0.5)
     hard = np.stack(list(hard_maps(SIZE).values()))[..., np.newaxis]

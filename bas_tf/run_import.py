@@ -37,7 +37,7 @@ def run_import(
     Raises:
       UserError: an unknown name, a file that cannot be read or does not fit.
     """
-    _check(source, backbone, num_classes, checkpoint)
+    _check(source, backbone, num_classes, checkpoint, width)
     weights_file.check_suffix(output)
     localizer = build_localizer(
         backbone=backbone,
@@ -64,13 +64,15 @@ def describe(outcome: Outcome, output: Path) -> str:
     return "\n".join(lines)
 
 
-def _check(source, backbone, num_classes, checkpoint) -> None:
+def _check(source, backbone, num_classes, checkpoint, width) -> None:
     for flag, value, known in (
         ("source", source, SOURCES),
         ("backbone", backbone, backbones.BACKBONES),
     ):
         if value not in known:
             raise UserError(f"--{flag}={value}: unknown; known: {', '.join(known)}")
+    if width <= 0:
+        raise UserError(f"--width={width}: must be above 0")
     if num_classes < 1:
         raise UserError(f"--num_classes={num_classes}: must be at least 1")
     if checkpoint is None and source not in DOWNLOADS:

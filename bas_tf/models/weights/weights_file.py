@@ -1,5 +1,7 @@
 """A localizer's weights as one `.weights.h5` file: the arrays, and what they are of."""
 
+import collections
+import contextlib
 import dataclasses
 import json
 import os
@@ -11,7 +13,9 @@ from bas_tf.errors import UserError
 from bas_tf.models.localizer import Localizer
 
 SUFFIX = ".weights.h5"
+OVERHEAD = 4096  # bytes of HDF5's own a variable, rounded up
 ATTRIBUTE = "bas_tf"  # of the file's root, holds an Origin as JSON
+MOST_SHAPES = 4  # of a kind that an error lists
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +45,7 @@ def save(localizer: Localizer, path: str | Path, *, source: str) -> None:
     origin = Origin(**_network(localizer), source=source)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _check_space(localizer, temporary)
         localizer.save_weights(temporary)
         with h5py.File(temporary, "r+") as file:
             file.attrs[ATTRIBUTE] = json.dumps(dataclasses.asdict(origin))
@@ -49,7 +54,8 @@ def save(localizer: Localizer, path: str | Path, *, source: str) -> None:
         reason = error.strerror or error
         raise UserError(f"{path}: cannot be written ({reason})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not there, or not even its folder
+            temporary.unlink()
 
 
 def load(localizer: Localizer, path: str | Path) -> None:
@@ -64,6 +70,7 @@ def load(localizer: Localizer, path: str | Path) -> None:
         theirs = getattr(origin, key)
         if theirs != ours:
             raise UserError(f"{path}: has {key} {theirs}, the model has {ours}")
+    _check_shapes(localizer, path)
     try:
         localizer.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
@@ -77,6 +84,13 @@ def check_suffix(path: Path) -> None:
         raise UserError(f"{path}: the name of a weights file must end in {SUFFIX}")
 
 
+def _check_space(localizer: Localizer, path: Path) -> None:
+    """Takes the room for a moment; on a full disk HDF5 would break the process."""
+    arrays = sum(v.numpy().nbytes + OVERHEAD for v in localizer.variables)
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, arrays)
+
+
 def _network(localizer: Localizer) -> dict:
     """What must agree; a variant's arrays fit the other's shapes, not its paddings."""
     return {
@@ -84,6 +98,38 @@ def _network(localizer: Localizer) -> dict:
         "variant": localizer.backbone.variant,
         "num_classes": localizer.num_classes,
     }
+
+
+def _check_shapes(localizer: Localizer, path: str | Path) -> None:
+    """Raises UserError unless file and model have as many arrays of each shape.
+
+    Keras says nothing of arrays that the model lacks, and sets others meanwhile.
+    """
+    theirs = collections.Counter(_shapes_in(path))
+    ours = collections.Counter(tuple(v.shape) for v in localizer.variables)
+    if theirs != ours:
+        raise UserError(
+            f"{path}: made with other options of the model; arrays in the file only: "
+            f"{_listed(theirs - ours)}; in the model only: {_listed(ours - theirs)}"
+        )
+
+
+def _shapes_in(path: str | Path) -> list[tuple[int, ...]]:
+    shapes = []
+    with h5py.File(path, "r") as file:
+        file.visititems(lambda _, item: shapes.append(getattr(item, "shape", None)))
+    return [shape for shape in shapes if shape is not None]  # groups have none
+
+
+def _listed(shapes: collections.Counter) -> str:
+    """As "3x3x8x1, 8 (4 times) and 12 more shapes"."""
+    words = [
+        "x".join(map(str, shape)) + (f" ({count} times)" if count > 1 else "")
+        for shape, count in sorted(shapes.items())
+    ]
+    more = len(words) - MOST_SHAPES
+    more_words = f" and {more} more shapes" if more > 0 else ""
+    return (", ".join(words[:MOST_SHAPES]) or "none") + more_words
 
 
 def _read_origin(path: str | Path) -> Origin:

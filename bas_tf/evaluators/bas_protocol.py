@@ -5,46 +5,28 @@ its figures, both with an oracle's help: the best centred box, and CAM of the sa
 network where the predict_fn gives it.
 """
 
-import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from bas_tf.data.records import Record
-from bas_tf.errors import UserError
 from bas_tf.evaluators import ground_truth, sweeps
+from bas_tf.evaluators.evaluation import (
+    Evaluation,
+    check_threshold_origin,
+    spread_over_records,
+)
 from bas_tf.evaluators.ground_truth import GroundTruth, Size
 from bas_tf.evaluators.predictions import PredictFn, Predictions, predict_all
 from bas_tf.geometry.components import box_from_map, normalize_map, resize_map
 from bas_tf.metrics.classification import ClassificationMetrics
-from bas_tf.metrics.localization import LocalizationMetrics, best_ious
+from bas_tf.metrics.localization import (
+    IOU_THRESHOLD,
+    LocalizationMetrics,
+    best_ious,
+)
 from bas_tf.metrics.segmentation import SegmentationMetrics
-from bas_tf.metrics.sums import ClassSums, Interval
-
-THRESHOLD_ORIGINS = ("fixed", "val-optimal", "oracle")
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """A judgement; iterating yields its (name, value) pairs.
-
-    Attributes:
-      metrics: {name: value}. Localization figures are left out where no image has a
-        true box, since there is nothing to divide by.
-      intervals_95: {name: (low, high)} for the means over images.
-      score_threshold: the threshold behind the boxes.
-      threshold_origin: one of THRESHOLD_ORIGINS.
-      gt_known_table: (class id, right boxes, images) of each class with true boxes.
-    """
-
-    metrics: Mapping[str, float]
-    intervals_95: Mapping[str, Interval]
-    score_threshold: float
-    threshold_origin: str
-    gt_known_table: Sequence[tuple[int, int, int]]
-
-    def __iter__(self) -> Iterator[tuple[str, float]]:
-        return iter(self.metrics.items())
+from bas_tf.metrics.sums import ClassSums
 
 
 def evaluate_bas(
@@ -73,7 +55,7 @@ def evaluate_bas(
       UserError: see `evaluate_predictions`.
       ValueError: the batches do not hold every record exactly once.
     """
-    _check_threshold_origin(threshold_origin)
+    check_threshold_origin(threshold_origin)
     predictions = predict_all(
         batches=batches, predict_fn=predict_fn, num_records=len(records)
     )
@@ -112,7 +94,7 @@ def evaluate_predictions(
     Raises:
       UserError: unknown origin; "oracle" without true boxes.
     """
-    _check_threshold_origin(threshold_origin)
+    check_threshold_origin(threshold_origin)
     if threshold_origin == "oracle":
         score_threshold = sweeps.best_threshold(predictions, truth)
     boxes, degenerate = predictions.boxes, predictions.degenerate
@@ -122,7 +104,13 @@ def evaluate_predictions(
         )
     classification = ClassificationMetrics(predictions.num_classes)
     classification.update(predictions.class_ids, predictions.labels)
-    localization = _localize(boxes, predictions, truth)
+    ious = _best_ious(boxes, truth)
+    localization = LocalizationMetrics(predictions.num_classes)
+    localization.update(
+        ious,
+        predictions.class_ids[truth.images],
+        predictions.labels[truth.images],
+    )
     sums = {**localization.sums, **classification.sums}
     metrics = {
         **_means(sums),
@@ -136,13 +124,22 @@ def evaluate_predictions(
         score_threshold=score_threshold,
         threshold_origin=threshold_origin,
         gt_known_table=localization.gt_known_table(),
+        per_image={
+            "iou": spread_over_records(len(predictions), truth.images, ious),
+            "correct": spread_over_records(
+                len(predictions), truth.images, ious > IOU_THRESHOLD
+            ),
+            "box": boxes,
+        },
     )
 
 
-def _check_threshold_origin(threshold_origin: str) -> None:
-    if threshold_origin not in THRESHOLD_ORIGINS:
-        known = ", ".join(THRESHOLD_ORIGINS)
-        raise UserError(f"threshold_origin is {threshold_origin!r}; known: {known}")
+def choose_threshold(
+    predictions: Predictions, truth: GroundTruth, records: Sequence[Record]
+) -> float:
+    """`sweeps.best_threshold` in the form that the judges share; reads no record."""
+    del records
+    return sweeps.best_threshold(predictions, truth)
 
 
 def _boxes_from_maps(
@@ -157,21 +154,10 @@ def _boxes_from_maps(
     return np.array(boxes, np.float32).reshape(-1, 4), np.array(degenerate, bool)
 
 
-def _localize(
-    boxes: np.ndarray, predictions: Predictions, truth: GroundTruth
-) -> LocalizationMetrics:
-    """Judges [records, 4] boxes on the images that have true ones."""
-    metrics = LocalizationMetrics(predictions.num_classes)
-    ious = [
-        best_ious(boxes[image], true_boxes)[0]
-        for image, true_boxes in zip(truth.images, truth.boxes, strict=True)
-    ]
-    metrics.update(
-        np.array(ious),
-        predictions.class_ids[truth.images],
-        predictions.labels[truth.images],
-    )
-    return metrics
+def _best_ious(boxes: np.ndarray, truth: GroundTruth) -> np.ndarray:
+    """Best IoU of each image that has true boxes: float64 [n], of [records, 4]."""
+    pairs = zip(truth.images, truth.boxes, strict=True)
+    return np.array([best_ious(boxes[image], true)[0] for image, true in pairs])
 
 
 def _means(sums: Mapping[str, ClassSums]) -> dict[str, float]:
@@ -222,6 +208,7 @@ def _counts(
     counts = {
         "num_images": len(predictions),
         "num_images_without_boxes": len(predictions) - len(truth.images),
+        "num_empty_boxes": truth.num_empty_boxes,
         "num_degenerate": int(degenerate.sum()),
     }
     finite = predictions.maps[np.isfinite(predictions.maps)]

@@ -1,12 +1,12 @@
 """True boxes and masks in the frame of the network's crop. Evaluation only."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from bas_tf.data.records import Record
-from bas_tf.geometry.frames import CropFrame
+from bas_tf.geometry.frames import CropFrame, scale_and_truncate
 
 Size = tuple[int, int]  # width, height
 
@@ -17,38 +17,81 @@ class GroundTruth:
 
     Attributes:
       images: int64 [n], positions in the records of the images with true boxes.
-      boxes: n arrays float64 [m_i, 4], m_i >= 1, half-open, pixels of the crop. A box
-        that lies in the cut margin is inverted and cannot be hit.
+      boxes: n arrays [m_i, 4], m_i >= 1, pixels of the crop: float64 and half-open
+        from `load_ground_truth`, whole numbers from `load_resized_truth`. A box that
+        lies in the cut margin is inverted and cannot be hit.
       resize_size_wh, crop_size_wh: the frame.
+      num_empty_boxes: true boxes of the records without an area, left out.
     """
 
     images: np.ndarray
     boxes: list[np.ndarray]
     resize_size_wh: Size
     crop_size_wh: Size
+    num_empty_boxes: int = 0
 
 
 def load_ground_truth(
     records: Sequence[Record], *, resize_size_wh: Size, crop_size_wh: Size
 ) -> GroundTruth:
-    """Carries the records' boxes into the crop.
+    """Carries the records' boxes into the crop, as protocol `bas` does.
 
     An image with boxes is decoded once, since a record does not know its size.
 
     Raises:
       DataError: an image cannot be read.
     """
-    images = [i for i, record in enumerate(records) if _has_boxes(record)]
-    boxes = []
-    for i in images:
-        size_wh = records[i].load_image().shape[1::-1]
+
+    def carry(boxes: np.ndarray, size_wh: Size) -> np.ndarray:
         frame = CropFrame(size_wh, resize_size_wh, crop_size_wh)
-        boxes.append(frame.original_to_crop(records[i].boxes_original))
+        return frame.original_to_crop(boxes)
+
+    return _load(records, carry, resize_size_wh, crop_size_wh)
+
+
+def load_resized_truth(
+    records: Sequence[Record], *, resize_size_wh: Size, crop_size_wh: Size
+) -> GroundTruth:
+    """Carries the boxes into an image resized without a crop, as `maxboxacc` does.
+
+    Args:
+      records: decoded as by `load_ground_truth`.
+      resize_size_wh: equal to the crop's.
+      crop_size_wh: width and height of the network's input.
+
+    Raises:
+      DataError: an image cannot be read.
+    """
+
+    def carry(boxes: np.ndarray, size_wh: Size) -> np.ndarray:
+        return scale_and_truncate(boxes, size_wh, crop_size_wh)
+
+    return _load(records, carry, resize_size_wh, crop_size_wh)
+
+
+def _load(
+    records: Sequence[Record],
+    carry: Callable[[np.ndarray, Size], np.ndarray],
+    resize_size_wh: Size,
+    crop_size_wh: Size,
+) -> GroundTruth:
+    images, boxes, num_empty = [], [], 0
+    for i, record in enumerate(records):
+        if record.boxes_original is None:
+            continue
+        original = np.reshape(record.boxes_original, (-1, 4))
+        has_area = (original[:, 2:] > original[:, :2]).all(axis=1)
+        num_empty += int((~has_area).sum())
+        if has_area.any():
+            images.append(i)
+            size_wh = record.load_image().shape[1::-1]
+            boxes.append(carry(original[has_area], size_wh))
     return GroundTruth(
         images=np.asarray(images, np.int64),
         boxes=boxes,
         resize_size_wh=resize_size_wh,
         crop_size_wh=crop_size_wh,
+        num_empty_boxes=num_empty,
     )
 
 
@@ -61,7 +104,3 @@ def crop_masks(
             mask = record.load_mask()
             frame = CropFrame(mask.shape[1::-1], resize_size_wh, crop_size_wh)
             yield i, frame.mask_to_crop(mask)
-
-
-def _has_boxes(record: Record) -> bool:
-    return record.boxes_original is not None and len(record.boxes_original) > 0

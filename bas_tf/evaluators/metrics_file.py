@@ -1,8 +1,9 @@
 """metrics.json: what was judged, how, and the figures."""
 
+import dataclasses
 from typing import Any
 
-from bas_tf.evaluators.bas_protocol import Evaluation
+from bas_tf.evaluators.evaluation import Evaluation, Figure
 
 
 def metrics_document(
@@ -25,9 +26,11 @@ def metrics_document(
       seed: the training run's, None when unknown.
 
     Returns:
-      A dict that `json` can write.
+      A dict that `json` can write. Where figures have thresholds of their own, the key
+      "figures" says of each its value, IoU thresholds, score thresholds and their
+      origin, number of images and interval.
     """
-    return {
+    document = {
         "protocol": protocol,
         "split": split,
         "num_images": int(evaluation.metrics["num_images"]),
@@ -42,6 +45,17 @@ def metrics_document(
             for name, (low, high) in evaluation.intervals_95.items()
         },
     }
+    if evaluation.figures:
+        document["figures"] = {
+            name: _facts(figure, protocol)
+            for name, figure in evaluation.figures.items()
+        }
+    return document
+
+
+def _facts(figure: Figure, protocol: str) -> dict[str, Any]:
+    facts = {"protocol": protocol, **dataclasses.asdict(figure)}
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in facts.items()}
 
 
 def _plain(value) -> int | float:

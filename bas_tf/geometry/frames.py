@@ -1,4 +1,4 @@
-"""Boxes carried between an original photo and the network's crop of it."""
+"""Boxes and masks carried between an original photo and the network's input."""
 
 import dataclasses
 
@@ -92,3 +92,37 @@ class CropFrame:
 
     def _offset(self) -> np.ndarray:
         return np.tile(np.array(self.crop_offset_xy, np.float64), 2)
+
+
+def scale_and_truncate(
+    boxes_original: np.ndarray, original_size_wh: Size, size_wh: Size
+) -> np.ndarray:
+    """True boxes in an image resized without a crop, as `maxboxacc` has them.
+
+    Args:
+      boxes_original: [n, 4], pixels of the upright original.
+      original_size_wh: width and height of the original.
+      size_wh: width and height it was resized to.
+
+    Returns:
+      int64 [n, 4], pixels of the resized image, cut down to whole ones. A box with an
+      area may come out with none; it still covers the extra pixel of `iou_plus_one`.
+    """
+    boxes = np.asarray(boxes_original, np.float64).reshape(-1, 4)
+    # First times, then by: 55 * (224 / 55) would be cut down to 223.
+    scaled = boxes * np.tile(size_wh, 2) / np.tile(original_size_wh, 2)
+    return scaled.astype(np.int64)
+
+
+def mask_to_size(mask: np.ndarray, size_wh: Size) -> np.ndarray:
+    """Resizes a mask without a crop, as `pxap` has it.
+
+    `CropFrame.mask_to_crop` takes the pixel under each centre; this takes the one
+    under each upper left corner, as the protocol's public evaluator does.
+
+    Args:
+      mask: uint8 [height, width] of the upright original.
+      size_wh: width and height wanted.
+    """
+    mask = np.ascontiguousarray(mask)
+    return cv2.resize(mask, tuple(size_wh), interpolation=cv2.INTER_NEAREST)

@@ -14,7 +14,14 @@ from bas_tf.metrics.classification import is_within_top
 from bas_tf.metrics.sums import ClassSums
 
 IOU_THRESHOLD = 0.5  # strict; the journal extension counts equality too
-NAMES = ("gt_known_loc", "gt_known_loc@0.7", "top1_loc", "top5_loc", "mean_iou")
+NAMES = (
+    "gt_known_loc",
+    "gt_known_loc@0.3",
+    "gt_known_loc@0.7",
+    "top1_loc",
+    "top5_loc",
+    "mean_iou",
+)
 
 
 def best_ious(boxes: np.ndarray, true_boxes: np.ndarray) -> np.ndarray:
@@ -51,6 +58,7 @@ def localization_values(
 
     return {
         "gt_known_loc": right,
+        "gt_known_loc@0.3": ious > 0.3,
         "gt_known_loc@0.7": ious > 0.7,
         "top1_loc": also_in_top(1),
         "top5_loc": also_in_top(5),

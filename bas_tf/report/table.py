@@ -38,6 +38,12 @@ _METRIC_NAMES = {
     "num_images": "Images",
     "num_degenerate": "Images without a usable map",
     "num_images_without_boxes": "Images without a true box",
+    "num_empty_boxes": "True boxes without an area, left out",
+    "max_box_acc": "MaxBoxAcc",
+    "max_box_acc_v2": "MaxBoxAccV2",
+    "px_ap": "PxAP",
+    "peak_pixel_iou": "Peak pixel IoU",
+    "pixel_recall": "Pixel recall of the masks",
 }
 _PLAIN_NUMBERS = ("score_threshold", "mean_map")
 _UNITS = ("B", "kB", "MB", "GB")
@@ -72,6 +78,35 @@ def format_table(rows: Sequence[Mapping]) -> str:
     lines = [["", *COLUMNS.values()], *map(row_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def format_figures(figures: Mapping[str, Mapping]) -> str:
+    """Figures that have thresholds of their own, one line each with all its facts.
+
+    Args:
+      figures: "figures" of a metrics.json.
+
+    Returns:
+      Lines of aligned columns, fractions in percent; no final newline.
+    """
+    lines = [["", "Value", "95 %", "IoU", "Threshold", "Origin", "Images"]]
+    lines += [_figure_cells(key, figure) for key, figure in figures.items()]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def _figure_cells(key: str, figure: Mapping) -> list[str]:
+    method, base = _split_key(key)
+    thresholds = [f"{t:.3f}" for t in figure["score_thresholds"]]
+    return [
+        (f"{METHODS[method]}: " if method else "") + _metric_name(base),
+        format_percent(figure["value"]),
+        _format_interval(base, figure["interval_95"]),
+        ", ".join(f"{t:g}" for t in figure["iou_thresholds"]) or MISSING,
+        ", ".join(thresholds) or MISSING,
+        figure["threshold_origin"] or MISSING,
+        str(figure["num_images"]),
+    ]
 
 
 def row_cells(row: Mapping) -> list[str]:

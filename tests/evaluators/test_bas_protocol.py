@@ -26,7 +26,7 @@ def test_figures_by_hand(split):
     metrics = dict(judge(split))
     # Boxes: 0, 1 and 4 right, 2 wrong, 3 has no truth. Class first: 0, 2, 3, 4.
     assert metrics["gt_known_loc"] == 3 / 4
-    assert metrics["gt_known_loc@0.7"] == 3 / 4
+    assert metrics["gt_known_loc@0.3"] == metrics["gt_known_loc@0.7"] == 3 / 4
     assert metrics["top1_loc"] == 2 / 4
     assert metrics["top5_loc"] == 3 / 4  # two classes: both are among five
     assert metrics["mean_iou"] == pytest.approx((1 + 1 + 121 / 625 + 1) / 4)
@@ -50,6 +50,7 @@ def test_intervals_hold_the_means_over_images(split):
     evaluation = judge(split)
     assert set(evaluation.intervals_95) == {
         "gt_known_loc",
+        "gt_known_loc@0.3",
         "gt_known_loc@0.7",
         "top1_loc",
         "top5_loc",

@@ -41,3 +41,26 @@ def test_masks_come_with_their_position(split):
     expected = np.zeros([24, 24], np.uint8)
     expected[0:10, 0:10] = 255  # the square from 4 to 14, less a margin of 4
     np.testing.assert_array_equal(masks[0][1], expected)
+
+
+def test_empty_and_inverted_boxes_are_left_out_and_counted(split):
+    records = list(split.records)
+    boxes = {0: [[4, 4, 4, 14], [4, 4, 14, 14]], 1: [[9, 3, 3, 8]], 2: [[1, 5, 8, 5]]}
+    for i, rows in boxes.items():
+        records[i] = dataclasses.replace(
+            records[i], boxes_original=np.array(rows, np.float32)
+        )
+    for load in (ground_truth.load_ground_truth, ground_truth.load_resized_truth):
+        truth = load(records, resize_size_wh=(32, 32), crop_size_wh=(32, 32))
+        assert truth.num_empty_boxes == 3
+        np.testing.assert_array_equal(truth.images, [0, 4])
+        np.testing.assert_array_equal(truth.boxes[0], [[4, 4, 14, 14]])
+
+
+def test_boxes_of_real_files_go_through_a_resize_without_a_crop(photo_folder):
+    records = FolderSource(root=str(photo_folder)).records("val")
+    truth = ground_truth.load_resized_truth(
+        records, resize_size_wh=(32, 32), crop_size_wh=(32, 32)
+    )
+    # 80 x 60 -> 32 x 32: (10, 20, 30, 40) -> (4, 10.67, 12, 21.33), cut down.
+    np.testing.assert_array_equal(truth.boxes[0], [[4, 10, 12, 21]])

@@ -92,6 +92,7 @@ def test_cam_gets_every_figure_at_its_own_best_threshold():
     # mean_iou at t < 0.31: 1 and 11 x 11 / 26 x 26; at t >= 0.5 the same swapped.
     assert figures == {
         "gt_known_loc": 0.5,
+        "gt_known_loc@0.3": 0.5,
         "gt_known_loc@0.7": 0.5,
         "top1_loc": 0.5,  # only where image 1 is right
         "top5_loc": 0.5,

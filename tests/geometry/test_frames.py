@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bas_tf.geometry import frames
 from bas_tf.geometry.frames import CropFrame
 
 
@@ -68,3 +69,32 @@ def test_a_mask_goes_through_the_same_frame_as_its_box():
 def test_impossible_frames_are_errors(sizes, message):
     with pytest.raises(ValueError, match=message):
         CropFrame(*sizes)
+
+
+def test_boxes_of_a_resize_without_a_crop_are_cut_down():
+    # 20 x 10 -> 7 x 25: x 7 / 20, y 25 / 10. (3, 2, 19, 9) -> (1.05, 5, 6.65, 22.5)
+    found = frames.scale_and_truncate([[3, 2, 19, 9]], (20, 10), (7, 25))
+    np.testing.assert_array_equal(found, [[1, 5, 6, 22]])
+    assert found.dtype == np.int64
+
+
+def test_cutting_down_is_exact_where_a_scale_is_not():
+    # The whole width stays whole, although 224 / 55 is rounded down.
+    assert int(55 * (224 / 55)) == 223
+    found = frames.scale_and_truncate([[0, 0, 55, 55]], (55, 55), (224, 224))
+    np.testing.assert_array_equal(found, [[0, 0, 224, 224]])
+
+
+def test_a_narrow_box_may_lose_its_area_but_not_its_place():
+    found = frames.scale_and_truncate([[10, 10, 11, 90]], (100, 100), (20, 20))
+    np.testing.assert_array_equal(found, [[2, 2, 2, 18]])
+
+
+def test_masks_keep_their_values_without_a_crop():
+    mask = np.array([[0, 128], [255, 0]], np.uint8)
+    np.testing.assert_array_equal(
+        frames.mask_to_size(mask, (4, 2)), [[0, 0, 128, 128], [255, 255, 0, 0]]
+    )
+    # From 3 to 2 the pixels under the corners 0 and 1.5; centres would say 0 and 2.
+    row = np.array([[10, 20, 30]], np.uint8)
+    np.testing.assert_array_equal(frames.mask_to_size(row, (2, 1)), [[10, 20]])

@@ -21,6 +21,9 @@ def test_thresholds_are_strict():
     values = localization.localization_values(ious, ids, labels)
     np.testing.assert_array_equal(values["gt_known_loc"], [0, 1, 1, 1])
     np.testing.assert_array_equal(values["gt_known_loc@0.7"], [0, 0, 0, 1])
+    low = np.array([0.3, 0.3 + 1e-9, 0.29, 0.5])
+    values = localization.localization_values(low, ids, labels)
+    np.testing.assert_array_equal(values["gt_known_loc@0.3"], [0, 1, 0, 1])
 
 
 def test_top_localization_needs_the_class_too():
@@ -31,6 +34,7 @@ def test_top_localization_needs_the_class_too():
     means = {name: sums.mean() for name, sums in metrics.sums.items()}
     assert means == {
         "gt_known_loc": 3 / 4,
+        "gt_known_loc@0.3": 3 / 4,
         "gt_known_loc@0.7": 2 / 4,
         "top1_loc": 1 / 4,
         "top5_loc": 2 / 4,

@@ -1,0 +1,58 @@
+"""The table of protocols: what each does to images and boxes, and its judge."""
+
+import dataclasses
+from collections.abc import Callable
+
+from bas_tf.evaluators import (
+    bas_protocol,
+    ground_truth,
+    maxboxacc_protocol,
+    pxap_protocol,
+)
+from bas_tf.evaluators.evaluation import Evaluation
+from bas_tf.evaluators.ground_truth import GroundTruth
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """One way to judge.
+
+    Attributes:
+      crops: images are resized and their middle is cut out; else they are resized to
+        the network's input.
+      needs_masks: there is nothing to judge without true masks.
+      load_truth: (records, resize_size_wh=, crop_size_wh=) -> GroundTruth.
+      choose_threshold: (predictions, truth, records) -> the best threshold on them.
+      evaluate: (predictions, truth, records=, score_threshold=, threshold_origin=).
+    """
+
+    crops: bool
+    needs_masks: bool
+    load_truth: Callable[..., GroundTruth]
+    choose_threshold: Callable[..., float]
+    evaluate: Callable[..., Evaluation]
+
+
+PROTOCOLS = {
+    "bas": Protocol(
+        crops=True,
+        needs_masks=False,
+        load_truth=ground_truth.load_ground_truth,
+        choose_threshold=bas_protocol.choose_threshold,
+        evaluate=bas_protocol.evaluate_predictions,
+    ),
+    "maxboxacc": Protocol(
+        crops=False,
+        needs_masks=False,
+        load_truth=ground_truth.load_resized_truth,
+        choose_threshold=maxboxacc_protocol.choose_threshold,
+        evaluate=maxboxacc_protocol.evaluate_predictions,
+    ),
+    "pxap": Protocol(
+        crops=False,
+        needs_masks=True,
+        load_truth=ground_truth.load_resized_truth,
+        choose_threshold=pxap_protocol.choose_threshold,
+        evaluate=pxap_protocol.evaluate_predictions,
+    ),
+}

@@ -1,0 +1,168 @@
+"""The judge of protocol `pxap` (Choe et al., CVPR 2020): pixels against true masks.
+
+Images are resized without a crop, and so are the masks. PxAP sums over all thresholds
+and needs none; the peak pixel IoU takes the best threshold of the judged split, an
+oracle's; the rest is at one threshold, whose origin the caller says.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from bas_tf.data.records import Record
+from bas_tf.errors import UserError
+from bas_tf.evaluators.evaluation import (
+    ORACLE,
+    Evaluation,
+    Figure,
+    check_threshold_origin,
+    class_figures,
+    figures_evaluation,
+    spread_over_records,
+)
+from bas_tf.evaluators.ground_truth import GroundTruth
+from bas_tf.evaluators.predictions import Predictions
+from bas_tf.geometry import contours, frames
+from bas_tf.metrics import pixel_precision
+from bas_tf.metrics.bootstrap import bootstrap_interval
+from bas_tf.metrics.box_accuracy import THRESHOLDS
+from bas_tf.metrics.pixel_precision import NUM_BINS
+from bas_tf.metrics.segmentation import IGNORE, OBJECT
+
+Size = tuple[int, int]  # width, height
+
+
+def choose_threshold(
+    predictions: Predictions, truth: GroundTruth, records: Sequence[Record]
+) -> float:
+    """The lowest threshold with the highest pooled pixel IoU on this split.
+
+    Args:
+      predictions: of every record.
+      truth: names the crop.
+      records: the records, with masks.
+
+    Raises:
+      UserError: no mask, or none with an object.
+    """
+    _, histograms = _histograms(predictions.maps, records, truth.crop_size_wh)
+    return _best_threshold(histograms)
+
+
+def evaluate_predictions(
+    predictions: Predictions,
+    truth: GroundTruth,
+    *,
+    records: Sequence[Record],
+    score_threshold: float,
+    threshold_origin: str = "fixed",
+) -> Evaluation:
+    """Judges the maps of predictions that were made before; no model runs.
+
+    Args:
+      predictions: of every record.
+      truth: names the crop.
+      records: the records; those without a mask get class figures only.
+      score_threshold: in [0, 1]; the nearest of THRESHOLDS is used and reported. Not
+        used by "oracle".
+      threshold_origin: says where the threshold is from; "oracle" takes the best one
+        of this very split.
+
+    Raises:
+      UserError: unknown origin; no mask, or none with an object.
+      DataError: a mask cannot be read.
+    """
+    check_threshold_origin(threshold_origin)
+    images, histograms = _histograms(predictions.maps, records, truth.crop_size_wh)
+    if threshold_origin == ORACLE:
+        score_threshold = _best_threshold(histograms)
+    place = int(np.abs(THRESHOLDS - score_threshold).argmin())
+    score_threshold = float(THRESHOLDS[place])
+    figures = {
+        **_pixel_figures(histograms, place, threshold_origin),
+        **class_figures(predictions),
+    }
+    ious = pixel_precision.pixel_ious(histograms)[:, place]
+    return figures_evaluation(
+        figures,
+        counts={
+            "num_images": len(predictions),
+            "num_images_without_masks": len(predictions) - len(images),
+        },
+        score_threshold=score_threshold,
+        threshold_origin=threshold_origin,
+        per_image={"pixel_iou": spread_over_records(len(predictions), images, ious)},
+    )
+
+
+def _histograms(
+    maps: np.ndarray, records: Sequence[Record], crop_size_wh: Size
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions [n] of the records with masks, and int64 [n, 2, NUM_BINS]."""
+    images = [i for i, record in enumerate(records) if record.load_mask is not None]
+
+    def histogram(image: int) -> np.ndarray:
+        mask = frames.mask_to_size(records[image].load_mask(), crop_size_wh)
+        scores = contours.scores_on_crop(maps[image], crop_size_wh)
+        return pixel_precision.score_histograms(scores, mask == OBJECT, mask == IGNORE)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        rows = list(pool.map(histogram, images))
+    histograms = np.array(rows, np.int64).reshape(-1, 2, NUM_BINS)
+    if not histograms[:, 0].any():
+        raise UserError(
+            f"protocol pxap: {len(images)} of {len(records)} images have a mask, and "
+            f"none of those an object pixel (value {OBJECT})"
+        )
+    return np.array(images, np.int64), histograms
+
+
+def _best_threshold(histograms: np.ndarray) -> float:
+    pooled = pixel_precision.pixel_ious(histograms.sum(axis=0))
+    return float(THRESHOLDS[pooled.argmax()])
+
+
+def _pixel_figures(
+    histograms: np.ndarray, place: int, threshold_origin: str
+) -> dict[str, Figure]:
+    """PxAP, the peak, and IoU, precision and recall at one of THRESHOLDS."""
+
+    def at_place(curve: np.ndarray) -> np.ndarray:
+        return curve[..., place]
+
+    at = {
+        "score_thresholds": [float(THRESHOLDS[place])],
+        "threshold_origin": threshold_origin,
+    }
+    peak = {
+        "score_thresholds": [_best_threshold(histograms)],
+        "threshold_origin": ORACLE,
+    }
+    curves = pixel_precision.precision_and_recall
+    ious = pixel_precision.pixel_ious
+    statistics: dict[str, tuple[Callable, Mapping]] = {
+        "px_ap": (pixel_precision.px_ap, {}),
+        "peak_pixel_iou": (lambda h: ious(h).max(axis=-1), peak),
+        "pixel_iou": (lambda h: at_place(ious(h)), at),
+        "pixel_precision": (lambda h: at_place(curves(h)[0]), at),
+        "pixel_recall": (lambda h: at_place(curves(h)[1]), at),
+    }
+    return {
+        name: _pooled(histograms, statistic, **facts)
+        for name, (statistic, facts) in statistics.items()
+    }
+
+
+def _pooled(histograms: np.ndarray, statistic: Callable, **facts) -> Figure:
+    """A statistic of all images' histograms together; resampling draws images."""
+    flat = histograms.reshape(len(histograms), -1)
+    return Figure(
+        value=float(statistic(histograms.sum(axis=0))),
+        num_images=len(histograms),
+        interval_95=bootstrap_interval(
+            flat, lambda means: statistic(means.reshape(-1, 2, NUM_BINS))
+        ),
+        **facts,
+    )

@@ -10,8 +10,10 @@ def base_config() -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.data = ml_collections.ConfigDict(
         {
-            "source": "folder",  # folder, synthetic
-            "root": "",  # folder: holds train/<class>/, val/<class>/, test/<class>/
+            # folder (train/<class>/, val/<class>/…), cub, ilsvrc, open_images30k,
+            # tfds:NAME of tensorflow-datasets, synthetic
+            "source": "folder",
+            "root": "",  # where the data lies; of tfds its data_dir, "" the usual one
             "image_size": (144, 144),  # synthetic: width, height of the drawings
             "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
             "seed": 0,  # synthetic: another seed draws other images

@@ -3,9 +3,10 @@
   python -m bas_tf.train --config=configs/cub_inception_v3.py --config.data.root=DIR \
       --workdir=runs/cub_inception_v3
 
-DIR holds train/<class>/*.jpg and test/<class>/*.jpg, as train_test_split.txt says, and
-boxes.csv (image,x_min,y_min,x_max,y_max) from bounding_boxes.txt, where x_max is
-x + width and y_max is y + height.
+DIR is the folder CUB_200_2011 as downloaded, or CUB_200_2011.tgz, which is unpacked
+beside itself; segmentations/ beside it, or segmentations.tgz, gives the masks. With
+tensorflow-datasets instead: --config.data.source=tfds:caltech_birds2011, and DIR is its
+data_dir.
 
 Starts from Keras's ImageNet weights and their variant of the network. The reference
 starts from torchvision's:

@@ -3,8 +3,11 @@
   python -m bas_tf.train --config=configs/ilsvrc_inception_v3.py \
       --config.data.root=DIR --workdir=runs/ilsvrc_inception_v3
 
-DIR holds train/<synset>/*.JPEG and val/<synset>/*.JPEG, and boxes.csv
-(image,x_min,y_min,x_max,y_max; one row a box) from the XML files of val.
+DIR holds train/<synset>/*.JPEG and val/, flat or per synset, and the boxes of val in
+one form: ILSVRC2012_bbox_val_v3.tgz (or its XML files, in val/ or in
+ILSVRC2012_bbox_val_v3/), val_gt.txt, or localization.txt with class_labels.txt. With
+tensorflow-datasets instead, which has no boxes: --config.data.source=tfds:imagenet2012,
+and DIR is its data_dir.
 
 Starts from Keras's ImageNet weights and their variant of the network. The reference
 starts from torchvision's:

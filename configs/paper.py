@@ -12,6 +12,7 @@ from configs.common import base_config
 def cub_config(variant: str):
     """CUB-200-2011: 100 epochs of batches of 32, judged on `test`."""
     config = _paper_config(variant)
+    config.data.source = "cub"
     config.data.batch_size = 32
     config.optimizer.drop_epochs = (80,)
     config.train.epochs = 100
@@ -23,6 +24,7 @@ def ilsvrc_config(variant: str):
     """ILSVRC 2012: 9 epochs of batches of 128 on every GPU there is (the paper: four,
     BatchNorm by the 32 images of each), judged on `val`."""
     config = _paper_config(variant)
+    config.data.source = "ilsvrc"
     config.data.batch_size = 128
     config.data.cache = False  # 1.28 million images
     config.optimizer.drop_epochs = (3, 6)
@@ -37,7 +39,6 @@ def _paper_config(variant: str):
     if variant not in ("", "extension"):
         raise UserError(f"--config: unknown variant {variant!r}; known: extension")
     config = base_config()
-    config.data.source = "folder"
     config.data.resize_size = (256, 256)
     config.data.crop_size = (224, 224)
     config.model.classifier = "paper"

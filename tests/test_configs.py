@@ -99,7 +99,8 @@ def test_the_papers_recipe(name, variant):
     )  # fmt: skip
     schedule = (data.batch_size, c.train.epochs, rate.drop_epochs)
     by_set = {"cub": (32, 100, (80,)), "ilsvrc": (128, 9, (3, 6))}
-    assert schedule == by_set[name.partition("_")[0]]
+    assert schedule == by_set[data.source]
+    assert data.source == name.partition("_")[0]
     assert (rate.schedule, rate.drop_factor, rate.warmup_steps) == ("step", 0.1, 0)
     assert (c.train.classifier_epochs, c.train.batch_statistics) == (0, True)
     assert (c.model.classifier, c.model.classifier_width) == ("paper", 1024)

@@ -1,21 +1,34 @@
 """Source `folder`: your own photos, `root/<split>/<class>/<file>`, labels by folder.
 
-Optional, for evaluation only: `root/boxes.csv` (image,x_min,y_min,x_max,y_max; paths
-relative to root, pixels of the upright image, half-open; several rows an image allowed)
-and `root/masks/<same path>.png`.
+Optional, for evaluation only, is one form of true boxes (several an image allowed):
+
+  root/boxes.csv                image,x_min,y_min,x_max,y_max; half-open pixels of the
+                                upright image, paths relative to root
+  root/boxes.json               COCO: file_name relative to root
+  root/boxes/<same path>.xml    Pascal VOC: 1-based, xmax and ymax inclusive
+
+and `root/masks/<same path>.png`: 0 background, 255 object, 128 ignore.
 """
 
-import csv
 import functools
+import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from bas_tf.data import decode
+from bas_tf.data.annotation_files import labels_of, wrong_layout
+from bas_tf.data.coco_boxes import read_coco_boxes
+from bas_tf.data.csv_boxes import read_csv_boxes
 from bas_tf.data.records import DataError, Record
+from bas_tf.data.voc_boxes import read_voc_boxes
 
-BOX_COLUMNS = ("image", "x_min", "y_min", "x_max", "y_max")
+BOX_FORMS = {
+    "boxes.csv": read_csv_boxes,
+    "boxes.json": read_coco_boxes,
+    "boxes": read_voc_boxes,
+}
 
 
 class FolderSource:
@@ -37,7 +50,7 @@ class FolderSource:
         self.root = Path(root)
         if not self.root.is_dir():
             raise DataError(f"data.root is {root!r}: no such folder")
-        self.class_names = tuple(class_names or _class_folders(self.root / "train"))
+        self.class_names = tuple(class_names or class_folders(self.root / "train"))
         self._boxes = _read_boxes(self.root)
 
     def records(self, split: str) -> list[Record]:
@@ -46,25 +59,19 @@ class FolderSource:
         if not folder.is_dir():
             known = ", ".join(sorted(p.name for p in self.root.iterdir() if p.is_dir()))
             raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
-        unknown = set(_class_folders(folder)) - set(self.class_names)
-        if unknown:
-            raise DataError(
-                f"{folder / min(unknown)}: not one of the "
-                f"{len(self.class_names)} classes ({', '.join(self.class_names[:5])}…)"
-            )
+        labels = labels_of(class_folders(folder), self.class_names, folder=folder)
         return [
-            self._record(path, label)
-            for label, name in enumerate(self.class_names)
-            for path in _images_of(folder / name)
+            self._record(f"{split}/{name}/{file}", label)
+            for name, label in labels.items()
+            for file in images_of(folder / name)
         ]
 
-    def _record(self, path: Path, label: int) -> Record:
-        image_id = path.relative_to(self.root).as_posix()
+    def _record(self, image_id: str, label: int) -> Record:
         mask = (self.root / "masks" / image_id).with_suffix(".png")
         return Record(
             image_id=image_id,
             label=label,
-            load_image=functools.partial(decode.decode_image, path),
+            load_image=functools.partial(decode.decode_image, self.root / image_id),
             boxes_original=self._boxes.get(image_id),
             load_mask=functools.partial(decode.decode_mask, mask)
             if mask.is_file()
@@ -72,57 +79,80 @@ class FolderSource:
         )
 
 
-def _class_folders(folder: Path) -> list[str]:
+def class_folders(folder: Path) -> list[str]:
+    """Sorted names of the folders in a split.
+
+    Raises:
+      DataError: there are none.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; class names are read from it")
-    names = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
     if not names:
-        raise DataError(f"{folder}: no class folders in it; expected {folder}/<class>/")
+        raise wrong_layout(folder, f"class folders, {folder}/<class>/")
     return names
 
 
-def _images_of(folder: Path) -> list[Path]:
+def images_of(folder: Path) -> list[str]:
+    """Sorted names of the photos in a class folder; none where it is absent.
+
+    Raises:
+      DataError: the folder is there and holds no photo.
+    """
     if not folder.is_dir():  # a class may be absent from val or test
         return []
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in decode.EXTENSIONS)
-    if not paths:
+    files = sorted(name for name in os.listdir(folder) if is_image(name))
+    if not files:
         raise DataError(
             f"{folder}: no images in this class folder; "
             f"expected files ending in {', '.join(decode.EXTENSIONS)}"
         )
-    return paths
+    return files
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as a photo's does."""
+    return name.lower().endswith(decode.EXTENSIONS)
 
 
 def _read_boxes(root: Path) -> dict[str, np.ndarray]:
-    """boxes.csv as {image_id: float32 [n, 4]}; empty when there is no file."""
-    path = root / "boxes.csv"
-    if not path.is_file():
-        return {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != BOX_COLUMNS:
-            raise DataError(
-                f"{path}: first line is {','.join(reader.fieldnames or ())!r}; "
-                f"expected {','.join(BOX_COLUMNS)!r}"
-            )
-        rows = [(row["image"], _parse_box(path, row)) for row in reader]
-    boxes: dict[str, list] = {}
-    for image_id, box in rows:
-        boxes.setdefault(image_id, []).append(box)
-    for image_id in boxes:
-        if not (root / image_id).is_file() and (root / image_id).parent.is_dir():
-            raise DataError(f"{path}: names {image_id!r}, which is not in {root}")
-    return {key: np.asarray(value, np.float32) for key, value in boxes.items()}
-
-
-def _parse_box(path: Path, row: dict) -> list[float]:
-    try:
-        box = [float(row[column]) for column in BOX_COLUMNS[1:]]
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: {row['image']}: a box is four numbers") from error
-    if not (np.isfinite(box).all() and box[0] < box[2] and box[1] < box[3]):
+    """{image_id: float32 [n, 4]}; empty when there is no form of boxes."""
+    found = [form for form in BOX_FORMS if (root / form).exists()]
+    if len(found) > 1:
         raise DataError(
-            f"{path}: {row['image']}: box {box} is empty or inverted; "
-            "expected x_min < x_max and y_min < y_max"
+            f"{root}: boxes are there as {' and as '.join(found)}; keep one of them"
         )
-    return box
+    if not found:
+        return {}
+    path = root / found[0]
+    boxes = BOX_FORMS[found[0]](path)
+    if found[0] == "boxes":
+        return _under_photos(root, boxes)
+    for name in boxes:
+        if not _is_photo_or_elsewhere(root, name):
+            raise DataError(f"{path}: names {name!r}, which is not in {root}")
+    return {PurePosixPath(name).as_posix(): value for name, value in boxes.items()}
+
+
+def _is_photo_or_elsewhere(root: Path, name: str) -> bool:
+    """False for a photo that should be here; whole splits may be left out."""
+    try:
+        return (root / name).is_file() or not (root / name).parent.is_dir()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _under_photos(root: Path, boxes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Gives boxes known by a path without suffix to the photos of that path."""
+    photos: dict[str, list[str]] = {}
+    for folder in {str(PurePosixPath(stem).parent) for stem in boxes}:
+        if (root / folder).is_dir():
+            for name in filter(is_image, os.listdir(root / folder)):
+                photo = PurePosixPath(folder, name)
+                photos.setdefault(str(photo.with_suffix("")), []).append(str(photo))
+    for stem in boxes:
+        if stem not in photos and (root / stem).parent.is_dir():
+            raise DataError(
+                f"{root / 'boxes' / stem}.xml: there is no photo of that name in {root}"
+            )
+    return {photo: boxes[stem] for stem in boxes for photo in photos.get(stem, ())}

@@ -1,10 +1,16 @@
 """The table of sources."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from bas_tf.data.cub import CubSource
 from bas_tf.data.folder import FolderSource
+from bas_tf.data.ilsvrc import IlsvrcSource
+from bas_tf.data.open_images30k import OpenImages30kSource
 from bas_tf.data.records import DataError, Source
 from bas_tf.data.synthetic import SyntheticSource
+from bas_tf.data.tfds_source import TfdsSource
+
+TFDS = "tfds:"
 
 
 def _synthetic(*, image_size, num_images, seed, class_names=None, **_) -> Source:
@@ -19,15 +25,24 @@ def _synthetic(*, image_size, num_images, seed, class_names=None, **_) -> Source
     return source
 
 
-def _folder(*, root, class_names=None, **_) -> Source:
-    if not root:
-        raise DataError(
-            "data.root is empty: name the folder that holds train/ and val/"
-        )
-    return FolderSource(root=root, class_names=class_names)
+def _at_root(source: Callable[..., Source], content: str) -> Callable[..., Source]:
+    """Opens a source that needs nothing but its data.root."""
+
+    def open_source(*, root, class_names=None, **_) -> Source:
+        if not root:
+            raise DataError(f"data.root is empty: name the folder that holds {content}")
+        return source(root=root, class_names=class_names)
+
+    return open_source
 
 
-SOURCES = {"folder": _folder, "synthetic": _synthetic}
+SOURCES = {
+    "folder": _at_root(FolderSource, "train/ and val/"),
+    "synthetic": _synthetic,
+    "cub": _at_root(CubSource, "CUB_200_2011/, or CUB_200_2011.tgz"),
+    "ilsvrc": _at_root(IlsvrcSource, "train/ and val/"),
+    "open_images30k": _at_root(OpenImages30kSource, "train/, val/ and test/"),
+}
 
 
 def load_source(
@@ -36,7 +51,7 @@ def load_source(
     """Opens a source by name.
 
     Args:
-      name: a key of SOURCES.
+      name: a key of SOURCES, or tfds:NAME.
       class_names: the classes a trained model knows, in its order; None reads them
         from the source.
       **options: the rest of a config's `data` group; each source takes what it knows.
@@ -44,6 +59,13 @@ def load_source(
     Raises:
       DataError: unknown name, or whatever the source finds wrong.
     """
+    if name.startswith(TFDS):
+        return TfdsSource(
+            name=name.removeprefix(TFDS),
+            data_dir=options["root"],
+            class_names=class_names,
+        )
     if name not in SOURCES:
-        raise DataError(f"data.source is {name!r}; known: {', '.join(sorted(SOURCES))}")
+        known = [*sorted(SOURCES), f"{TFDS}NAME"]
+        raise DataError(f"data.source is {name!r}; known: {', '.join(known)}")
     return SOURCES[name](class_names=class_names, **options)

@@ -1,11 +1,14 @@
 """The own-data layout, with real files; every mistake answered in one line."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from bas_tf.data.folder import FolderSource
 from bas_tf.errors import DataError
+from tests.data.tiny_sets import make_cub, voc_xml
 
 
 def test_labels_come_from_folder_names_and_boxes_from_the_csv(photo_folder):
@@ -77,10 +80,19 @@ def test_unknown_class_in_a_split_is_named(photo_folder):
     ("line", "message"),
     [
         ("val/cat/9.jpg,1,2,3,4", "names 'val/cat/9.jpg', which is not in"),
-        ("val/cat/0.jpg,1,2,x,4", "val/cat/0.jpg: a box is four numbers"),
-        ("val/cat/0.jpg,5,2,5,4", "val/cat/0.jpg: box .* is empty or inverted"),
-        ("val/cat/0.jpg,1,2,nan,4", "val/cat/0.jpg: box .* is empty or inverted"),
-        ("val/cat/0.jpg,1,2", "val/cat/0.jpg: a box is four numbers"),
+        (
+            "val/cat/0.jpg,1,2,x,4",
+            "boxes.csv:12: 'val/cat/0.jpg': a box is four numbers",
+        ),
+        (
+            "val/cat/0.jpg,5,2,5,4",
+            "boxes.csv:12: 'val/cat/0.jpg': box .* is empty or inverted",
+        ),
+        (
+            "val/cat/0.jpg,1,2,nan,4",
+            "boxes.csv:12: 'val/cat/0.jpg': box .* is empty or inverted",
+        ),
+        ("val/cat/0.jpg,1,2", "boxes.csv:12: 'val/cat/0.jpg': a box is four numbers"),
     ],
 )
 def test_a_wrong_box_line_is_named(photo_folder, line, message):
@@ -94,3 +106,84 @@ def test_a_box_file_with_other_columns_is_named(photo_folder):
     (photo_folder / "boxes.csv").write_text("file,x,y,w,h\n")
     with pytest.raises(DataError, match=r"boxes.csv: first line is 'file,x,y,w,h'"):
         FolderSource(root=str(photo_folder))
+
+
+def test_a_csv_that_is_no_csv_is_named(photo_folder):
+    (photo_folder / "boxes.csv").write_bytes(b"image,x_min\xff\n")
+    with pytest.raises(DataError, match="boxes.csv: not a readable text file"):
+        FolderSource(root=str(photo_folder))
+
+
+def drop_csv(root) -> dict[str, list]:
+    """Removes boxes.csv; returns what it says of the val photos."""
+    rows = (root / "boxes.csv").read_text().split()
+    (root / "boxes.csv").unlink()
+    rows = [row.split(",") for row in rows if row.startswith("val/")]
+    return {name: [float(corner) for corner in corners] for name, *corners in rows}
+
+
+def write_coco(root, boxes: dict[str, list]) -> None:
+    images = [{"id": i, "file_name": name} for i, name in enumerate(boxes)]
+    annotations = [
+        {"id": i, "image_id": i, "bbox": [x0, y0, x1 - x0, y1 - y0]}
+        for i, (x0, y0, x1, y1) in enumerate(boxes.values())
+    ]
+    content = {"images": images, "annotations": annotations, "categories": []}
+    (root / "boxes.json").write_text(json.dumps(content))
+
+
+def write_voc(root, boxes: dict[str, list]) -> None:
+    for name, (x0, y0, x1, y1) in boxes.items():
+        path = (root / "boxes" / name).with_suffix(".xml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(voc_xml([(x0 + 1, y0 + 1, x1, y1)]))  # from 1, inclusive
+
+
+@pytest.mark.parametrize("write", [write_coco, write_voc])
+def test_other_forms_of_boxes_give_the_same_boxes(photo_folder, write):
+    boxes = drop_csv(photo_folder)
+    assert len(boxes) == 4
+    write(photo_folder, boxes)
+    for record in FolderSource(root=str(photo_folder)).records("val"):
+        np.testing.assert_array_equal(record.boxes_original, [boxes[record.image_id]])
+        assert record.boxes_original.dtype == np.float32
+
+
+@pytest.mark.parametrize("write", [write_coco, write_voc])
+def test_two_forms_of_boxes_are_refused(photo_folder, write):
+    write(photo_folder, {"val/cat/0.jpg": [1, 2, 3, 4]})
+    with pytest.raises(DataError, match=r"boxes are there as boxes.csv and as boxes"):
+        FolderSource(root=str(photo_folder))
+
+
+@pytest.mark.parametrize("write", [write_coco, write_voc])
+def test_boxes_of_a_photo_that_is_not_there_are_named(photo_folder, write):
+    drop_csv(photo_folder)
+    write(photo_folder, {"val/cat/lost.jpg": [1, 2, 3, 4]})
+    with pytest.raises(DataError, match="val/cat/lost.*not? .*in .*photos"):
+        FolderSource(root=str(photo_folder))
+
+
+@pytest.mark.parametrize("write", [write_coco, write_voc])
+def test_boxes_of_a_split_that_is_left_out_are_no_fault(photo_folder, write):
+    drop_csv(photo_folder)
+    write(photo_folder, {"test/cat/0.jpg": [1, 2, 3, 4]})
+    records = FolderSource(root=str(photo_folder)).records("val")
+    assert {record.boxes_original for record in records} == {None}
+
+
+def test_paths_may_be_written_with_a_dot(photo_folder):
+    path = photo_folder / "boxes.csv"
+    path.write_text(path.read_text().replace("val/cat/0.jpg", "./val//cat/0.jpg"))
+    record = FolderSource(root=str(photo_folder)).records("val")[0]
+    np.testing.assert_array_equal(record.boxes_original, [[10, 20, 30, 40]])
+
+
+def test_a_wrong_layout_shows_the_one_found(tmp_path):
+    make_cub(tmp_path)
+    with pytest.raises(DataError, match="CUB_200_2011/train: no such folder"):
+        FolderSource(root=str(tmp_path / "CUB_200_2011"))
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "1.jpg").touch()
+    with pytest.raises(DataError, match="train: holds '1.jpg'; expected class folders"):
+        FolderSource(root=str(tmp_path))

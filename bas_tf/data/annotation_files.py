@@ -1,0 +1,155 @@
+"""Annotation files of other people's making: a mistake names its file and line."""
+
+import dataclasses
+import os
+import reprlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bas_tf.data.records import DataError
+
+_ENTRIES_SHOWN = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+      place: "file:line", for errors.
+      fields: its columns.
+    """
+
+    place: str
+    fields: list[str]
+
+
+def read_text(path: str | Path) -> str:
+    """A whole UTF-8 file, with or without a byte order mark.
+
+    Raises:
+      DataError: it is missing, unreadable or in another encoding.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a readable text file ({error})") from error
+
+
+def read_rows(
+    path: str | Path, columns: Sequence[str], *, separator: str | None = None
+) -> Iterator[Row]:
+    """The lines of a table without a header; empty ones are passed over.
+
+    Args:
+      path: the file.
+      columns: the columns' names; every line has as many.
+      separator: between columns; None is any white space.
+
+    Raises:
+      DataError: the file is unreadable, or a line has other columns.
+    """
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        fields = line.strip().split(separator)
+        if len(fields) != len(columns):
+            raise DataError(
+                f"{path}:{number}: {reprlib.repr(line.strip())}; expected the "
+                f"{len(columns)} columns {(separator or ' ').join(columns)}"
+            )
+        yield Row(f"{path}:{number}", fields)
+
+
+def to_whole_number(place: str, name: str, text: str) -> int:
+    """A column as an integer that is not negative."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise DataError(
+            f"{place}: {name} is {reprlib.repr(text)}; expected a whole number"
+        )
+    return int(text)
+
+
+def to_box(place: str, corners: Iterable[str | float]) -> np.ndarray:
+    """Four corners x0, y0, x1, y1 as a box with an area: float32 [4].
+
+    Raises:
+      DataError: they are not four finite numbers, or the box is empty or inverted.
+    """
+    corners = list(corners)
+    box = to_corners(place, corners)
+    if not (np.isfinite(box).all() and box[0] < box[2] and box[1] < box[3]):
+        raise DataError(
+            f"{place}: box {reprlib.repr(corners)} is empty or inverted; "
+            "expected x_min < x_max and y_min < y_max"
+        )
+    return box
+
+
+def to_corners(place: str, numbers: Sequence[str | float]) -> np.ndarray:
+    """Four numbers, whatever they are: float32 [4].
+
+    Raises:
+      DataError: they are not four numbers.
+    """
+    try:
+        values = np.array([float(number) for number in numbers], np.float64)
+    except (TypeError, ValueError, OverflowError):
+        values = np.empty(0)
+    if len(values) != 4:
+        raise DataError(f"{place}: a box is four numbers, not {reprlib.repr(numbers)}")
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, and refused later
+        return values.astype(np.float32)
+
+
+def group_boxes(boxes: Iterable[tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """(image, float32 [4]) pairs as {image: float32 [n, 4]}, in their order."""
+    groups: dict[str, list[np.ndarray]] = {}
+    for image_id, box in boxes:
+        groups.setdefault(image_id, []).append(box)
+    return {image_id: np.stack(group) for image_id, group in groups.items()}
+
+
+def labels_of(
+    names: Iterable[str], class_names: Sequence[str], *, folder: Path
+) -> dict[str, int]:
+    """{class: label} of the classes of a data set, in a model's numbering.
+
+    Args:
+      names: the data's classes.
+      class_names: the model's.
+      folder: where the class folders lie, for the error.
+
+    Raises:
+      DataError: a class that the model does not know.
+    """
+    labels = {name: label for label, name in enumerate(class_names)}
+    unknown = sorted(set(names) - labels.keys())
+    if unknown:
+        raise DataError(
+            f"{folder / unknown[0]}: not one of the "
+            f"{len(class_names)} classes ({', '.join(class_names[:5])}…)"
+        )
+    return labels
+
+
+def wrong_layout(root: str | Path, expected: str) -> DataError:
+    """The error that shows what a folder holds and what it should."""
+    try:
+        entries = sorted(os.listdir(root))
+    except OSError as error:
+        return DataError(f"{root}: not a readable folder ({error.strerror})")
+    shown = ", ".join(repr(entry) for entry in entries[:_ENTRIES_SHOWN])
+    more = f" and {len(entries) - _ENTRIES_SHOWN} more" * (
+        len(entries) > _ENTRIES_SHOWN
+    )
+    return DataError(f"{root}: holds {shown or 'nothing'}{more}; expected {expected}")
+
+
+def unknown_split(where: str | Path, split: str, known: Iterable[str]) -> DataError:
+    """The error for a split that a data set does not have."""
+    return DataError(f"{where}: no split {split!r}; it has {', '.join(known)}")

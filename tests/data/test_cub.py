@@ -1,0 +1,191 @@
+"""CUB-200-2011 as downloaded: folder and archive, splits, labels, boxes, masks."""
+
+import shutil
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from bas_tf.data.cub import CubSource
+from bas_tf.errors import DataError
+from tests.data import tiny_sets
+
+
+@pytest.fixture
+def cub(tmp_path):
+    return tiny_sets.make_cub(tmp_path)
+
+
+def replace_line(path, number: int, line: str) -> None:
+    lines = path.read_text().split("\n")
+    lines[number - 1] = line
+    path.write_text("\n".join(lines))
+
+
+def test_splits_labels_and_order_come_from_the_tables(cub):
+    source = CubSource(root=str(cub))
+    assert source.class_names == tiny_sets.BIRDS
+    train, test = source.records("train"), source.records("test")
+    assert [r.label for r in train] == [0] * 4 + [1] * 4 + [2] * 4
+    assert [r.label for r in test] == [0, 0, 1, 1, 2, 2]
+    assert test[2].image_id == (
+        "002.Laysan_Albatross/Laysan_Albatross_0004_711.jpg"  # image 11, fifth of 6
+    )
+
+
+def test_boxes_are_half_open_and_lie_on_the_drawn_birds(cub):
+    """bounding_boxes.txt says `11 16.0 6.0 16.0 19.0`: x 16 to 32, y 6 to 25."""
+    record = CubSource(root=str(cub)).records("test")[2]
+    assert "\n11 16.0 6.0 16.0 19.0\n" in (cub / "bounding_boxes.txt").read_text()
+    np.testing.assert_array_equal(record.boxes_original, [[16, 6, 32, 25]])
+    assert record.boxes_original.dtype == np.float32
+    tiny_sets.assert_drawn_on_box(record.load_image(), record.boxes_original[0], 1)
+
+
+def test_a_mask_is_what_most_annotators_marked(cub):
+    """The first column of each bird has two votes of five, the rest three."""
+    record = CubSource(root=str(cub)).records("test")[2]
+    expected = np.zeros([30, 40], np.uint8)
+    expected[6:25, 17:32] = 255
+    np.testing.assert_array_equal(record.load_mask(), expected)
+
+
+def test_masks_and_boxes_may_be_missing(cub):
+    shutil.rmtree(cub.parent / "segmentations")
+    replace_line(cub / "bounding_boxes.txt", 11, "")
+    record = CubSource(root=str(cub)).records("test")[2]
+    assert (record.boxes_original, record.load_mask) == (None, None)
+
+
+def test_the_folder_above_is_found_too(cub):
+    assert len(CubSource(root=str(cub.parent)).records("train")) == 12
+
+
+def test_the_archives_are_unpacked_once_and_read_the_same(cub, tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    for folder, name in (("CUB_200_2011", "birds.tgz"), ("segmentations",) * 2):
+        name = name.removesuffix(".tgz") + ".tgz"
+        with tarfile.open(there / name, "w:gz") as tar:
+            tar.add(tmp_path / folder, arcname=folder)
+            tar.add(cub / "classes.txt", arcname="attributes.txt")
+    unpacked = CubSource(root=str(there / "birds.tgz")).records("test")
+    for ours, theirs in zip(
+        unpacked, CubSource(root=str(cub)).records("test"), strict=True
+    ):
+        assert (ours.image_id, ours.label) == (theirs.image_id, theirs.label)
+        np.testing.assert_array_equal(ours.boxes_original, theirs.boxes_original)
+        np.testing.assert_array_equal(ours.load_image(), theirs.load_image())
+        np.testing.assert_array_equal(ours.load_mask(), theirs.load_mask())
+    assert sorted(p.name for p in there.iterdir()) == [
+        "CUB_200_2011", "birds.tgz", "segmentations", "segmentations.tgz",
+    ]  # fmt: skip
+    (there / "birds.tgz").write_bytes(b"not looked at again")
+    assert len(CubSource(root=str(there / "birds.tgz")).records("test")) == 6
+
+
+def test_a_cut_off_archive_leaves_nothing_behind(cub, tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    with tarfile.open(there / "CUB.tgz", "w:gz") as tar:
+        tar.add(cub, arcname="CUB_200_2011")
+    whole = (there / "CUB.tgz").read_bytes()
+    (there / "CUB.tgz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="CUB.tgz: cannot be unpacked beside itself"):
+        CubSource(root=str(there / "CUB.tgz"))
+    assert [p.name for p in there.iterdir()] == ["CUB.tgz"]
+
+
+def test_an_archive_of_something_else_is_named(cub, tmp_path):
+    with tarfile.open(tmp_path / "x.tgz", "w:gz") as tar:
+        tar.add(cub / "classes.txt", arcname="other/classes.txt")
+    shutil.rmtree(cub)
+    with pytest.raises(DataError, match="x.tgz: has no folder CUB_200_2011/ in it"):
+        CubSource(root=str(tmp_path / "x.tgz"))
+
+
+def test_an_archive_cannot_write_outside_its_folder(tmp_path):
+    (tmp_path / "evil.txt").write_text("evil")
+    there = tmp_path / "there"
+    there.mkdir()
+    with tarfile.open(there / "x.tgz", "w:gz") as tar:
+        tar.add(tmp_path / "evil.txt", arcname="CUB_200_2011/../../../escaped.txt")
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        CubSource(root=str(there / "x.tgz"))
+    assert not list(tmp_path.rglob("escaped.txt"))
+
+
+def test_a_models_class_order_wins(cub):
+    source = CubSource(root=str(cub), class_names=tiny_sets.BIRDS[::-1])
+    assert [r.label for r in source.records("test")] == [2, 2, 1, 1, 0, 0]
+    with pytest.raises(
+        DataError, match="images/002.Laysan_Albatross: not one of the 1"
+    ):
+        CubSource(
+            root=str(cub),
+            class_names=[
+                tiny_sets.BIRDS[0],
+            ],
+        )
+
+
+def test_a_wrong_layout_shows_the_one_found_and_the_one_expected(photo_folder):
+    with pytest.raises(DataError) as error:
+        CubSource(root=str(photo_folder))
+    assert str(error.value).startswith(
+        f"{photo_folder}: holds 'boxes.csv', 'train', 'val'; expected CUB-200-2011: "
+        "images.txt, classes.txt, "
+    )
+
+
+def test_a_missing_root_table_or_split_is_named(cub):
+    with pytest.raises(DataError, match="no split 'val'; it has train, test"):
+        CubSource(root=str(cub)).records("val")
+    (cub / "classes.txt").unlink()
+    with pytest.raises(DataError, match="classes.txt: no such file"):
+        CubSource(root=str(cub))
+    with pytest.raises(DataError, match="'/nowhere': no such folder or archive"):
+        CubSource(root="/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("table", "line", "message"),
+    [
+        ("images.txt", "2", r"images.txt:2: '2'; expected the 2 columns image_id"),
+        ("images.txt", "1 a/b.jpg", "images.txt:2: number 1 is there twice"),
+        ("images.txt", "x a/b.jpg", "images.txt:2: image_id is 'x'; expected a whole"),
+        ("images.txt", "99 a/b.jpg", "images.txt:2: its split is None; known: 0, 1"),
+        ("classes.txt", "9 other", "images.txt:7: its class is '2'; known: 1, 9, 3"),
+        ("image_class_labels.txt", "2 8", "images.txt:2: its class is '8'"),
+        ("train_test_split.txt", "2 7", "images.txt:2: its split is '7'; known: 0, 1"),
+        ("bounding_boxes.txt", "2 1 1 0 5", "boxes.txt:2: box .* is empty or inverted"),
+        ("bounding_boxes.txt", "2 1 1 -4 5", "boxes.txt:2: box .* empty or inverted"),
+        ("bounding_boxes.txt", "2 1 1 nan 5", "boxes.txt:2: box .* empty or inverted"),
+        ("bounding_boxes.txt", "2 1 1 w 5", "boxes.txt:2: a box is four numbers"),
+    ],
+)
+def test_a_wrong_line_is_named(cub, table, line, message):
+    replace_line(cub / table, 2, line)
+    with pytest.raises(DataError, match=message):
+        CubSource(root=str(cub))
+
+
+def test_an_empty_table_is_named(cub):
+    (cub / "classes.txt").write_text("\n")
+    with pytest.raises(DataError, match="classes.txt: is empty"):
+        CubSource(root=str(cub))
+
+
+def test_a_photo_with_exif_rotation_stays_as_its_box_was_drawn(cub):
+    """The set's boxes lie on the stored pixels, whatever EXIF says."""
+    first = CubSource(root=str(cub)).records("train")[0]
+    path = cub / "images" / first.image_id
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    with Image.open(path) as image:
+        pixels = np.asarray(image)
+    Image.fromarray(pixels).save(path, quality=95, subsampling=0, exif=exif)
+    tiny_sets.assert_drawn_on_box(
+        first.load_image(), first.boxes_original[0], first.label
+    )

@@ -1,0 +1,178 @@
+"""ILSVRC from extracted folders: both layouts of val, every form of boxes."""
+
+import shutil
+import tarfile
+
+import numpy as np
+import pytest
+
+from bas_tf.data.ilsvrc import IlsvrcSource
+from bas_tf.errors import DataError
+from tests.data import tiny_sets
+from tests.data.tiny_sets import SYNSETS
+
+
+def write_xml_archive(root) -> None:
+    tiny_sets.write_xml_folder(root / "unpacked" / "val")
+    with tarfile.open(root / "ILSVRC2012_bbox_val_v3.tgz", "w:gz") as tar:
+        tar.add(root / "unpacked" / "val", arcname="val")
+    shutil.rmtree(root / "unpacked")
+
+
+FORMS = {
+    "xml beside the images": lambda root: tiny_sets.write_xml_folder(root / "val"),
+    "xml as in the challenge": lambda root: tiny_sets.write_xml_folder(
+        root / "Annotations/CLS-LOC/val"
+    ),
+    "xml archive": write_xml_archive,
+    "val_gt": tiny_sets.write_val_gt,
+    "localization": tiny_sets.write_localization,
+    "localization in metadata": lambda root: tiny_sets.write_localization(
+        root / "metadata/ILSVRC/test"
+    ),
+}
+
+
+def expected_val() -> dict[str, tuple[int, list]]:
+    return {stem: (label, boxes) for stem, label, boxes in tiny_sets.ilsvrc_val()}
+
+
+@pytest.mark.parametrize("flat", [True, False], ids=["flat", "per synset"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_labels_and_boxes(tmp_path, form, flat):
+    FORMS[form](tiny_sets.make_ilsvrc(tmp_path, flat=flat))
+    source = IlsvrcSource(root=str(tmp_path))
+    assert source.class_names == SYNSETS
+    records, expected = source.records("val"), expected_val()
+    assert len(records) == 6
+    for record in records:
+        stem = record.image_id.rpartition("/")[2].removesuffix(".JPEG")
+        label, boxes = expected.pop(stem)
+        assert record.label == label
+        folder = "val" if flat else f"val/{SYNSETS[label]}"
+        assert record.image_id == f"{folder}/{stem}.JPEG"
+        np.testing.assert_array_equal(record.boxes_original, boxes)
+        tiny_sets.assert_drawn_on_box(record.load_image(), np.array(boxes[0]), label)
+    assert not expected
+
+
+def test_an_image_can_have_several_boxes(tmp_path):
+    tiny_sets.write_xml_folder(tiny_sets.make_ilsvrc(tmp_path, flat=True) / "val")
+    first = IlsvrcSource(root=str(tmp_path)).records("val")[0]
+    np.testing.assert_array_equal(first.boxes_original, [[4, 7, 20, 25], [0, 1, 5, 7]])
+
+
+def test_train_needs_no_boxes_and_is_ordered_by_synset(tmp_path):
+    tiny_sets.make_ilsvrc(tmp_path, flat=False)
+    source = IlsvrcSource(root=str(tmp_path))
+    train = source.records("train")
+    assert [r.label for r in train] == [0] * 4 + [1] * 4 + [2] * 4
+    assert train[4].image_id == "train/n01443537/n01443537_0.JPEG"
+    assert {r.boxes_original for r in train + source.records("val")} == {None}
+
+
+def test_images_may_lie_as_the_challenge_packs_them(tmp_path):
+    tiny_sets.make_ilsvrc(tmp_path / "Data/CLS-LOC", flat=True)
+    tiny_sets.write_xml_folder(tmp_path / "Annotations/CLS-LOC/val")
+    records = IlsvrcSource(root=str(tmp_path)).records("val")
+    assert [r.label for r in records] == [2, 0, 1, 2, 0, 1]
+
+
+def test_an_image_without_boxes_keeps_its_place(tmp_path):
+    tiny_sets.make_ilsvrc(tmp_path, flat=False)
+    tiny_sets.write_val_gt(tmp_path)
+    lines = (tmp_path / "val_gt.txt").read_text().splitlines()
+    lines[1] = lines[1].partition(";")[0] + ";"  # of n01440764
+    (tmp_path / "val_gt.txt").write_text("\n".join(lines[:2]))
+    records = IlsvrcSource(root=str(tmp_path)).records("val")
+    assert [r.boxes_original is None for r in records] == [True] * 4 + [False, True]
+
+
+def test_a_flat_val_needs_labels(tmp_path):
+    tiny_sets.make_ilsvrc(tmp_path, flat=True)
+    with pytest.raises(DataError, match="val: is flat, so labels come with the boxes"):
+        IlsvrcSource(root=str(tmp_path)).records("val")
+    tiny_sets.write_localization(tmp_path)
+    (tmp_path / "class_labels.txt").unlink()
+    with pytest.raises(
+        DataError, match="label of ILSVRC2012_val_00000001.JPEG is None"
+    ):
+        IlsvrcSource(root=str(tmp_path)).records("val")
+
+
+def test_a_models_class_order_wins_and_train_may_be_absent(tmp_path):
+    tiny_sets.make_ilsvrc(tmp_path, flat=True)
+    tiny_sets.write_localization(tmp_path)
+    shutil.rmtree(tmp_path / "train")
+    source = IlsvrcSource(root=str(tmp_path), class_names=SYNSETS[::-1])
+    assert [r.label for r in source.records("val")] == [0, 2, 1, 0, 2, 1]
+    with pytest.raises(DataError, match="no split 'train'; it has val"):
+        source.records("train")
+
+
+def test_an_unknown_class_is_named(tmp_path):
+    tiny_sets.write_val_gt(tiny_sets.make_ilsvrc(tmp_path, flat=True))
+    source = IlsvrcSource(root=str(tmp_path), class_names=SYNSETS[:2])
+    with pytest.raises(DataError, match="val/n01484850: not one of the 2 classes"):
+        source.records("val")
+
+
+def test_two_forms_of_boxes_are_refused(tmp_path):
+    tiny_sets.make_ilsvrc(tmp_path, flat=False)
+    tiny_sets.write_val_gt(tmp_path)
+    tiny_sets.write_localization(tmp_path)
+    with pytest.raises(
+        DataError, match="val_gt.txt and as .*localization.txt; keep one of them"
+    ):
+        IlsvrcSource(root=str(tmp_path)).records("val")
+
+
+def test_boxes_of_other_images_are_refused(tmp_path):
+    tiny_sets.make_ilsvrc(tmp_path, flat=False)
+    (tmp_path / "localization.txt").write_text("val2/0/a31041fd.jpeg,1,2,3,4\n")
+    with pytest.raises(DataError, match="none of its boxes is of an image in"):
+        IlsvrcSource(root=str(tmp_path)).records("val")
+
+
+def test_a_wrong_layout_shows_the_one_found_and_the_one_expected(tmp_path):
+    tiny_sets.make_cub(tmp_path)
+    with pytest.raises(DataError) as error:
+        IlsvrcSource(root=str(tmp_path / "CUB_200_2011"))
+    assert str(error.value).startswith(
+        f"{tmp_path}/CUB_200_2011: holds 'bounding_boxes.txt', 'classes.txt', "
+        "'image_class_labels.txt', 'images', 'images.txt', 'train_test_split.txt'; "
+        "expected train/<synset>/ and val/"
+    )
+    with pytest.raises(DataError, match="'/nowhere': no such folder"):
+        IlsvrcSource(root="/nowhere")
+
+
+def test_the_official_test_set_is_no_split(tmp_path):
+    tiny_sets.make_ilsvrc(tmp_path, flat=False)
+    with pytest.raises(DataError, match="no split 'test'; it has train, val"):
+        IlsvrcSource(root=str(tmp_path)).records("test")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (r"n01\\a.JPEG 40 30", r"val_gt.txt:1: .*; expected synset\\file width"),
+        (r"n01\\a.JPEG 40 30 ; 1 2 3", "val_gt.txt:1: .*; expected synset"),
+        (r"n01\\a.JPEG 40 30 ; 1 2 3 x", "val_gt.txt:1: a box is four numbers"),
+        (r"n01\\a.JPEG 40 30 ; 3 2 1 4", "val_gt.txt:1: box .* is empty or inverted"),
+        (r"n01\\a.JPEG 40 30 ; 1 2 1 4", "val_gt.txt:1: box .* is empty or inverted"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path, line, message):
+    tiny_sets.make_ilsvrc(tmp_path, flat=False)
+    (tmp_path / "val_gt.txt").write_text(line)
+    with pytest.raises(DataError, match=message):
+        IlsvrcSource(root=str(tmp_path)).records("val")
+
+
+def test_a_damaged_archive_is_named(tmp_path):
+    write_xml_archive(tiny_sets.make_ilsvrc(tmp_path, flat=True))
+    path = tmp_path / "ILSVRC2012_bbox_val_v3.tgz"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(DataError, match="val_v3.tgz: not a readable archive"):
+        IlsvrcSource(root=str(tmp_path)).records("val")

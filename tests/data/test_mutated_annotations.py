@@ -1,0 +1,157 @@
+"""500 damaged annotation files: each loads or is told in one line, none crashes."""
+
+import collections
+import json
+
+import numpy as np
+import pytest
+
+from bas_tf.data.coco_boxes import read_coco_boxes
+from bas_tf.data.cub import CubSource
+from bas_tf.data.folder import FolderSource
+from bas_tf.data.ilsvrc import IlsvrcSource
+from bas_tf.data.open_images30k import OpenImages30kSource
+from bas_tf.errors import DataError
+from tests.data import tiny_sets
+
+SPLICES = (
+    b"", b"\0", b"\xff\xfe", b"\n", b'"', b",", b";", b" ", b"-", b"nan", b"1e999",
+    b"9" * 50, b"<", b"&lol;", b"]]>", b"<!DOCTYPE a [", b"<?xml", b"{", b"}", b"null",
+    b"\\u0000", b"\\ud800", b"../", b"/" * 300, b"a" * 300, b"\xe2\x80\xa8", b"\r",
+    b"e", b".", b"_",
+)  # fmt: skip
+
+
+def mutate(content: bytes, rng: np.random.Generator) -> bytes:
+    """One or two changes: bytes replaced, spliced in, cut off, doubled or dropped."""
+    data = bytearray(content)
+    for _ in range(rng.integers(1, 3)):
+        at, length = rng.integers(len(data) + 1), int(rng.integers(1, 12))
+        match rng.integers(5):
+            case 0:
+                data[at : at + length] = rng.bytes(length)
+            case 1 | 2:
+                splice = SPLICES[rng.integers(len(SPLICES))]
+                data[at : at + rng.integers(2) * length] = splice
+            case 3:
+                data = data[:at]
+            case 4:
+                data[at:at] = data[at : at + 5 * length]
+    return bytes(data)
+
+
+def coco_text() -> str:
+    """Boxes of the photo folder's val photos."""
+    names = [f"val/{c}/{i}.jpg" for c in ("cat", "dog") for i in (0, 1)]
+    images = [{"id": i, "file_name": name} for i, name in enumerate(names)]
+    annotations = [{"image_id": i, "bbox": [1, 2.5, 30, 40]} for i in range(4)]
+    return json.dumps({"images": images, "annotations": annotations})
+
+
+def folder_case(form: str, text: str | None = None):
+    def make(tmp_path, photo_folder):
+        if text is not None:
+            (photo_folder / "boxes.csv").unlink()
+            (photo_folder / form).parent.mkdir(parents=True, exist_ok=True)
+            (photo_folder / form).write_text(text)
+
+        def load():
+            return FolderSource(root=str(photo_folder)).records("val")
+
+        return photo_folder / form, load
+
+    return make
+
+
+def cub_case(table: str):
+    def make(tmp_path, photo_folder):
+        root = tiny_sets.make_cub(tmp_path)
+        return root / table, lambda: CubSource(root=str(root)).records("test")
+
+    return make
+
+
+def ilsvrc_case(file: str):
+    def make(tmp_path, photo_folder):
+        tiny_sets.make_ilsvrc(tmp_path / "set", flat=True)
+        if file.endswith(".xml"):
+            tiny_sets.write_xml_folder(tmp_path / "set" / "val")
+        elif file == "val_gt.txt":
+            tiny_sets.write_val_gt(tmp_path / "set")
+        else:
+            tiny_sets.write_localization(tmp_path / "set")
+        path = tmp_path / "set" / file
+        return path, lambda: IlsvrcSource(root=str(tmp_path / "set")).records("val")
+
+    return make
+
+
+def open_images_case(table: str):
+    def make(tmp_path, photo_folder):
+        root = tiny_sets.make_open_images(tmp_path / "set")
+        path = root / "metadata/OpenImages/val" / table
+        return path, lambda: OpenImages30kSource(root=str(root)).records("val")
+
+    return make
+
+
+CASES = {  # how many of each
+    "csv": (90, folder_case("boxes.csv")),
+    "json": (120, folder_case("boxes.json", coco_text())),
+    "xml": (
+        120,
+        folder_case(
+            "boxes/val/cat/0.xml", tiny_sets.voc_xml([(1, 2, 30, 40), (5, 5, 6, 6)])
+        ),
+    ),
+    "cub images": (20, cub_case("images.txt")),
+    "cub boxes": (30, cub_case("bounding_boxes.txt")),
+    "cub splits": (20, cub_case("train_test_split.txt")),
+    "ilsvrc xml": (30, ilsvrc_case("val/ILSVRC2012_val_00000001.xml")),
+    "ilsvrc val_gt": (30, ilsvrc_case("val_gt.txt")),
+    "ilsvrc localization": (20, ilsvrc_case("localization.txt")),
+    "open images masks": (20, open_images_case("localization.txt")),
+}
+
+
+def test_there_are_500():
+    assert sum(count for count, _ in CASES.values()) == 500
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_damaged_file_loads_or_is_told(tmp_path, photo_folder, case):
+    count, make = CASES[case]
+    path, load = make(tmp_path, photo_folder)
+    assert len(load()) > 0
+    whole, rng = path.read_bytes(), np.random.default_rng(list(case.encode()))
+    outcomes = collections.Counter()
+    for _ in range(count):
+        path.write_bytes(mutate(whole, rng))
+        try:
+            records = load()
+        except DataError as error:
+            assert len(str(error).splitlines()) == 1
+            assert str(tmp_path) in str(error)
+            outcomes["told"] += 1
+        else:
+            for record in records:
+                assert_sound(record.boxes_original)
+            outcomes["loaded"] += 1
+    assert outcomes["told"] > 0
+    assert outcomes["loaded"] > 0 or count < 90  # a few changes may all be fatal
+
+
+def assert_sound(boxes: np.ndarray | None) -> None:
+    if boxes is not None:
+        assert boxes.dtype == np.float32
+        assert boxes.ndim == 2
+        assert boxes.shape[1] == 4
+        assert np.isfinite(boxes).all()
+        assert (boxes[:, :2] < boxes[:, 2:]).all()
+
+
+@pytest.mark.parametrize("text", ["", "\0", "[" * 10**6, "9" * 10**5])
+def test_files_that_are_nothing_at_all(tmp_path, text):
+    (tmp_path / "boxes.json").write_text(text)
+    with pytest.raises(DataError, match="boxes.json"):
+        read_coco_boxes(tmp_path / "boxes.json")

@@ -1,0 +1,321 @@
+"""tfds:NAME, read from data sets that tensorflow-datasets itself has prepared."""
+
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from bas_tf.data.cub import CubSource
+from bas_tf.data.sources import load_source
+from bas_tf.data.tfds_source import TfdsSource
+from bas_tf.errors import DataError
+from tests.data import tiny_sets, tiny_tfds
+from tests.data.tiny_sets import SYNSETS
+from tests.data.tiny_tfds import store
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Any attempt to connect is an error."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("tried the network")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+
+
+def plain_features(**more) -> dict:
+    return {
+        "image": tfds.features.Image(encoding_format="png"),
+        "label": tfds.features.ClassLabel(names=["ant", "bee", "cat"]),
+        **more,
+    }
+
+
+@pytest.fixture(scope="module")
+def birds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("birds")
+    return folder, tiny_tfds.prepare_birds(folder)
+
+
+def test_birds_have_the_boxes_masks_and_pixels_of_the_raw_archive(birds):
+    folder, name = birds
+    raw = {
+        record.image_id: record
+        for split in ("train", "test")
+        for record in CubSource(root=str(folder / "CUB_200_2011")).records(split)
+    }
+    source = load_source(f"tfds:{name}", root=str(folder / "tfds"))
+    assert sorted(source.splits) == ["test", "train"]
+    for split, count in (("train", 12), ("test", 6)):
+        records = source.records(split)
+        assert len(records) == count
+        for record in records:
+            other = raw.pop(record.image_id.partition("/images/")[2])
+            assert record.label == other.label
+            np.testing.assert_allclose(
+                record.boxes_original, other.boxes_original, rtol=0, atol=1e-5
+            )
+            np.testing.assert_array_equal(record.load_image(), other.load_image())
+            np.testing.assert_array_equal(record.load_mask(), other.load_mask())
+    assert not raw
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("imagenet")
+    tiny_tfds.prepare_imagenet(folder)
+    return folder
+
+
+def test_imagenet_from_its_tar_files(imagenet):
+    source = load_source("tfds:imagenet2012", root=str(imagenet / "tfds"))
+    assert len(source.class_names) == 1000
+    assert source.class_names[:2] == SYNSETS[:2]
+    train = {record.image_id: record for record in source.records("train")}
+    assert len(train) == 12
+    for record in train.values():
+        synset = record.image_id.partition("_")[0]
+        assert source.class_names[record.label] == synset
+        assert record.boxes_original is None
+        assert record.load_mask is None
+    one = train["n01443537_2.JPEG"]
+    box = np.array(tiny_sets.box_of(1, 2))
+    tiny_sets.assert_drawn_on_box(one.load_image(), box, 1)
+
+
+def test_val_is_found_as_validation(imagenet):
+    records = load_source("tfds:imagenet2012", root=str(imagenet / "tfds")).records(
+        "val"
+    )
+    assert sorted(record.image_id for record in records) == [
+        f"ILSVRC2012_val_{i:08d}.JPEG" for i in range(1, 7)
+    ]
+    # The first images of the official list are a sea snake and two ski pictures.
+    labels = {record.image_id[-7:-5]: record.label for record in records}
+    assert [labels[number] for number in ("01", "02", "03")] == [65, 970, 230]
+
+
+def as_stored(example: dict, features) -> dict:
+    """A mocked example with the boxes of the feature's type."""
+    if "bbox" in example:
+        example["bbox"] = tfds.features.BBox(*example["bbox"])
+    if "objects" in example:
+        boxes = example["objects"]["bbox"]
+        example["objects"] = {"bbox": [tfds.features.BBox(*box) for box in boxes]}
+    return {key: example[key] for key in features}
+
+
+@pytest.mark.parametrize(
+    ("name", "num_classes", "has_boxes", "has_masks"),
+    [
+        ("caltech_birds2011", 200, True, True),
+        ("imagenet2012", 1000, False, False),
+        ("stanford_dogs", 120, True, False),
+        ("cars196", 196, True, False),
+        ("oxford_flowers102", 102, False, False),
+    ],
+)
+def test_mocked_public_sets(tmp_path, name, num_classes, has_boxes, has_masks):
+    """The registered feature specification, filled by mock_data, stored, read."""
+    with tfds.testing.mock_data(num_examples=3):
+        builder = tfds.builder(name)
+        examples = list(builder.as_dataset(split="train").as_numpy_iterator())
+    features = dict(builder.info.features)
+    # Mocked corners need not be in order: give them one.
+    for example in examples:
+        for holder in (example, example.get("objects", {})):
+            if "bbox" in holder:
+                box = np.reshape(holder["bbox"], [-1, 2, 2])
+                low, high = box.min(axis=1) / 2, box.max(axis=1) / 2 + 0.5
+                ordered = np.concatenate([low, high], axis=1).clip(0, 1)
+                holder["bbox"] = ordered.reshape(np.shape(holder["bbox"]))
+    stored = [as_stored(dict(e), features) for e in examples]
+    store(tmp_path, features, stored, name=name)
+    source = TfdsSource(name=name, data_dir=str(tmp_path))
+    records = source.records("train")
+    assert len(source.class_names) == num_classes
+    assert [r.label for r in records] == [e["label"] for e in examples]
+    for record, example in zip(records, examples, strict=True):
+        image = record.load_image()
+        assert image.shape == example["image"].shape
+        assert (record.load_mask is not None) == has_masks
+        if not has_boxes:
+            assert record.boxes_original is None
+            continue
+        shares = example["bbox"] if "bbox" in example else example["objects"]["bbox"]
+        y0, x0, y1, x1 = np.reshape(shares, [-1, 4]).T
+        height, width = image.shape[:2]
+        expected = np.stack([x0 * width, y0 * height, x1 * width, y1 * height], axis=1)
+        np.testing.assert_allclose(record.boxes_original, expected, rtol=1e-5)
+
+
+def test_several_boxes_and_those_without_area(tmp_path, caplog):
+    """40 x 30 pixels: 0.25 of the width is 10, 0.5 of the height 15."""
+    box = tfds.features.BBox
+    objects = [
+        box(0.1, 0.25, 0.5, 0.75),
+        box(0.0, 0.0, 0.0, 0.0),
+        box(0.5, 0.0, 1.0, 1.0),
+    ]
+    features = plain_features(
+        objects=tfds.features.Sequence({"bbox": tfds.features.BBoxFeature()})
+    )
+    examples = [
+        {"image": tiny_sets.draw(0, 0), "label": 2, "objects": {"bbox": objects}},
+        {"image": tiny_sets.draw(0, 0), "label": 0, "objects": {"bbox": []}},
+    ]
+    store(tmp_path, features, examples)
+    with caplog.at_level("WARNING"):
+        first, second = TfdsSource(name="tiny_set", data_dir=str(tmp_path)).records(
+            "train"
+        )
+    np.testing.assert_allclose(
+        first.boxes_original, [[10, 3, 30, 15], [0, 15, 40, 30]], rtol=1e-6
+    )
+    assert second.boxes_original.shape == (0, 4)
+    assert "tiny_set/1.0.0: left out 1 boxes without area" in caplog.text
+    assert (first.image_id, second.image_id) == ("train/0000000", "train/0000001")
+    np.testing.assert_array_equal(first.load_image(), tiny_sets.draw(0, 0))
+
+
+def mask_set(tmp_path, values, *, name="tiny_set"):
+    """A record whose mask has a row of each value."""
+    mask = np.repeat(np.array(values, np.uint8)[:, None, None], 5, axis=1)
+    features = plain_features(
+        segmentation_mask=tfds.features.Image(shape=(None, None, 1))
+    )
+    example = {"image": tiny_sets.draw(0, 0), "label": 0, "segmentation_mask": mask}
+    store(tmp_path, features, [example], name=name)
+    return TfdsSource(name=name, data_dir=str(tmp_path)).records("train")[0]
+
+
+def test_masks_of_votes_and_of_the_pets(tmp_path):
+    votes = mask_set(tmp_path, [0, 102, 127, 128, 153, 255]).load_mask()
+    assert votes[:, 0].tolist() == [0, 0, 0, 255, 255, 255]
+    pets = mask_set(tmp_path, [1, 2, 3], name="oxford_iiit_pet").load_mask()
+    assert pets[:, 0].tolist() == [255, 0, 128]
+
+
+def test_masks_of_unknown_numbers_are_refused(tmp_path):
+    record = mask_set(tmp_path, [0, 1, 2])
+    with pytest.raises(DataError, match="segmentation_mask holds the numbers 0 to 2"):
+        record.load_mask()
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """Three records without boxes, in tmp_path; returns the version's folder."""
+    examples = [{"image": tiny_sets.draw(i, 0), "label": i} for i in range(3)]
+    store(tmp_path, plain_features(), examples)
+    return tmp_path / "tiny_set" / "1.0.0"
+
+
+def test_a_models_class_order_wins(plain, tmp_path):
+    names = ("cat", "bee", "ant")
+    source = TfdsSource(name="tiny_set", data_dir=str(tmp_path), class_names=names)
+    assert [r.label for r in source.records("train")] == [2, 1, 0]
+    source = TfdsSource(name="tiny_set", data_dir=str(tmp_path), class_names=names[1:])
+    with pytest.raises(DataError, match="tiny_set/1.0.0/cat: not one of the 2 classes"):
+        source.records("train")
+
+
+def test_the_newest_version_is_read_or_the_one_asked_for(plain, tmp_path):
+    for version in ("1.10.0", "1.9.0"):
+        shutil.copytree(plain, plain.parent / version)
+    name = plain.parent / "1.10.0" / "label.labels.txt"
+    name.write_text("new\nbee\ncat\n")
+
+    def first_class(name: str) -> str:
+        return TfdsSource(name=name, data_dir=str(tmp_path)).class_names[0]
+
+    assert first_class("tiny_set") == "new"
+    assert first_class("tiny_set:1.9.0") == "ant"
+    with pytest.raises(DataError, match="holds '1.0.0', '1.10.0', '1.9.0'; expected"):
+        first_class("tiny_set:3.0.0")
+
+
+def test_the_default_folder_is_the_librarys(plain, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    assert len(load_source("tfds:tiny_set", root="").records("train")) == 3
+
+
+def test_a_set_that_is_not_prepared_is_told_how_to(plain, tmp_path):
+    with pytest.raises(DataError) as error:
+        TfdsSource(name="caltech_birds2011", data_dir=str(tmp_path))
+    asked = tmp_path / "caltech_birds2011"
+    assert str(error.value) == (
+        f"{tmp_path}: holds 'downloads', 'tiny_set'; expected {asked}/<version>/ with "
+        f"dataset_info.json, as `tfds build caltech_birds2011 --data_dir={tmp_path}` "
+        "makes it"
+    )
+    with pytest.raises(DataError, match="'tfds:'; expected tfds:NAME"):
+        TfdsSource(name="", data_dir=str(tmp_path))
+    with pytest.raises(DataError, match="1.0.0: no split 'test'; it has train"):
+        TfdsSource(name="tiny_set", data_dir=str(tmp_path)).records("test")
+
+
+def test_a_set_of_something_else_is_refused(tmp_path):
+    store(tmp_path, {"text": tfds.features.Text()}, [{"text": "a"}])
+    with pytest.raises(DataError, match="has the features text; expected an image and"):
+        TfdsSource(name="tiny_set", data_dir=str(tmp_path))
+
+
+def test_damaged_metadata_is_named(plain, tmp_path):
+    (plain / "features.json").write_text("{")
+    with pytest.raises(DataError, match="1.0.0: not a prepared data set"):
+        TfdsSource(name="tiny_set", data_dir=str(tmp_path))
+
+
+def test_other_file_formats_are_refused(plain, tmp_path):
+    info = json.loads((plain / "dataset_info.json").read_text())
+    info["fileFormat"] = "array_record"
+    (plain / "dataset_info.json").write_text(json.dumps(info))
+    with pytest.raises(DataError, match="its files are array_record; prepare it"):
+        TfdsSource(name="tiny_set", data_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        (lambda size: size - 1, "damaged or cut off at byte"),
+        (lambda size: size // 2, "damaged or cut off at byte"),
+        (lambda size: 7, "damaged or cut off at byte 7"),
+        (lambda size: 0, "holds 0 records, should hold 3"),
+    ],
+)
+def test_a_cut_off_file_is_named(plain, tmp_path, kept, message):
+    (shard,) = plain.glob("*.tfrecord*")
+    content = shard.read_bytes()
+    shard.write_bytes(content[: kept(len(content))])
+    with pytest.raises(DataError, match=f"{shard.name}.*: {message}"):
+        TfdsSource(name="tiny_set", data_dir=str(tmp_path)).records("train")
+
+
+def test_a_record_with_a_broken_image_is_named(plain, tmp_path):
+    (shard,) = plain.glob("*.tfrecord*")
+    png = io.BytesIO()
+    Image.fromarray(tiny_sets.draw(0, 0)).save(png, "png")
+    content = shard.read_bytes()
+    at = content.index(b"\x89PNG")
+    shard.write_bytes(content[:at] + b"broken" + content[at + 6 :])
+    record = TfdsSource(name="tiny_set", data_dir=str(tmp_path)).records("train")[0]
+    with pytest.raises(DataError, match=f"{shard.name}, record 1: image: not a readab"):
+        record.load_image()
+
+
+def test_files_that_change_after_opening_are_named(plain, tmp_path):
+    (shard,) = plain.glob("*.tfrecord*")
+    record = TfdsSource(name="tiny_set", data_dir=str(tmp_path)).records("train")[2]
+    shard.write_bytes(shard.read_bytes()[:-20])
+    with pytest.raises(DataError, match=f"{shard.name}: became shorter while"):
+        record.load_image()
+    shard.unlink()
+    with pytest.raises(DataError, match=f"{shard.name}: not readable"):
+        record.load_image()

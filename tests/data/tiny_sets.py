@@ -1,0 +1,191 @@
+"""Public data sets in their real layouts, tiny: three classes of 40 x 30 JPEGs."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SIZE_WH = (40, 30)
+BIRDS = ("001.Black_footed_Albatross", "002.Laysan_Albatross", "003.Sooty_Albatross")
+SYNSETS = ("n01440764", "n01443537", "n01484850")
+TRAIN, TEST = 4, 2  # images a class
+
+
+def box_of(label: int, i: int) -> tuple[int, int, int, int]:
+    """Where the drawn object is, half-open."""
+    return 4 + 3 * i, 5 + label, 20 + 3 * i, 25
+
+
+def draw(label: int, i: int) -> np.ndarray:
+    """A dark ground with a bright rectangle of the class's colour on the box."""
+    image = np.full([SIZE_WH[1], SIZE_WH[0], 3], 30, np.uint8)
+    x0, y0, x1, y1 = box_of(label, i)
+    image[y0:y1, x0:x1] = 60
+    image[y0:y1, x0:x1, label] = 230
+    return image
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, quality=95, subsampling=0)
+
+
+def assert_drawn_on_box(image: np.ndarray, box: np.ndarray, channel: int) -> None:
+    """The picture is bright inside its box and dark outside, up to JPEG's edges."""
+    x0, y0, x1, y1 = box.astype(int)
+    assert image.shape == (SIZE_WH[1], SIZE_WH[0], 3)
+    assert image[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1, channel].min() > 200
+    outside = np.ones(image.shape[:2], bool)
+    outside[y0 - 2 : y1 + 2, x0 - 2 : x1 + 2] = False
+    assert image[outside].max() < 60
+
+
+def make_cub(parent: Path) -> Path:
+    """CUB_200_2011/ and segmentations/ as the two archives leave them."""
+    root, tables, number = parent / "CUB_200_2011", {}, 0
+    for label, name in enumerate(BIRDS):
+        tables.setdefault("classes.txt", []).append(f"{label + 1} {name}")
+        for i in range(TRAIN + TEST):
+            number += 1
+            file = f"{name}/{name[4:]}_{i:04d}_{700 + number}.jpg"
+            save(root / "images" / file, draw(label, i))
+            x0, y0, x1, y1 = box_of(label, i)
+            for table, line in {
+                "images.txt": file,
+                "image_class_labels.txt": str(label + 1),
+                "train_test_split.txt": str(int(i < TRAIN)),
+                "bounding_boxes.txt": f"{x0:.1f} {y0:.1f} {x1 - x0:.1f} {y1 - y0:.1f}",
+            }.items():
+                tables.setdefault(table, []).append(f"{number} {line}")
+            votes = np.zeros(SIZE_WH[::-1], np.uint8)
+            votes[y0:y1, x0:x1] = 153  # three of five annotators
+            votes[y0:y1, x0] = 102  # two
+            mask = (parent / "segmentations" / file).with_suffix(".png")
+            save(mask, votes)
+    for table, lines in tables.items():
+        (root / table).write_text("\n".join(lines) + "\n")
+    return root
+
+
+def voc_xml(
+    boxes: list[tuple], *, names: list[str] | None = None, file: str = "photo"
+) -> str:
+    """An annotation of the official form; boxes are xmin, ymin, xmax, ymax."""
+    objects = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin>"
+        f"<xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>"
+        for (x0, y0, x1, y1), name in zip(
+            boxes, names or ["thing"] * len(boxes), strict=True
+        )
+    )
+    width, height = SIZE_WH
+    return (
+        f"<annotation><folder>val</folder><filename>{file}</filename><size><width>"
+        f"{width}</width><height>{height}</height><depth>3</depth></size>{objects}"
+        "</annotation>"
+    )
+
+
+def ilsvrc_val() -> list[tuple[str, int, list[tuple]]]:
+    """(file stem, label, boxes) of the validation images; the first has two boxes."""
+    images = [(label, i) for i in range(TEST) for label in (2, 0, 1)]
+    return [
+        (
+            f"ILSVRC2012_val_{number:08d}",
+            label,
+            [box_of(label, i), (0, 1, 5, 7)][: 2 if number == 1 else 1],
+        )
+        for number, (label, i) in enumerate(images, start=1)
+    ]
+
+
+def make_ilsvrc(root: Path, *, flat: bool) -> Path:
+    """train/<synset>/ and val/, without boxes."""
+    for label, synset in enumerate(SYNSETS):
+        for i in range(TRAIN):
+            save(root / f"train/{synset}/{synset}_{i}.JPEG", draw(label, i))
+    for number, (stem, label, _) in enumerate(ilsvrc_val()):
+        folder = root / "val" if flat else root / "val" / SYNSETS[label]
+        save(folder / f"{stem}.JPEG", draw(label, number // len(SYNSETS)))
+    return root
+
+
+def write_xml_folder(folder: Path) -> None:
+    """The official validation annotations, extracted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, label, boxes in ilsvrc_val():
+        names = [SYNSETS[label]] * len(boxes)
+        (folder / f"{stem}.xml").write_text(voc_xml(boxes, names=names, file=stem))
+
+
+def write_val_gt(root: Path) -> None:
+    r"""val_gt.txt: synset\\file width height ; corners."""
+    lines = [
+        rf"{SYNSETS[label]}\\{stem}.JPEG 40 30 ; "
+        + " ".join(str(n) for box in boxes for n in box)
+        for stem, label, boxes in ilsvrc_val()
+    ]
+    (root / "val_gt.txt").write_text("\n".join(lines) + "\n")
+
+
+def write_localization(folder: Path) -> None:
+    """The four tables of the WSOL evaluation kit."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images = ilsvrc_val()
+    tables = {
+        "image_ids.txt": [f"val/{stem}.JPEG" for stem, _, _ in images],
+        "image_sizes.txt": [f"val/{stem}.JPEG,40,30" for stem, _, _ in images],
+        "class_labels.txt": [f"val/{stem}.JPEG,{label}" for stem, label, _ in images],
+        "localization.txt": [
+            f"val/{stem}.JPEG,{','.join(map(str, box))}"
+            for stem, _, boxes in images
+            for box in boxes
+        ],
+    }
+    for name, lines in tables.items():
+        (folder / name).write_text("\n".join(lines) + "\n")
+
+
+def make_open_images(root: Path) -> Path:
+    """Three classes with two train and one val photo each, masks and metadata.
+
+    The first val photo has two instances; its ignore mask covers one of them in part.
+    The second's masks have half its size and no ignore mask.
+    """
+    tables = {}
+    for label, name in enumerate(("01226z", "0138tl", "014j1m")):
+        for split, count in (("train", 2), ("val", 1)):
+            for i in range(count):
+                image = f"{split}/{name}/{label}{i}fa.jpg"
+                save(root / image, draw(label, i))
+                key = f"{split}/class_labels.txt"
+                tables.setdefault(key, []).append(f"{image},{label}")
+                if split == "val":
+                    lines = _write_masks(root, image[:-4], label)
+                    key = f"{split}/localization.txt"
+                    tables.setdefault(key, []).extend(
+                        f"{image},{line}" for line in lines
+                    )
+    for table, lines in tables.items():
+        path = root / "metadata/OpenImages" / table
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+    return root
+
+
+def _write_masks(root: Path, stem: str, label: int) -> list[str]:
+    width, height = SIZE_WH
+    first = np.zeros([height, width], bool)
+    first[5:15, 4:12] = True
+    if label == 0:
+        second, ignore = np.zeros_like(first), np.zeros_like(first)
+        second[10:20, 20:30] = True
+        ignore[12:25, 25:35] = True
+        masks = {"_m_1a": first, "_m_2b": second, "_ignore": ignore}
+        lines = [f"{stem}_m_1a.png,{stem}_ignore.png", f"{stem}_m_2b.png,"]
+    else:
+        masks = {"_m_1a": first[::2, ::2]}
+        lines = [f"{stem}_m_1a.png,"]
+    for suffix, mask in masks.items():
+        save(root / f"{stem}{suffix}.png", mask)  # one bit a pixel, as published
+    return lines

@@ -29,6 +29,18 @@ def define_config_flag() -> None:
     )
 
 
+def define_bad_image_flag() -> None:
+    """Defines --on_bad_image, for commands that read a split of the data."""
+    flags.DEFINE_enum(
+        "on_bad_image",
+        "error",
+        ["error", "skip"],
+        "What an image that cannot be read does: end the command, or be left out, told "
+        "in a warning and listed in skipped_images_<split>.txt beside the results. "
+        "skip reads every image once before the work begins.",
+    )
+
+
 def config():
     """The ConfigDict that --config and its overrides give.
 

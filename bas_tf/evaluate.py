@@ -3,7 +3,15 @@ r"""Judges a model or an exported file by a localization protocol.
   python -m bas_tf.evaluate --model=runs/demo --config=configs/demo.py --split=test \
       --protocol=bas --output=metrics.json
 
---model takes a training workdir, a SavedModel folder or a .tflite file.
+--model takes a training workdir, a SavedModel folder or a .tflite file. Protocols:
+
+  bas         the paper's: resize, centre crop, largest component, IoU > 0.5
+  maxboxacc   Choe et al. 2020: MaxBoxAcc and MaxBoxAccV2, no crop, contours, IoU >= 0.5
+  pxap        Choe et al. 2020: PxAP and peak pixel IoU; needs true masks
+
+Numbers of different protocols are not comparable. Of each, metrics.json says the
+threshold and where it came from; maxima over the judged split's own thresholds are
+"oracle". --per_image writes one line for each image at the one threshold.
 """
 
 from pathlib import Path
@@ -23,17 +31,26 @@ def main(args: list[str]) -> None:
         config,
         split=flags.FLAGS.split,
         config_name=entry_point.config_name(),
+        protocol=flags.FLAGS.protocol,
+        on_bad_image=flags.FLAGS.on_bad_image,
+        skipped_dir=Path(flags.FLAGS.output).parent,
     )
     run_evaluation.write_metrics(judged, Path(flags.FLAGS.output))
+    if flags.FLAGS.per_image:
+        run_evaluation.write_per_image(judged, Path(flags.FLAGS.per_image))
     print(run_evaluation.describe(judged))
 
 
 if __name__ == "__main__":
     entry_point.define_config_flag()
+    entry_point.define_bad_image_flag()
     flags.DEFINE_string(
         "model", None, "A workdir, a SavedModel or a .tflite file.", required=True
     )
     flags.DEFINE_string("split", "test", "The split to judge on.")
-    flags.DEFINE_enum("protocol", "bas", ["bas"], "Evaluation protocol.")
+    flags.DEFINE_enum(
+        "protocol", "bas", ["bas", "maxboxacc", "pxap"], "Evaluation protocol."
+    )
     flags.DEFINE_string("output", "metrics.json", "The file to write.")
+    flags.DEFINE_string("per_image", None, "A CSV file to write, one line an image.")
     entry_point.run(main)

@@ -1,15 +1,19 @@
 """One judgement of a model: runs it, measures it, writes metrics.json and the page."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bas_tf import experiment, files, inference, visualize
-from bas_tf.data import pipeline
-from bas_tf.errors import UserError
-from bas_tf.evaluators import bas_protocol, ground_truth, metrics_file, sweeps
+from bas_tf.data import bad_images, pipeline
+from bas_tf.data.records import Record
+from bas_tf.errors import UserError, check_choice
+from bas_tf.evaluators import ground_truth, metrics_file, per_image, sweeps
+from bas_tf.evaluators.evaluation import Evaluation
 from bas_tf.evaluators.predictions import Predictions, predict_all
+from bas_tf.evaluators.protocols import PROTOCOLS
 from bas_tf.metrics.classification import top_class_ids
 from bas_tf.metrics.localization import IOU_THRESHOLD, best_ious
 from bas_tf.report import cases, curves, page, table
@@ -33,6 +37,8 @@ class Judged:
 
     Attributes:
       document: the content of metrics.json.
+      evaluation: the judge's result, which the document is made from.
+      records: the split.
       predictions: of every image.
       truth: true boxes in the crop frame.
       images: the split's images at the resize size.
@@ -41,6 +47,8 @@ class Judged:
     """
 
     document: dict
+    evaluation: Evaluation
+    records: Sequence[Record]
     predictions: Predictions
     truth: ground_truth.GroundTruth
     images: pipeline.ResizedImages
@@ -56,34 +64,65 @@ class Judge:
       split: the split to judge on.
       class_names: the models' classes.
       config_name: for metrics.json.
+      protocol: a key of `protocols.PROTOCOLS`.
+      on_bad_image: "error" or "skip", see `bad_images`.
+      skipped_dir: where "skip" lists what it left out.
 
     Raises:
-      UserError: the data has faults.
+      UserError: the data has faults; the protocol is unknown or does not go with
+        eval.ten_crop.
     """
 
-    def __init__(self, config, *, split: str, class_names, config_name: str = ""):
-        self.config, self.split = config, split
+    def __init__(
+        self,
+        config,
+        *,
+        split: str,
+        class_names,
+        config_name: str = "",
+        protocol: str = "bas",
+        on_bad_image: str = "error",
+        skipped_dir: Path = Path(),
+    ):
+        check_choice("--protocol", protocol, PROTOCOLS)
+        self.config, self.split, self.protocol = config, split, protocol
         self.config_name, self.class_names = config_name, tuple(class_names)
-        self._source = experiment.open_source(config, self.class_names)
+        self._rules = PROTOCOLS[protocol]
+        if config.eval.ten_crop and not self._rules.crops:
+            raise UserError(
+                f"eval.ten_crop is True, but protocol {protocol} resizes images to the "
+                "network's input and has no margin to crop from: set it to False"
+            )
+        self._source = bad_images.guard_source(
+            experiment.open_source(config, self.class_names),
+            on_bad_image=on_bad_image,
+            folder=skipped_dir,
+        )
         self._splits: dict = {}
 
     def judge(self, runner: Runner, *, model: str, seed: int | None = None) -> Judged:
-        """Runs a model over the split and measures it by protocol `bas`.
+        """Runs a model over the split and measures it by the protocol.
 
         Args:
           runner: the model.
           model: its name for metrics.json.
           seed: of its training, when known.
+
+        Raises:
+          UserError: another model's data; a split without the masks or boxes that the
+            protocol or the threshold's origin needs.
         """
         self._check(runner)
         options = self.config.eval
         records, images, truth = self._read(self.split)
         threshold = options.score_threshold
         if options.threshold_origin == "val-optimal":
-            _, _, val_truth = self._read("val")
-            threshold = sweeps.best_threshold(self._predict(runner, "val"), val_truth)
+            val_records, _, val_truth = self._read("val")
+            threshold = self._rules.choose_threshold(
+                self._predict(runner, "val"), val_truth, val_records
+            )
         predictions = self._predict(runner, self.split)
-        evaluation = bas_protocol.evaluate_predictions(
+        evaluation = self._rules.evaluate(
             predictions,
             truth,
             records=records,
@@ -92,14 +131,23 @@ class Judge:
         )
         document = metrics_file.metrics_document(
             evaluation,
-            protocol="bas",
+            protocol=self.protocol,
             split=self.split,
             model=model,
             config=self.config_name,
             seed=seed,
         )
+        if isinstance(self._source, bad_images.SkippingSource):
+            document["num_skipped_images"] = self._source.num_skipped[self.split]
         return Judged(
-            document, predictions, truth, images, self.class_names, self.config
+            document=document,
+            evaluation=evaluation,
+            records=records,
+            predictions=predictions,
+            truth=truth,
+            images=images,
+            class_names=self.class_names,
+            config=self.config,
         )
 
     def _check(self, runner: Runner) -> None:
@@ -114,18 +162,26 @@ class Judge:
                 f"{self.class_names[:3]}…"
             )
 
+    def _check_masks(self, records: Sequence[Record], split: str) -> None:
+        if self._rules.needs_masks and all(r.load_mask is None for r in records):
+            raise UserError(
+                f"--protocol={self.protocol} needs true masks, and none of the "
+                f"{len(records)} images of split {split!r} has one"
+            )
+
     def _read(self, split: str):
         """(records, images, truth) of a split, read once."""
         if split not in self._splits:
             data = self.config.data
+            crop_size = tuple(data.crop_size)
+            resize_size = tuple(data.resize_size) if self._rules.crops else crop_size
             records = self._source.records(split)
+            self._check_masks(records, split)
             images = pipeline.ResizedImages(
-                records, resize_size_wh=tuple(data.resize_size), keep=data.cache
+                records, resize_size_wh=resize_size, keep=data.cache
             )
-            truth = ground_truth.load_ground_truth(
-                records,
-                resize_size_wh=tuple(data.resize_size),
-                crop_size_wh=tuple(data.crop_size),
+            truth = self._rules.load_truth(
+                records, resize_size_wh=resize_size, crop_size_wh=crop_size
             )
             self._splits[split] = records, images, truth
         return self._splits[split]
@@ -150,12 +206,10 @@ class Judge:
         return predictions
 
 
-def judge_model(model: str, config, *, split: str, config_name: str = "") -> Judged:
-    """Judges anything that `experiment.load_runner` loads."""
+def judge_model(model: str, config, **options) -> Judged:
+    """Judges anything that `experiment.load_runner` loads; options as `Judge`."""
     runner = experiment.load_runner(model, score_threshold=config.eval.score_threshold)
-    judge = Judge(
-        config, split=split, class_names=runner.class_names, config_name=config_name
-    )
+    judge = Judge(config, class_names=runner.class_names, **options)
     seed = None
     if (Path(model) / experiment.CONFIG_FILE).is_file():
         seed = experiment.load_experiment(model).config.train.seed
@@ -187,18 +241,34 @@ def baseline_rows(judged: Judged) -> list[dict]:
 def describe(judged: Judged) -> str:
     """The table for people, under a line that says what was measured and how."""
     document = judged.document
-    rows = [*baseline_rows(judged), table_row("model", document["metrics"])]
-    return (
+    told = (
         f"protocol {document['protocol']}, split {document['split']}, "
         f"{document['num_images']} images, score threshold "
-        f"{document['score_threshold']:.2f} ({document['threshold_origin']})\n"
-        + table.format_table(rows)
     )
+    origin = document["threshold_origin"]
+    if "figures" in document:
+        told += f"{document['score_threshold']:.3f} ({origin})\n"
+        return told + table.format_figures(document["figures"])
+    rows = [*baseline_rows(judged), table_row("model", document["metrics"])]
+    told += f"{document['score_threshold']:.2f} ({origin})\n"
+    return told + table.format_table(rows)
 
 
 def write_metrics(judged: Judged, path: Path) -> None:
     """metrics.json, whole or not at all."""
     files.write_json(path, judged.document)
+
+
+def write_per_image(judged: Judged, path: Path) -> None:
+    """The per-image table as CSV, whole or not at all."""
+    text = per_image.per_image_csv(
+        judged.evaluation,
+        protocol=judged.document["protocol"],
+        records=judged.records,
+        predictions=judged.predictions,
+        class_names=judged.class_names,
+    )
+    files.write_file(path, text.encode())
 
 
 def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:

@@ -7,16 +7,17 @@ import numpy as np
 from absl import logging
 
 from bas_tf import experiment, inference, names, visualize
-from bas_tf.data import pipeline
+from bas_tf.data import bad_images, pipeline
 from bas_tf.training import checkpoint, hooks, loop, optimizer, strategy
 
 PICTURES = 8
 
 
-def run_training(config, workdir: Path) -> None:
+def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> None:
     """Trains as the config says, from the workdir's newest checkpoint if it has one.
 
     `train.epochs` 0 makes a workdir of the weights that `model.weights` names.
+    `on_bad_image` is "error" or "skip", see `bad_images`, which lists in the workdir.
 
     Raises:
       UserError: a mistake in the config or the data, or a workdir of another run.
@@ -24,6 +25,8 @@ def run_training(config, workdir: Path) -> None:
     """
     method = loop.Method(**config.loss, batch_statistics=config.train.batch_statistics)
     source = experiment.open_source(config)
+    experiment.check_workdir(workdir, config, source.class_names)
+    source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     records = source.records("train")
     distribution = strategy.make_strategy(config.train.strategy)
     strategy.check_batch(distribution, config.data.batch_size)
@@ -33,7 +36,6 @@ def run_training(config, workdir: Path) -> None:
         keep=config.data.cache,
     )
     steps = pipeline.num_batches(images, config.data.batch_size)
-    experiment.check_workdir(workdir, config, source.class_names)
     keras.utils.set_random_seed(config.train.seed)
     with distribution.scope():
         localizer = experiment.build_model(config, len(source.class_names))

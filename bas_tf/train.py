@@ -18,12 +18,15 @@ def main(args: list[str]) -> None:
     from bas_tf import run_evaluation, run_training
 
     config, workdir = entry_point.config(), Path(flags.FLAGS.workdir)
-    run_training.run_training(config, workdir)
+    on_bad_image = flags.FLAGS.on_bad_image
+    run_training.run_training(config, workdir, on_bad_image=on_bad_image)
     judged = run_evaluation.judge_model(
         workdir,
         config,
         split=config.eval.split,
         config_name=entry_point.config_name(),
+        on_bad_image=on_bad_image,
+        skipped_dir=workdir,
     )
     rows = [
         *run_evaluation.baseline_rows(judged),
@@ -35,6 +38,7 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     entry_point.define_config_flag()
+    entry_point.define_bad_image_flag()
     flags.DEFINE_string(
         "workdir", None, "Where checkpoints, logs and the report go.", required=True
     )

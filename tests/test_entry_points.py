@@ -20,7 +20,14 @@ from tests.commands import (
 
 COMMANDS = {
     "bas_tf.train": ["config", "workdir"],
-    "bas_tf.evaluate": ["model", "config", "split", "protocol", "output"],
+    "bas_tf.evaluate": [
+        "model",
+        "config",
+        "split",
+        "protocol",
+        "output",
+        "per_image",
+    ],
     "bas_tf.localize": ["model", "output", "class"],
     "bas_tf.check_data": ["config"],
     "bas_tf.import_weights": [
@@ -113,8 +120,8 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
         ([QUICK, "--config.model.weights=resnet"], "model.weights is 'resnet'; known"),
         ([QUICK, "--config.data.crop_size=(64, 60)"], "data.crop_size is 64x60; both "
          "must be multiples of 32"),
-        ([QUICK, "--config.data.source=web"], "data.source is 'web'; known: folder, "
-         "synthetic"),
+        ([QUICK, "--config.data.source=web"], "data.source is 'web'; known: cub, "
+         "folder, ilsvrc, open_images30k, synthetic, tfds:NAME"),
         ([QUICK, "--config.data.batch_size=97"], "data.batch_size is 97, but there "
          "are 96 images"),
     ],

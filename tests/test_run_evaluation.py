@@ -1,10 +1,12 @@
 """One judge: where the threshold came from, which model, with boxes and without."""
 
+import csv
 import json
 import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bas_tf import experiment, files, inference, run_evaluation
 from bas_tf.errors import UserError
@@ -142,10 +144,24 @@ def fresh_runner() -> Runner:
     return Runner(predict_fn, ("cat", "dog"), (64, 64))
 
 
-def folder_judge(root, **eval_options):
+def folder_judge(root, *, protocol="bas", **eval_options):
     config = demo_config(**eval_options)
     config.data.source, config.data.root = "folder", str(root)
-    return run_evaluation.Judge(config, split="val", class_names=("cat", "dog"))
+    return run_evaluation.Judge(
+        config, split="val", class_names=("cat", "dog"), protocol=protocol
+    )
+
+
+def write_masks(root):
+    """The bright squares of `photo_folder`, and a strip to be ignored below them."""
+    for name in ("cat", "dog"):
+        for i in range(2):
+            mask = np.zeros([60, 80], np.uint8)
+            mask[20:40, 10 + 4 * i : 30 + 4 * i] = 255
+            mask[50:] = 128
+            path = root / "masks" / "val" / name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(mask).save(path)
 
 
 def test_images_without_boxes_get_class_figures_only(
@@ -218,3 +234,105 @@ def test_metrics_are_written_whole_or_not_at_all(tmp_path):
         files.write_json(path, {"a": float("nan")})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_maxboxacc_resizes_without_a_crop_and_says_every_threshold(
+    photo_folder, fresh_runner, tmp_path
+):
+    judged = folder_judge(photo_folder, protocol="maxboxacc", score_threshold=0.25)
+    judged = judged.judge(fresh_runner, model="fresh")
+    assert judged.images[0].shape == (64, 64, 3)  # data.crop_size of the config
+    # The first square, (10, 20, 30, 40) of 80 x 60, in 64 x 64 and cut down.
+    np.testing.assert_array_equal(judged.truth.boxes[0], [[8, 21, 24, 42]])
+    document = judged.document
+    assert document["protocol"] == "maxboxacc"
+    assert document["figures"]["gt_known_loc"]["threshold_origin"] == "fixed"
+    assert document["figures"]["max_box_acc"]["threshold_origin"] == "oracle"
+    for name, figure in document["figures"].items():
+        assert figure["value"] == document["metrics"][name]
+        assert figure["interval_95"] == document["intervals_95"][name]
+    told = run_evaluation.describe(judged)
+    assert told.startswith(
+        "protocol maxboxacc, split val, 4 images, score threshold 0.250 (fixed)\n"
+    )
+    assert "MaxBoxAccV2" in told and "CAM: MaxBoxAcc" in told
+    run_evaluation.write_per_image(judged, tmp_path / "images.csv")
+    with open(tmp_path / "images.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image_id"] for row in rows] == [r.image_id for r in judged.records]
+    ious = [float(row["iou"]) for row in rows]
+    assert np.mean(ious) == pytest.approx(document["metrics"]["mean_iou"], abs=1e-8)
+
+
+def test_pxap_of_real_masks(photo_folder, fresh_runner):
+    write_masks(photo_folder)
+    judged = folder_judge(photo_folder, protocol="pxap", score_threshold=0.0)
+    metrics = judged.judge(fresh_runner, model="fresh").document["metrics"]
+    # 80 x 60 -> 64 x 64: the object is 16 columns (8 to 23, or 12 to 27) by 21 rows
+    # (22 to 42), rows from 54 on are ignored. At threshold 0 all the others are object.
+    assert metrics["pixel_iou"] == metrics["pixel_precision"] == 16 * 21 / (54 * 64)
+    assert metrics["pixel_recall"] == 1.0
+    assert metrics["peak_pixel_iou"] >= metrics["pixel_iou"]
+    assert (metrics["num_images"], metrics["num_images_without_masks"]) == (4, 0)
+
+
+def test_pxap_without_masks_names_the_split(photo_folder, fresh_runner):
+    with pytest.raises(
+        UserError,
+        match="--protocol=pxap needs true masks, and none of the 4 images of split "
+        "'val' has one",
+    ):
+        folder_judge(photo_folder, protocol="pxap").judge(fresh_runner, model="fresh")
+
+
+def test_ten_crops_need_a_margin(photo_folder):
+    for protocol in ("maxboxacc", "pxap"):
+        with pytest.raises(
+            UserError, match=f"eval.ten_crop is True, but .* {protocol}"
+        ):
+            folder_judge(photo_folder, protocol=protocol, ten_crop=True)
+
+
+def test_an_unknown_protocol_is_refused(photo_folder):
+    with pytest.raises(UserError, match="--protocol is 'iou'; known: bas, maxboxacc"):
+        folder_judge(photo_folder, protocol="iou")
+
+
+@pytest.mark.parametrize("protocol", ["maxboxacc", "pxap"])
+def test_val_optimal_is_vals_oracle_in_every_protocol(
+    photo_folder, fresh_runner, protocol
+):
+    write_masks(photo_folder)
+    documents = {
+        origin: folder_judge(photo_folder, protocol=protocol, threshold_origin=origin)
+        .judge(fresh_runner, model="fresh")
+        .document
+        for origin in ("val-optimal", "oracle")
+    }
+    chosen = {origin: d["score_threshold"] for origin, d in documents.items()}
+    assert chosen["val-optimal"] == chosen["oracle"]  # the split judged is val
+    figure = {"maxboxacc": "gt_known_loc", "pxap": "pixel_iou"}[protocol]
+    for origin, document in documents.items():
+        assert document["figures"][figure]["threshold_origin"] == origin
+
+
+@pytest.mark.slow
+@config_file_warning
+@pytest.mark.parametrize("protocol", ["maxboxacc", "pxap"])
+def test_the_command_by_every_protocol(
+    protocol, demo_workdir, tmp_path, monkeypatch, capsys
+):
+    output, lines = tmp_path / "metrics.json", tmp_path / "images.csv"
+    code = exit_code_in_process(
+        monkeypatch, "bas_tf.evaluate", f"--model={demo_workdir}",
+        "--config=configs/demo.py:quicktest", "--split=test", f"--output={output}",
+        f"--protocol={protocol}", f"--per_image={lines}",
+    )  # fmt: skip
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    assert f"protocol {protocol}, split test, 32 images" in out
+    document = json.loads(output.read_text())
+    assert document["protocol"] == protocol
+    name = {"maxboxacc": "max_box_acc_v2", "pxap": "px_ap"}[protocol]
+    assert 0 < document["metrics"][name] < 1
+    assert len(lines.read_text().splitlines()) == 1 + 32

@@ -58,6 +58,16 @@ def test_other_formats(tmp_path, suffix):
     np.testing.assert_array_equal(decode.decode_image(path), quadrants())
 
 
+def test_what_is_transparent_in_a_mask_is_background(tmp_path):
+    """Unlike in a photo, where it is the white page behind it."""
+    rgba = np.full([4, 6, 4], 255, np.uint8)
+    rgba[:, :3, 3] = 0
+    path = tmp_path / "mask.png"
+    Image.fromarray(rgba).save(path)
+    np.testing.assert_array_equal(decode.decode_mask(path), [[0] * 3 + [255] * 3] * 4)
+    assert (decode.decode_image(path) == 255).all()
+
+
 @pytest.mark.parametrize("content", [b"", b"<html>no photo</html>", None])
 def test_a_file_that_is_no_image_is_named(tmp_path, content):
     path = tmp_path / "broken.jpg"

@@ -1,0 +1,109 @@
+"""Images that cannot be read are an error, or are left out, counted and listed."""
+
+import numpy as np
+import pytest
+
+from bas_tf.data import bad_images
+from bas_tf.data.records import Record
+from bas_tf.errors import DataError, UserError
+
+
+def good() -> np.ndarray:
+    return np.zeros([2, 2, 3], np.uint8)
+
+
+def bad(name: str):
+    def load():
+        raise DataError(f"{name}: not a readable image\n(truncated)")
+
+    return load
+
+
+def never():
+    raise AssertionError("was read")
+
+
+class Source:
+    """Split "test" is good, bad, good, bad; "val" is good; "train" is bad."""
+
+    class_names = ("cat", "dog")
+
+    def records(self, split: str) -> list[Record]:
+        letters = {"test": "gbgb", "val": "g", "train": "b"}[split]
+        return [
+            Record(f"{split}/{i}.jpg", label=i % 2, load_image=load)
+            for i, letter in enumerate(letters)
+            for load in [good if letter == "g" else bad(f"{split}/{i}.jpg")]
+        ]
+
+
+def test_error_reads_nothing_and_leaves_nothing_out(tmp_path):
+    records = [Record("a.jpg", label=0, load_image=never)]
+    assert bad_images.readable_records(records, on_bad_image="error") == (records, [])
+    source = Source()
+    guarded = bad_images.guard_source(source, on_bad_image="error", folder=tmp_path)
+    assert guarded is source
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_skip_keeps_the_order_and_says_why():
+    kept, faults = bad_images.readable_records(
+        Source().records("test"), on_bad_image="skip"
+    )
+    assert [record.image_id for record in kept] == ["test/0.jpg", "test/2.jpg"]
+    assert faults == [
+        "test/1.jpg: not a readable image (truncated)",
+        "test/3.jpg: not a readable image (truncated)",
+    ]
+
+
+def test_skipping_is_counted_listed_and_logged(tmp_path, caplog):
+    source = bad_images.guard_source(Source(), on_bad_image="skip", folder=tmp_path)
+    assert source.class_names == ("cat", "dog")
+    assert len(source.records("test")) == 2
+    listing = tmp_path / "skipped_images_test.txt"
+    assert listing.read_text() == (
+        "test/1.jpg: not a readable image (truncated)\n"
+        "test/3.jpg: not a readable image (truncated)\n"
+    )
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert warning.startswith("2 of 4 images of split 'test' cannot be read")
+    assert str(listing) in warning
+    assert all(line in warning for line in listing.read_text().splitlines())
+    caplog.clear()
+    assert len(source.records("val")) == 1
+    assert (tmp_path / "skipped_images_val.txt").read_text() == ""
+    assert not caplog.records
+    assert source.num_skipped == {"test": 2, "val": 0}
+
+
+def test_a_long_list_is_whole_in_the_file_only(tmp_path, caplog):
+    class Many(Source):
+        def records(self, split):
+            names = [f"{i}.jpg" for i in range(25)]
+            bads = [Record(name, label=0, load_image=bad(name)) for name in names]
+            return [*bads, *super().records("val")]
+
+    source = bad_images.guard_source(Many(), on_bad_image="skip", folder=tmp_path)
+    assert len(source.records("test")) == 1
+    lines = (tmp_path / "skipped_images_test.txt").read_text().splitlines()
+    assert len(lines) == 25
+    (warning,) = [r.getMessage() for r in caplog.records]
+    assert "\n  19.jpg: " in warning and "\n  20.jpg: " not in warning
+    assert warning.endswith("\n  and 5 more")  # 25 - 20
+
+
+def test_a_split_without_one_readable_image_is_an_error(tmp_path):
+    source = bad_images.guard_source(Source(), on_bad_image="skip", folder=tmp_path)
+    with pytest.raises(DataError, match="none of the 1 images of split 'train'"):
+        source.records("train")
+    assert (tmp_path / "skipped_images_train.txt").read_text().startswith("train/0")
+
+
+@pytest.mark.parametrize("choice", ["ignore", ""])
+def test_an_unknown_choice_is_named(tmp_path, choice):
+    message = f"--on_bad_image is '{choice}'; known: error, skip"
+    with pytest.raises(UserError, match=message):
+        bad_images.readable_records([], on_bad_image=choice)
+    with pytest.raises(UserError, match=message):
+        bad_images.guard_source(Source(), on_bad_image=choice, folder=tmp_path)

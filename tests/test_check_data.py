@@ -1,22 +1,40 @@
 """Faults in the data are all listed, by name, before hours are spent."""
 
+import json
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.commands import exit_code_in_process, only_error_line
+from tests.data.tiny_sets import make_cub
 
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
 
 @pytest.fixture
-def check(photo_folder, monkeypatch, capsys):
-    """Runs the command on the photo folder: (exit code, stdout lines, stderr)."""
+def photos(photo_folder) -> Path:
+    """The photo folder, its validation photos drawn on another ground.
 
-    def run():
+    As it comes, val repeats photos of train.
+    """
+    for path in sorted(photo_folder.glob("val/*/*.jpg")):
+        pixels = np.asarray(Image.open(path)).copy()
+        pixels[:10] = 120
+        Image.fromarray(pixels).save(path, quality=95)
+    return photo_folder
+
+
+@pytest.fixture
+def check(monkeypatch, capsys):
+    """Runs the command on a folder: (exit code, stdout lines, stderr)."""
+
+    def run(root, *args, source="folder"):
         code = exit_code_in_process(
             monkeypatch, "bas_tf.check_data", "--config=configs/demo.py",
-            "--config.data.source=folder", f"--config.data.root={photo_folder}",
+            f"--config.data.source={source}", f"--config.data.root={root}", *args,
         )  # fmt: skip
         out, err = capsys.readouterr()
         return code, out.splitlines(), err
@@ -24,58 +42,213 @@ def check(photo_folder, monkeypatch, capsys):
     return run
 
 
-def test_good_data_is_counted(check, photo_folder):
-    code, out, err = check()
+def add_boxes(root: Path, *rows: str) -> None:
+    with open(root / "boxes.csv", "a") as file:
+        file.writelines(f"{row}\n" for row in rows)
+
+
+def test_good_data_is_counted(check, photos):
+    code, out, err = check(photos)
     assert (code, err) == (0, "")
-    assert out[:6] == [
-        "train: 6 images, 6 with boxes", "  cat: 3", "  dog: 3",
-        "val: 4 images, 4 with boxes", "  cat: 2", "  dog: 2",
-    ]  # fmt: skip
-    assert out[6].startswith(f"test: {photo_folder}/test: no such split folder")
-    assert len(out) == 7
+    assert out == [
+        "                           train       val",
+        "images                         6         4",
+        "  cannot be read               0         0",
+        "  with boxes                   6         4",
+        "  without boxes                0         0",
+        "  with a mask                  0         0",
+        "boxes                          6         4",
+        "width, min/median/max   80/80/80  80/80/80",
+        "height, min/median/max  60/60/60  60/60/60",
+        "images per class",
+        "  cat                          3         2",
+        "  dog                          3         2",
+        f"test: {photos}/test: no such split folder; {photos} has train, val",
+        "no faults",
+    ]
 
 
-def test_every_unreadable_photo_is_listed(check, photo_folder):
-    bad = [photo_folder / "train/cat/1.jpg", photo_folder / "val/dog/0.jpg"]
+def test_every_unreadable_photo_is_listed(check, photos):
+    bad = [photos / "train/cat/1.jpg", photos / "val/dog/0.jpg"]
     bad[0].write_bytes(bad[0].read_bytes()[:600])
     bad[1].write_text("not a photo")
-    code, out, err = check()
+    code, out, err = check(photos)
+    assert (code, err) == (1, "")
+    assert out[-4] == "fault: images that cannot be read: 2"
+    assert [line.partition(": ")[0] for line in out[-3:-1]] == [
+        f"  {path}" for path in bad
+    ]
+    assert out[-1] == "2 faults"
+    assert "  cannot be read               1         1" in out
+
+
+@pytest.mark.parametrize("box", ["-1,0,5,5", "0,-1,5,5", "0,0,81,5", "0,0,5,61"])
+def test_a_box_outside_its_image_is_listed(check, photos, box):
+    """The photos are 80 x 60; the photo's other box is as it should be."""
+    add_boxes(photos, f"val/cat/1.jpg,{box}")
+    code, out, err = check(photos)
+    assert (code, err) == (1, "")
+    assert out[-3:] == [
+        "fault: boxes that reach outside their image: 1",
+        f"  val/cat/1.jpg: box [{box.replace(',', ', ')}] "
+        "reaches outside the 80x60 image",
+        "1 fault",
+    ]
+
+
+def test_a_box_up_to_the_edge_is_no_fault(check, photos):
+    add_boxes(photos, "val/cat/1.jpg,0,0,80,60")
+    assert check(photos)[0] == 0
+
+
+def test_a_fault_of_a_whole_split_is_a_fault(check, photos):
+    """Unlike a split that is left out; the other split is read nevertheless."""
+    (photos / "val" / "ape").mkdir()
+    (photos / "train/cat/0.jpg").write_bytes(b"")
+    code, out, _ = check(photos)
+    assert code == 1
+    assert out[0].split() == ["train"]
+    assert out[-5] == "fault: splits that cannot be opened: 1"
+    assert f"{photos}/val/ape: not one of the 2 classes" in out[-4]
+    assert out[-2] == f"  {photos}/train/cat/0.jpg: not a readable image (empty file)"
+
+
+def test_a_class_folder_without_photos_is_a_fault(check, photos):
+    """Files that only look different to this project are named beside it."""
+    folder = photos / "train" / "cat"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (photos / "boxes.csv").unlink()
+    code, out, _ = check(photos)
+    assert code == 1
+    note = out.index("note: files in class folders that are not read: 1")
+    assert out[note + 1].startswith("  train/cat/IMG_1.HEIC: does not end in .jpg,")
+    assert f"{photos}/train/cat: no images in this class folder" in out[-2]
+
+
+@pytest.mark.parametrize("box", ["5,0,5,5", "9,0,5,5"])
+def test_a_box_row_that_nothing_can_be_opened_with_is_one_fault(check, photos, box):
+    add_boxes(photos, f"val/cat/1.jpg,{box}")
+    code, out, err = check(photos)
+    assert (code, err) == (1, "")
+    assert out[0] == "fault: data that cannot be opened: 1"
+    # A header and ten photos come before the row.
+    assert out[1].startswith(f"  {photos}/boxes.csv:12: 'val/cat/1.jpg': box [")
+    assert out[1].endswith("expected x_min < x_max and y_min < y_max")
+    assert out[2:] == ["1 fault"]
+
+
+def test_all_kinds_of_faults_come_in_one_run(check, photos, tmp_path):
+    """Eight faults of six kinds and two notes, as a table and as JSON."""
+    # A copy of a training photo, saved without loss as another format: equal pixels.
+    Image.open(photos / "train/dog/0.jpg").save(photos / "val/cat/copy.png")
+    (photos / "val/dog/0.jpg").write_text("<html>not found</html>")
+    masks = photos / "masks" / "train" / "cat"
+    masks.mkdir(parents=True)
+    Image.fromarray(np.zeros([80, 60], np.uint8)).save(masks / "0.png")
+    (masks / "1.png").write_bytes(b"")
+    Image.fromarray(np.zeros([30, 40], np.uint8)).save(masks / "2.png")
+    # Stored 80 x 60 and turned by EXIF to 60 x 80; the boxes were drawn before that.
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for i in range(3):
+        pixels = np.full([60, 80, 3], 10 * i, np.uint8)
+        Image.fromarray(pixels).save(photos / f"val/cat/phone{i}.jpg", exif=turned)
+        add_boxes(photos, f"val/cat/phone{i}.jpg,50,10,{70 + i},40")
+    output = tmp_path / "new" / "data.json"
+
+    code, out, err = check(photos, f"--output={output}")
+    assert (code, err) == (1, "")
+    assert out[-1] == "8 faults"
+    found = json.loads(output.read_text())
+    assert found["num_faults"] == {
+        "mask_size": 1,
+        "unreadable_mask": 1,
+        "unreadable_image": 1,
+        "box_outside": 3,
+        "box_frame": 1,
+        "copies_across_splits": 1,
+    }
+    assert [(f["kind"], f["split"], f["images"]) for f in found["faults"]] == [
+        ("mask_size", "train", ["train/cat/0.jpg"]),
+        ("unreadable_mask", "train", ["train/cat/1.jpg"]),
+        *(("box_outside", "val", [f"val/cat/phone{i}.jpg"]) for i in range(3)),
+        ("unreadable_image", "val", ["val/dog/0.jpg"]),
+        ("box_frame", "val", []),
+        ("copies_across_splits", "", ["train/dog/0.jpg", "val/cat/copy.png"]),
+    ]
+    assert [(n["kind"], n["images"]) for n in found["notes"]] == [
+        ("mask_scaled", ["train/cat/2.jpg"]),
+        ("image_without_boxes", ["val/cat/copy.png"]),
+    ]
+    # In val: cat 0, 1, the copy and three of the phone; dog 0 and 1.
+    val = found["splits"]["val"]
+    assert val["images_per_class"] == {"cat": 6, "dog": 2}
+    assert (val["images"], val["boxes"], val["unreadable_images"]) == (8, 7, 1)
+    assert (val["images_with_boxes"], val["images_without_boxes"]) == (7, 1)
+    # Read are four of 80 x 60 and three of 60 x 80.
+    assert val["width"] == {"min": 60, "median": 80, "max": 80}
+    assert val["height"] == {"min": 60, "median": 60, "max": 80}
+    assert found["splits"]["train"]["images_with_mask"] == 3
+    assert list(found["absent_splits"]) == ["test"]
+    # Nothing in the file that the table does not say.
+    assert all(f"  {f['message']}" in out for f in found["faults"] + found["notes"])
+
+
+def test_the_terminal_shows_twenty_of_a_kind_and_the_file_all(check, photos, tmp_path):
+    add_boxes(photos, *(f"val/cat/1.jpg,0,0,{81 + i},5" for i in range(23)))
+    code, out, _ = check(photos, f"--output={tmp_path}/data.json")
+    assert code == 1
+    assert out[-23] == "fault: boxes that reach outside their image: 23"
+    # Twenty lines, of 81 to 100, then the rest of 23.
+    assert out[-3].startswith("  val/cat/1.jpg: box [0, 0, 100, 5]")
+    assert out[-2:] == ["  and 3 more, which --output=FILE lists", "23 faults"]
+    found = json.loads((tmp_path / "data.json").read_text())
+    assert found["faults"][-1]["message"].startswith(
+        "val/cat/1.jpg: box [0, 0, 103, 5]"
+    )
+
+
+def test_birds_without_a_val_split(check, tmp_path):
+    """Three classes, four training and two test photos each, a mask and box each."""
+    code, out, err = check(make_cub(tmp_path), source="cub")
+    assert (code, err) == (0, "")
+    assert out[0].split() == ["train", "test"]
+    assert [line.split()[-2:] for line in out[1:7]] == [
+        ["12", "6"], ["0", "0"], ["12", "6"], ["0", "0"], ["12", "6"], ["12", "6"],
+    ]  # fmt: skip
+    assert out[-2].startswith("val: ")
+    assert out[-2].endswith("no split 'val'; it has train, test")
+
+
+def test_drawings_are_checked_too(check):
+    """No files at all; sixteen drawings of eight classes are two of each."""
+    code, out, err = check(
+        "", "--config.data.num_images={'train': 16, 'val': 8, 'test': 8}",
+        source="synthetic",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert out[1].split() == ["images", "16", "8", "8"]
+    assert [line.split()[-3:] for line in out[10:18]] == [["2", "1", "1"]] * 8
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        ({"root": ""}, "data.root is empty"),
+        ({"root": "/nowhere"}, "data.root is '/nowhere': no such folder"),
+        ({"root": "/", "source": "web"}, "data.source is 'web'; known: cub"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_no_fault_of_data(check, args, told):
+    code, out, err = check(**args)
+    assert (code, out) == (2, [])
+    assert told in only_error_line(err)
+
+
+def test_an_output_that_cannot_be_written_is_told_after_the_table(check, photos):
+    code, out, err = check(photos, f"--output={photos}/boxes.csv/data.json")
     assert code == 2
-    assert only_error_line(err) == "error: 2 faults in the data, listed above"
-    assert [line.partition(": ")[0] for line in out[-2:]] == [str(path) for path in bad]
-
-
-@pytest.mark.parametrize("box", ["-1,0,5,5", "0,0,81,5", "0,0,5,61"])
-def test_a_box_outside_its_image_is_listed(check, photo_folder, box):
-    """The photos are 80 x 60."""
-    with open(photo_folder / "boxes.csv", "a") as file:
-        file.write(f"val/cat/1.jpg,{box}\n")
-    code, out, err = check()
-    assert code == 2
-    assert only_error_line(err) == "error: 1 faults in the data, listed above"
-    assert out[-1].startswith("val/cat/1.jpg: box [[14.0, 20.0, 34.0, 40.0], [")
-    assert out[-1].endswith("reaches outside the 80x60 image")
-
-
-def test_a_box_up_to_the_edge_is_no_fault(check, photo_folder):
-    with open(photo_folder / "boxes.csv", "a") as file:
-        file.write("val/cat/1.jpg,0,0,80,60\n")
-    assert check()[0] == 0
-
-
-def test_a_fault_of_a_whole_split_is_a_fault(check, photo_folder):
-    """Unlike a split that is left out."""
-    (photo_folder / "val" / "ape").mkdir()
-    code, out, err = check()
-    assert code == 2
-    assert f"{photo_folder}/val/ape: not one of the 2 classes" in out[-1]
-    only_error_line(err)
-
-
-def test_a_folder_without_training_photos_stops_at_once(check, photo_folder):
-    (photo_folder / "boxes.csv").unlink()
-    shutil.rmtree(photo_folder / "train" / "cat")
-    (photo_folder / "train" / "cat").mkdir()
-    code, _, err = check()
-    assert code == 2
-    assert f"{photo_folder}/train/cat: no images" in only_error_line(err)
+    assert out[-1] == "no faults"
+    assert "boxes.csv/data.json: cannot be written" in only_error_line(err)

@@ -29,7 +29,7 @@ COMMANDS = {
         "per_image",
     ],
     "bas_tf.localize": ["model", "output", "class"],
-    "bas_tf.check_data": ["config"],
+    "bas_tf.check_data": ["config", "output"],
     "bas_tf.import_weights": [
         "source",
         "backbone",

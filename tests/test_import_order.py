@@ -32,6 +32,7 @@ ROOMS = {  # longest prefix wins
     "bas_tf.run_localization": 5,
     "bas_tf.run_analysis": 5,
     "bas_tf.run_import": 5,
+    "bas_tf.run_check": 5,
     "bas_tf.run_ablation": 6,
     "bas_tf.train": 6,
     "bas_tf.evaluate": 6,

@@ -1,0 +1,104 @@
+"""What is in a data set, as a table for the terminal."""
+
+from collections.abc import Mapping, Sequence
+
+from bas_tf.report.table import MISSING
+
+# Of each kind at most so many lines; the rest is counted.
+LISTED = 20
+FAULTS = {
+    "source_refused": "data that cannot be opened",
+    "no_split": "nothing to read",
+    "split_refused": "splits that cannot be opened",
+    "class_without_images": "classes without images",
+    "unreadable_image": "images that cannot be read",
+    "unreadable_mask": "masks that cannot be read",
+    "mask_size": "masks of other proportions than their image",
+    "box_inverted": "inverted boxes",
+    "box_empty": "boxes without an area",
+    "box_outside": "boxes that reach outside their image",
+    "box_frame": "boxes that seem to be in another frame",
+    "copies_across_splits": "images that are in several splits",
+}
+NOTES = {
+    "class_without_images": "classes without images, here no fault",
+    "image_without_boxes": "images without boxes, which localization leaves out",
+    "mask_scaled": "masks of another size than their image, in its proportions",
+    "copies_within_split": "images that are in a split more than once",
+    "ignored_file": "files in class folders that are not read",
+}
+_COUNTS = {
+    "images": "images",
+    "unreadable_images": "  cannot be read",
+    "images_with_boxes": "  with boxes",
+    "images_without_boxes": "  without boxes",
+    "images_with_mask": "  with a mask",
+    "boxes": "boxes",
+}
+_SPREADS = {"width": "width", "height": "height"}
+
+
+def format_data(document: Mapping) -> str:
+    """The whole answer of bas_tf.check_data.
+
+    Args:
+      document: what bas_tf/run_check.py found, as it is written to JSON.
+
+    Returns:
+      A table with a column for each split; then what was noted and what is wrong, each
+      kind under a title with its count. The last line says how many faults there are.
+    """
+    parts = [format_splits(document["splits"])] if document["splits"] else []
+    parts += [f"{s}: {reason}" for s, reason in document["absent_splits"].items()]
+    parts += _format_findings("note", document["notes"], NOTES)
+    parts += _format_findings("fault", document["faults"], FAULTS)
+    count = len(document["faults"])
+    parts.append(f"{count or 'no'} fault{'' if count == 1 else 's'}")
+    return "\n".join(parts)
+
+
+def format_splits(splits: Mapping[str, Mapping]) -> str:
+    """Counts and sizes, one column a split; then images per class."""
+    found = list(splits.values())
+    rows = [["", *splits]]
+    rows += [[name, *(str(s[key]) for s in found)] for key, name in _COUNTS.items()]
+    rows += [
+        [f"{name}, min/median/max", *(_spread(s[key]) for s in found)]
+        for key, name in _SPREADS.items()
+    ]
+    rows.append(["images per class", *("" for _ in found)])
+    rows += [
+        [f"  {name}", *(str(s["images_per_class"][name]) for s in found)]
+        for name in found[0]["images_per_class"]
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(_aligned(row, widths) for row in rows)
+
+
+def _spread(lengths: Mapping[str, float] | None) -> str:
+    if lengths is None:
+        return MISSING
+    return "/".join(f"{lengths[key]:.10g}" for key in ("min", "median", "max"))
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    name, *numbers = (
+        cell.rjust(width) if place else cell.ljust(width)
+        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join([name, *numbers]).rstrip()
+
+
+def _format_findings(
+    word: str, findings: Sequence[Mapping], titles: Mapping[str, str]
+) -> list[str]:
+    """Lines of the findings, kind by kind in the order of the titles."""
+    order, lines = list(titles), []
+    for kind in sorted({each["kind"] for each in findings}, key=order.index):
+        messages = [each["message"] for each in findings if each["kind"] == kind]
+        lines.append(f"{word}: {titles[kind]}: {len(messages)}")
+        lines += [f"  {message}" for message in messages[:LISTED]]
+        if len(messages) > LISTED:
+            more = len(messages) - LISTED
+            lines.append(f"  and {more} more, which --output=FILE lists")
+    return lines

@@ -1,0 +1,363 @@
+"""What is in a data set and what is wrong with it, found in one pass over its images.
+
+Faults are what makes training or a score wrong. Notes are worth a look: a class that a
+split of evaluation lacks, copies within a split, files that are passed over, images
+without boxes beside others with, masks that are a smaller or larger picture of the
+same.
+
+Copies are images of equal pixels, so a photo saved again with other metadata, under
+another name or without loss in another format is found as well.
+"""
+
+import dataclasses
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from bas_tf.data import decode
+from bas_tf.data.bad_images import PARALLEL_READS
+from bas_tf.data.folder import FolderSource, is_image
+from bas_tf.data.records import DataError, Record, Source
+from bas_tf.data.sources import SOURCES, TFDS
+
+SPLITS = ("train", "val", "test")
+# What float32 adds to a box that was stored as shares of its image.
+ROUNDING = 0.01
+# A single box that also fits into the turned frame says nothing about the others.
+MIN_TURNED_BOXES = 3
+COPIES_NAMED = 4  # in the message about a group of equal images
+_BATCH = 1024  # images handed to the threads at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One fault or note.
+
+    Attributes:
+      kind: a key of FAULTS or NOTES in bas_tf/report/data_table.py.
+      split: where it is; "" when it is of several splits or of all.
+      images: the image_id of every record it is about, or the file that is none.
+      message: one line that names the file.
+    """
+
+    kind: str
+    split: str
+    images: tuple[str, ...]
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """All that was found; `document` has it as JSON."""
+
+    classes: tuple[str, ...] = ()
+    splits: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    absent_splits: dict[str, str] = dataclasses.field(default_factory=dict)
+    faults: list[Finding] = dataclasses.field(default_factory=list)
+    notes: list[Finding] = dataclasses.field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """Plain dicts and lists, with the number of faults of each kind first."""
+        counts = Counter(fault.kind for fault in self.faults)
+        return {"num_faults": dict(counts), **dataclasses.asdict(self)}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """What one image showed; size_wh and digest are None when it cannot be read."""
+
+    size_wh: tuple[int, int] | None
+    digest: bytes | None
+    faults: list[Finding]
+    notes: list[Finding]
+
+
+def run_check(open_source: Callable[[], Source], *, name: str, root: str) -> Report:
+    """Opens a source and checks it; data that cannot be opened are a fault.
+
+    Args:
+      open_source: opens it.
+      name: data.source.
+      root: data.root.
+
+    Raises:
+      DataError: the source was not opened, and the settings name no data at all.
+    """
+    try:
+        source = open_source()
+    except DataError as error:
+        is_known = name in SOURCES or name.startswith(TFDS)
+        if not (is_known and root and Path(root).exists()):
+            raise
+        return Report(faults=[Finding("source_refused", "", (), _one_line(error))])
+    return check_source(source)
+
+
+def check_source(source: Source) -> Report:
+    """Reads every image, box and mask of every split; a fault ends nothing."""
+    report = Report(classes=tuple(source.class_names))
+    places: dict[bytes, list[tuple[str, str]]] = {}
+    for split in SPLITS:
+        report.notes.extend(ignored_files(source, split))
+        try:
+            records = source.records(split)
+        except DataError as error:
+            if is_absent(source, split):
+                report.absent_splits[split] = _one_line(error)
+            else:
+                fault = Finding("split_refused", split, (), _one_line(error))
+                report.faults.append(fault)
+            continue
+        seen = list(_look_at_all(records, split))
+        report.splits[split] = _summary(records, seen, report.classes)
+        report.faults.extend(fault for one in seen for fault in one.faults)
+        report.notes.extend(note for one in seen for note in one.notes)
+        report.faults.extend(frame_faults(split, records, [s.size_wh for s in seen]))
+        _note_gaps(report, split, records)
+        for record, one in zip(records, seen, strict=True):
+            if one.digest:
+                places.setdefault(one.digest, []).append((split, record.image_id))
+    _add_copies(report, places.values())
+    if not report.splits and not report.faults:
+        message = f"none of the splits {', '.join(SPLITS)} is there"
+        report.faults.append(Finding("no_split", "", (), message))
+    return report
+
+
+def is_absent(source: Source, split: str) -> bool:
+    """Whether a split that was refused is not there at all, as val or test may be."""
+    if isinstance(source, FolderSource):
+        return not (source.root / split).is_dir()
+    splits = getattr(source, "splits", None)
+    return splits is not None and split not in splits
+
+
+def ignored_files(source: Source, split: str) -> Iterator[Finding]:
+    """Notes on what lies in the class folders of a folder source and is not read."""
+    if not isinstance(source, FolderSource) or is_absent(source, split):
+        return
+    for path in sorted((source.root / split).glob("*/*")):
+        name = path.relative_to(source.root).as_posix()
+        if path.name.startswith("."):  # what systems leave behind
+            continue
+        if path.is_dir():
+            reason = "a folder within a class folder"
+        elif not is_image(path.name):
+            reason = f"does not end in {', '.join(decode.EXTENSIONS)}"
+        else:
+            continue
+        yield Finding("ignored_file", split, (name,), f"{name}: {reason}")
+
+
+def box_fault(box: np.ndarray, size_wh: tuple[int, int] | None) -> tuple[str, str]:
+    """What is wrong with a box: (kind, reason), or ("", "") when nothing is.
+
+    Args:
+      box: [4] x0, y0, x1, y1, half-open, pixels of the upright image.
+      size_wh: of the image; None when unknown, then only the box itself is looked at.
+    """
+    x0, y0, x1, y1 = box
+    if x1 < x0 or y1 < y0:
+        return "box_inverted", "is inverted"
+    if x0 == x1 or y0 == y1:
+        return "box_empty", "is empty"
+    if size_wh and _reaches_outside(box, np.array(size_wh)):
+        return "box_outside", f"reaches outside the {_times(size_wh)} image"
+    return "", ""
+
+
+def frame_faults(
+    split: str,
+    records: Sequence[Record],
+    sizes_wh: Sequence[tuple[int, int] | None],
+) -> list[Finding]:
+    """Boxes that seem to be in other pixels than those of the upright images.
+
+    Guesses over a whole split:
+      shares: no coordinate of any box is above 1. Images of one pixel are left out.
+      not turned: at least MIN_TURNED_BOXES boxes reach outside their image, and most
+        of them would fit were width and height swapped, as they are in a camera's file
+        that EXIF turns. Boxes of such files that happen to fit are not seen.
+    """
+    pairs = [
+        (box, size)
+        for record, size in zip(records, sizes_wh, strict=True)
+        if size and max(size) > 1 and record.boxes_original is not None
+        for box in record.boxes_original
+    ]
+    if not pairs:
+        return []
+    boxes, sizes = (np.array(column) for column in zip(*pairs, strict=True))
+    messages = []
+    if ((boxes >= 0) & (boxes <= 1)).all():
+        messages.append(
+            f"{split}: no coordinate of its {len(boxes)} boxes is above 1; they seem "
+            "to be shares of the image, expected are pixels"
+        )
+    outside = _reaches_outside(boxes, sizes)
+    turned = int((outside & ~_reaches_outside(boxes, sizes[:, ::-1])).sum())
+    if turned >= MIN_TURNED_BOXES and 2 * turned > outside.sum():
+        messages.append(
+            f"{split}: {turned} of the {outside.sum()} boxes that reach outside would "
+            "fit with width and height swapped; they seem to be of photos before they "
+            "are turned as EXIF says"
+        )
+    return [Finding("box_frame", split, (), message) for message in messages]
+
+
+def _reaches_outside(boxes: np.ndarray, sizes_wh: np.ndarray) -> np.ndarray:
+    """Of boxes [..., 4] in images [..., 2]."""
+    limits = np.concatenate([sizes_wh, sizes_wh], axis=-1) + ROUNDING
+    return ((boxes < -ROUNDING) | (boxes > limits)).any(axis=-1)
+
+
+def _look_at_all(records: Sequence[Record], split: str) -> Iterator[_Seen]:
+    def look(record: Record) -> _Seen:
+        return _look_at(record, split)
+
+    with (
+        ThreadPoolExecutor(PARALLEL_READS) as pool,
+        tqdm(total=len(records), desc=split, unit="image", disable=None) as bar,
+    ):
+        for start in range(0, len(records), _BATCH):
+            for seen in pool.map(look, records[start : start + _BATCH]):
+                bar.update()
+                yield seen
+
+
+def _look_at(record: Record, split: str) -> _Seen:
+    image_id, size, digest, faults = record.image_id, None, None, []
+    try:
+        image = record.load_image()
+        size, digest = (image.shape[1], image.shape[0]), _digest(image)
+    except DataError as error:
+        message = _one_line(error)
+        faults.append(Finding("unreadable_image", split, (image_id,), message))
+    for box in () if record.boxes_original is None else record.boxes_original:
+        kind, reason = box_fault(box, size)
+        if kind:
+            numbers = ", ".join(f"{number:g}" for number in box)
+            message = f"{image_id}: box [{numbers}] {reason}"
+            faults.append(Finding(kind, split, (image_id,), message))
+    of_mask = list(_look_at_mask(record, split, size))
+    notes = [finding for finding in of_mask if finding.kind == "mask_scaled"]
+    faults += [finding for finding in of_mask if finding not in notes]
+    return _Seen(size, digest, faults, notes)
+
+
+def _look_at_mask(
+    record: Record, split: str, size_wh: tuple[int, int] | None
+) -> Iterator[Finding]:
+    if record.load_mask is None:
+        return
+    try:
+        height, width = record.load_mask().shape
+    except DataError as error:
+        yield Finding("unreadable_mask", split, (record.image_id,), _one_line(error))
+        return
+    if size_wh and size_wh != (width, height):
+        kind = "mask_scaled" if is_scaled((width, height), size_wh) else "mask_size"
+        message = (
+            f"{record.image_id}: its mask is {width}x{height}, "
+            f"the image {_times(size_wh)}"
+        )
+        yield Finding(kind, split, (record.image_id,), message)
+
+
+def is_scaled(size_wh: tuple[int, int], original_wh: tuple[int, int]) -> bool:
+    """Whether a size has the original's proportions, but for rounding to a pixel.
+
+    Evaluation brings masks to the network's input whatever their size, so such a mask
+    still lies on its image; one that is turned or cut does not.
+    """
+    (width, height), (original_width, original_height) = size_wh, original_wh
+    return (
+        abs(height - original_height * width / original_width) <= 1
+        or abs(width - original_width * height / original_height) <= 1
+    )
+
+
+def _digest(image: np.ndarray) -> bytes:
+    """Equal for equal pixels in equal places."""
+    content = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
+    content.update(np.ascontiguousarray(image))
+    return content.digest()
+
+
+def _summary(
+    records: Sequence[Record], seen: Sequence[_Seen], classes: Sequence[str]
+) -> dict[str, Any]:
+    counts = Counter(record.label for record in records)
+    boxes = [
+        0 if record.boxes_original is None else len(record.boxes_original)
+        for record in records
+    ]
+    sizes = [one.size_wh for one in seen if one.size_wh]
+    return {
+        "images": len(records),
+        "unreadable_images": len(seen) - len(sizes),
+        "images_with_boxes": sum(count > 0 for count in boxes),
+        "images_without_boxes": sum(count == 0 for count in boxes),
+        "boxes": sum(boxes),
+        "images_with_mask": sum(record.load_mask is not None for record in records),
+        "width": _spread([width for width, _ in sizes]),
+        "height": _spread([height for _, height in sizes]),
+        "images_per_class": {name: counts[i] for i, name in enumerate(classes)},
+    }
+
+
+def _spread(lengths: Sequence[int]) -> dict[str, float] | None:
+    if not lengths:
+        return None
+    median = float(np.median(lengths))
+    return {"min": min(lengths), "median": median, "max": max(lengths)}
+
+
+def _note_gaps(report: Report, split: str, records: Sequence[Record]) -> None:
+    """Classes without images, in train a fault; images without boxes beside others."""
+    summary = report.splits[split]
+    for name, count in summary["images_per_class"].items():
+        if not count:
+            message = f"{split}: no images of class {name!r}"
+            finding = Finding("class_without_images", split, (), message)
+            (report.faults if split == "train" else report.notes).append(finding)
+    if summary["images_with_boxes"] == 0:
+        return
+    for record in records:
+        if record.boxes_original is None or not len(record.boxes_original):
+            name = record.image_id
+            note = Finding("image_without_boxes", split, (name,), f"{name}: no box")
+            report.notes.append(note)
+
+
+def _add_copies(report: Report, groups: Iterable[list[tuple[str, str]]]) -> None:
+    for group in groups:
+        splits = Counter(split for split, _ in group)
+        if len(splits) > 1:
+            report.faults.append(_copies("copies_across_splits", "", group))
+        for split, count in splits.items():
+            if count > 1:
+                within = [place for place in group if place[0] == split]
+                report.notes.append(_copies("copies_within_split", split, within))
+
+
+def _copies(kind: str, split: str, places: Sequence[tuple[str, str]]) -> Finding:
+    names = [f"{image} of {place}" for place, image in places]
+    if len(names) > COPIES_NAMED:
+        names[COPIES_NAMED:] = [f"{len(names) - COPIES_NAMED} more"]
+    message = f"{', '.join(names)}: the same pixels"
+    return Finding(kind, split, tuple(image for _, image in places), message)
+
+
+def _times(size_wh: tuple[int, int]) -> str:
+    return f"{size_wh[0]}x{size_wh[1]}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

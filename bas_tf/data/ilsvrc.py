@@ -20,6 +20,7 @@ from bas_tf.data.folder import class_folders, images_of, is_image
 from bas_tf.data.ilsvrc_boxes import FORMS, Annotations, read_annotations
 from bas_tf.data.records import DataError, Record
 
+SPLITS = ("train", "val")
 _IMAGES = "Data/CLS-LOC"
 
 
@@ -28,7 +29,7 @@ class IlsvrcSource:
 
     Attributes:
       class_names: the synset folders of train, sorted (or `class_names` as given).
-      splits: train and val.
+      splits: those of train and val that are there.
 
     Args:
       root: the folder that holds train/ and val/.
@@ -39,8 +40,6 @@ class IlsvrcSource:
       DataError: another layout.
     """
 
-    splits = ("train", "val")
-
     def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
         self._root = Path(root)
         if not self._root.is_dir():
@@ -48,6 +47,7 @@ class IlsvrcSource:
         nested = self._root / _IMAGES
         self._images = nested if nested.is_dir() else self._root
         train = self._images / "train"
+        self.splits = tuple(s for s in SPLITS if (self._images / s).is_dir())
         if not train.is_dir() and not class_names:
             raise wrong_layout(
                 self._images,
@@ -63,9 +63,8 @@ class IlsvrcSource:
         Raises:
           DataError: no such split, or annotations that fit no image.
         """
-        if split not in self.splits or not (self._images / split).is_dir():
-            there = [name for name in self.splits if (self._images / name).is_dir()]
-            raise unknown_split(self._images, split, there)
+        if split not in self.splits:
+            raise unknown_split(self._images, split, self.splits)
         if split == "train":
             return self._in_folders(split, None)
         annotations = read_annotations(self._root)

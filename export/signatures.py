@@ -28,8 +28,6 @@ class ServedLocalizer(tf.Module):
     ):
         super().__init__(name="served_localizer")
         self.localizer = localizer
-        # TensorFlow's saver does not see Keras layers that lie in lists of lists.
-        self._variables = [variable.value for variable in localizer.variables]
         self._size_hw = (input_size_wh[1], input_size_wh[0])
         self._score_threshold = score_threshold
 

@@ -35,6 +35,8 @@ class Branches(layers.Layer):
     def __init__(self, *branches, **kwargs):
         super().__init__(**kwargs)
         self.branches = [list(branch) for branch in branches]
+        # TensorFlow's saver does not look into lists of lists.
+        self.layers = [layer for branch in self.branches for layer in branch]
 
     def build(self, input_shape):
         for branch in self.branches:

@@ -89,9 +89,19 @@ def test_float32_gives_kerass_boxes_classes_and_maps(outputs, keras_reference):
     "quantization, atol", [("float16", 2e-3), ("dynamic", 5e-2), ("int8", 1e-1)]
 )
 def test_quantized_maps_stay_near(outputs, keras_reference, quantization, atol):
+    """Where both name the same class: a map is of the class that is named.
+
+    The quick demo hardly trains, so its classes are close: rounding may name another
+    one only where the best two scores are nearer than the tolerance.
+    """
+    ours, expected = outputs[quantization], keras_reference.outputs
+    same = ours[names.SCORES].argmax(axis=1) == expected[names.SCORES].argmax(axis=1)
+    second, best = np.sort(expected[names.SCORES], axis=1)[:, -2:].T
+    assert (best - second)[~same].max(initial=0.0) < atol
+    assert same.sum() >= 16  # of 32
     np.testing.assert_allclose(
-        outputs[quantization][names.LOCALIZATION_MAP],
-        keras_reference.outputs[names.LOCALIZATION_MAP],
+        ours[names.LOCALIZATION_MAP][same],
+        expected[names.LOCALIZATION_MAP][same],
         atol=atol,
     )
 

@@ -13,7 +13,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, one_line
 
 EXIT_USER_ERROR = 2
 HELP_FLAGS = {"--help", "-help", "-h"}
@@ -135,7 +135,7 @@ def _held_back_stderr() -> Iterator[None]:
 
 
 def _exit(error: BaseException) -> None:
-    line = f"error: {' '.join(str(error).split())}"
+    line = f"error: {one_line(error)}"
     tqdm.write(line, file=sys.stderr)  # a line of its own beside a progress bar
     sys.exit(EXIT_USER_ERROR)
 

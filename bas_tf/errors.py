@@ -11,6 +11,11 @@ class DataError(UserError):
     """A mistake in the user's data."""
 
 
+def one_line(error: Exception) -> str:
+    """The error's message with every run of white space as one space."""
+    return " ".join(str(error).split())
+
+
 def check_choice(key: str, choice: str, known: Iterable[str]) -> None:
     """Raises UserError when a setting's value is none of the known ones."""
     if choice not in known:

@@ -25,6 +25,7 @@ from bas_tf.data.bad_images import PARALLEL_READS
 from bas_tf.data.folder import FolderSource, is_image
 from bas_tf.data.records import DataError, Record, Source
 from bas_tf.data.sources import SOURCES, TFDS
+from bas_tf.errors import one_line
 
 SPLITS = ("train", "val", "test")
 # What float32 adds to a box that was stored as shares of its image.
@@ -95,7 +96,7 @@ def run_check(open_source: Callable[[], Source], *, name: str, root: str) -> Rep
         is_known = name in SOURCES or name.startswith(TFDS)
         if not (is_known and root and Path(root).exists()):
             raise
-        return Report(faults=[Finding("source_refused", "", (), _one_line(error))])
+        return Report(faults=[Finding("source_refused", "", (), one_line(error))])
     return check_source(source)
 
 
@@ -109,9 +110,9 @@ def check_source(source: Source) -> Report:
             records = source.records(split)
         except DataError as error:
             if is_absent(source, split):
-                report.absent_splits[split] = _one_line(error)
+                report.absent_splits[split] = one_line(error)
             else:
-                fault = Finding("split_refused", split, (), _one_line(error))
+                fault = Finding("split_refused", split, (), one_line(error))
                 report.faults.append(fault)
             continue
         seen = list(_look_at_all(records, split))
@@ -237,7 +238,7 @@ def _look_at(record: Record, split: str) -> _Seen:
         image = record.load_image()
         size, digest = (image.shape[1], image.shape[0]), _digest(image)
     except DataError as error:
-        message = _one_line(error)
+        message = one_line(error)
         faults.append(Finding("unreadable_image", split, (image_id,), message))
     for box in () if record.boxes_original is None else record.boxes_original:
         kind, reason = box_fault(box, size)
@@ -259,7 +260,7 @@ def _look_at_mask(
     try:
         height, width = record.load_mask().shape
     except DataError as error:
-        yield Finding("unreadable_mask", split, (record.image_id,), _one_line(error))
+        yield Finding("unreadable_mask", split, (record.image_id,), one_line(error))
         return
     if size_wh and size_wh != (width, height):
         kind = "mask_scaled" if is_scaled((width, height), size_wh) else "mask_size"
@@ -357,7 +358,3 @@ def _copies(kind: str, split: str, places: Sequence[tuple[str, str]]) -> Finding
 
 def _times(size_wh: tuple[int, int]) -> str:
     return f"{size_wh[0]}x{size_wh[1]}"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

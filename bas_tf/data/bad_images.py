@@ -11,7 +11,7 @@ from absl import logging
 
 from bas_tf import files
 from bas_tf.data.records import DataError, Record, Source
-from bas_tf.errors import check_choice
+from bas_tf.errors import check_choice, one_line
 
 ON_BAD_IMAGE = ("error", "skip")
 PARALLEL_READS = 2
@@ -101,7 +101,7 @@ def _fault(record: Record) -> str | None:
     try:
         record.load_image()
     except DataError as error:
-        return " ".join(str(error).split())
+        return one_line(error)
     return None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bas_tf.errors import UserError
+from bas_tf.errors import check_choice
 from bas_tf.evaluators.predictions import Predictions
 from bas_tf.metrics.bootstrap import bootstrap_interval
 from bas_tf.metrics.classification import TOP_K, is_within_top
@@ -67,9 +67,7 @@ class Evaluation:
 
 def check_threshold_origin(threshold_origin: str) -> None:
     """Raises UserError for what is none of THRESHOLD_ORIGINS."""
-    if threshold_origin not in THRESHOLD_ORIGINS:
-        known = ", ".join(THRESHOLD_ORIGINS)
-        raise UserError(f"threshold_origin is {threshold_origin!r}; known: {known}")
+    check_choice("threshold_origin", threshold_origin, THRESHOLD_ORIGINS)
 
 
 def mean_figure(values: np.ndarray, **facts) -> Figure:

@@ -1,6 +1,6 @@
 """What the weights were trained on: mean and std of red, green, blue in 0..255."""
 
-from bas_tf.errors import UserError
+from bas_tf.errors import check_choice
 
 INPUT_SCALINGS = {
     "torch": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
@@ -21,9 +21,6 @@ def input_scaling(name: str) -> dict[str, tuple[float, ...]]:
     Raises:
       UserError: an unknown name.
     """
-    if name not in INPUT_SCALINGS:
-        raise UserError(
-            f"model.input_scaling is {name!r}; known: {', '.join(INPUT_SCALINGS)}"
-        )
+    check_choice("model.input_scaling", name, INPUT_SCALINGS)
     mean, std = INPUT_SCALINGS[name]
     return {"mean": mean, "std": std}

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from bas_tf import names
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, check_choice
 from bas_tf.models import backbones
 from bas_tf.models.foreground_generator import ForegroundGenerator
 from bas_tf.ops import masking
@@ -106,9 +106,7 @@ def build_localizer(
     Raises:
       UserError: unknown backbone, or a size that is not a multiple of 32.
     """
-    if backbone not in backbones.BACKBONES:
-        known = ", ".join(sorted(backbones.BACKBONES))
-        raise UserError(f"model.backbone is {backbone!r}; known: {known}")
+    check_choice("model.backbone", backbone, backbones.BACKBONES)
     width, height = input_size_wh
     if width % 32 or height % 32 or min(width, height) < 32:
         raise UserError(

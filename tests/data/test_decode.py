@@ -6,6 +6,7 @@ from PIL import Image
 
 from bas_tf.data import decode
 from bas_tf.errors import DataError
+from tests.data.torture import STORED
 
 
 def quadrants() -> np.ndarray:
@@ -14,19 +15,6 @@ def quadrants() -> np.ndarray:
     scene[:12, :20], scene[:12, 20:] = (250, 0, 0), (0, 250, 0)
     scene[12:, :20], scene[12:, 20:] = (0, 0, 250), (250, 250, 250)
     return scene
-
-
-# How a camera stores the upright scene for each EXIF orientation.
-STORED = {
-    1: lambda x: x,
-    2: lambda x: x[:, ::-1],
-    3: lambda x: x[::-1, ::-1],
-    4: lambda x: x[::-1],
-    5: lambda x: x.transpose(1, 0, 2),
-    6: lambda x: x.transpose(1, 0, 2)[::-1],
-    7: lambda x: x[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda x: x.transpose(1, 0, 2)[:, ::-1],
-}
 
 
 @pytest.mark.parametrize("orientation", STORED)

@@ -10,47 +10,24 @@ another name or without loss in another format is found as well.
 """
 
 import dataclasses
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from bas_tf.data import decode
-from bas_tf.data.bad_images import PARALLEL_READS
 from bas_tf.data.folder import FolderSource, is_image
 from bas_tf.data.records import DataError, Record, Source
 from bas_tf.data.sources import SOURCES, TFDS
 from bas_tf.errors import one_line
+from bas_tf.record_check import Finding, Seen, look_at_all, reaches_outside
 
 SPLITS = ("train", "val", "test")
-# What float32 adds to a box that was stored as shares of its image.
-ROUNDING = 0.01
 # A single box that also fits into the turned frame says nothing about the others.
 MIN_TURNED_BOXES = 3
 COPIES_NAMED = 4  # in the message about a group of equal images
-_BATCH = 1024  # images handed to the threads at a time
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """One fault or note.
-
-    Attributes:
-      kind: a key of FAULTS or NOTES in bas_tf/report/data_table.py.
-      split: where it is; "" when it is of several splits or of all.
-      images: the image_id of every record it is about, or the file that is none.
-      message: one line that names the file.
-    """
-
-    kind: str
-    split: str
-    images: tuple[str, ...]
-    message: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,16 +44,6 @@ class Report:
         """Plain dicts and lists, with the number of faults of each kind first."""
         counts = Counter(fault.kind for fault in self.faults)
         return {"num_faults": dict(counts), **dataclasses.asdict(self)}
-
-
-@dataclasses.dataclass(frozen=True)
-class _Seen:
-    """What one image showed; size_wh and digest are None when it cannot be read."""
-
-    size_wh: tuple[int, int] | None
-    digest: bytes | None
-    faults: list[Finding]
-    notes: list[Finding]
 
 
 def run_check(open_source: Callable[[], Source], *, name: str, root: str) -> Report:
@@ -115,7 +82,7 @@ def check_source(source: Source) -> Report:
                 fault = Finding("split_refused", split, (), one_line(error))
                 report.faults.append(fault)
             continue
-        seen = list(_look_at_all(records, split))
+        seen = list(look_at_all(records, split))
         report.splits[split] = _summary(records, seen, report.classes)
         report.faults.extend(fault for one in seen for fault in one.faults)
         report.notes.extend(note for one in seen for note in one.notes)
@@ -156,23 +123,6 @@ def ignored_files(source: Source, split: str) -> Iterator[Finding]:
         yield Finding("ignored_file", split, (name,), f"{name}: {reason}")
 
 
-def box_fault(box: np.ndarray, size_wh: tuple[int, int] | None) -> tuple[str, str]:
-    """What is wrong with a box: (kind, reason), or ("", "") when nothing is.
-
-    Args:
-      box: [4] x0, y0, x1, y1, half-open, pixels of the upright image.
-      size_wh: of the image; None when unknown, then only the box itself is looked at.
-    """
-    x0, y0, x1, y1 = box
-    if x1 < x0 or y1 < y0:
-        return "box_inverted", "is inverted"
-    if x0 == x1 or y0 == y1:
-        return "box_empty", "is empty"
-    if size_wh and _reaches_outside(box, np.array(size_wh)):
-        return "box_outside", f"reaches outside the {_times(size_wh)} image"
-    return "", ""
-
-
 def frame_faults(
     split: str,
     records: Sequence[Record],
@@ -180,7 +130,7 @@ def frame_faults(
 ) -> list[Finding]:
     """Boxes that seem to be in other pixels than those of the upright images.
 
-    Guesses over a whole split:
+    Guesses over a whole split, from the boxes that have an area:
       shares: no coordinate of any box is above 1. Images of one pixel are left out.
       not turned: at least MIN_TURNED_BOXES boxes reach outside their image, and most
         of them would fit were width and height swapped, as they are in a camera's file
@@ -191,6 +141,7 @@ def frame_faults(
         for record, size in zip(records, sizes_wh, strict=True)
         if size and max(size) > 1 and record.boxes_original is not None
         for box in record.boxes_original
+        if (box[2:] > box[:2]).all()
     ]
     if not pairs:
         return []
@@ -201,8 +152,8 @@ def frame_faults(
             f"{split}: no coordinate of its {len(boxes)} boxes is above 1; they seem "
             "to be shares of the image, expected are pixels"
         )
-    outside = _reaches_outside(boxes, sizes)
-    turned = int((outside & ~_reaches_outside(boxes, sizes[:, ::-1])).sum())
+    outside = reaches_outside(boxes, sizes)
+    turned = int((outside & ~reaches_outside(boxes, sizes[:, ::-1])).sum())
     if turned >= MIN_TURNED_BOXES and 2 * turned > outside.sum():
         messages.append(
             f"{split}: {turned} of the {outside.sum()} boxes that reach outside would "
@@ -212,87 +163,8 @@ def frame_faults(
     return [Finding("box_frame", split, (), message) for message in messages]
 
 
-def _reaches_outside(boxes: np.ndarray, sizes_wh: np.ndarray) -> np.ndarray:
-    """Of boxes [..., 4] in images [..., 2]."""
-    limits = np.concatenate([sizes_wh, sizes_wh], axis=-1) + ROUNDING
-    return ((boxes < -ROUNDING) | (boxes > limits)).any(axis=-1)
-
-
-def _look_at_all(records: Sequence[Record], split: str) -> Iterator[_Seen]:
-    def look(record: Record) -> _Seen:
-        return _look_at(record, split)
-
-    with (
-        ThreadPoolExecutor(PARALLEL_READS) as pool,
-        tqdm(total=len(records), desc=split, unit="image", disable=None) as bar,
-    ):
-        for start in range(0, len(records), _BATCH):
-            for seen in pool.map(look, records[start : start + _BATCH]):
-                bar.update()
-                yield seen
-
-
-def _look_at(record: Record, split: str) -> _Seen:
-    image_id, size, digest, faults = record.image_id, None, None, []
-    try:
-        image = record.load_image()
-        size, digest = (image.shape[1], image.shape[0]), _digest(image)
-    except DataError as error:
-        message = one_line(error)
-        faults.append(Finding("unreadable_image", split, (image_id,), message))
-    for box in () if record.boxes_original is None else record.boxes_original:
-        kind, reason = box_fault(box, size)
-        if kind:
-            numbers = ", ".join(f"{number:g}" for number in box)
-            message = f"{image_id}: box [{numbers}] {reason}"
-            faults.append(Finding(kind, split, (image_id,), message))
-    of_mask = list(_look_at_mask(record, split, size))
-    notes = [finding for finding in of_mask if finding.kind == "mask_scaled"]
-    faults += [finding for finding in of_mask if finding not in notes]
-    return _Seen(size, digest, faults, notes)
-
-
-def _look_at_mask(
-    record: Record, split: str, size_wh: tuple[int, int] | None
-) -> Iterator[Finding]:
-    if record.load_mask is None:
-        return
-    try:
-        height, width = record.load_mask().shape
-    except DataError as error:
-        yield Finding("unreadable_mask", split, (record.image_id,), one_line(error))
-        return
-    if size_wh and size_wh != (width, height):
-        kind = "mask_scaled" if is_scaled((width, height), size_wh) else "mask_size"
-        message = (
-            f"{record.image_id}: its mask is {width}x{height}, "
-            f"the image {_times(size_wh)}"
-        )
-        yield Finding(kind, split, (record.image_id,), message)
-
-
-def is_scaled(size_wh: tuple[int, int], original_wh: tuple[int, int]) -> bool:
-    """Whether a size has the original's proportions, but for rounding to a pixel.
-
-    Evaluation brings masks to the network's input whatever their size, so such a mask
-    still lies on its image; one that is turned or cut does not.
-    """
-    (width, height), (original_width, original_height) = size_wh, original_wh
-    return (
-        abs(height - original_height * width / original_width) <= 1
-        or abs(width - original_width * height / original_height) <= 1
-    )
-
-
-def _digest(image: np.ndarray) -> bytes:
-    """Equal for equal pixels in equal places."""
-    content = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
-    content.update(np.ascontiguousarray(image))
-    return content.digest()
-
-
 def _summary(
-    records: Sequence[Record], seen: Sequence[_Seen], classes: Sequence[str]
+    records: Sequence[Record], seen: Sequence[Seen], classes: Sequence[str]
 ) -> dict[str, Any]:
     counts = Counter(record.label for record in records)
     boxes = [
@@ -354,7 +226,3 @@ def _copies(kind: str, split: str, places: Sequence[tuple[str, str]]) -> Finding
         names[COPIES_NAMED:] = [f"{len(names) - COPIES_NAMED} more"]
     message = f"{', '.join(names)}: the same pixels"
     return Finding(kind, split, tuple(image for _, image in places), message)
-
-
-def _times(size_wh: tuple[int, int]) -> str:
-    return f"{size_wh[0]}x{size_wh[1]}"

@@ -2,44 +2,15 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from bas_tf import run_check
+from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import DataError, Record
 from bas_tf.report.data_table import format_data
-
-WIDTH, HEIGHT = 80, 60
-
-
-@dataclasses.dataclass
-class WrittenSource:
-    """A source of any records; refuses a split that it does not have."""
-
-    found: dict[str, list[Record]]
-    class_names: tuple[str, ...] = ("cat",)
-    splits: tuple[str, ...] = ("train",)
-
-    def records(self, split: str) -> Sequence[Record]:
-        if split not in self.found:
-            raise DataError(f"no split {split!r}")
-        return self.found[split]
-
-
-def record(
-    name: str, *boxes: Sequence[float], grey: int | None = None, size_wh=(WIDTH, HEIGHT)
-) -> Record:
-    """An image of one grey, by default one that no other name has."""
-    grey = sum(name.encode()) % 256 if grey is None else grey
-    image = np.full([size_wh[1], size_wh[0], 3], grey, np.uint8)
-    return Record(
-        image_id=name,
-        label=0,
-        load_image=lambda: image,
-        boxes_original=np.array(boxes, np.float32) if boxes else None,
-    )
+from tests.written_source import HEIGHT, WIDTH, WrittenSource, record
 
 
 def check(*train: Record, **splits) -> run_check.Report:
@@ -55,49 +26,6 @@ def check(*train: Record, **splits) -> run_check.Report:
 
 def kinds(findings) -> list[str]:
     return [finding.kind for finding in findings]
-
-
-@pytest.mark.parametrize(
-    ("box", "kind", "reason"),
-    [
-        ([9, 0, 5, 5], "box_inverted", "is inverted"),
-        ([0, 9, 5, 5], "box_inverted", "is inverted"),
-        ([99, 9, 98, 5], "box_inverted", "is inverted"),
-        ([5, 0, 5, 5], "box_empty", "is empty"),
-        ([0, 5, 5, 5], "box_empty", "is empty"),
-        ([-0.5, 0, 5, 5], "box_outside", "reaches outside the 80x60 image"),
-        ([0, 0, 80.5, 5], "box_outside", "reaches outside the 80x60 image"),
-        ([0, 0, 5, 61], "box_outside", "reaches outside the 80x60 image"),
-    ],
-)
-def test_a_box_that_is_no_box_of_its_image(box, kind, reason):
-    found = check(record("a.jpg", [1, 1, 9, 9], box)).faults
-    assert kinds(found) == [kind]
-    assert (found[0].split, found[0].images) == ("train", ("a.jpg",))
-    assert found[0].message.startswith("a.jpg: box [")
-    assert found[0].message.endswith(reason)
-
-
-@pytest.mark.parametrize("box", [[0, 0, 80, 60], [-0.001, 0, 80.001, 60.001]])
-def test_float32_does_not_carry_a_box_outside(box):
-    assert check(record("a.jpg", box)).faults == []
-
-
-def test_a_box_of_an_unreadable_image_is_looked_at_by_itself():
-    """The box reaches outside too, but nobody knows of what."""
-
-    def load_image():
-        raise DataError("a.jpg: no\nimage")
-
-    broken = dataclasses.replace(
-        record("a.jpg", [0, 0, 999, 9], [5, 0, 5, 5]), load_image=load_image
-    )
-    report = check(broken)
-    assert [(f.kind, f.message) for f in report.faults] == [
-        ("unreadable_image", "a.jpg: no image"),
-        ("box_empty", "a.jpg: box [5, 0, 5, 5] is empty"),
-    ]
-    assert report.splits["train"]["width"] is None
 
 
 def test_shares_instead_of_pixels_are_told_once_for_the_split():
@@ -117,6 +45,19 @@ def test_shares_instead_of_pixels_are_told_once_for_the_split():
 )
 def test_small_boxes_in_pixels_are_no_shares(records):
     assert check(*records).faults == []
+
+
+def test_boxes_without_area_say_nothing_of_the_frame():
+    """Zeros, as some mark what was not found, are no shares; inverted corners that
+    would fit turned are not of a turned photo. Each is told for itself."""
+    zeros = [record(f"{i}", [0, 0, 0, 0], grey=i) for i in range(3)]
+    inverted = [record(f"{i}", [50, 70, 0, 0], grey=i) for i in range(3)]
+    assert kinds(check(*zeros).faults) == ["box_empty"] * 3
+    assert kinds(check(*inverted).faults) == ["box_inverted"] * 3
+    shares = record("a", [0, 0.1, 0.5, 1], [0, 0, 0, 0], [9, 9, 2, 2])
+    faults = check(shares).faults
+    assert kinds(faults) == ["box_empty", "box_inverted", "box_frame"]
+    assert "no coordinate of its 1 boxes is above 1" in faults[-1].message
 
 
 # In an image of 80 x 60; swapped it would be 60 x 80.
@@ -171,6 +112,20 @@ def test_images_without_boxes_are_noted_where_others_have_some():
     assert check(without, empty).notes == []
 
 
+def test_masks_are_counted_and_unreadable_images_have_no_size():
+    mask = np.zeros([HEIGHT, WIDTH], np.uint8)
+    masked = dataclasses.replace(record("a"), load_mask=lambda: mask)
+
+    def draw():
+        raise DataError("b: no image")
+
+    broken = dataclasses.replace(record("b"), image=DrawnImage(draw, (WIDTH, HEIGHT)))
+    assert check(masked).splits["train"]["images_with_mask"] == 1
+    train = check(broken).splits["train"]
+    assert (train["images_with_mask"], train["unreadable_images"]) == (0, 1)
+    assert train["width"] is None
+
+
 def test_copies_across_splits_are_a_fault_and_within_one_a_note():
     report = check(
         record("a", grey=1), record("b", grey=1), record("c", grey=2),
@@ -196,31 +151,6 @@ def test_a_large_group_of_copies_is_one_note_of_four_names():
     assert note.message == (
         "a of train, b of train, c of train, d of train, 3 more: the same pixels"
     )
-
-
-@pytest.mark.parametrize(
-    ("size_wh", "fault", "note"),
-    [
-        ((80, 60), [], []),
-        ((40, 30), [], ["mask_scaled"]),
-        ((160, 120), [], ["mask_scaled"]),
-        # 3/4 of 23 is 17.25, a quarter of a pixel beside 17.
-        ((23, 17), [], ["mask_scaled"]),
-        ((60, 80), ["mask_size"], []),  # turned: 60 * 3/4 is 45
-        ((80, 80), ["mask_size"], []),  # a square
-        ((80, 57), ["mask_size"], []),  # three rows cut, of 76 columns' worth
-    ],
-)
-def test_a_mask_of_another_size(size_wh, fault, note):
-    """Of an image of 80 x 60; evaluation stretches a mask over its image."""
-    mask = np.zeros(size_wh[::-1], np.uint8)
-    report = check(dataclasses.replace(record("a"), load_mask=lambda: mask))
-    assert (kinds(report.faults), kinds(report.notes)) == (fault, note)
-    for finding in report.faults + report.notes:
-        assert finding.message == (
-            f"a: its mask is {size_wh[0]}x{size_wh[1]}, the image 80x60"
-        )
-    assert report.splits["train"]["images_with_mask"] == 1
 
 
 def test_equal_bytes_of_another_shape_are_no_copy():
@@ -262,11 +192,3 @@ def test_a_source_with_no_known_split_is_a_fault():
     report = run_check.check_source(WrittenSource({}, splits=("unlabelled",)))
     assert kinds(report.faults) == ["no_split"]
     assert format_data(report.document()).endswith("1 fault")
-
-
-def test_more_images_than_are_handed_out_at_a_time_keep_their_order(monkeypatch):
-    monkeypatch.setattr(run_check, "_BATCH", 4)
-    boxes = [[0, 0, 81 + i, 5] for i in range(10)]
-    report = check(*(record(f"{i}", box, grey=i) for i, box in enumerate(boxes)))
-    assert [f.images for f in report.faults] == [(f"{i}",) for i in range(10)]
-    assert report.splits["train"]["images"] == 10

@@ -74,36 +74,27 @@ def to_whole_number(place: str, name: str, text: str) -> int:
     return int(text)
 
 
-def to_box(place: str, corners: Iterable[str | float]) -> np.ndarray:
-    """Four corners x0, y0, x1, y1 as a box with an area: float32 [4].
+def to_box(place: str, corners: Iterable[str | float | None]) -> np.ndarray:
+    """Four corners x0, y0, x1, y1 as they are: float32 [4].
+
+    An inverted or empty box is a box too: bas_tf.check_data lists it, and evaluation
+    leaves it out and counts it.
 
     Raises:
-      DataError: they are not four finite numbers, or the box is empty or inverted.
+      DataError: they are not four finite numbers.
     """
     corners = list(corners)
-    box = to_corners(place, corners)
-    if not (np.isfinite(box).all() and box[0] < box[2] and box[1] < box[3]):
-        raise DataError(
-            f"{place}: box {reprlib.repr(corners)} is empty or inverted; "
-            "expected x_min < x_max and y_min < y_max"
-        )
-    return box
-
-
-def to_corners(place: str, numbers: Sequence[str | float]) -> np.ndarray:
-    """Four numbers, whatever they are: float32 [4].
-
-    Raises:
-      DataError: they are not four numbers.
-    """
     try:
-        values = np.array([float(number) for number in numbers], np.float64)
+        values = np.array([float(corner) for corner in corners], np.float64)
     except (TypeError, ValueError, OverflowError):
         values = np.empty(0)
-    if len(values) != 4:
-        raise DataError(f"{place}: a box is four numbers, not {reprlib.repr(numbers)}")
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, and refused later
-        return values.astype(np.float32)
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite
+        box = values.astype(np.float32)
+    if len(box) != 4 or not np.isfinite(box).all():
+        raise DataError(
+            f"{place}: a box is four finite numbers, not {reprlib.repr(corners)}"
+        )
+    return box
 
 
 def group_boxes(boxes: Iterable[tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:

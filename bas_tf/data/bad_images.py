@@ -18,25 +18,12 @@ PARALLEL_READS = 2
 LISTED_IN_LOG = 20
 
 
-def readable_records(
-    records: Sequence[Record], *, on_bad_image: str
-) -> tuple[list[Record], list[str]]:
-    """Leaves out the records whose image cannot be read.
-
-    Args:
-      records: of a split.
-      on_bad_image: "error" reads nothing and leaves nothing out: whoever reads an
-        image meets its DataError. "skip" decodes every image once.
+def readable_records(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """Leaves out the records whose image cannot be read; decodes every image once.
 
     Returns:
       The records left, in order, and one line for each left out, that names the file.
-
-    Raises:
-      UserError: an unknown choice.
     """
-    check_choice("--on_bad_image", on_bad_image, ON_BAD_IMAGE)
-    if on_bad_image == "error":
-        return list(records), []
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         faults = list(pool.map(_fault, records))
     kept = [record for record, fault in zip(records, faults, strict=True) if not fault]
@@ -68,7 +55,7 @@ class SkippingSource:
           DataError: the source has no such split, or none of its images can be read.
         """
         records = self._source.records(split)
-        kept, faults = readable_records(records, on_bad_image="skip")
+        kept, faults = readable_records(records)
         self.num_skipped[split] = len(faults)
         listing = self._folder / listing_name(split)
         files.write_file(listing, "".join(f"{line}\n" for line in faults).encode())

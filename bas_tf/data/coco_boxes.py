@@ -12,7 +12,8 @@ from bas_tf.data.records import DataError
 def read_coco_boxes(path: Path) -> dict[str, np.ndarray]:
     """Every box of `annotations`, under the `file_name` of its image.
 
-    COCO's `bbox` is x, y, width, height, so x1 is x + width and y1 is y + height.
+    COCO's `bbox` is x, y, width, height, so x1 is x + width and y1 is y + height; a
+    negative width or height gives an inverted box, and 0 an empty one.
     Regions marked `iscrowd` bound no single object and are left out; categories and
     segmentations are not looked at.
 

@@ -24,6 +24,7 @@ from bas_tf.data.annotation_files import (
     wrong_layout,
 )
 from bas_tf.data.archives import unpacked
+from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
 
 FOLDER, MASKS = "CUB_200_2011", "segmentations"
@@ -92,9 +93,7 @@ class CubSource:
         return Record(
             image_id=name,
             label=label,
-            load_image=functools.partial(
-                decode.decode_image, self._root / "images" / name, upright=False
-            ),
+            image=image_file(self._root / "images" / name, upright=False),
             boxes_original=None if box is None else box[None],
             load_mask=functools.partial(_decode_votes, mask)
             if mask and mask.is_file()
@@ -144,11 +143,16 @@ def _few(table: dict[str, str]) -> str:
 
 
 def _corners(place: str, fields: list[str]) -> list[float]:
-    """x, y, width, height as half-open corners: x1 is x + width."""
+    """x, y, width, height as half-open corners: x1 is x + width.
+
+    A negative width or height gives an inverted box, and 0 an empty one.
+    """
     try:
         x, y, width, height = (float(field) for field in fields)
     except ValueError as error:
-        raise DataError(f"{place}: a box is four numbers, not {fields}") from error
+        raise DataError(
+            f"{place}: a box is four finite numbers, not {fields}"
+        ) from error
     return [x, y, x + width, y + height]
 
 

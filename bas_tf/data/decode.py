@@ -4,14 +4,16 @@ Colour profiles (ICC) are ignored: pixels are the numbers in the file, as the ne
 were trained on them; a photo in a wide-gamut space looks paler than a browser shows it.
 """
 
+import contextlib
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from bas_tf.data.records import DataError
+from bas_tf.errors import DataError
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 # The formats tried, by content; others that Pillow knows run interpreters or guess.
@@ -30,12 +32,22 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation: what makes the stored pixels upright
+_SWAPPING = (5, 6, 7, 8)  # those that swap width and height
 _BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _JPEG_END, _PNG_END = b"\xff\xd9", b"IEND\xaeB`\x82"
 
 
 def decode_image(path: str | Path, *, upright: bool = True) -> np.ndarray:
-    """Reads a photo the way a person sees it: EXIF rotation applied, three channels.
+    """The pixels of a photo's file: uint8 [height, width, 3] RGB; see `decode_picture`.
+
+    Raises:
+      DataError: also when the file is missing.
+    """
+    return np.asarray(decode_picture(read_file(path), str(path), upright=upright))
+
+
+def decode_picture(content: bytes, name: str, *, upright: bool = True) -> Image.Image:
+    """Decodes a photo the way a person sees it: EXIF rotation applied, mode RGB.
 
     Grey becomes three equal channels; 16-bit grey is scaled to 8 bits, not clipped;
     CMYK and YCCK JPEG are taken as Adobe writes them (inverted); transparency is
@@ -43,23 +55,27 @@ def decode_image(path: str | Path, *, upright: bool = True) -> np.ndarray:
     first picture. ICC profiles are ignored (see the module).
 
     Args:
-      path: JPEG, PNG, GIF, WebP, BMP, TIFF or AVIF, whatever its extension.
+      content: of a JPEG, PNG, GIF, WebP, BMP, TIFF or AVIF, whatever its extension.
+      name: what an error calls it.
       upright: False leaves the stored pixels unturned: published sets draw their boxes
         on those.
 
-    Returns:
-      uint8 [height, width, 3] RGB.
+    Raises:
+      DataError: truncated, of more than MAX_PIXELS pixels, or no image; one line that
+        names it.
+    """
+    return _decode(content, name, background=WHITE, upright=upright)
+
+
+def read_size(content: bytes, name: str, *, upright: bool = True) -> tuple[int, int]:
+    """Width and height of what `decode_picture` gives, from the file's header.
 
     Raises:
-      DataError: the file is missing, truncated, of more than MAX_PIXELS pixels, or no
-        image; one line that names it.
+      DataError: as `decode_picture`, where the header shows it.
     """
-    return decode_bytes(_read(path), str(path), upright=upright)
-
-
-def decode_bytes(content: bytes, name: str, *, upright: bool = True) -> np.ndarray:
-    """As `decode_image`, of a file's content; `name` is what an error calls it."""
-    return _decode(content, name, background=WHITE, upright=upright)
+    with _opened(content, name) as image:
+        turned = upright and _orientation(image) in _SWAPPING
+        return image.size[::-1] if turned else image.size
 
 
 def decode_mask(path: str | Path) -> np.ndarray:
@@ -70,10 +86,20 @@ def decode_mask(path: str | Path) -> np.ndarray:
     Raises:
       DataError: as `decode_image`.
     """
-    return _decode(_read(path), str(path), background=BLACK)[..., 0]
+    return mask_from_bytes(read_file(path), str(path))
 
 
-def _read(path: str | Path) -> bytes:
+def mask_from_bytes(content: bytes, name: str) -> np.ndarray:
+    """As `decode_mask`, of a file's content; `name` is what an error calls it."""
+    return np.asarray(_decode(content, name, background=BLACK))[..., 0]
+
+
+def read_file(path: str | Path) -> bytes:
+    """A file's content.
+
+    Raises:
+      DataError: it is missing or cannot be read.
+    """
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:
@@ -84,19 +110,22 @@ def _read(path: str | Path) -> bytes:
 
 def _decode(
     content: bytes, name: str, *, background: tuple[int, ...], upright: bool = True
-) -> np.ndarray:
+) -> Image.Image:
+    with _opened(content, name) as image:
+        _check_complete(image, content)
+        image.load()
+        rgb = _flatten(image, background)
+        method = _UPRIGHT.get(_orientation(image)) if upright else None
+        return rgb if method is None else rgb.transpose(method)
+
+
+@contextlib.contextmanager
+def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
+    """The image, not yet loaded; whatever goes wrong with it is a DataError."""
     try:
-        file = io.BytesIO(content)
-        with Image.open(file, formats=FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             _check_pixels(image.width * image.height, name)
-            _check_complete(image, content, pixels_from=file.tell())
-            image.load()
-            rgb = _flatten(image, background)
-            if not upright:
-                return np.asarray(rgb)
-            # EXIF that cannot be parsed is empty to Pillow: nothing is rotated.
-            method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
-            return np.asarray(rgb if method is None else rgb.transpose(method))
+            yield image
     except DataError:
         raise
     except UnidentifiedImageError as error:
@@ -108,21 +137,25 @@ def _decode(
         raise _unreadable(name, reason or type(error).__name__) from error
 
 
+def _orientation(image: Image.Image) -> int | None:
+    """EXIF's; None without. EXIF that cannot be parsed is empty to Pillow."""
+    return image.getexif().get(ExifTags.Base.Orientation)
+
+
 def _check_pixels(pixels: int, name: str) -> None:
     if pixels > MAX_PIXELS:
         raise _too_large(name, pixels)
 
 
-def _check_complete(image: Image.Image, content: bytes, *, pixels_from: int) -> None:
+def _check_complete(image: Image.Image, content: bytes) -> None:
     """Finds what Pillow lets pass: a missing end, PNG bytes that fail their checksum.
 
     Args:
       image: just opened.
       content: the whole file.
-      pixels_from: where the header ends; a JPEG's thumbnail has an end of its own
-        before that.
     """
-    if image.format == "JPEG" and content.find(_JPEG_END, pixels_from) < 0:
+    # A JPEG's thumbnail has an end of its own, before the place Pillow has read to.
+    if image.format == "JPEG" and content.find(_JPEG_END, image.fp.tell()) < 0:
         raise ValueError("truncated: no end of image")
     if image.format == "PNG":
         if _PNG_END not in content:
@@ -137,6 +170,8 @@ def _flatten(image: Image.Image, background: tuple[int, ...]) -> Image.Image:
         raise ValueError("32 bits a channel, of unknown range; 8 or 16 would work")
     if image.mode.startswith("I;16"):
         image = _to_8_bits(image)
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image  # `convert` would copy it
     if not image.has_transparency_data:
         return image.convert("RGB")
     page = Image.new("RGBA", image.size, (*background, 255))

@@ -21,6 +21,7 @@ from bas_tf.data import decode
 from bas_tf.data.annotation_files import labels_of, wrong_layout
 from bas_tf.data.coco_boxes import read_coco_boxes
 from bas_tf.data.csv_boxes import read_csv_boxes
+from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
 from bas_tf.data.voc_boxes import read_voc_boxes
 
@@ -54,24 +55,36 @@ class FolderSource:
         self._boxes = _read_boxes(self.root)
 
     def records(self, split: str) -> list[Record]:
-        """Every photo of the split, by class, then by file name."""
+        """Every photo of the split, by class, then by file name.
+
+        A class whose folder is absent or holds no photo has no records.
+
+        Raises:
+          DataError: no such split, a class that is not known, or no photo at all.
+        """
         folder = self.root / split
         if not folder.is_dir():
             known = ", ".join(sorted(p.name for p in self.root.iterdir() if p.is_dir()))
             raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
         labels = labels_of(class_folders(folder), self.class_names, folder=folder)
-        return [
+        records = [
             self._record(f"{split}/{name}/{file}", label)
             for name, label in labels.items()
             for file in images_of(folder / name)
         ]
+        if not records:
+            raise DataError(
+                f"{folder}: no images in its class folders; "
+                f"expected files ending in {', '.join(decode.EXTENSIONS)}"
+            )
+        return records
 
     def _record(self, image_id: str, label: int) -> Record:
         mask = (self.root / "masks" / image_id).with_suffix(".png")
         return Record(
             image_id=image_id,
             label=label,
-            load_image=functools.partial(decode.decode_image, self.root / image_id),
+            image=image_file(self.root / image_id),
             boxes_original=self._boxes.get(image_id),
             load_mask=functools.partial(decode.decode_mask, mask)
             if mask.is_file()
@@ -94,20 +107,10 @@ def class_folders(folder: Path) -> list[str]:
 
 
 def images_of(folder: Path) -> list[str]:
-    """Sorted names of the photos in a class folder; none where it is absent.
-
-    Raises:
-      DataError: the folder is there and holds no photo.
-    """
-    if not folder.is_dir():  # a class may be absent from val or test
+    """Sorted names of the photos in a class folder; none where it is absent."""
+    if not folder.is_dir():
         return []
-    files = sorted(name for name in os.listdir(folder) if is_image(name))
-    if not files:
-        raise DataError(
-            f"{folder}: no images in this class folder; "
-            f"expected files ending in {', '.join(decode.EXTENSIONS)}"
-        )
-    return files
+    return sorted(name for name in os.listdir(folder) if is_image(name))
 
 
 def is_image(name: str) -> bool:

@@ -9,15 +9,14 @@ The images may also lie in root/Data/CLS-LOC/. Splits are `train` and `val`; the
 official test set has no labels.
 """
 
-import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bas_tf.data import decode
 from bas_tf.data.annotation_files import labels_of, unknown_split, wrong_layout
 from bas_tf.data.folder import class_folders, images_of, is_image
 from bas_tf.data.ilsvrc_boxes import FORMS, Annotations, read_annotations
+from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
 
 SPLITS = ("train", "val")
@@ -120,9 +119,7 @@ class IlsvrcSource:
         return Record(
             image_id=image_id,
             label=label,
-            load_image=functools.partial(
-                decode.decode_image, f"{self._images}/{image_id}", upright=False
-            ),
+            image=image_file(f"{self._images}/{image_id}", upright=False),
             boxes_original=annotations.boxes.get(_stem(image_id))
             if annotations
             else None,

@@ -101,8 +101,7 @@ def _from_objects(origin: Path, files: Iterator[tuple[str, Objects]]) -> Annotat
     boxes, synsets = [], {}
     for place, objects in files:
         stem = Path(place).stem
-        for i, corners in enumerate(objects.corners, start=1):
-            boxes.append((stem, to_box(f"{place}: object {i}", corners.tolist())))
+        boxes += [(stem, corners) for corners in objects.corners]
         for name in objects.names[:1]:  # all objects of an image are of its class
             synsets[stem] = name
     return Annotations(origin, group_boxes(boxes), synsets)

@@ -25,6 +25,7 @@ from bas_tf.data.annotation_files import (
     unknown_split,
     wrong_layout,
 )
+from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
 
 LABELS, MASKS = "class_labels.txt", "localization.txt"
@@ -77,9 +78,7 @@ class OpenImages30kSource:
             Record(
                 image_id=image,
                 label=label_of[folder],
-                load_image=functools.partial(
-                    decode.decode_image, self._root / image, upright=False
-                ),
+                image=image_file(self._root / image, upright=False),
                 load_mask=functools.partial(load_mask, *masks[image])
                 if image in masks
                 else None,

@@ -5,10 +5,27 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+from PIL import Image
 
 from bas_tf.errors import DataError
 
-__all__ = ["DataError", "Record", "Source"]
+__all__ = ["DataError", "Record", "RecordImage", "Source"]
+
+
+class RecordImage(Protocol):
+    """An image that is read when asked for; all raise DataError where it cannot be."""
+
+    def decode(self) -> Image.Image:
+        """The upright picture, mode RGB."""
+        ...
+
+    def read_size_wh(self) -> tuple[int, int]:
+        """Its width and height; the header of a stored image is enough to tell."""
+        ...
+
+    def encode(self) -> tuple[bytes, bool]:
+        """A file's content, and whether EXIF still has to turn what is in it."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,19 +35,27 @@ class Record:
     Attributes:
       image_id: path relative to the source's root, or a name of the same form.
       label: class id in [0, classes).
-      load_image: returns the upright image, RGB uint8 [height, width, 3]; raises
-        DataError when the file cannot be read.
+      image: the picture; see `bas_tf/data/images.py`.
       boxes_original: float32 [n, 4] true boxes x0, y0, x1, y1, half-open, in pixels
-        of the upright original image; None when unknown. Evaluation only.
+        of the upright original image, as they were given: some may be empty or
+        inverted. None when unknown. Evaluation only.
       load_mask: returns uint8 [height, width]: 0 background, 255 object, 128 ignore;
         None when there is no mask. Evaluation only.
     """
 
     image_id: str
     label: int
-    load_image: Callable[[], np.ndarray]
+    image: RecordImage
     boxes_original: np.ndarray | None = None
     load_mask: Callable[[], np.ndarray] | None = None
+
+    def load_image(self) -> np.ndarray:
+        """The upright image, RGB uint8 [height, width, 3].
+
+        Raises:
+          DataError: it cannot be read.
+        """
+        return np.asarray(self.image.decode())
 
 
 class Source(Protocol):

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bas_tf.data import synthetic_body as bodies
+from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import DataError, Record
 from bas_tf.data.synthetic_painting import SPECIES, draw_creature, draw_scenery
 from bas_tf.geometry import boxes
@@ -89,7 +90,7 @@ class SyntheticSource:
             body = bodies.sample_body(_rng(*scene, _GEOMETRY), size)
             return bodies.mask_from_coverage(bodies.coverage(body.outline, size))
 
-        def load_image() -> np.ndarray:
+        def draw() -> np.ndarray:
             return draw_example(
                 seed=self._seed, split=split, index=index, image_size=size
             ).image
@@ -97,7 +98,7 @@ class SyntheticSource:
         return Record(
             image_id=f"{split}/{index:06d}",
             label=_label(*scene),
-            load_image=load_image,
+            image=DrawnImage(draw, size),
             boxes_original=boxes.box_from_mask(load_mask())[np.newaxis],
             load_mask=load_mask,
         )

@@ -9,18 +9,16 @@ Read are the features `image` and `label`, and where they are there `bbox` or
 """
 
 import functools
-import io
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from absl import logging
-from PIL import Image
 
 from bas_tf.data import decode, tfrecord_files
 from bas_tf.data.annotation_files import labels_of, unknown_split, wrong_layout
+from bas_tf.data.images import StoredImage
 from bas_tf.data.records import DataError, Record
 
 _BOXES = ("bbox", "objects/bbox")
@@ -28,7 +26,6 @@ _MASK = "segmentation_mask"
 _FILE_NAMES = ("image/filename", "file_name", "filename", "id")
 _PET = "oxford_iiit_pet"  # its masks are 1 pet, 2 background, 3 outline
 _MAJORITY = 128  # others hold grey shares of votes, as CUB's
-_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 class TfdsSource:
@@ -63,10 +60,7 @@ class TfdsSource:
         self.class_names = tuple(class_names or self._own_names)
 
     def records(self, split: str) -> list[Record]:
-        """The images of a split, in the order of its files.
-
-        A box without an area is left out and counted in a warning.
-        """
+        """The images of a split, in the order of its files."""
         if split == "val" and "val" not in self._splits:
             split = "validation"
         if split not in self._splits:
@@ -74,25 +68,17 @@ class TfdsSource:
         label_of = labels_of(self._own_names, self.class_names, folder=self._folder)
         labels = [label_of[name] for name in self._own_names]
         records: list[Record] = []
-        empty = 0
         for position, features, place in self._examples(split):
-            boxes = _boxes(features, place=place)
-            if boxes is not None:
-                has_area = (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
-                empty += int((~has_area).sum())
-                boxes = boxes[has_area]
             mask = functools.partial(_load_mask, position, place, self._name == _PET)
             records.append(
                 Record(
                     image_id=_image_id(features) or f"{split}/{len(records):07d}",
                     label=labels[_class_id(features, len(labels), place=place)],
-                    load_image=functools.partial(_decode, position, place, "image"),
-                    boxes_original=boxes,
+                    image=_stored(position, place, "image"),
+                    boxes_original=_boxes(features, place=place),
                     load_mask=mask if features.get(_MASK) else None,
                 )
             )
-        if empty:
-            logging.warning("%s: left out %d boxes without area", self._folder, empty)
         return records
 
     def _examples(self, split: str):
@@ -179,20 +165,29 @@ def _has_bytes(features: dict[str, list], key: str) -> bool:
 
 
 def _boxes(features: dict[str, list], *, place: str) -> np.ndarray | None:
-    """ymin, xmin, ymax, xmax as shares of the image, in pixels x0, y0, x1, y1."""
+    """ymin, xmin, ymax, xmax as shares of the image, in pixels x0, y0, x1, y1.
+
+    None without such a feature. Inverted and empty boxes stay what they are.
+
+    Raises:
+      DataError: the feature is not boxes of four finite numbers, or the image has no
+        readable size.
+    """
     key = next((key for key in _BOXES if key in features), None)
     if key is None:
         return None
-    shares = np.asarray(features[key], np.float32)
-    if len(shares) % 4 or not np.isfinite(shares).all():
-        raise DataError(f"{place}: {key} is not boxes of four numbers")
-    content = io.BytesIO(_bytes_of(features, "image", place))
+    fault = DataError(f"{place}: {key} is not boxes of four finite numbers")
     try:
-        with Image.open(content) as image:
-            size = np.tile(image.size, 2)
-    except (OSError, SyntaxError, ValueError, *_BOMBS) as error:
-        raise DataError(f"{place}: not a readable image") from error
-    return (shares.reshape(-1, 4)[:, [1, 0, 3, 2]] * size).astype(np.float32)
+        shares = np.asarray(features[key], np.float32).reshape(-1, 4)
+    except ValueError:
+        raise fault from None
+    content = _bytes_of(features, "image", place)
+    size = np.tile(decode.read_size(content, place, upright=False), 2)
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite
+        boxes = (shares[:, [1, 0, 3, 2]] * size).astype(np.float32)
+    if not np.isfinite(boxes).all():
+        raise fault
+    return boxes
 
 
 def _bytes_of(features: dict[str, list], key: str, place: str) -> bytes:
@@ -201,18 +196,21 @@ def _bytes_of(features: dict[str, list], key: str, place: str) -> bytes:
     return features[key][0]
 
 
-def _decode(position: tfrecord_files.Position, place: str, key: str) -> np.ndarray:
-    features = tfrecord_files.parse_features(position.read(), place=place)
-    return decode.decode_bytes(
-        _bytes_of(features, key, place), f"{place}: {key}", upright=False
-    )
+def _stored(position: tfrecord_files.Position, place: str, key: str) -> StoredImage:
+    """An image feature of a record, read anew each time."""
+
+    def read() -> bytes:
+        features = tfrecord_files.parse_features(position.read(), place=place)
+        return _bytes_of(features, key, place)
+
+    return StoredImage(read, f"{place}: {key}", upright=False)
 
 
 def _load_mask(
     position: tfrecord_files.Position, place: str, is_trimap: bool
 ) -> np.ndarray:
     """uint8 [height, width]: 0 background, 128 ignore, 255 object."""
-    mask = _decode(position, place, _MASK)[..., 0]
+    mask = np.asarray(_stored(position, place, _MASK).decode())[..., 0]
     if is_trimap:
         return np.array([0, 255, 0, 128], np.uint8)[np.minimum(mask, 3)]
     if 0 < mask.max() < 8:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bas_tf.data.annotation_files import group_boxes, to_box, to_corners
+from bas_tf.data.annotation_files import group_boxes, to_box
 from bas_tf.data.records import DataError
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -40,7 +40,8 @@ def parse_objects(content: bytes, *, place: str) -> Objects:
       place: its name, for errors.
 
     Raises:
-      DataError: not XML, a DOCTYPE in it, no `annotation`, or an object without box.
+      DataError: not XML, a DOCTYPE in it, no `annotation`, or an object whose box is
+        not four finite numbers.
     """
     try:
         root = ElementTree.fromstring(
@@ -63,7 +64,7 @@ def parse_objects(content: bytes, *, place: str) -> Objects:
 
 
 def _corners(place: str, entry: ElementTree.Element) -> np.ndarray:
-    return to_corners(place, [entry.findtext(f"bndbox/{side}") for side in _SIDES])
+    return to_box(place, [entry.findtext(f"bndbox/{side}") for side in _SIDES])
 
 
 def read_objects(path: Path) -> Objects:
@@ -79,21 +80,24 @@ def read_voc_boxes(folder: Path) -> dict[str, np.ndarray]:
     """The boxes of a folder of Pascal VOC files, one a photo.
 
     VOC counts pixels from 1 and its xmax is the last pixel of the object, so the
-    half-open x0 is xmin - 1 and x1 is xmax.
+    half-open x0 is xmin - 1 and x1 is xmax. An inverted box stays as it is written.
 
     Returns:
       {path below the folder, without suffix: float32 [n, 4]}, half-open, pixels of the
       upright image; files without objects are left out.
 
     Raises:
-      DataError: a file is wrong; it names the object.
+      DataError: a file is wrong; it names the file and the object.
     """
-    shift = np.array([1, 1, 0, 0], np.float32)
     return group_boxes(
-        (
-            path.relative_to(folder).with_suffix("").as_posix(),
-            to_box(f"{path}: object {i}", (corners - shift).tolist()),
-        )
+        (path.relative_to(folder).with_suffix("").as_posix(), _half_open(corners))
         for path in sorted(folder.rglob("*.xml"))
-        for i, corners in enumerate(read_objects(path).corners, start=1)
+        for corners in read_objects(path).corners
     )
+
+
+def _half_open(corners: np.ndarray) -> np.ndarray:
+    """Moves xmin and ymin by one, but not so that an inverted box becomes a box."""
+    if (corners[:2] > corners[2:]).any():
+        return corners
+    return corners - np.array([1, 1, 0, 0], np.float32)

@@ -36,10 +36,8 @@ def load_ground_truth(
 ) -> GroundTruth:
     """Carries the records' boxes into the crop, as protocol `bas` does.
 
-    An image with boxes is decoded once, since a record does not know its size.
-
     Raises:
-      DataError: an image cannot be read.
+      DataError: the size of an image with boxes cannot be read.
     """
 
     def carry(boxes: np.ndarray, size_wh: Size) -> np.ndarray:
@@ -55,12 +53,12 @@ def load_resized_truth(
     """Carries the boxes into an image resized without a crop, as `maxboxacc` does.
 
     Args:
-      records: decoded as by `load_ground_truth`.
+      records: as for `load_ground_truth`.
       resize_size_wh: equal to the crop's.
       crop_size_wh: width and height of the network's input.
 
     Raises:
-      DataError: an image cannot be read.
+      DataError: as `load_ground_truth`.
     """
 
     def carry(boxes: np.ndarray, size_wh: Size) -> np.ndarray:
@@ -84,7 +82,7 @@ def _load(
         num_empty += int((~has_area).sum())
         if has_area.any():
             images.append(i)
-            size_wh = record.load_image().shape[1::-1]
+            size_wh = record.image.read_size_wh()
             boxes.append(carry(original[has_area], size_wh))
     return GroundTruth(
         images=np.asarray(images, np.int64),

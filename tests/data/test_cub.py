@@ -43,6 +43,20 @@ def test_boxes_are_half_open_and_lie_on_the_drawn_birds(cub):
     tiny_sets.assert_drawn_on_box(record.load_image(), record.boxes_original[0], 1)
 
 
+@pytest.mark.parametrize(
+    ("line", "corners"),
+    [
+        ("11 16.0 6.0 0.0 19.0", [16, 6, 16, 25]),  # 16 + 0 = 16: no width
+        ("11 16.0 6.0 -4.0 19.0", [16, 6, 12, 25]),  # 16 - 4 = 12: inverted
+        ("11 16.0 6.0 4.0 -0.5", [16, 6, 20, 5.5]),
+    ],
+)
+def test_a_box_without_area_stays_one(cub, line, corners):
+    replace_line(cub / "bounding_boxes.txt", 11, line)
+    record = CubSource(root=str(cub)).records("test")[2]
+    np.testing.assert_array_equal(record.boxes_original, [corners])
+
+
 def test_a_mask_is_what_most_annotators_marked(cub):
     """The first column of each bird has two votes of five, the rest three."""
     record = CubSource(root=str(cub)).records("test")[2]
@@ -159,10 +173,10 @@ def test_a_missing_root_table_or_split_is_named(cub):
         ("classes.txt", "9 other", "images.txt:7: its class is '2'; known: 1, 9, 3"),
         ("image_class_labels.txt", "2 8", "images.txt:2: its class is '8'"),
         ("train_test_split.txt", "2 7", "images.txt:2: its split is '7'; known: 0, 1"),
-        ("bounding_boxes.txt", "2 1 1 0 5", "boxes.txt:2: box .* is empty or inverted"),
-        ("bounding_boxes.txt", "2 1 1 -4 5", "boxes.txt:2: box .* empty or inverted"),
-        ("bounding_boxes.txt", "2 1 1 nan 5", "boxes.txt:2: box .* empty or inverted"),
-        ("bounding_boxes.txt", "2 1 1 w 5", "boxes.txt:2: a box is four numbers"),
+        ("bounding_boxes.txt", "2 1 1 nan 5", "boxes.txt:2: a box is four finite"),
+        ("bounding_boxes.txt", "2 1 1 1e39 5", "boxes.txt:2: a box is four finite"),
+        ("bounding_boxes.txt", "2 inf 1 -inf 5", "boxes.txt:2: a box is four finite"),
+        ("bounding_boxes.txt", "2 1 1 w 5", "boxes.txt:2: a box is four finite"),
     ],
 )
 def test_a_wrong_line_is_named(cub, table, line, message):

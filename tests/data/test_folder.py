@@ -37,6 +37,15 @@ def test_several_rows_are_several_true_boxes(photo_folder):
     )
 
 
+def test_boxes_without_area_stay_as_they_are(photo_folder):
+    with open(photo_folder / "boxes.csv", "a") as file:
+        file.write("val/cat/0.jpg,5,2,5,4\nval/cat/0.jpg,9,4,3,2\n")
+    record = FolderSource(root=str(photo_folder)).records("val")[0]
+    np.testing.assert_array_equal(
+        record.boxes_original, [[10, 20, 30, 40], [5, 2, 5, 4], [9, 4, 3, 2]]
+    )
+
+
 def test_masks_are_found_beside_the_photos(photo_folder):
     folder = photo_folder / "masks" / "val" / "cat"
     folder.mkdir(parents=True)
@@ -64,10 +73,26 @@ def test_missing_split_is_named(photo_folder):
         FolderSource(root=str(photo_folder)).records("test")
 
 
-def test_empty_class_folder_is_named(photo_folder):
-    (photo_folder / "train" / "emu").mkdir()
-    with pytest.raises(DataError, match="train/emu: no images in this class folder"):
-        FolderSource(root=str(photo_folder)).records("train")
+def test_a_class_folder_without_photos_has_no_records(photo_folder):
+    """Nor has a class whose folder only another split has: emu and owl in val."""
+    for name in ("emu", "owl"):
+        (photo_folder / "train" / name).mkdir()
+    (photo_folder / "train" / "emu" / "IMG_1.HEIC").touch()
+    (photo_folder / "val" / "emu").mkdir()
+    source = FolderSource(root=str(photo_folder))
+    assert source.class_names == ("cat", "dog", "emu", "owl")
+    assert [r.label for r in source.records("train")] == [0, 0, 0, 1, 1, 1]
+    assert [r.label for r in source.records("val")] == [0, 0, 1, 1]
+
+
+def test_a_split_without_any_photo_is_named(photo_folder):
+    for path in (photo_folder / "val").glob("*/*.jpg"):
+        path.rename(path.with_suffix(".heic"))
+    (photo_folder / "boxes.csv").unlink()
+    with pytest.raises(
+        DataError, match="photos/val: no images in its class folders; .*ending in .jpg,"
+    ):
+        FolderSource(root=str(photo_folder)).records("val")
 
 
 def test_unknown_class_in_a_split_is_named(photo_folder):
@@ -82,17 +107,15 @@ def test_unknown_class_in_a_split_is_named(photo_folder):
         ("val/cat/9.jpg,1,2,3,4", "names 'val/cat/9.jpg', which is not in"),
         (
             "val/cat/0.jpg,1,2,x,4",
-            "boxes.csv:12: 'val/cat/0.jpg': a box is four numbers",
-        ),
-        (
-            "val/cat/0.jpg,5,2,5,4",
-            "boxes.csv:12: 'val/cat/0.jpg': box .* is empty or inverted",
+            "boxes.csv:12: 'val/cat/0.jpg': a box is four finite numbers, not .*'x'",
         ),
         (
             "val/cat/0.jpg,1,2,nan,4",
-            "boxes.csv:12: 'val/cat/0.jpg': box .* is empty or inverted",
+            "boxes.csv:12: 'val/cat/0.jpg': a box is four finite numbers",
         ),
-        ("val/cat/0.jpg,1,2", "boxes.csv:12: 'val/cat/0.jpg': a box is four numbers"),
+        ("val/cat/0.jpg,1,2", "boxes.csv:12: 'val/cat/0.jpg': a box is four finite"),
+        ("val/cat/0.jpg,1,2,3,4,5", "boxes.csv:12: 'val/cat/0.jpg': a box is four"),
+        ("val/cat/0.jpg,1,,3,4", "boxes.csv:12: 'val/cat/0.jpg': a box is four"),
     ],
 )
 def test_a_wrong_box_line_is_named(photo_folder, line, message):

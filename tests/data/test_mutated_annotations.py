@@ -1,4 +1,8 @@
-"""500 damaged annotation files: each loads or is told in one line, none crashes."""
+"""500 damaged annotation files: each loads or is told in one line, none crashes.
+
+What loads may have boxes without an area, which tests/data/test_faulty_boxes.py
+follows on.
+"""
 
 import collections
 import json
@@ -147,7 +151,6 @@ def assert_sound(boxes: np.ndarray | None) -> None:
         assert boxes.ndim == 2
         assert boxes.shape[1] == 4
         assert np.isfinite(boxes).all()
-        assert (boxes[:, :2] < boxes[:, 2:]).all()
 
 
 @pytest.mark.parametrize("text", ["", "\0", "[" * 10**6, "9" * 10**5])

@@ -5,11 +5,12 @@ import pytest
 
 from bas_tf import names
 from bas_tf.data import pipeline
+from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
 from bas_tf.errors import DataError
 
 
-def images_of(count, *, keep=True, size=(40, 32)):
+def images_of(count, *, keep=True, size=(40, 32), kind=pipeline.TrainingImages):
     """Record i is a ramp whose blue channel is i."""
 
     def make(i):
@@ -17,16 +18,18 @@ def images_of(count, *, keep=True, size=(40, 32)):
         return np.stack([ramp[0], ramp[1], np.full_like(ramp[0], i)], axis=-1)
 
     records = [
-        Record(image_id=str(i), label=i % 3, load_image=lambda i=i: make(i))
+        Record(
+            image_id=str(i), label=i % 3, image=DrawnImage(lambda i=i: make(i), size)
+        )
         for i in range(count)
     ]
-    return pipeline.ResizedImages(records, resize_size_wh=size, keep=keep)
+    return kind(records, resize_size_wh=size, keep=keep)
 
 
-def batches_of(epoch, *, seed=0, keep=True):
+def batches_of(epoch, *, seed=0, keep=True, worker=(0, 1), size=(40, 32)):
     batches = pipeline.train_batches(
-        images_of(11, keep=keep), crop_size_wh=(32, 24), batch_size=4, seed=seed,
-        epoch=epoch,
+        images_of(11, keep=keep, size=size), crop_size_wh=(32, 24), batch_size=4,
+        seed=seed, epoch=epoch, worker=worker,
     )  # fmt: skip
     return [{k: v.numpy() for k, v in batch.items()} for batch in batches]
 
@@ -42,9 +45,12 @@ def test_training_batches_shapes_and_labels():
 
 
 def test_an_epoch_depends_on_seed_and_epoch_alone():
-    first, again = batches_of(3, keep=True), batches_of(3, keep=False)
-    for a, b in zip(first, again, strict=True):
-        np.testing.assert_array_equal(a[names.IMAGES], b[names.IMAGES])
+    """Nor on whether images are kept, also where they are resized to crop."""
+    first = batches_of(3)
+    for size in ((40, 32), (53, 37)):
+        kept, again = (batches_of(3, keep=k, size=size) for k in (True, False))
+        for a, b in zip(kept, again, strict=True):
+            np.testing.assert_array_equal(a[names.IMAGES], b[names.IMAGES])
     for other in (batches_of(4), batches_of(3, seed=1)):
         assert (first[0][names.IMAGES] != other[0][names.IMAGES]).any()
 
@@ -61,13 +67,44 @@ def test_crops_move_and_half_are_mirrored():
     assert abs(np.mean(mirrored) - 0.5) < 4 * 0.028
 
 
-def test_evaluation_takes_every_centre_once_and_keeps_the_partial_batch():
-    batches = list(
-        pipeline.evaluation_batches(images_of(5), crop_size_wh=(32, 24), batch_size=2)
+def test_workers_share_every_batch():
+    whole = batches_of(2)
+    for count in (2, 4):
+        shares = [batches_of(2, worker=(i, count)) for i in range(count)]
+        for step, batch in enumerate(whole):
+            for key in (names.IMAGES, names.LABELS):
+                joined = np.concatenate([share[step][key] for share in shares])
+                np.testing.assert_array_equal(joined, batch[key])
+
+
+def test_a_worker_reads_nothing_but_its_share(monkeypatch):
+    images, read = images_of(8), []
+    crop = images.crop
+    monkeypatch.setattr(
+        images, "crop", lambda i, *rest: read.append(i) or crop(i, *rest)
     )
-    assert [len(b[names.INDEX]) for b in batches] == [2, 2, 1]
+    for i in range(2):
+        list(
+            pipeline.train_batches(
+                images, crop_size_wh=(32, 24), batch_size=4, seed=0, epoch=0,
+                worker=(i, 2),
+            )
+        )  # fmt: skip
+        assert len(read) == 4 * (i + 1)
+    assert sorted(read) == list(range(8))
+
+
+def test_evaluation_takes_every_centre_once_and_fills_the_last_batch_up():
+    images = images_of(5, kind=pipeline.ResizedImages)
+    batches = list(
+        pipeline.evaluation_batches(images, crop_size_wh=(32, 24), batch_size=2)
+    )
+    assert [len(b[names.INDEX]) for b in batches] == [2, 2, 2]
     index = np.concatenate([b[names.INDEX] for b in batches])
-    np.testing.assert_array_equal(index, range(5))
+    np.testing.assert_array_equal(index, [*range(5), names.PADDING])
+    labels = np.concatenate([b[names.LABELS] for b in batches])
+    np.testing.assert_array_equal(labels[:5], [0, 1, 2, 0, 1])
+    assert not batches[2][names.IMAGES][1].numpy().any()
     corner = batches[2][names.IMAGES][0, 0, 0].numpy()
     # margins (40 - 32) / 2 = 4 columns and (32 - 24) / 2 = 4 rows; image 4
     np.testing.assert_array_equal(corner, [4, 4, 4])
@@ -77,7 +114,7 @@ def test_an_unreadable_file_keeps_its_name_through_the_pipeline():
     def fail():
         raise DataError("a/b.jpg: not a readable image (truncated)")
 
-    records = [Record(image_id="a/b.jpg", label=0, load_image=fail)]
+    records = [Record(image_id="a/b.jpg", label=0, image=DrawnImage(fail, (9, 9)))]
     images = pipeline.ResizedImages(records, resize_size_wh=(32, 32), keep=True)
     batches = pipeline.evaluation_batches(images, crop_size_wh=(32, 32), batch_size=1)
     with pytest.raises(DataError, match="a/b.jpg"), pipeline.reading(images):

@@ -38,6 +38,33 @@ def test_the_wanted_size_is_left_alone(image):
     assert preprocess.resize(image, (10, 7)) is image
 
 
+SIZES = [(500, 375), (375, 500), (33, 41), (256, 256), (1, 1), (2000, 3), (5, 900)]
+
+
+@pytest.mark.parametrize("original_wh", SIZES)
+@pytest.mark.parametrize("size_wh", [(256, 256), (48, 40)])
+def test_training_resizes_as_pillow_within_one(rng, original_wh, size_wh):
+    pixels = rng.integers(0, 256, [*original_wh[::-1], 3]).astype(np.uint8)
+    fast = preprocess.resize_for_training(Image.fromarray(pixels), size_wh)
+    assert fast.shape == (*size_wh[::-1], 3) and fast.dtype == np.uint8
+    difference = np.abs(fast.astype(int) - preprocess.resize(pixels, size_wh))
+    assert difference.max() <= 1
+
+
+@pytest.mark.parametrize("original_wh", SIZES)
+def test_a_crop_resized_alone_is_the_crop_of_all(rng, original_wh):
+    """But for the last bit of a weight, where it decides how a value is rounded."""
+    pixels = rng.integers(0, 256, [*original_wh[::-1], 3]).astype(np.uint8)
+    picture = Image.fromarray(pixels)
+    whole = preprocess.resize_for_training(picture, (63, 57))
+    for offset in [(0, 0), (13, 17), (6, 3), (1, 16)]:
+        alone = preprocess.resize_and_crop(picture, (63, 57), offset, (50, 40))
+        there = preprocess.crop_at(whole, offset, (50, 40))
+        difference = np.abs(alone.astype(int) - there)
+        assert difference.max() <= 1
+        assert difference.mean() <= 2e-3
+
+
 @pytest.mark.parametrize("size", [(10, 7), (256, 256), (9, 8)])
 @pytest.mark.parametrize("crop", [(4, 4), (9, 7), (3, 6)])
 def test_the_crops_offset_is_the_frames(size, crop):
@@ -60,10 +87,13 @@ def test_random_crops_are_windows_and_every_window_comes(image):
             windows[window.tobytes()] = (y, x, "as it is")
             windows[window[:, ::-1].tobytes()] = (y, x, "mirrored")
     assert len(windows) == 2 * 3 * 3
-    seen = [
-        windows[preprocess.random_crop_and_flip(image, (8, 5), rng).tobytes()]
-        for _ in range(300)
-    ]
+
+    def draw():
+        offset, mirrored = preprocess.random_offset_and_flip((10, 7), (8, 5), rng)
+        crop = preprocess.crop_at(image, offset, (8, 5))
+        return crop[:, ::-1] if mirrored else crop
+
+    seen = [windows[draw().tobytes()] for _ in range(300)]
     assert set(seen) == set(windows.values())
     mirrored = np.mean([kind == "mirrored" for *_, kind in seen])
     assert abs(mirrored - 0.5) < 0.1  # three standard deviations are 0.087

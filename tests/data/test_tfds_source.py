@@ -156,8 +156,11 @@ def test_mocked_public_sets(tmp_path, name, num_classes, has_boxes, has_masks):
         np.testing.assert_allclose(record.boxes_original, expected, rtol=1e-5)
 
 
-def test_several_boxes_and_those_without_area(tmp_path, caplog):
-    """40 x 30 pixels: 0.25 of the width is 10, 0.5 of the height 15."""
+def test_several_boxes_and_those_without_area(tmp_path):
+    """40 x 30 pixels: 0.25 of the width is 10, 0.5 of the height 15.
+
+    ymin, xmin, ymax, xmax; the second is empty, as sets mark what was not found.
+    """
     box = tfds.features.BBox
     objects = [
         box(0.1, 0.25, 0.5, 0.75),
@@ -172,17 +175,49 @@ def test_several_boxes_and_those_without_area(tmp_path, caplog):
         {"image": tiny_sets.draw(0, 0), "label": 0, "objects": {"bbox": []}},
     ]
     store(tmp_path, features, examples)
-    with caplog.at_level("WARNING"):
-        first, second = TfdsSource(name="tiny_set", data_dir=str(tmp_path)).records(
-            "train"
-        )
+    source = TfdsSource(name="tiny_set", data_dir=str(tmp_path))
+    first, second = source.records("train")
     np.testing.assert_allclose(
-        first.boxes_original, [[10, 3, 30, 15], [0, 15, 40, 30]], rtol=1e-6
+        first.boxes_original,
+        [[10, 3, 30, 15], [0, 0, 0, 0], [0, 15, 40, 30]],
+        rtol=1e-6,
     )
     assert second.boxes_original.shape == (0, 4)
-    assert "tiny_set/1.0.0: left out 1 boxes without area" in caplog.text
     assert (first.image_id, second.image_id) == ("train/0000000", "train/0000001")
     np.testing.assert_array_equal(first.load_image(), tiny_sets.draw(0, 0))
+
+
+def box_set(tmp_path, feature, value) -> TfdsSource:
+    """A record whose `bbox` is of another type than tensorflow-datasets' own."""
+    example = {"image": tiny_sets.draw(0, 0), "label": 0, "bbox": value}
+    store(tmp_path, plain_features(bbox=feature), [example])
+    return TfdsSource(name="tiny_set", data_dir=str(tmp_path))
+
+
+def test_an_inverted_box_stays_one(tmp_path):
+    """In 40 x 30 pixels, y from 0.5 to 0.1 is 15 to 3, x from 0.25 to 0.75 10 to 30."""
+    numbers = tfds.features.Tensor(shape=(4,), dtype=np.float32)
+    source = box_set(tmp_path, numbers, np.float32([0.5, 0.25, 0.1, 0.75]))
+    np.testing.assert_allclose(
+        source.records("train")[0].boxes_original, [[10, 15, 30, 3]], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "numbers", [[0, 0, 1], [0, 0, np.nan, 1], [0, 0, 1, np.inf], [0, 0, 3e38, 1]]
+)
+def test_what_is_not_four_finite_numbers_is_refused(tmp_path, numbers):
+    """3e38 is a float32, but 30 of it are not."""
+    feature = tfds.features.Tensor(shape=(len(numbers),), dtype=np.float32)
+    source = box_set(tmp_path, feature, np.float32(numbers))
+    with pytest.raises(DataError, match="record 1: bbox is not boxes of four finite"):
+        source.records("train")
+
+
+def test_boxes_that_are_texts_are_refused(tmp_path):
+    source = box_set(tmp_path, tfds.features.Text(), "a box")
+    with pytest.raises(DataError, match="record 1: bbox is not boxes of four finite"):
+        source.records("train")
 
 
 def mask_set(tmp_path, values, *, name="tiny_set"):

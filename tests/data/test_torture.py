@@ -115,7 +115,7 @@ def test_the_ignored_profile_would_have_changed_the_pixels():
 def test_a_bomb_is_told_with_its_pixels_and_the_limit(size, pixels):
     """Over the limit; over the number at which Pillow warns, too."""
     with pytest.raises(DataError) as caught:
-        decode.decode_bytes(torture.png_header(*size), "bomb.png")
+        decode.decode_picture(torture.png_header(*size), "bomb.png")
     assert str(caught.value) == (
         f"bomb.png: {pixels} pixels are more than the 80000000 that are decoded; "
         "scale it down"
@@ -125,10 +125,10 @@ def test_a_bomb_is_told_with_its_pixels_and_the_limit(size, pixels):
 def test_up_to_the_limit_is_decoded(monkeypatch):
     content = torture.encode(torture.scene(), "PNG")  # 80 x 64 = 5120 pixels
     monkeypatch.setattr(decode, "MAX_PIXELS", 5120)
-    np.testing.assert_array_equal(decode.decode_bytes(content, "a"), torture.scene())
+    np.testing.assert_array_equal(decode.decode_picture(content, "a"), torture.scene())
     monkeypatch.setattr(decode, "MAX_PIXELS", 5119)
     with pytest.raises(DataError, match="a: 5120 pixels are more than the 5119"):
-        decode.decode_bytes(content, "a")
+        decode.decode_picture(content, "a")
 
 
 @pytest.mark.parametrize(
@@ -144,4 +144,4 @@ def test_no_beginning_of_a_file_gives_pixels(name):
     lengths = range(0, len(content), max(1, len(content) // 400))
     for length in {*lengths, *range(len(content) - 20, len(content))}:
         with pytest.raises(DataError):
-            decode.decode_bytes(content[:length], f"{length} of {len(content)} bytes")
+            decode.decode_picture(content[:length], f"{length} of {len(content)} bytes")

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from bas_tf import run_evaluation, run_training
+from bas_tf.data import shard_writer
+from bas_tf.data.cub import CubSource
 from configs import demo
 from tests.data import tiny_sets, tiny_tfds
 
@@ -24,6 +26,12 @@ def make_birds(folder):
     return f"tfds:{tiny_tfds.prepare_birds(folder)}", folder / "tfds"
 
 
+def make_shards(folder):
+    source = CubSource(root=str(tiny_sets.make_cub(folder)))
+    shard_writer.write_shards(source, source.splits, folder / "shards")
+    return "shards", folder / "shards"
+
+
 # How a set is made; training images, the judged split, its images, and those of them
 # with true boxes.
 SETS = {
@@ -34,6 +42,7 @@ SETS = {
         6, "val", 3, 0,
     ),
     "tfds birds": (make_birds, 12, "test", 6, 6),
+    "shards": (make_shards, 12, "test", 6, 6),
 }  # fmt: skip
 
 

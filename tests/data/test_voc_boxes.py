@@ -20,6 +20,23 @@ def test_pixels_from_1_with_the_last_one_inside_become_half_open(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "corners",
+    [
+        (5, 2, 4, 4),  # moved by one it would be 4 to 4
+        (5, 2, 3, 4),
+        (1, 4, 3, 2),
+        (4.5, 2, 4.2, 4),  # moved by one it would be 3.5 to 4.2, a box
+    ],
+)
+def test_an_inverted_box_stays_as_it_is_written(tmp_path, corners):
+    """The box before it is moved: 2 - 1 = 1."""
+    (tmp_path / "a.xml").write_text(voc_xml([(2, 2, 9, 9), corners]))
+    np.testing.assert_array_equal(
+        read_voc_boxes(tmp_path)["a"], np.float32([(1, 1, 9, 9), corners])
+    )
+
+
 def test_a_file_without_objects_has_no_boxes(tmp_path):
     (tmp_path / "a.xml").write_text(voc_xml([]))
     assert read_voc_boxes(tmp_path) == {}
@@ -60,16 +77,18 @@ def test_entities_are_never_resolved(doctype):
         ("<html/>", "a.xml: starts with 'html'; expected 'annotation'"),
         ('<?xml version="1.0" encoding="latin-77"?><a/>', "a.xml: not valid XML"),
         ('<?xml version="1.0" encoding="utf-7"?><a/>', "a.xml: not valid XML"),
-        ("<annotation><object/></annotation>", "object 1: a box is four numbers"),
+        ("<annotation><object/></annotation>", "object 1: a box is four finite"),
         (
             voc_xml([(1, 2, "x", 4)]),
-            "a.xml: object 1: a box is four numbers, not .*'x'",
+            "a.xml: object 1: a box is four finite numbers, not .*'x'",
         ),
-        (voc_xml([(1, 2, "", 4)]), "a.xml: object 1: a box is four numbers"),
-        (voc_xml([(5, 2, 4, 4)]), r"a.xml: object 1: box .* is empty or inverted"),
-        (voc_xml([(1, 2, 3, 4), (1, 2, "nan", 4)]), "object 2: box .* is empty or inv"),
-        (voc_xml([(1, 2, "1e999", 4)]), "object 1: box .* is empty or inverted"),
-        (voc_xml([(1, 2, "1e39", 4)]), "object 1: box .* is empty or inverted"),
+        (voc_xml([(1, 2, "", 4)]), "a.xml: object 1: a box is four finite numbers"),
+        (
+            voc_xml([(1, 2, 3, 4), (1, 2, "nan", 4)]),
+            "object 2: a box is four finite numbers, not .*'nan'",
+        ),
+        (voc_xml([(1, 2, "1e999", 4)]), "object 1: a box is four finite numbers"),
+        (voc_xml([(1, 2, "1e39", 4)]), "object 1: a box is four finite numbers"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path, xml, message):

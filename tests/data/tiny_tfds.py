@@ -40,10 +40,17 @@ class _LocalDownloads:
 
 
 class LocalBirds2011(caltech_birds.CaltechBirds2011):
-    """caltech_birds2011 from archives that are there; only downloading differs."""
+    """caltech_birds2011 from archives that are there, with the tiny set's classes."""
 
     VERSION = tfds.core.Version("0.2.0")
     folder: Path
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        label = tfds.features.ClassLabel(num_classes=len(tiny_sets.BIRDS))
+        features = {**super()._info().features, "label": label}
+        return tfds.core.DatasetInfo(
+            builder=self, features=tfds.features.FeaturesDict(features)
+        )
 
     def _split_generators(self, dl_manager):
         return super()._split_generators(_LocalDownloads(dl_manager, self.folder))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bas_tf import names
+from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
 
 CROP = 32
@@ -46,7 +47,7 @@ def record(label, boxes, mask=None) -> Record:
     return Record(
         image_id=f"test/{label}",
         label=label,
-        load_image=lambda: np.zeros([CROP, CROP, 3], np.uint8),
+        image=DrawnImage(lambda: np.zeros([CROP, CROP, 3], np.uint8), (CROP, CROP)),
         boxes_original=None if boxes is None else np.array(boxes, np.float32),
         load_mask=None if mask is None else lambda: mask,
     )

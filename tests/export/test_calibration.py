@@ -4,6 +4,7 @@ import ml_collections
 import numpy as np
 import pytest
 
+from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
 from export import calibration
@@ -23,7 +24,9 @@ class Source:
             Record(
                 image_id=str(i),
                 label=0,
-                load_image=lambda v=v: np.full([10, 10, 3], v, np.uint8),
+                image=DrawnImage(
+                    lambda v=v: np.full([10, 10, 3], v, np.uint8), (10, 10)
+                ),
             )
             for i, v in enumerate(self._values)
         ]

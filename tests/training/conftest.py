@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from bas_tf.data.pipeline import ResizedImages
+from bas_tf.data.images import DrawnImage
+from bas_tf.data.pipeline import TrainingImages
 from bas_tf.data.records import Record
 from bas_tf.models.localizer import build_localizer
 from bas_tf.training.optimizer import TorchSGD
@@ -32,7 +33,7 @@ def build():
 
 
 @pytest.fixture
-def squares() -> ResizedImages:
+def squares() -> TrainingImages:
     """Twelve images of a square in one of three colours on grey noise."""
     rng = np.random.default_rng(0)
 
@@ -44,7 +45,11 @@ def squares() -> ResizedImages:
 
     drawn = [draw(i) for i in range(12)]
     records = [
-        Record(image_id=str(i), label=i % 3, load_image=lambda i=i: drawn[i])
+        Record(
+            image_id=str(i),
+            label=i % 3,
+            image=DrawnImage(lambda i=i: drawn[i], (72, 72)),
+        )
         for i in range(12)
     ]
-    return ResizedImages(records, resize_size_wh=(72, 72), keep=True)
+    return TrainingImages(records, resize_size_wh=(72, 72), keep=True)

@@ -1,0 +1,33 @@
+"""Whether a split has what a training needs of every class."""
+
+from collections.abc import Sequence
+
+from bas_tf.data.records import DataError, Record
+
+_NAMED = 5
+
+
+def check_every_class_has_images(
+    records: Sequence[Record], class_names: Sequence[str], split: str
+) -> None:
+    """Refuses a training in which a class could not be learnt.
+
+    Args:
+      records: of the split, without those that are left out.
+      class_names: in the order of the labels.
+      split: its name, for the error.
+
+    Raises:
+      DataError: classes have no record; it says how many, and names the first five.
+    """
+    labels = {record.label for record in records}
+    empty = [name for label, name in enumerate(class_names) if label not in labels]
+    if not empty:
+        return
+    more = f" and {len(empty) - _NAMED} more" * (len(empty) > _NAMED)
+    raise DataError(
+        f"split {split!r} has no images of {len(empty)} of its {len(class_names)} "
+        f"classes ({', '.join(empty[:_NAMED])}{more}); add images of them or take "
+        "them out of the data; `python -m bas_tf.check_data` lists them all, and the "
+        "files that are passed over"
+    )

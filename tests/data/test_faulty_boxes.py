@@ -1,0 +1,207 @@
+"""A box without area, in each form of file: read, told by the check, left out.
+
+One image has an inverted and an empty box and no other; another has an empty one beside
+its own. No training needs to know.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from bas_tf import run_check
+from bas_tf.data.cub import CubSource
+from bas_tf.data.folder import FolderSource
+from bas_tf.data.ilsvrc import IlsvrcSource
+from bas_tf.data.records import Record, Source
+from bas_tf.data.tfds_source import TfdsSource
+from bas_tf.evaluators import ground_truth
+from tests.data import tiny_sets, tiny_tfds
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+# As corners: x from 30 back to 10, and no height at 8. Two boxes of two images.
+INVERTED, EMPTY, GOOD = (30, 5, 10, 25), (4, 8, 20, 8), (4, 5, 20, 25)
+BOXES = {"first": [INVERTED, EMPTY], "second": [GOOD, EMPTY]}
+
+
+def photos(root: Path) -> dict[str, list[tuple]]:
+    """A folder source of two classes; returns {photo without suffix: its boxes}."""
+    for split, shift in (("train", 1), ("val", 0)):
+        for label, name in enumerate(("cat", "dog")):
+            path = root / split / name / "0.jpg"
+            tiny_sets.save(path, tiny_sets.draw(label, shift))
+    return {"val/cat/0": BOXES["first"], "val/dog/0": BOXES["second"]}
+
+
+def make_csv(root: Path) -> tuple[Source, str]:
+    rows = ["image,x_min,y_min,x_max,y_max"]
+    for stem, boxes in photos(root).items():
+        rows += [f"{stem}.jpg,{','.join(map(str, box))}" for box in boxes]
+    (root / "boxes.csv").write_text("\n".join(rows))
+    return FolderSource(root=str(root)), "val"
+
+
+def make_coco(root: Path) -> tuple[Source, str]:
+    """The width of INVERTED is 10 - 30 = -20, the height of EMPTY 8 - 8 = 0."""
+    images, annotations = [], []
+    for i, (stem, boxes) in enumerate(photos(root).items()):
+        images.append({"id": i, "file_name": f"{stem}.jpg"})
+        annotations += [
+            {"image_id": i, "bbox": [x0, y0, x1 - x0, y1 - y0]}
+            for x0, y0, x1, y1 in boxes
+        ]
+    content = {"images": images, "annotations": annotations}
+    (root / "boxes.json").write_text(json.dumps(content))
+    return FolderSource(root=str(root)), "val"
+
+
+def make_voc(root: Path) -> tuple[Source, str]:
+    """From 1 and inclusive, so what has no height begins after its end: 8 + 1 to 8."""
+    for stem, boxes in photos(root).items():
+        path = root / "boxes" / f"{stem}.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            tiny_sets.voc_xml([(x0 + 1, y0 + 1, x1, y1) for x0, y0, x1, y1 in boxes])
+        )
+    return FolderSource(root=str(root)), "val"
+
+
+def make_cub(root: Path) -> tuple[Source, str]:
+    """One box an image: images 5 and 6 are the first two of test."""
+    folder = tiny_sets.make_cub(root)
+    table = folder / "bounding_boxes.txt"
+    lines = table.read_text().split("\n")
+    for number, (x0, y0, x1, y1) in ((5, INVERTED), (6, EMPTY)):
+        lines[number - 1] = f"{number} {x0} {y0} {x1 - x0} {y1 - y0}"
+    table.write_text("\n".join(lines))
+    return CubSource(root=str(folder)), "test"
+
+
+def ilsvrc_stems() -> dict[str, list[tuple]]:
+    first, second = (stem for stem, _, _ in tiny_sets.ilsvrc_val()[:2])
+    return {first: BOXES["first"], second: BOXES["second"]}
+
+
+def make_ilsvrc_xml(root: Path) -> tuple[Source, str]:
+    tiny_sets.make_ilsvrc(root, flat=False)
+    (root / "bbox_val").mkdir()
+    for stem, boxes in ilsvrc_stems().items():
+        (root / "bbox_val" / f"{stem}.xml").write_text(tiny_sets.voc_xml(boxes))
+    return IlsvrcSource(root=str(root)), "val"
+
+
+def make_val_gt(root: Path) -> tuple[Source, str]:
+    tiny_sets.make_ilsvrc(root, flat=False)
+    lines = [
+        rf"\{stem}.JPEG 40 30 ; " + " ".join(str(n) for box in boxes for n in box)
+        for stem, boxes in ilsvrc_stems().items()
+    ]
+    (root / "val_gt.txt").write_text("\n".join(lines))
+    return IlsvrcSource(root=str(root)), "val"
+
+
+def make_localization(root: Path) -> tuple[Source, str]:
+    tiny_sets.make_ilsvrc(root, flat=False)
+    lines = [
+        f"val/{stem}.JPEG,{','.join(map(str, box))}"
+        for stem, boxes in ilsvrc_stems().items()
+        for box in boxes
+    ]
+    (root / "localization.txt").write_text("\n".join(lines))
+    return IlsvrcSource(root=str(root)), "val"
+
+
+def make_tfds(root: Path) -> tuple[Source, str]:
+    """ymin, xmin, ymax, xmax as shares of 40 x 30, in numbers that nobody checked."""
+    features = {
+        "image": tfds.features.Image(encoding_format="png"),
+        "label": tfds.features.ClassLabel(names=["cat", "dog"]),
+        "bbox": tfds.features.Tensor(shape=(2, 4), dtype=np.float32),
+    }
+    examples = [
+        {
+            "image": tiny_sets.draw(label, 0),
+            "label": label,
+            "bbox": np.float32(boxes)[:, [1, 0, 3, 2]] / np.float32([30, 40, 30, 40]),
+        }
+        for label, boxes in enumerate(BOXES.values())
+    ]
+    tiny_tfds.store(root, features, examples)
+    return TfdsSource(name="tiny_set", data_dir=str(root)), "train"
+
+
+def check_and_evaluate(
+    source: Source, split: str
+) -> tuple[list[tuple[str, str]], ground_truth.GroundTruth, Sequence[Record]]:
+    """What the check finds wrong, and what evaluation measures against."""
+    records = source.records(split)
+    faults = [
+        (f.kind, f.message)
+        for f in run_check.check_source(source).faults
+        if f.kind != "copies_across_splits"  # the tiny sets draw val as train
+    ]
+    size = tiny_sets.SIZE_WH  # no crop: boxes stay where they are
+    truth = ground_truth.load_ground_truth(
+        records, resize_size_wh=size, crop_size_wh=size
+    )
+    return faults, truth, records
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        make_csv,
+        make_coco,
+        make_ilsvrc_xml,
+        make_val_gt,
+        make_localization,
+        make_tfds,
+    ],
+)
+def test_it_is_listed_left_out_and_counted(tmp_path, make):
+    """One inverted and two empty boxes; of four the good one is left."""
+    faults, truth, records = check_and_evaluate(*make(tmp_path))
+    with_boxes = [i for i, r in enumerate(records) if r.boxes_original is not None]
+    assert [len(records[i].boxes_original) for i in with_boxes] == [2, 2]
+    # ILSVRC's image 1 is of the third class, so it comes after image 2.
+    (first,) = (
+        i for i in with_boxes if (records[i].boxes_original[0] == INVERTED).all()
+    )
+    second = sum(with_boxes) - first
+    names = records[first].image_id, records[second].image_id
+    assert sorted(faults) == sorted([
+        ("box_inverted", f"{names[0]}: box [30, 5, 10, 25] is inverted"),
+        ("box_empty", f"{names[0]}: box [4, 8, 20, 8] is empty"),
+        ("box_empty", f"{names[1]}: box [4, 8, 20, 8] is empty"),
+    ])  # fmt: skip
+    assert truth.num_empty_boxes == 3
+    assert truth.images.tolist() == [second]
+    np.testing.assert_allclose(truth.boxes[0], [GOOD], rtol=1e-6)
+
+
+def test_voc_files_tell_of_the_corners_as_they_are_written(tmp_path):
+    """INVERTED is written 31, 6, 10, 25 and EMPTY 5, 9, 20, 8; none is moved by one."""
+    faults, truth, _ = check_and_evaluate(*make_voc(tmp_path))
+    assert faults == [
+        ("box_inverted", "val/cat/0.jpg: box [31, 6, 10, 25] is inverted"),
+        ("box_inverted", "val/cat/0.jpg: box [5, 9, 20, 8] is inverted"),
+        ("box_inverted", "val/dog/0.jpg: box [5, 9, 20, 8] is inverted"),
+    ]
+    assert truth.num_empty_boxes == 3
+    assert truth.images.tolist() == [1]
+    np.testing.assert_array_equal(truth.boxes[0], [GOOD])
+
+
+def test_a_birds_only_box(tmp_path):
+    """Six birds in test; the first two lose their only box."""
+    faults, truth, records = check_and_evaluate(*make_cub(tmp_path))
+    assert faults == [
+        ("box_inverted", f"{records[0].image_id}: box [30, 5, 10, 25] is inverted"),
+        ("box_empty", f"{records[1].image_id}: box [4, 8, 20, 8] is empty"),
+    ]
+    assert truth.num_empty_boxes == 2
+    assert truth.images.tolist() == [2, 3, 4, 5]

@@ -1,0 +1,254 @@
+"""Shards read back as the source they came from; damage is told, never passed on."""
+
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from bas_tf.data import shard_writer, shards
+from bas_tf.data.cub import CubSource
+from bas_tf.data.folder import FolderSource
+from bas_tf.data.open_images30k import OpenImages30kSource
+from bas_tf.data.records import DataError
+from bas_tf.data.shards import ShardSource
+from bas_tf.data.sources import load_source
+from bas_tf.data.synthetic import SyntheticSource
+from bas_tf.errors import UserError
+from tests.data import tiny_sets, tiny_tfds
+
+
+def make_folder(parent):
+    """Photos with boxes, one turned by EXIF, one without a box, one with a mask."""
+    root, rows = parent / "photos", ["image,x_min,y_min,x_max,y_max"]
+    for split, count in (("train", 4), ("val", 2)):
+        for i in range(count):
+            name = f"{split}/{'ab'[i % 2]}/photo ä {i}.{'jpg' if i else 'png'}"
+            pixels = np.random.default_rng(i).integers(0, 256, [30, 50, 3])
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            exif = Image.Exif()
+            exif[0x0112] = 6 if i == 1 else 1
+            Image.fromarray(pixels.astype(np.uint8)).save(path, exif=exif)
+            if i != 2:
+                rows += [f"{name},1.5,2,{10 + i},20", f"{name},3,3,9,9"][: i + 1]
+    mask = np.zeros([50, 30], np.uint8)
+    mask[5:20, 5:20], mask[20:, :] = 255, 128
+    path = root / "masks/val/b/photo ä 1.png"
+    path.parent.mkdir(parents=True)
+    Image.fromarray(mask).save(path)
+    (root / "boxes.csv").write_text("\n".join(rows) + "\n")
+    return FolderSource(root=str(root))
+
+
+def make_birds(parent):
+    name = tiny_tfds.prepare_birds(parent)
+    return load_source(f"tfds:{name}", root=str(parent / "tfds"))
+
+
+SOURCES = {
+    "folder": (make_folder, ["train", "val"]),
+    "cub": (lambda p: CubSource(root=str(tiny_sets.make_cub(p))), ["train", "test"]),
+    "open_images30k": (
+        lambda p: OpenImages30kSource(root=str(tiny_sets.make_open_images(p))),
+        ["train", "val"],
+    ),
+    "synthetic": (
+        lambda _: SyntheticSource(image_size=(40, 36), num_images={"train": 5}),
+        ["train"],
+    ),
+    "tfds birds": (make_birds, ["train", "test"]),
+}
+
+
+def assert_equal_records(ours, theirs):
+    assert (ours.image_id, ours.label) == (theirs.image_id, theirs.label)
+    assert (ours.boxes_original is None) == (theirs.boxes_original is None)
+    if theirs.boxes_original is not None:
+        assert ours.boxes_original.dtype == np.float32
+        np.testing.assert_array_equal(ours.boxes_original, theirs.boxes_original)
+    np.testing.assert_array_equal(ours.load_image(), theirs.load_image())
+    assert ours.image.read_size_wh() == theirs.image.read_size_wh()
+    assert (ours.load_mask is None) == (theirs.load_mask is None)
+    if theirs.load_mask is not None:
+        np.testing.assert_array_equal(ours.load_mask(), theirs.load_mask())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("bytes_per_file", [1, 2000, 1 << 20])
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_reads_back_equal(tmp_path, name, bytes_per_file):
+    make, splits = SOURCES[name]
+    source, folder = make(tmp_path / "in"), tmp_path / "out" / "shards"
+    counts = shard_writer.write_shards(
+        source, splits, folder, bytes_per_file=bytes_per_file
+    )
+    again = ShardSource(root=str(folder))
+    assert (again.class_names, again.splits) == (source.class_names, tuple(splits))
+    for split in splits:
+        ours, theirs = again.records(split), source.records(split)
+        assert len(ours) == len(theirs) == counts[split] > 0
+        for one, other in zip(ours, theirs, strict=True):
+            assert_equal_records(one, other)
+        files = list(folder.glob(f"{split}-*.tfrecord"))
+        if bytes_per_file == 1:
+            assert len(files) == counts[split]
+        if bytes_per_file == 1 << 20:
+            assert len(files) == 1
+    assert list(folder.parent.iterdir()) == [folder]  # nothing temporary is left
+
+
+@pytest.fixture
+def source(tmp_path):
+    return make_folder(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path, source):
+    """The shards of a folder source, three records a file or so."""
+    folder = tmp_path / "shards"
+    shard_writer.write_shards(source, ["train", "val"], folder, bytes_per_file=5000)
+    return folder
+
+
+def test_image_files_are_taken_over_byte_by_byte(folder, source, tmp_path):
+    for one in ShardSource(root=str(folder)).records("train"):
+        content, upright = one.image.encode()
+        assert content == (tmp_path / "photos" / one.image_id).read_bytes()
+        assert upright
+
+
+def test_any_reader_of_tfrecord_reads_them(folder, source):
+    """TensorFlow's own reader checks each record's checksums."""
+    paths = sorted(map(str, folder.glob("train-*.tfrecord")))
+    assert len(paths) > 1
+    examples = [
+        tf.train.Example.FromString(record).features.feature
+        for record in tf.data.TFRecordDataset(paths).as_numpy_iterator()
+    ]
+    records = source.records("train")
+    assert len(examples) == len(records)
+    for example, record in zip(examples, records, strict=True):
+        assert set(example) <= set(shards.EXAMPLE)
+        assert example["image_id"].bytes_list.value[0].decode() == record.image_id
+        assert example["label"].int64_list.value[0] == record.label
+        assert ("boxes" in example) == (record.boxes_original is not None)
+        if record.boxes_original is not None:
+            boxes = np.reshape(example["boxes"].float_list.value, (-1, 4))
+            np.testing.assert_array_equal(boxes, record.boxes_original)
+
+
+def test_a_models_class_order_is_kept(folder):
+    source = ShardSource(root=str(folder), class_names=("b", "z", "a"))
+    assert [record.label for record in source.records("train")] == [2, 2, 0, 0]
+    with pytest.raises(DataError, match="not one of the 1 classes"):
+        ShardSource(root=str(folder), class_names=("b",)).records("train")
+
+
+def test_a_missing_split_is_named(folder):
+    with pytest.raises(DataError, match="no split 'test'; it has train, val"):
+        ShardSource(root=str(folder)).records("test")
+
+
+def test_the_wrong_folder_shows_what_it_holds(tmp_path, source):
+    with pytest.raises(DataError, match=r"holds 'boxes.csv'.*expected shards.json"):
+        ShardSource(root=str(tmp_path / "photos"))
+
+
+def test_a_changed_byte_is_found(folder):
+    path = folder / "train-00000.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1  # within the first records
+    path.write_bytes(content)
+    errors = []
+    for record in ShardSource(root=str(folder)).records("train"):
+        try:
+            record.load_image()
+        except DataError as error:
+            errors.append(str(error))
+    assert len(errors) == 1
+    assert "its bytes are not those that were written" in errors[0]
+    assert str(path) in errors[0]
+
+
+def test_a_cut_off_file_is_found(folder):
+    path = folder / "train-00000.tfrecord"
+    path.write_bytes(path.read_bytes()[:-100])
+    records = ShardSource(root=str(folder)).records("train")
+    with pytest.raises(DataError, match=f"{path}: became shorter"):
+        for record in records:
+            record.load_image()
+
+
+def test_a_missing_file_is_found_at_once(folder):
+    (folder / "train-00001.tfrecord").unlink()
+    with pytest.raises(DataError, match=r"train-00001.tfrecord: no such file"):
+        ShardSource(root=str(folder)).records("train")
+
+
+@pytest.mark.parametrize("name", ["shards.json", "train.index.npz"])
+def test_mutated_tables_are_read_or_refused_in_one_line(folder, name):
+    """What is read then gives its images, or says which it cannot."""
+    path = folder / name
+    original, refused = path.read_bytes(), 0
+    for seed in range(250):
+        rng, content = random.Random(seed), bytearray(original)
+        for _ in range(rng.choice([1, 1, 4])):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        if seed % 5 == 0:
+            content = content[: rng.randrange(len(content))]
+        path.write_bytes(content)
+        try:
+            for record in ShardSource(root=str(folder)).records("train"):
+                record.load_image()
+        except DataError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 50
+
+
+def test_nothing_is_overwritten(folder, source):
+    before = sorted((p.name, p.read_bytes()) for p in folder.iterdir())
+    with pytest.raises(UserError, match=f"--write_shards={folder}: exists"):
+        shard_writer.write_shards(source, ["val"], folder)
+    assert sorted((p.name, p.read_bytes()) for p in folder.iterdir()) == before
+
+
+def test_an_unreadable_photo_ends_it_and_nothing_is_left(tmp_path, source):
+    bad = tmp_path / "photos/val/b/photo ä 1.jpg"
+    bad.write_bytes(bad.read_bytes()[:200])
+    with pytest.raises(DataError, match="photo ä 1.jpg: not a readable image"):
+        shard_writer.write_shards(source, ["train", "val"], tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["photos"]
+
+
+def test_skipped_photos_are_counted_and_listed(tmp_path, source):
+    bad = tmp_path / "photos/val/b/photo ä 1.jpg"
+    bad.write_bytes(bad.read_bytes()[:200])
+    folder = tmp_path / "out"
+    counts = shard_writer.write_shards(
+        source, ["train", "val"], folder, on_bad_image="skip"
+    )
+    assert counts == {"train": 4, "val": 1}
+    assert str(bad) in (folder / "skipped_images_val.txt").read_text()
+    (left,) = ShardSource(root=str(folder)).records("val")
+    assert left.image_id == "val/a/photo ä 0.png"
+
+
+def test_no_room_is_told_in_one_line(tmp_path, source):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--write_shards=.*cannot be written"):
+        shard_writer.write_shards(source, ["train"], tmp_path / "file" / "out")
+
+
+def test_a_split_without_records_is_refused(tmp_path):
+    class Empty:
+        class_names = ("a",)
+
+        def records(self, split):
+            return []
+
+    with pytest.raises(DataError, match="split 'train' has no images"):
+        shard_writer.write_shards(Empty(), ["train"], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []

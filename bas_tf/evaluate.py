@@ -5,13 +5,16 @@ r"""Judges a model or an exported file by a localization protocol.
 
 --model takes a training workdir, a SavedModel folder or a .tflite file. Protocols:
 
-  bas         the paper's: resize, centre crop, largest component, IoU > 0.5
+  bas         the paper's: resize, centre crop, largest component, IoU > 0.5, means
+              over images and (_class_mean, as in its tables) over classes; extension/
+              is the journal version's IoU >= 0.5
   maxboxacc   Choe et al. 2020: MaxBoxAcc and MaxBoxAccV2, no crop, contours, IoU >= 0.5
   pxap        Choe et al. 2020: PxAP and peak pixel IoU; needs true masks
 
-Numbers of different protocols are not comparable. Of each, metrics.json says the
-threshold and where it came from; maxima over the judged split's own thresholds are
-"oracle". --per_image writes one line for each image at the one threshold.
+Numbers of different protocols are not comparable. Of each, metrics.json says what it
+is of, its threshold and where that came from, and a 95 % interval;
+maxima over the judged split's own thresholds are "oracle". --per_image writes one line
+for each image at the one threshold.
 """
 
 from pathlib import Path
@@ -23,7 +26,7 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import run_evaluation
+    from bas_tf import results, run_evaluation
 
     config = entry_point.config()
     judged = run_evaluation.judge_model(
@@ -35,10 +38,10 @@ def main(args: list[str]) -> None:
         on_bad_image=flags.FLAGS.on_bad_image,
         skipped_dir=Path(flags.FLAGS.output).parent,
     )
-    run_evaluation.write_metrics(judged, Path(flags.FLAGS.output))
+    results.write_metrics(judged, Path(flags.FLAGS.output))
     if flags.FLAGS.per_image:
-        run_evaluation.write_per_image(judged, Path(flags.FLAGS.per_image))
-    print(run_evaluation.describe(judged))
+        results.write_per_image(judged, Path(flags.FLAGS.per_image))
+    print(results.describe(judged))
 
 
 if __name__ == "__main__":

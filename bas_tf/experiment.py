@@ -46,20 +46,30 @@ def build_model(config, num_classes: int):
     from bas_tf.models.weights.sources import load_weights
 
     model = config.model
+    try:
+        options = {
+            "classifier": {
+                "variant": model.classifier,
+                "width": model.classifier_width,
+                "final_relu": model.final_relu,
+            },
+            "normalize_generator_input": model.normalize_generator_input,
+            "top_k": model.top_k,
+            "backbone_options": {
+                key: model[key] for key in backbones.OPTIONS.get(model.backbone, ())
+            },
+        }
+    except (KeyError, AttributeError) as error:  # a workdir of an older version
+        reason = str(error.args[0]).splitlines()[0]
+        raise UserError(
+            f"the config's model group lacks a setting: {reason}; the workdir was "
+            "made by another version: train it again with this one"
+        ) from error
     localizer = build_localizer(
         backbone=model.backbone,
         num_classes=num_classes,
         input_size_wh=tuple(config.data.crop_size),
-        classifier={
-            "variant": model.classifier,
-            "width": model.classifier_width,
-            "final_relu": model.final_relu,
-        },
-        normalize_generator_input=model.normalize_generator_input,
-        top_k=model.top_k,
-        backbone_options={
-            key: model[key] for key in backbones.OPTIONS.get(model.backbone, ())
-        },
+        **options,
     )
     load_weights(localizer, model.weights)
     return localizer
@@ -129,12 +139,12 @@ def load_runner(model: str | Path, *, score_threshold: float | None = None):
     loaded = load_experiment(path)
     if score_threshold is None:
         score_threshold = loaded.config.eval.score_threshold
+    localizer = load_localizer(loaded)
     return runners.Runner(
-        inference.make_predict_fn(
-            load_localizer(loaded), score_threshold=score_threshold
-        ),
+        inference.make_predict_fn(localizer, score_threshold=score_threshold),
         loaded.class_names,
         tuple(loaded.config.data.crop_size),
+        inference.make_scores_fn(localizer),
     )
 
 

@@ -1,6 +1,6 @@
 """Images to scores, localization map and boxes: label-free prediction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,8 @@ from bas_tf.models.localizer import Localizer
 from bas_tf.ops import boxes_from_maps, masking, score_maps
 
 PredictFn = Callable[[np.ndarray], dict[str, np.ndarray]]
+ScoresFn = Callable[[np.ndarray], np.ndarray]
+_CENTRE = 4  # the place of the centre crop in `preprocess.ten_crops`
 
 
 def predict(
@@ -79,6 +81,22 @@ def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictF
     return predict_fn
 
 
+def make_scores_fn(localizer: Localizer) -> ScoresFn:
+    """The classifier alone: no generator, no boxes.
+
+    Returns:
+      images [batch, height, width, 3], 0..255 -> softmax [batch, classes] float32,
+      the names.SCORES of `make_predict_fn`.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def in_graph(images):
+        _, class_maps = localizer.backbone(images, training=False)
+        return tf.nn.softmax(masking.global_average_pool(class_maps))
+
+    return lambda images: in_graph(tf.constant(images)).numpy()
+
+
 def make_given_class_fn(
     localizer: Localizer, *, class_id: int, score_threshold: float
 ) -> PredictFn:
@@ -109,20 +127,31 @@ def make_given_class_fn(
 
 
 def ten_crop_scores(
-    predict_fn: PredictFn, images, crop_size_wh: tuple[int, int]
+    centre_scores: np.ndarray,
+    positions: np.ndarray,
+    *,
+    images: Sequence[np.ndarray],
+    scores_fn: ScoresFn,
+    crop_size_wh: tuple[int, int],
 ) -> np.ndarray:
     """Softmax averaged over four corners, the centre and their mirror images.
 
+    The model sees one view of the whole batch at a time, nine times.
+
     Args:
-      predict_fn: of any model.
-      images: a sequence of uint8 [resize_h, resize_w, 3], as `ResizedImages`.
+      centre_scores: [batch, classes], softmax of the centre crops, which the pass that
+        made their maps gave.
+      positions: int [batch], which of the images they are of.
+      images: of a split, uint8 [resize_h, resize_w, 3] each, as `ResizedImages`.
+      scores_fn: of any model: crops [batch, crop_h, crop_w, 3] -> [batch, classes].
       crop_size_wh: width and height of a crop.
 
     Returns:
-      [images, classes] float32.
+      [batch, classes] float32.
     """
-    scores = []
-    for i in range(len(images)):
-        crops = preprocess.ten_crops(images[i], crop_size_wh)
-        scores.append(predict_fn(crops)[names.SCORES].mean(axis=0))
-    return np.stack(scores)
+    crops = [preprocess.ten_crops(images[int(i)], crop_size_wh) for i in positions]
+    total = np.array(centre_scores, np.float32)
+    for view in range(10):
+        if view != _CENTRE:
+            total += scores_fn(np.stack([ten[view] for ten in crops]))
+    return total / 10

@@ -10,12 +10,14 @@ from bas_tf import (
     experiment,
     files,
     inference,
+    results,
     run_evaluation,
     run_training,
 )
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators import bas_protocol
+from bas_tf.evaluators.judged import Judged
 from bas_tf.report import ablation_table
 from bas_tf.runners import Runner
 from bas_tf.training import loop
@@ -118,7 +120,7 @@ def _check_boxes(records: Sequence[Record], config) -> None:
 
 def _train(config, workdir: Path, class_names: tuple[str, ...]) -> None:
     """Trains a row unless it was judged before, which is what comes last."""
-    if (workdir / run_evaluation.METRICS_FILE).is_file():
+    if (workdir / results.METRICS_FILE).is_file():
         experiment.check_workdir(workdir, config, class_names)
     else:
         run_training.run_training(config, workdir)
@@ -128,24 +130,29 @@ def _judge(judge: run_evaluation.Judge, config, workdir: Path):
     """A trained row at the config's top-k and threshold."""
     trained = experiment.load_experiment(workdir)
     trained.config.model.top_k = config.model.top_k
-    predict_fn = inference.make_predict_fn(
-        experiment.load_localizer(trained), score_threshold=config.eval.score_threshold
+    localizer = experiment.load_localizer(trained)
+    runner = Runner(
+        inference.make_predict_fn(
+            localizer, score_threshold=config.eval.score_threshold
+        ),
+        trained.class_names,
+        tuple(config.data.crop_size),
+        inference.make_scores_fn(localizer),
     )
-    runner = Runner(predict_fn, trained.class_names, tuple(config.data.crop_size))
     judged = judge.judge(runner, model=str(workdir), seed=config.train.seed)
     return dataclasses.replace(judged, config=config)
 
 
-def _write_row(judged: run_evaluation.Judged, workdir: Path) -> None:
+def _write_row(judged: Judged, workdir: Path) -> None:
     """The files that bas_tf.train leaves too."""
     rows = [
-        *run_evaluation.baseline_rows(judged),
-        run_evaluation.table_row("keras", judged.document["metrics"]),
+        *results.baseline_rows(judged),
+        results.table_row("keras", judged.document["metrics"]),
     ]
-    run_evaluation.write_results(judged, workdir, rows)
+    results.write_results(judged, workdir, rows)
 
 
-def _row(name: str, judged: run_evaluation.Judged, records: Sequence[Record]) -> dict:
+def _row(name: str, judged: Judged, records: Sequence[Record]) -> dict:
     """A row's settings and figures, at the judged threshold and at its own best one."""
     at_best = bas_protocol.evaluate_predictions(
         judged.predictions,

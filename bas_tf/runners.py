@@ -22,11 +22,20 @@ class Runner:
       predict_fn: as `inference.make_predict_fn` returns; "cam" only from Keras.
       class_names: in the order of class ids.
       input_size_wh: the only size it takes; None when it takes any.
+      scores_fn: as `inference.make_scores_fn` returns, the classifier alone; None
+        where it cannot be run alone, as in a file.
     """
 
     predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
     class_names: tuple[str, ...]
     input_size_wh: tuple[int, int] | None
+    scores_fn: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """Softmax [batch, classes], with as little else as the model can do."""
+        if self.scores_fn is None:
+            return self.predict_fn(images)[names.SCORES]
+        return self.scores_fn(images)
 
 
 def load_saved_model(folder: str | Path) -> Runner:

@@ -15,7 +15,7 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import run_evaluation, run_training
+    from bas_tf import results, run_evaluation, run_training
 
     config, workdir = entry_point.config(), Path(flags.FLAGS.workdir)
     on_bad_image = flags.FLAGS.on_bad_image
@@ -29,11 +29,11 @@ def main(args: list[str]) -> None:
         skipped_dir=workdir,
     )
     rows = [
-        *run_evaluation.baseline_rows(judged),
-        run_evaluation.table_row("keras", judged.document["metrics"]),
+        *results.baseline_rows(judged),
+        results.table_row("keras", judged.document["metrics"]),
     ]
-    run_evaluation.write_results(judged, workdir, rows)
-    print(run_evaluation.describe(judged))
+    results.write_results(judged, workdir, rows)
+    print(results.describe(judged))
 
 
 if __name__ == "__main__":

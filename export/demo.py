@@ -18,7 +18,7 @@ SUMMARY_FILE = "summary.json"
 
 def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
     """Runs everything; returns the rows of the results table."""
-    from bas_tf import experiment, files, run_evaluation, run_training
+    from bas_tf import experiment, files, results, run_evaluation, run_training
     from export import saved_model, tflite, verify
 
     start = time.monotonic()
@@ -37,11 +37,11 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
     saved_model.export_saved_model(workdir, artifacts / verify.SAVED_MODEL)
     tflite.export_tflite(workdir, artifacts, ["none", "int8"])
     rows = [
-        *run_evaluation.baseline_rows(keras_judged),
-        run_evaluation.table_row("keras", keras_judged.document["metrics"]),
+        *results.baseline_rows(keras_judged),
+        results.table_row("keras", keras_judged.document["metrics"]),
         *verify.verify_artifacts(judge, keras_judged, verify.find_artifacts(artifacts)),
     ]
-    run_evaluation.write_results(keras_judged, workdir, rows)
+    results.write_results(keras_judged, workdir, rows)
     summary = {
         "seconds": time.monotonic() - start,
         "peak_memory_bytes": peak_memory_bytes(),

@@ -52,14 +52,12 @@ def verify_artifacts(judge, keras_judged, artifacts: dict[str, Path]) -> list[di
       largest over images) and `mean_iou_with_keras` of its boxes, `class_agreement`,
       `max_map_difference`.
     """
-    from bas_tf import experiment, run_evaluation
+    from bas_tf import experiment, results
 
     rows = []
     for name, path in artifacts.items():
         judged = judge.judge(experiment.load_runner(path), model=str(path))
-        row = run_evaluation.table_row(
-            name, judged.document["metrics"], size=size_of(path)
-        )
+        row = results.table_row(name, judged.document["metrics"], size=size_of(path))
         rows.append({**row, **agreement(keras_judged.predictions, judged.predictions)})
     return rows
 
@@ -96,7 +94,7 @@ def check_drop(rows: list[dict], keras_row: dict, max_drop: float) -> None:
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import experiment, files, run_evaluation
+    from bas_tf import experiment, files, results, run_evaluation
     from bas_tf.report import table
 
     artifacts = find_artifacts(Path(flags.FLAGS.artifacts))
@@ -111,10 +109,10 @@ def main(args: list[str]) -> None:
         model=flags.FLAGS.workdir,
         seed=loaded.config.train.seed,
     )
-    keras_row = run_evaluation.table_row("keras", keras_judged.document["metrics"])
+    keras_row = results.table_row("keras", keras_judged.document["metrics"])
     rows = verify_artifacts(judge, keras_judged, artifacts)
-    every = [*run_evaluation.baseline_rows(keras_judged), keras_row, *rows]
-    document = {key: keras_judged.document[key] for key in run_evaluation.SETTING_KEYS}
+    every = [*results.baseline_rows(keras_judged), keras_row, *rows]
+    document = {key: keras_judged.document[key] for key in results.SETTING_KEYS}
     files.write_json(flags.FLAGS.output, {**document, "rows": every})
     print(table.format_table(every))
     check_drop(rows, keras_row, flags.FLAGS.max_drop)

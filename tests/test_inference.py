@@ -116,19 +116,42 @@ def test_a_given_classs_map_box_and_probability(localizer, images):
         np.testing.assert_allclose(outputs[names.BOXES][i], box, atol=1)
 
 
+def test_the_classifier_alone_gives_the_same_scores(localizer, images):
+    full = inference.make_predict_fn(localizer, score_threshold=0.15)(images)
+    scores = inference.make_scores_fn(localizer)(images)
+    assert (scores.shape, scores.dtype) == ((6, 4), np.float32)
+    np.testing.assert_allclose(scores, full[names.SCORES], atol=1e-6)
+
+
 def test_ten_crop_scores_are_the_mean_over_corners_centre_and_mirrors(localizer, rng):
-    photos = rng.integers(0, 255, [2, 70, 75, 3]).astype(np.uint8)
+    photos = rng.integers(0, 255, [3, 70, 75, 3]).astype(np.uint8)
     localizer.backbone.head.get_layer("classifier").convolutions[-1].bias.assign(
         [0.5, 0.1, 0.2, 0.3]
     )
     predict_fn = inference.make_predict_fn(localizer, score_threshold=0.15)
-    scores = inference.ten_crop_scores(predict_fn, photos, (64, 64))
-    assert scores.shape == (2, 4)
+    classify = inference.make_scores_fn(localizer)
+    batches = []
+
+    def scores_fn(crops):
+        batches.append(crops.shape)
+        return classify(crops)
+
+    positions = np.array([2, 0])
+    centres = photos[positions, 3 : 3 + 64, 5 : 5 + 64]
+    scores = inference.ten_crop_scores(
+        predict_fn(centres)[names.SCORES],
+        positions,
+        images=photos,
+        scores_fn=scores_fn,
+        crop_size_wh=(64, 64),
+    )
+    assert (scores.shape, scores.dtype) == ((2, 4), np.float32)
+    assert batches == [(2, 64, 64, 3)] * 9  # never the centre, never more than a batch
     offsets = [(0, 0), (0, 11), (6, 0), (6, 11), (3, 5)]  # y, x; 70 - 64, 75 - 64
-    for photo, actual in zip(photos, scores, strict=True):
+    for photo, actual in zip(photos[positions], scores, strict=True):
         total = np.zeros(4)
         for y, x in offsets:
             crop = photo[y : y + 64, x : x + 64]
             for view in (crop, crop[:, ::-1]):
                 total += predict_fn(view[np.newaxis])[names.SCORES][0]
-        np.testing.assert_allclose(actual, total / 10, atol=1e-5)
+        np.testing.assert_allclose(actual, total / 10, atol=1e-6)

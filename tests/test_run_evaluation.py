@@ -1,6 +1,7 @@
 """One judge: where the threshold came from, which model, with boxes and without."""
 
 import csv
+import dataclasses
 import json
 import re
 
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bas_tf import experiment, files, inference, run_evaluation
+from bas_tf import experiment, files, inference, names, results, run_evaluation
+from bas_tf.data import preprocess
 from bas_tf.errors import UserError
 from bas_tf.evaluators import sweeps
 from bas_tf.models.localizer import build_localizer
@@ -78,10 +80,21 @@ def test_ten_crops_change_class_figures_only(judged_by_origin, demo_workdir):
     before, after = judged_by_origin["fixed"].document, judged.document
     for key in ("gt_known_loc", "mean_iou", "num_degenerate"):
         assert after["metrics"][key] == before["metrics"][key]
-    runner = experiment.load_runner(demo_workdir)
-    scores = inference.ten_crop_scores(runner.predict_fn, judged.images, (64, 64))
+    scores = plain_ten_crops(experiment.load_runner(demo_workdir), judged.images)
     hits = scores.argmax(axis=1) == judged.predictions.labels
     assert after["metrics"]["top1_acc"] == pytest.approx(hits.mean())
+
+
+def plain_ten_crops(runner: Runner, images) -> np.ndarray:
+    """Mean softmax of ten crops, every one through the whole model."""
+    return np.stack(
+        [
+            runner.predict_fn(preprocess.ten_crops(images[i], (64, 64)))[
+                names.SCORES
+            ].mean(axis=0)
+            for i in range(len(images))
+        ]
+    )
 
 
 @pytest.mark.slow
@@ -140,8 +153,12 @@ def fresh_runner() -> Runner:
         classifier={"variant": "linear"},
         backbone_options={"width": 0.125},
     )
-    predict_fn = inference.make_predict_fn(localizer, score_threshold=0.45)
-    return Runner(predict_fn, ("cat", "dog"), (64, 64))
+    return Runner(
+        inference.make_predict_fn(localizer, score_threshold=0.45),
+        ("cat", "dog"),
+        (64, 64),
+        inference.make_scores_fn(localizer),
+    )
 
 
 def folder_judge(root, *, protocol="bas", **eval_options):
@@ -173,14 +190,14 @@ def test_images_without_boxes_get_class_figures_only(
     assert metrics["num_images"] == metrics["num_images_without_boxes"] == 4
     assert 0 <= metrics["top1_acc"] <= 1
     assert not [name for name in metrics if "loc" in name or "iou" in name]
-    row = run_evaluation.table_row("keras", metrics)
+    row = results.table_row("keras", metrics)
     assert row["gt_known_loc"] is None
-    assert run_evaluation.baseline_rows(judged) == []
-    run_evaluation.write_results(judged, tmp_path, [row])
+    assert results.baseline_rows(judged) == []
+    results.write_results(judged, tmp_path, [row])
     assert {path.name for path in tmp_path.glob("*.*")} >= {
         "metrics.json", "report.html", "panels.png",
     }  # fmt: skip
-    assert "split val, 4 images" in run_evaluation.describe(judged)
+    assert "split val, 4 images" in results.describe(judged)
 
 
 @pytest.mark.parametrize("origin", ["val-optimal", "oracle"])
@@ -201,7 +218,7 @@ def test_some_images_without_boxes_are_left_out_of_the_localization(
     judged = folder_judge(photo_folder).judge(fresh_runner, model="fresh")
     metrics = judged.document["metrics"]
     assert (metrics["num_images"], metrics["num_images_without_boxes"]) == (4, 2)
-    assert np.isnan(run_evaluation._ious(judged)).tolist() == [False] * 2 + [True] * 2
+    assert np.isnan(results._ious(judged)).tolist() == [False] * 2 + [True] * 2
 
 
 def test_a_model_for_other_classes_or_another_size_is_refused(
@@ -251,12 +268,12 @@ def test_maxboxacc_resizes_without_a_crop_and_says_every_threshold(
     for name, figure in document["figures"].items():
         assert figure["value"] == document["metrics"][name]
         assert figure["interval_95"] == document["intervals_95"][name]
-    told = run_evaluation.describe(judged)
+    told = results.describe(judged)
     assert told.startswith(
         "protocol maxboxacc, split val, 4 images, score threshold 0.250 (fixed)\n"
     )
     assert "MaxBoxAccV2" in told and "CAM: MaxBoxAcc" in told
-    run_evaluation.write_per_image(judged, tmp_path / "images.csv")
+    results.write_per_image(judged, tmp_path / "images.csv")
     with open(tmp_path / "images.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["image_id"] for row in rows] == [r.image_id for r in judged.records]
@@ -283,6 +300,41 @@ def test_pxap_without_masks_names_the_split(photo_folder, fresh_runner):
         "'val' has one",
     ):
         folder_judge(photo_folder, protocol="pxap").judge(fresh_runner, model="fresh")
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_ten_crops_reuse_the_centre_crop(photo_folder, fresh_runner, is_file):
+    """Four images in batches of 3, the last filled up: nine views of 3 and of 1."""
+    whole, alone = [], []
+
+    def predict_fn(images):
+        whole.append(len(images))
+        return fresh_runner.predict_fn(images)
+
+    def scores_fn(images):
+        alone.append(len(images))
+        return fresh_runner.scores(images)
+
+    counting = dataclasses.replace(
+        fresh_runner, predict_fn=predict_fn, scores_fn=None if is_file else scores_fn
+    )
+    judge = folder_judge(
+        photo_folder, ten_crop=True, batch_size=3, threshold_origin="val-optimal"
+    )
+    judged = judge.judge(counting, model="fresh")
+    # The threshold was chosen on a pass of its own, which needs no ten crops.
+    views = [3] * 9 + [1] * 9
+    if is_file:
+        assert (whole, alone) == ([3, 3, *([3] * 10), 3, *([1] * 9)], [])
+    else:
+        assert (whole, alone) == ([3, 3, 3, 3], views)
+    expected = plain_ten_crops(fresh_runner, judged.images)
+    np.testing.assert_allclose(
+        judged.predictions.scores, expected.max(axis=1), atol=1e-6
+    )
+    np.testing.assert_array_equal(
+        judged.predictions.class_ids[:, 0], expected.argmax(axis=1)
+    )
 
 
 def test_ten_crops_need_a_margin(photo_folder):

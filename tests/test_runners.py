@@ -75,3 +75,21 @@ def test_top_classes_spread_to_all_and_maps_lose_their_channel():
     np.testing.assert_allclose(judged[names.SCORES], [[0.2, 0, 0.7, 0]])
     assert judged[names.LOCALIZATION_MAP].shape == (1, 3, 4)
     assert judged[names.DEGENERATE].shape == (1,)
+
+
+def test_scores_come_from_the_classifier_alone_or_else_from_the_predict_fn():
+    images, asked = np.zeros([2, 4, 4, 3], np.uint8), []
+
+    def predict_fn(images):
+        asked.append("predict_fn")
+        return {names.SCORES: np.full([len(images), 1], 0.25, np.float32)}
+
+    def scores_fn(images):
+        asked.append("scores_fn")
+        return np.full([len(images), 1], 0.75, np.float32)
+
+    of_a_file = runners.Runner(predict_fn, ("cat",), None)
+    np.testing.assert_array_equal(of_a_file.scores(images), [[0.25]] * 2)
+    of_keras = runners.Runner(predict_fn, ("cat",), None, scores_fn)
+    np.testing.assert_array_equal(of_keras.scores(images), [[0.75]] * 2)
+    assert asked == ["predict_fn", "scores_fn"]

@@ -1,7 +1,10 @@
 """The judge of protocol `bas`, the one of the paper's tables.
 
-Every model, in memory or exported, is judged by this file. Two baselines stand beside
-its figures, both with an oracle's help: the best centred box, and CAM of the same
+Every model, in memory or exported, is judged by this file. The original counts a box
+with IoU > 0.5 and averages over classes, the names that end in "_class_mean"; the same
+names without it average over images. The journal extension counts IoU >= 0.5 and
+averages over images, the names that start with "extension/". Two baselines stand
+beside them, both with an oracle's help: the best centred box, and CAM of the same
 network where the predict_fn gives it.
 """
 
@@ -12,21 +15,22 @@ import numpy as np
 from bas_tf.data.records import Record
 from bas_tf.evaluators import ground_truth, sweeps
 from bas_tf.evaluators.evaluation import (
+    ORACLE,
     Evaluation,
+    Facts,
+    Figure,
+    box_facts,
     check_threshold_origin,
+    class_mean_figures,
+    mean_figures,
     spread_over_records,
 )
 from bas_tf.evaluators.ground_truth import GroundTruth, Size
+from bas_tf.evaluators.pixel_figures import pixel_figures
 from bas_tf.evaluators.predictions import PredictFn, Predictions, predict_all
-from bas_tf.geometry.components import box_from_map, normalize_map, resize_map
-from bas_tf.metrics.classification import ClassificationMetrics
-from bas_tf.metrics.localization import (
-    IOU_THRESHOLD,
-    LocalizationMetrics,
-    best_ious,
-)
-from bas_tf.metrics.segmentation import SegmentationMetrics
-from bas_tf.metrics.sums import ClassSums
+from bas_tf.geometry.components import box_from_map
+from bas_tf.metrics import localization
+from bas_tf.metrics.classification import classification_values
 
 
 def evaluate_bas(
@@ -95,39 +99,36 @@ def evaluate_predictions(
       UserError: unknown origin; "oracle" without true boxes.
     """
     check_threshold_origin(threshold_origin)
-    if threshold_origin == "oracle":
+    if threshold_origin == ORACLE:
         score_threshold = sweeps.best_threshold(predictions, truth)
     boxes, degenerate = predictions.boxes, predictions.degenerate
     if threshold_origin != "fixed":
         boxes, degenerate = _boxes_from_maps(
             predictions.maps, truth.crop_size_wh, score_threshold
         )
-    classification = ClassificationMetrics(predictions.num_classes)
-    classification.update(predictions.class_ids, predictions.labels)
     ious = _best_ious(boxes, truth)
-    localization = LocalizationMetrics(predictions.num_classes)
-    localization.update(
-        ious,
-        predictions.class_ids[truth.images],
-        predictions.labels[truth.images],
-    )
-    sums = {**localization.sums, **classification.sums}
-    metrics = {
-        **_means(sums),
-        **_baselines(predictions, truth),
-        **_segment(predictions.maps, truth, records, score_threshold),
-        **_counts(predictions, truth, degenerate),
+    at = {
+        "score_thresholds": [float(score_threshold)],
+        "threshold_origin": threshold_origin,
     }
+    baselines = _baselines(predictions, truth)
     return Evaluation(
-        metrics=metrics,
-        intervals_95={n: s.interval_95() for n, s in sums.items() if s.count},
+        figures={
+            **_box_figures(ious, predictions, truth, at),
+            **_class_figures(predictions),
+            **pixel_figures(predictions.maps, truth, records, score_threshold, at),
+            **_prefixed({key: b.figures for key, b in baselines.items()}),
+        },
+        other_metrics={
+            **_prefixed({key: b.best for key, b in baselines.items()}),
+            **_counts(predictions, truth, degenerate),
+        },
         score_threshold=score_threshold,
         threshold_origin=threshold_origin,
-        gt_known_table=localization.gt_known_table(),
         per_image={
             "iou": spread_over_records(len(predictions), truth.images, ious),
             "correct": spread_over_records(
-                len(predictions), truth.images, ious > IOU_THRESHOLD
+                len(predictions), truth.images, ious > localization.IOU_THRESHOLD
             ),
             "box": boxes,
         },
@@ -157,48 +158,64 @@ def _boxes_from_maps(
 def _best_ious(boxes: np.ndarray, truth: GroundTruth) -> np.ndarray:
     """Best IoU of each image that has true boxes: float64 [n], of [records, 4]."""
     pairs = zip(truth.images, truth.boxes, strict=True)
-    return np.array([best_ious(boxes[image], true)[0] for image, true in pairs])
+    return np.array(
+        [localization.best_ious(boxes[image], true)[0] for image, true in pairs]
+    )
 
 
-def _means(sums: Mapping[str, ClassSums]) -> dict[str, float]:
-    """Means over images (the extension's) and over classes (the original's)."""
-    means = {}
-    for name, values in sums.items():
-        if values.count:
-            means[name] = values.mean()
-            means[f"{name}_class_mean"] = values.class_mean()
-    return means
+def _box_figures(
+    ious: np.ndarray, predictions: Predictions, truth: GroundTruth, at: Facts
+) -> dict[str, Figure]:
+    """Localization, averaged both ways, and the extension's; needs true boxes."""
+    if not len(ious):
+        return {}
+    class_ids = predictions.class_ids[truth.images]
+    labels = predictions.labels[truth.images]
+    original = localization.localization_values(ious, class_ids, labels)
+    extension = localization.extension_values(ious, class_ids, labels)
+    facts = {
+        name: {**at, **box_facts(iou_threshold, localization.COMPARISON)}
+        for name, iou_threshold in localization.IOU_THRESHOLDS.items()
+    }
+    extension_facts = {
+        **at,
+        **box_facts(localization.IOU_THRESHOLD, localization.EXTENSION_COMPARISON),
+    }
+    return {
+        **mean_figures(original, facts),
+        **class_mean_figures(original, labels, facts),
+        **mean_figures(extension, dict.fromkeys(extension, extension_facts)),
+    }
 
 
-def _baselines(predictions: Predictions, truth: GroundTruth) -> dict[str, float]:
-    """Figures under `centre_box/` and, where there are class maps, `cam/`."""
+def _class_figures(predictions: Predictions) -> dict[str, Figure]:
+    """Top-1 and top-5 accuracy over all images, averaged both ways."""
+    values = classification_values(predictions.class_ids, predictions.labels)
+    return {
+        **mean_figures(values, {}),
+        **class_mean_figures(values, predictions.labels, {}),
+    }
+
+
+def _baselines(
+    predictions: Predictions, truth: GroundTruth
+) -> dict[str, sweeps.Baseline]:
+    """`centre_box` and, where there are class maps, `cam`."""
     if not len(truth.images):
         return {}
     baselines = {"centre_box": sweeps.centre_box_baseline(predictions, truth)}
     if predictions.cams is not None:
         baselines["cam"] = sweeps.cam_baseline(predictions, truth)
+    return baselines
+
+
+def _prefixed(groups: Mapping[str, Mapping]) -> dict:
+    """{"cam": {"mean_iou": x}} -> {"cam/mean_iou": x}."""
     return {
         f"{prefix}/{name}": value
-        for prefix, figures in baselines.items()
-        for name, value in figures.items()
+        for prefix, group in groups.items()
+        for name, value in group.items()
     }
-
-
-def _segment(
-    maps: np.ndarray,
-    truth: GroundTruth,
-    records: Sequence[Record],
-    score_threshold: float,
-) -> Mapping[str, float]:
-    """Pixel figures over the images that have masks."""
-    metrics = SegmentationMetrics()
-    masks = ground_truth.crop_masks(
-        records, resize_size_wh=truth.resize_size_wh, crop_size_wh=truth.crop_size_wh
-    )
-    for image, mask in masks:
-        score_map = resize_map(normalize_map(maps[image]), truth.crop_size_wh)
-        metrics.update(score_map, mask, score_threshold=score_threshold)
-    return metrics.results()
 
 
 def _counts(

@@ -2,17 +2,21 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from bas_tf.errors import check_choice
 from bas_tf.evaluators.predictions import Predictions
-from bas_tf.metrics.bootstrap import bootstrap_interval
-from bas_tf.metrics.classification import TOP_K, is_within_top
-from bas_tf.metrics.sums import Interval
+from bas_tf.metrics.bootstrap import Interval, class_mean_intervals, mean_intervals
+from bas_tf.metrics.class_means import ClassMeans
+from bas_tf.metrics.classification import classification_values
 
 THRESHOLD_ORIGINS = ("fixed", "val-optimal", "oracle")
 ORACLE = "oracle"
+AVERAGES = ("images", "classes", "pixels")
+
+Facts = Mapping[str, Any]  # a Figure's attributes by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,17 +26,24 @@ class Figure:
     Attributes:
       value: a fraction in [0, 1].
       num_images: how many images it is about.
-      interval_95: (low, high).
+      interval_95: (low, high), by resampling images.
+      average: one of AVERAGES, each of which counts once: images, classes (the mean
+        over classes of each class's mean over images), or pixels pooled over images.
       iou_thresholds: of a right box; empty where no box is judged.
+      comparison: ">" or ">=", how a right box's IoU compares with its threshold; None
+        without IoU thresholds.
       score_thresholds: behind the figure, one, or one for each IoU threshold; empty
         where there is none, or where the figure is about all of them.
-      threshold_origin: one of THRESHOLD_ORIGINS; None without score thresholds.
+      threshold_origin: one of THRESHOLD_ORIGINS, of the score thresholds or of what
+        else was chosen; None where nothing was.
     """
 
     value: float
     num_images: int
     interval_95: Interval
+    average: str = "images"
     iou_thresholds: Sequence[float] = ()
+    comparison: str | None = None
     score_thresholds: Sequence[float] = ()
     threshold_origin: str | None = None
 
@@ -42,24 +53,32 @@ class Evaluation:
     """A judgement; iterating yields its (name, value) pairs.
 
     Attributes:
-      metrics: {name: value}. Localization figures are left out where no image has a
+      figures: {name: Figure}. Localization figures are left out where no image has a
         true box, since there is nothing to divide by.
-      intervals_95: {name: (low, high)} for the means over images.
+      other_metrics: {name: value} of what has no interval: counts, which start with
+        "num_", and settings that were found.
       score_threshold: the threshold behind the boxes.
       threshold_origin: one of THRESHOLD_ORIGINS.
-      gt_known_table: (class id, right boxes, images) of each class with true boxes.
-      figures: {name: Figure}; empty where one threshold is behind all metrics.
       per_image: {column: [records]}, the judge's own columns of the per-image table;
         NaN where an image does not count.
     """
 
-    metrics: Mapping[str, float]
-    intervals_95: Mapping[str, Interval]
+    figures: Mapping[str, Figure]
+    other_metrics: Mapping[str, float]
     score_threshold: float
     threshold_origin: str
-    gt_known_table: Sequence[tuple[int, int, int]] = ()
-    figures: Mapping[str, Figure] = dataclasses.field(default_factory=dict)
     per_image: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """{name: value} of the figures and of all else."""
+        values = {name: figure.value for name, figure in self.figures.items()}
+        return {**values, **self.other_metrics}
+
+    @property
+    def intervals_95(self) -> dict[str, Interval]:
+        """{name: (low, high)} of the figures."""
+        return {name: figure.interval_95 for name, figure in self.figures.items()}
 
     def __iter__(self) -> Iterator[tuple[str, float]]:
         return iter(self.metrics.items())
@@ -70,47 +89,74 @@ def check_threshold_origin(threshold_origin: str) -> None:
     check_choice("threshold_origin", threshold_origin, THRESHOLD_ORIGINS)
 
 
-def mean_figure(values: np.ndarray, **facts) -> Figure:
-    """The mean over images with its bootstrap interval.
+def box_facts(iou_threshold: float | None, comparison: str) -> dict[str, Any]:
+    """What a figure says about its right boxes; nothing where it judges none (None)."""
+    if iou_threshold is None:
+        return {}
+    return {"iou_thresholds": [iou_threshold], "comparison": comparison}
+
+
+def mean_figures(
+    values: Mapping[str, np.ndarray], facts: Mapping[str, Facts]
+) -> dict[str, Figure]:
+    """Means over images with their bootstrap intervals.
 
     Args:
-      values: [n] bool or float in [0, 1], n >= 1.
-      **facts: the Figure's thresholds and their origin.
+      values: {name: [n] bool or float in [0, 1]}, n >= 1, all of the same images.
+      facts: {name: the figure's thresholds and their origin}; a name may be missing.
     """
-    rows = np.asarray(values, np.float64)[:, np.newaxis]
-    return Figure(
-        value=float(rows.mean()),
+    rows = np.stack(list(values.values()), axis=1)  # [n, figures]
+    return _figures(
+        {name: float(np.mean(column)) for name, column in values.items()},
+        mean_intervals(rows),
+        facts,
         num_images=len(rows),
-        interval_95=bootstrap_interval(rows, lambda means: means[:, 0]),
-        **facts,
+        average="images",
     )
+
+
+def class_mean_figures(
+    values: Mapping[str, np.ndarray], labels: np.ndarray, facts: Mapping[str, Facts]
+) -> dict[str, Figure]:
+    """Means over the classes present of each class's mean, with intervals.
+
+    Args:
+      values: see `mean_figures`.
+      labels: int [n].
+      facts: see `mean_figures`.
+
+    Returns:
+      {name + "_class_mean": Figure}.
+    """
+    rows = np.stack(list(values.values()), axis=1)
+    means = ClassMeans(labels).of(rows, np.ones([1, len(rows)]))[0]
+    figures = _figures(
+        dict(zip(values, means.tolist(), strict=True)),
+        class_mean_intervals(rows, labels),
+        facts,
+        num_images=len(rows),
+        average="classes",
+    )
+    return {f"{name}_class_mean": figure for name, figure in figures.items()}
 
 
 def class_figures(predictions: Predictions) -> dict[str, Figure]:
     """Top-1 and top-5 accuracy over all images."""
-    class_ids, labels = predictions.class_ids, predictions.labels
+    values = classification_values(predictions.class_ids, predictions.labels)
+    return mean_figures(values, {})
+
+
+def _figures(
+    values: Mapping[str, float],
+    intervals: Sequence[Interval],
+    facts: Mapping[str, Facts],
+    **shared,
+) -> dict[str, Figure]:
+    """A figure for each value and interval; `shared` facts are the same for all."""
     return {
-        name: mean_figure(is_within_top(class_ids, labels, k))
-        for name, k in TOP_K.items()
+        name: Figure(value=value, interval_95=interval, **shared, **facts.get(name, {}))
+        for (name, value), interval in zip(values.items(), intervals, strict=True)
     }
-
-
-def figures_evaluation(
-    figures: Mapping[str, Figure], *, counts: Mapping[str, int], **rest
-) -> Evaluation:
-    """An Evaluation whose metrics are figures, each with its own facts, and counts.
-
-    Args:
-      figures: by name.
-      counts: by name, they start with "num_".
-      **rest: the Evaluation's other attributes.
-    """
-    return Evaluation(
-        metrics={**{name: f.value for name, f in figures.items()}, **counts},
-        intervals_95={name: f.interval_95 for name, f in figures.items()},
-        figures=figures,
-        **rest,
-    )
 
 
 def spread_over_records(

@@ -15,10 +15,10 @@ from bas_tf.evaluators.evaluation import (
     ORACLE,
     Evaluation,
     Figure,
+    box_facts,
     check_threshold_origin,
     class_figures,
-    figures_evaluation,
-    mean_figure,
+    mean_figures,
     spread_over_records,
 )
 from bas_tf.evaluators.ground_truth import GroundTruth
@@ -28,6 +28,8 @@ from bas_tf.metrics import box_accuracy
 from bas_tf.metrics.bootstrap import bootstrap_interval
 from bas_tf.metrics.box_accuracy import IOU_THRESHOLDS, MAIN_IOU_THRESHOLD, BoxSweep
 from bas_tf.metrics.classification import is_within_top
+
+COMPARISON = ">="  # a right box's IoU with its threshold
 
 
 def choose_threshold(
@@ -89,9 +91,9 @@ def evaluate_predictions(
             **_maxima(sweep),
             **(_maxima(_sweep(cams, truth), "cam/") if cams is not None else {}),
         }
-    return figures_evaluation(
-        figures,
-        counts=_counts(predictions, truth),
+    return Evaluation(
+        figures=figures,
+        other_metrics=_counts(predictions, truth),
         score_threshold=score_threshold,
         threshold_origin=threshold_origin,
         per_image=_per_image(sweep, predictions, truth, score_threshold),
@@ -125,19 +127,16 @@ def _figures_at(
     class_ids = predictions.class_ids[truth.images]
     labels = predictions.labels[truth.images]
     right = ious >= MAIN_IOU_THRESHOLD
-    figures = {
-        _name("gt_known_loc", delta): mean_figure(
-            ious >= delta, iou_thresholds=[delta], **at
-        )
-        for delta in IOU_THRESHOLDS
+    columns = {
+        **{_name("gt_known_loc", d): (ious >= d, d) for d in IOU_THRESHOLDS},
+        "top1_loc": (right & is_within_top(class_ids, labels, 1), MAIN_IOU_THRESHOLD),
+        "top5_loc": (right & is_within_top(class_ids, labels, 5), MAIN_IOU_THRESHOLD),
+        "mean_iou": (ious, None),
     }
-    for k in (1, 5):
-        figures[f"top{k}_loc"] = mean_figure(
-            right & is_within_top(class_ids, labels, k),
-            iou_thresholds=[MAIN_IOU_THRESHOLD],
-            **at,
-        )
-    return {**figures, "mean_iou": mean_figure(ious, **at)}
+    return mean_figures(
+        {name: values for name, (values, _) in columns.items()},
+        {n: {**at, **box_facts(d, COMPARISON)} for n, (_, d) in columns.items()},
+    )
 
 
 def _maxima(sweep: BoxSweep, prefix: str = "") -> dict[str, Figure]:
@@ -171,6 +170,7 @@ def _maximum(sweep: BoxSweep, iou_thresholds: Sequence[float], *, multi: bool):
         num_images=len(rows),
         interval_95=bootstrap_interval(flat, statistic),
         iou_thresholds=list(iou_thresholds),
+        comparison=COMPARISON,
         score_thresholds=thresholds.tolist(),
         threshold_origin=ORACLE,
     )

@@ -26,11 +26,11 @@ def metrics_document(
       seed: the training run's, None when unknown.
 
     Returns:
-      A dict that `json` can write. Where figures have thresholds of their own, the key
-      "figures" says of each its value, IoU thresholds, score thresholds and their
-      origin, number of images and interval.
+      A dict that `json` can write. The key "metrics" has all values, "intervals_95"
+      those of the figures, and "figures" says of each figure all that stands beside
+      it: the protocol and the attributes of `Figure`.
     """
-    document = {
+    return {
         "protocol": protocol,
         "split": split,
         "num_images": int(evaluation.metrics["num_images"]),
@@ -44,13 +44,11 @@ def metrics_document(
             name: [float(low), float(high)]
             for name, (low, high) in evaluation.intervals_95.items()
         },
-    }
-    if evaluation.figures:
-        document["figures"] = {
+        "figures": {
             name: _facts(figure, protocol)
             for name, figure in evaluation.figures.items()
-        }
-    return document
+        },
+    }
 
 
 def _facts(figure: Figure, protocol: str) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from bas_tf import names
+from bas_tf.errors import UserError
 from bas_tf.metrics.classification import top_class_ids
 
 PredictFn = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+RankFn = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Predictions:
     Attributes:
       labels: int64 [n], the true classes.
       class_ids: int32 [n, min(5, classes)], predicted classes, best first.
-      scores: float32 [n], softmax probability of the first predicted class.
+      scores: float32 [n], the score of the first predicted class.
       maps: float32 [n, h, w], localization maps as they came, not normalised.
       boxes: float32 [n, 4], half-open, pixels of the crop, at the model's threshold.
       degenerate: bool [n], the model's own flag.
@@ -41,26 +43,44 @@ class Predictions:
 
 
 def predict_all(
-    *, batches: Iterable[Mapping], predict_fn: PredictFn, num_records: int
+    *,
+    batches: Iterable[Mapping],
+    predict_fn: PredictFn,
+    num_records: int,
+    rank_fn: RankFn | None = None,
 ) -> Predictions:
     """Runs the predict_fn once over every image.
 
     Args:
       batches: dicts of names.IMAGES [b, crop_h, crop_w, 3], names.LABELS [b] and
-        names.INDEX [b], the position in the records; any order and any batch size.
+        names.INDEX [b], the position in the records or names.PADDING, which goes
+        through the predict_fn and is left out; any order and any batch size.
       predict_fn: images -> names.SCORES [b, classes], names.LOCALIZATION_MAP
         [b, h, w] or [b, h, w, 1], names.BOXES [b, 4], names.DEGENERATE [b] and
         maybe names.CAM, shaped like the map. It is given no labels.
       num_records: images expected.
+      rank_fn: (scores [b, classes], positions in the records [b]) -> the scores
+        [b, classes] that classes are ranked by; None ranks by the predict_fn's own.
 
     Raises:
+      UserError: a label is none of the model's classes: another data set's model.
       ValueError: the batches do not hold every record exactly once.
     """
     pieces, num_classes = [], 0
     for batch in batches:
         outputs = predict_fn(np.asarray(batch[names.IMAGES]))
-        num_classes = outputs[names.SCORES].shape[-1]
-        pieces.append(_keep(batch, outputs))
+        is_image = np.asarray(batch[names.INDEX]) != names.PADDING
+        outputs = {key: np.asarray(value)[is_image] for key, value in outputs.items()}
+        labels = np.asarray(batch[names.LABELS], np.int64)[is_image]
+        index = np.asarray(batch[names.INDEX], np.int64)[is_image]
+        scores = outputs[names.SCORES]
+        num_classes = scores.shape[-1]
+        _check_labels(labels, num_classes)
+        if rank_fn is not None:
+            scores = rank_fn(scores, index)
+        pieces.append(
+            {names.INDEX: index, names.LABELS: labels, **_keep(outputs, scores)}
+        )
     index = _concatenate(pieces, names.INDEX)
     if not np.array_equal(np.sort(index), np.arange(num_records)):
         raise ValueError(
@@ -81,13 +101,19 @@ def predict_all(
     )
 
 
-def _keep(batch: Mapping, outputs: Mapping) -> dict[str, np.ndarray]:
-    """The columns of one batch that the judge needs later."""
+def _check_labels(labels: np.ndarray, num_classes: int) -> None:
+    if ((labels < 0) | (labels >= num_classes)).any():
+        raise UserError(
+            f"labels span {labels.min()}..{labels.max()}, but the model has "
+            f"{num_classes} classes: labels must be in 0..{num_classes - 1}"
+        )
+
+
+def _keep(outputs: Mapping, scores: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of one batch's outputs that the judge needs later."""
     kept = {
-        names.INDEX: np.asarray(batch[names.INDEX], np.int64),
-        names.LABELS: np.asarray(batch[names.LABELS], np.int64),
-        names.SCORES: np.max(outputs[names.SCORES], axis=-1),
-        names.CLASS_IDS: top_class_ids(np.asarray(outputs[names.SCORES])),
+        names.SCORES: np.max(scores, axis=-1),
+        names.CLASS_IDS: top_class_ids(scores),
         names.LOCALIZATION_MAP: _as_maps(outputs[names.LOCALIZATION_MAP]),
         names.BOXES: np.asarray(outputs[names.BOXES], np.float32),
         names.DEGENERATE: np.asarray(outputs[names.DEGENERATE], bool),

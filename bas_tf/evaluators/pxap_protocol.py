@@ -19,7 +19,6 @@ from bas_tf.evaluators.evaluation import (
     Figure,
     check_threshold_origin,
     class_figures,
-    figures_evaluation,
     spread_over_records,
 )
 from bas_tf.evaluators.ground_truth import GroundTruth
@@ -85,9 +84,9 @@ def evaluate_predictions(
         **class_figures(predictions),
     }
     ious = pixel_precision.pixel_ious(histograms)[:, place]
-    return figures_evaluation(
-        figures,
-        counts={
+    return Evaluation(
+        figures=figures,
+        other_metrics={
             "num_images": len(predictions),
             "num_images_without_masks": len(predictions) - len(images),
         },
@@ -164,5 +163,6 @@ def _pooled(histograms: np.ndarray, statistic: Callable, **facts) -> Figure:
         interval_95=bootstrap_interval(
             flat, lambda means: statistic(means.reshape(-1, 2, NUM_BINS))
         ),
+        average="pixels",
         **facts,
     )

@@ -1,17 +1,37 @@
-"""Figures over a grid of candidate boxes: thresholds of a map, or centred boxes."""
+"""Figures over a grid of candidate boxes: thresholds of a map, or centred boxes.
 
+A baseline takes for each of its figures the candidate that is best for it over the
+whole split, an oracle's choice. The intervals are of that maximum: each resample of
+images takes its own best candidate.
+"""
+
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
 
 from bas_tf.errors import UserError
+from bas_tf.evaluators.evaluation import ORACLE, Figure, box_facts
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
 from bas_tf.geometry.components import boxes_at_thresholds
-from bas_tf.metrics import localization
+from bas_tf.metrics import bootstrap, localization
 
 SCORE_THRESHOLDS = np.arange(50) / 50  # 0.00, 0.02 ... 0.98
 CENTRE_FRACTIONS = np.arange(1, 21) / 20  # of the crop's width or height
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """What a choice over candidates reaches.
+
+    Attributes:
+      figures: {name: Figure}, each of its own best candidate.
+      best: {name: value}, the candidate that is best for GT-known localization.
+    """
+
+    figures: Mapping[str, Figure]
+    best: Mapping[str, float]
 
 
 def threshold_ious(maps: np.ndarray, truth: GroundTruth) -> np.ndarray:
@@ -54,25 +74,28 @@ def best_threshold(predictions: Predictions, truth: GroundTruth) -> float:
     return float(SCORE_THRESHOLDS[_best_column(ious)])
 
 
-def cam_baseline(predictions: Predictions, truth: GroundTruth) -> Mapping[str, float]:
+def cam_baseline(predictions: Predictions, truth: GroundTruth) -> Baseline:
     """CAM of the same network, each figure at its own best threshold on this split.
 
-    That is the most generous reading of CAM; `score_threshold` is the best one for
-    GT-known localization.
+    That is the most generous reading of CAM. `best` has the `score_threshold`.
     """
     ious = threshold_ious(predictions.cams, truth)
     threshold = float(SCORE_THRESHOLDS[_best_column(ious)])
     figures = _best_of_candidates(ious, predictions, truth)
-    return {**figures, "score_threshold": threshold}
+    at_best = {
+        name: dataclasses.replace(
+            figure, score_thresholds=[float(SCORE_THRESHOLDS[place])]
+        )
+        for name, (figure, place) in figures.items()
+    }
+    return Baseline(at_best, {"score_threshold": threshold})
 
 
-def centre_box_baseline(
-    predictions: Predictions, truth: GroundTruth
-) -> Mapping[str, float]:
+def centre_box_baseline(predictions: Predictions, truth: GroundTruth) -> Baseline:
     """One centred box for all images, each figure at its own best size on this split.
 
-    An oracle: the box that needs no map but sees the answers. `width_fraction` and
-    `height_fraction` are the best ones for GT-known localization.
+    The box that needs no map but sees the answers. `best` has the `width_fraction`
+    and the `height_fraction`.
     """
     fractions = np.array(np.meshgrid(CENTRE_FRACTIONS, CENTRE_FRACTIONS))
     fractions = fractions.reshape(2, -1).T  # [candidates, 2], width and height
@@ -82,21 +105,39 @@ def centre_box_baseline(
     ious = np.array([localization.best_ious(boxes, true) for true in truth.boxes])
     width, height = fractions[_best_column(ious)]
     figures = _best_of_candidates(ious, predictions, truth)
-    return {
-        **figures,
-        "width_fraction": float(width),
-        "height_fraction": float(height),
-    }
+    return Baseline(
+        {name: figure for name, (figure, _) in figures.items()},
+        {"width_fraction": float(width), "height_fraction": float(height)},
+    )
 
 
 def _best_of_candidates(
     ious: np.ndarray, predictions: Predictions, truth: GroundTruth
-) -> dict[str, float]:
-    """Every figure's maximum over candidates: ious [n, candidates]."""
+) -> dict[str, tuple[Figure, int]]:
+    """Every figure's maximum over candidates, and the first that reaches it.
+
+    Args:
+      ious: [n, candidates] of the n images with true boxes.
+      predictions: of every record.
+      truth: names the n images.
+    """
     values = localization.localization_values(
         ious, predictions.class_ids[truth.images], predictions.labels[truth.images]
     )
-    return {name: float(v.mean(axis=0).max()) for name, v in values.items()}
+    intervals = bootstrap.maximum_intervals(list(values.values()))
+    best = {}
+    for (name, table), interval in zip(values.items(), intervals, strict=True):
+        means = table.mean(axis=0)
+        facts = box_facts(localization.IOU_THRESHOLDS[name], localization.COMPARISON)
+        figure = Figure(
+            value=float(means.max()),
+            num_images=len(table),
+            interval_95=interval,
+            threshold_origin=ORACLE,
+            **facts,
+        )
+        best[name] = figure, int(means.argmax())
+    return best
 
 
 def _best_column(ious: np.ndarray) -> int:

@@ -1,8 +1,8 @@
 """Top-1 and top-5 accuracy."""
 
-import numpy as np
+from collections.abc import Mapping
 
-from bas_tf.metrics.sums import ClassSums
+import numpy as np
 
 TOP_K = {"top1_acc": 1, "top5_acc": 5}
 
@@ -34,13 +34,8 @@ def is_within_top(class_ids: np.ndarray, labels: np.ndarray, k: int) -> np.ndarr
     return (class_ids[:, :k] == np.asarray(labels)[:, np.newaxis]).any(axis=1)
 
 
-class ClassificationMetrics:
-    """Accuracy over all images, with or without true boxes."""
-
-    def __init__(self, num_classes: int):
-        self.sums = {name: ClassSums(num_classes, is_fraction=True) for name in TOP_K}
-
-    def update(self, class_ids: np.ndarray, labels: np.ndarray) -> None:
-        """Adds a batch: int [batch, n] best first, and int [batch]."""
-        for name, k in TOP_K.items():
-            self.sums[name].update(is_within_top(class_ids, labels, k), labels)
+def classification_values(
+    class_ids: np.ndarray, labels: np.ndarray
+) -> Mapping[str, np.ndarray]:
+    """Whether each image's class is right, for each of TOP_K: {name: bool [n]}."""
+    return {name: is_within_top(class_ids, labels, k) for name, k in TOP_K.items()}

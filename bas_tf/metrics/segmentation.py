@@ -1,50 +1,56 @@
 """Foreground pixels against true masks, where there are any."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 OBJECT, IGNORE = 255, 128
 
 
-class SegmentationMetrics:
-    """Pools pixels over images; pixels marked `IGNORE` do not count."""
+def pixel_counts(
+    score_map: np.ndarray, mask: np.ndarray, *, score_threshold: float
+) -> tuple[int, int, int]:
+    """Pixels of the object, of the predicted foreground, and of both.
 
-    def __init__(self):
-        self.num_images = 0
-        self._true = self._predicted = self._both = self._peaks = 0
+    Args:
+      score_map: float32 [h, w], normalised; its foreground is what is strictly above
+        the threshold, all components of it.
+      mask: uint8 [h, w], same frame: 0 background, 255 object, 128 ignore. Pixels to
+        be ignored do not count.
+      score_threshold: in [0, 1].
+    """
+    is_object = mask == OBJECT
+    predicted = (score_map > np.float32(score_threshold)) & (mask != IGNORE)
+    both = predicted & is_object
+    return int(is_object.sum()), int(predicted.sum()), int(both.sum())
 
-    def update(
-        self, score_map: np.ndarray, mask: np.ndarray, *, score_threshold: float
-    ) -> None:
-        """Adds one image.
 
-        Args:
-          score_map: float32 [h, w], normalised; its foreground is what is strictly
-            above the threshold, all components of it.
-          mask: uint8 [h, w], same frame: 0 background, 255 object, 128 ignore.
-          score_threshold: in [0, 1].
-        """
-        is_object, counts = mask == OBJECT, mask != IGNORE
-        predicted = (score_map > np.float32(score_threshold)) & counts
-        self.num_images += 1
-        self._true += int(is_object.sum())
-        self._predicted += int(predicted.sum())
-        self._both += int((predicted & is_object).sum())
-        has_peak = score_map.max() > 0  # a degenerate map is all zeros
-        self._peaks += int(has_peak and is_object.flat[np.argmax(score_map)])
+def is_peak_in_mask(score_map: np.ndarray, mask: np.ndarray) -> bool:
+    """Whether the highest pixel is on the object; a map of zeros has none."""
+    has_peak = score_map.max() > 0
+    return bool(has_peak and mask.flat[np.argmax(score_map)] == OBJECT)
 
-    def results(self) -> Mapping[str, float]:
-        """The figures, empty before the first image.
 
-        `pixel_iou` and `pixel_precision` are 0 where there is nothing to divide by;
-        `peak_in_mask` is the fraction of images whose highest pixel is on the object.
-        """
-        if self.num_images == 0:
-            return {}
-        union = self._true + self._predicted - self._both
-        return {
-            "pixel_iou": self._both / max(union, 1),
-            "pixel_precision": self._both / max(self._predicted, 1),
-            "peak_in_mask": self._peaks / self.num_images,
-        }
+def pixel_iou(counts: np.ndarray) -> np.ndarray:
+    """IoU of pooled pixels: sums or means [..., 3] of `pixel_counts` -> [...].
+
+    0 where there is nothing to divide by.
+    """
+    of_object, predicted, both = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
+    return _divide(both, of_object + predicted - both)
+
+
+def pixel_precision(counts: np.ndarray) -> np.ndarray:
+    """Share of the predicted pixels that are on the object; as `pixel_iou`."""
+    _, predicted, both = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
+    return _divide(both, predicted)
+
+
+POOLED: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "pixel_iou": pixel_iou,
+    "pixel_precision": pixel_precision,
+}
+
+
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)

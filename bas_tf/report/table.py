@@ -102,11 +102,19 @@ def _figure_cells(key: str, figure: Mapping) -> list[str]:
         (f"{METHODS[method]}: " if method else "") + _metric_name(base),
         format_percent(figure["value"]),
         _format_interval(base, figure["interval_95"]),
-        ", ".join(f"{t:g}" for t in figure["iou_thresholds"]) or MISSING,
+        _format_ious(figure),
         ", ".join(thresholds) or MISSING,
         figure["threshold_origin"] or MISSING,
         str(figure["num_images"]),
     ]
+
+
+def _format_ious(figure: Mapping) -> str:
+    """What a right box's IoU must be: "> 0.5", ">= 0.3, 0.5, 0.7"."""
+    if not figure["iou_thresholds"]:
+        return MISSING
+    thresholds = ", ".join(f"{t:g}" for t in figure["iou_thresholds"])
+    return f"{figure['comparison']} {thresholds}"
 
 
 def row_cells(row: Mapping) -> list[str]:
@@ -178,8 +186,11 @@ def _split_key(key: str) -> tuple[str, str]:
 
 
 def _metric_name(key: str) -> str:
-    base, _, threshold = key.removesuffix("_class_mean").partition("@")
+    bare = key.removeprefix("extension/").removesuffix("_class_mean")
+    base, _, threshold = bare.partition("@")
     name = _METRIC_NAMES.get(base, base)
+    if key.startswith("extension/"):
+        name += ", extension (IoU ≥ 0.5)"
     if threshold:
         name += f" at IoU {threshold}"
     return name + (", mean over classes" if key.endswith("_class_mean") else "")

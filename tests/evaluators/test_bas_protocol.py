@@ -8,6 +8,7 @@ import pytest
 from bas_tf import names
 from bas_tf.errors import UserError
 from bas_tf.evaluators.bas_protocol import evaluate_bas
+from tests.evaluators.conftest import Split, record, square_map
 
 
 def judge(split, *, size=2, origin="fixed", threshold=0.5, order=None):
@@ -46,25 +47,123 @@ def test_figures_by_hand(split):
     assert metrics["centre_box/gt_known_loc"] >= 0.25
 
 
-def test_intervals_hold_the_means_over_images(split):
-    evaluation = judge(split)
-    assert set(evaluation.intervals_95) == {
-        "gt_known_loc",
-        "gt_known_loc@0.3",
-        "gt_known_loc@0.7",
-        "top1_loc",
-        "top5_loc",
-        "mean_iou",
-        "top1_acc",
-        "top5_acc",
+def test_every_figure_has_its_facts(split):
+    split.outputs[names.CAM] = split.outputs[names.LOCALIZATION_MAP]
+    evaluation = judge(split, threshold=0.25)
+    localization = (
+        "gt_known_loc", "gt_known_loc@0.3", "gt_known_loc@0.7", "top1_loc",
+        "top5_loc", "mean_iou",
+    )  # fmt: skip
+    expected = {
+        name: (4, "images", *right, [0.25], "fixed")
+        for name, right in zip(localization, IOU_FACTS, strict=True)
     }
+    expected |= {
+        f"{name}_class_mean": (4, "classes", *facts[2:])
+        for name, facts in expected.items()
+    }
+    expected |= {
+        f"extension/{name}": (4, "images", [0.5], ">=", [0.25], "fixed")
+        for name in ("gt_known_loc", "top1_loc", "top5_loc")
+    }
+    for name in ("top1_acc", "top5_acc"):
+        expected[name] = (5, "images", *NO_BOX)
+        expected[f"{name}_class_mean"] = (5, "classes", *NO_BOX)
+    for name in ("pixel_iou", "pixel_precision"):
+        expected[name] = (1, "pixels", [], None, [0.25], "fixed")
+    expected["peak_in_mask"] = (1, "images", *NO_BOX)
+    for name, right in zip(localization, IOU_FACTS, strict=True):
+        expected[f"centre_box/{name}"] = (4, "images", *right, [], "oracle")
+        # Maps of 0 and 1: the first threshold is as good as any other.
+        expected[f"cam/{name}"] = (4, "images", *right, [0.0], "oracle")
+    assert {
+        name: (
+            f.num_images, f.average, list(f.iou_thresholds), f.comparison,
+            list(f.score_thresholds), f.threshold_origin,
+        )
+        for name, f in evaluation.figures.items()
+    } == expected  # fmt: skip
+
+
+# IoU thresholds and comparison of the six figures, then of one without a box.
+IOU_FACTS = [
+    ([0.5], ">"), ([0.3], ">"), ([0.7], ">"), ([0.5], ">"), ([0.5], ">"), ([], None),
+]  # fmt: skip
+NO_BOX = ([], None, [], None)
+
+
+def test_intervals_hold_their_figures(split):
+    evaluation = judge(split)
+    assert set(evaluation.intervals_95) == set(evaluation.figures)
     for name, (low, high) in evaluation.intervals_95.items():
         assert 0.0 <= low <= evaluation.metrics[name] <= high <= 1.0
-    # Wilson at 3 of 4
-    assert evaluation.intervals_95["gt_known_loc"] == pytest.approx(
-        (0.3006, 0.9544), abs=1e-4
+    # Three right of four: no right draw of four has a chance of 1 / 256, at most one
+    # of 13 / 256, so the 2.5 % point (6.4 / 256) is one of four.
+    assert evaluation.intervals_95["gt_known_loc"] == (1 / 4, 1.0)
+    # Two images a class. Without class 0 the mean is that of class 1: 0 has a chance of
+    # 1 / 256, 1 / 4 of 4 / 256, 1 / 2 of 6 / 256. With class 0 it is 1 / 2 or more.
+    assert evaluation.intervals_95["gt_known_loc_class_mean"] == (1 / 2, 1.0)
+
+
+def test_an_iou_of_exactly_a_half_is_right_by_the_extension_only(split):
+    """Box 0 has 11 x 11 pixels with the extra one, its true box now 11 x 22."""
+    split.records[0] = record(0, [[4, 4, 14, 25]])
+    evaluation = judge(split)
+    metrics = evaluation.metrics
+    assert evaluation.per_image["iou"][0] == (11 * 11) / (11 * 22) == 0.5
+    assert evaluation.per_image["correct"][0] == 0
+    # Of 0, 1, 2 and 4 the boxes of 1 and 4 are right, and that of 0 by >=.
+    assert metrics["gt_known_loc"] == 2 / 4
+    assert metrics["extension/gt_known_loc"] == 3 / 4
+    # 1 has the wrong class first; both classes are among five.
+    assert (metrics["top1_loc"], metrics["extension/top1_loc"]) == (1 / 4, 2 / 4)
+    assert (metrics["top5_loc"], metrics["extension/top5_loc"]) == (2 / 4, 3 / 4)
+
+
+def test_pixels_are_pooled_and_resampled_by_image(split):
+    """Image 0: its mask exactly, 100 pixels. Image 1: 100 predicted on half of 200."""
+    mask = np.zeros([32, 32], np.uint8)
+    mask[8:18, 8:28] = 255
+    split.records[1] = record(1, [[8, 8, 18, 18]], mask)
+    figure = judge(split).figures["pixel_iou"]
+    assert figure.value == (100 + 100) / (100 + 200)
+    # Image 0 twice, both, image 1 twice: 1, 2 / 3 or 100 / 200.
+    assert figure.interval_95 == (0.5, 1.0)
+    assert figure.num_images == 2
+
+
+def test_per_image_maxima_are_reported_nowhere():
+    """Two images, each right at some threshold, never both at once.
+
+    Both maps have 0.4 on a square of 20 around 1 on a square of 8. Image 0 is the
+    large square, right for t < 0.4, image 1 the small one, right from there on. One
+    threshold for all gives 1 of 2, one for each image would give 2 of 2.
+    """
+    score_map = np.maximum(0.4 * square_map(4, 4, 20), square_map(6, 6, 8))
+    opposed = Split(
+        records=[record(0, [[4, 4, 24, 24]]), record(0, [[6, 6, 14, 14]])],
+        outputs={
+            names.SCORES: np.array([[0.9, 0.1]] * 2, np.float32),
+            names.LOCALIZATION_MAP: np.stack([score_map] * 2),
+            names.CAM: np.stack([score_map] * 2),
+            names.BOXES: np.zeros([2, 4], np.float32),
+            names.DEGENERATE: np.zeros(2, bool),
+        },
     )
-    assert evaluation.gt_known_table == [(0, 2, 2), (1, 1, 2)]
+    for origin, threshold in (
+        ("val-optimal", 0.2),
+        ("val-optimal", 0.7),
+        ("oracle", 0),
+    ):
+        evaluation = judge(opposed, origin=origin, threshold=threshold)
+        judged = {
+            name: value
+            for name, value in evaluation.metrics.items()
+            if "_loc" in name and not name.startswith("centre_box/")
+        }
+        assert len(judged) == 5 + 5 + 3 + 5  # both averages, extension, cam
+        assert set(judged.values()) == {1 / 2}
+        assert evaluation.per_image["correct"].sum() == 1
 
 
 @pytest.mark.parametrize("size", [1, 3, 5])
@@ -109,8 +208,8 @@ def test_without_any_true_box_only_the_classes_are_judged(split):
     evaluation = judge(split)
     assert evaluation.metrics["top1_acc"] == 4 / 5
     assert evaluation.metrics["num_images_without_boxes"] == 5
-    assert "gt_known_loc" not in evaluation.metrics
-    assert evaluation.gt_known_table == []
+    assert not [name for name in evaluation.metrics if "_loc" in name]
+    assert evaluation.figures["top1_acc"].interval_95[0] < 4 / 5
     with pytest.raises(UserError, match="true boxes"):
         judge(split, origin="oracle")
 

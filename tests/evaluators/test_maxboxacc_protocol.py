@@ -108,6 +108,11 @@ def test_every_figure_has_its_facts(split):
             assert not figure.score_thresholds
         elif not is_maximum:
             assert figure.score_thresholds == [0.25]
+        assert figure.average == "images"
+        assert figure.comparison == (">=" if figure.iou_thresholds else None)
+    assert {name for name, f in figures.items() if not f.iou_thresholds} == {
+        "mean_iou", "top1_acc", "top5_acc",
+    }  # fmt: skip
     assert figures["gt_known_loc"].iou_thresholds == [0.5]
     assert list(figures["max_box_acc_v2"].iou_thresholds) == [0.3, 0.5, 0.7]
     assert len(figures["max_box_acc_v2"].score_thresholds) == 3

@@ -1,6 +1,5 @@
 """metrics.json: its keys."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -13,22 +12,31 @@ from bas_tf.files import write_json
 
 @pytest.fixture
 def evaluation() -> Evaluation:
+    figure = Figure(
+        value=np.float64(0.75),
+        num_images=4,
+        interval_95=(0.3, np.float64(0.95)),
+        iou_thresholds=(0.3, 0.5, 0.7),
+        comparison=">=",
+        score_thresholds=[0.1, 0.2, 0.3],
+        threshold_origin="oracle",
+    )
     return Evaluation(
-        metrics={"gt_known_loc": np.float64(0.75), "num_images": 5},
-        intervals_95={"gt_known_loc": (0.3, np.float64(0.95))},
+        figures={"max_box_acc_v2": figure},
+        other_metrics={"num_images": 5, "mean_map": np.float64(0.25)},
         score_threshold=0.15,
         threshold_origin="fixed",
-        gt_known_table=[],
     )
 
 
 def test_the_file_has_exactly_the_documented_keys(tmp_path, evaluation):
     document = metrics_document(
-        evaluation, protocol="bas", split="test", model="m", config="c:v", seed=None
-    )
+        evaluation, protocol="maxboxacc", split="test", model="m", config="c:v",
+        seed=None,
+    )  # fmt: skip
     write_json(tmp_path / "new" / "metrics.json", document)
     assert json.loads((tmp_path / "new" / "metrics.json").read_text()) == {
-        "protocol": "bas",
+        "protocol": "maxboxacc",
         "split": "test",
         "num_images": 5,
         "score_threshold": 0.15,
@@ -36,36 +44,20 @@ def test_the_file_has_exactly_the_documented_keys(tmp_path, evaluation):
         "model": "m",
         "config": "c:v",
         "seed": None,
-        "metrics": {"gt_known_loc": 0.75, "num_images": 5},
-        "intervals_95": {"gt_known_loc": [0.3, 0.95]},
+        "metrics": {"max_box_acc_v2": 0.75, "num_images": 5, "mean_map": 0.25},
+        "intervals_95": {"max_box_acc_v2": [0.3, 0.95]},
+        "figures": {
+            "max_box_acc_v2": {
+                "protocol": "maxboxacc",
+                "value": 0.75,
+                "num_images": 4,
+                "interval_95": [0.3, 0.95],
+                "average": "images",
+                "iou_thresholds": [0.3, 0.5, 0.7],
+                "comparison": ">=",
+                "score_thresholds": [0.1, 0.2, 0.3],
+                "threshold_origin": "oracle",
+            }
+        },
     }
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["metrics.json"]
-
-
-def test_figures_with_their_own_thresholds_say_all_about_themselves(
-    tmp_path, evaluation
-):
-    figure = Figure(
-        value=0.75,
-        num_images=4,
-        interval_95=(0.3, 0.95),
-        iou_thresholds=(0.3, 0.5, 0.7),
-        score_thresholds=[0.1, 0.2, 0.3],
-        threshold_origin="oracle",
-    )
-    evaluation = dataclasses.replace(evaluation, figures={"max_box_acc_v2": figure})
-    document = metrics_document(
-        evaluation, protocol="maxboxacc", split="test", model="m", config="", seed=None
-    )
-    write_json(tmp_path / "metrics.json", document)
-    assert json.loads((tmp_path / "metrics.json").read_text())["figures"] == {
-        "max_box_acc_v2": {
-            "protocol": "maxboxacc",
-            "value": 0.75,
-            "num_images": 4,
-            "interval_95": [0.3, 0.95],
-            "iou_thresholds": [0.3, 0.5, 0.7],
-            "score_thresholds": [0.1, 0.2, 0.3],
-            "threshold_origin": "oracle",
-        }
-    }

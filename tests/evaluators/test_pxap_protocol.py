@@ -85,18 +85,19 @@ def test_at_another_threshold(masked_split):
 def test_every_figure_has_its_facts(masked_split):
     figures = judge(masked_split).figures
     facts = {
-        name: (f.threshold_origin, len(f.score_thresholds), f.num_images)
+        name: (f.threshold_origin, len(f.score_thresholds), f.num_images, f.average)
         for name, f in figures.items()
     }
     assert facts == {
-        "px_ap": (None, 0, 2),  # the area under the whole curve
-        "peak_pixel_iou": ("oracle", 1, 2),
-        "pixel_iou": ("fixed", 1, 2),
-        "pixel_precision": ("fixed", 1, 2),
-        "pixel_recall": ("fixed", 1, 2),
-        "top1_acc": (None, 0, 5),
-        "top5_acc": (None, 0, 5),
+        "px_ap": (None, 0, 2, "pixels"),  # the area under the whole curve
+        "peak_pixel_iou": ("oracle", 1, 2, "pixels"),
+        "pixel_iou": ("fixed", 1, 2, "pixels"),
+        "pixel_precision": ("fixed", 1, 2, "pixels"),
+        "pixel_recall": ("fixed", 1, 2, "pixels"),
+        "top1_acc": (None, 0, 5, "images"),
+        "top5_acc": (None, 0, 5, "images"),
     }
+    assert {f.comparison for f in figures.values()} == {None}
     # Of two images a resample holds one twice or both: 8 / 12, 24 / 28 or 1.
     assert figures["pixel_iou"].interval_95 == (8 / 12, 1.0)
     assert all(

@@ -88,34 +88,49 @@ def test_cam_gets_every_figure_at_its_own_best_threshold():
         class_ids=[[1, 0], [0, 1]],
         labels=[0, 0],
     )
-    figures = sweeps.cam_baseline(predictions, truth)
+    baseline = sweeps.cam_baseline(predictions, truth)
     # mean_iou at t < 0.31: 1 and 11 x 11 / 26 x 26; at t >= 0.5 the same swapped.
-    assert figures == {
+    mean_iou = (1 + 121 / 676) / 2
+    values = {name: figure.value for name, figure in baseline.figures.items()}
+    assert values == {
         "gt_known_loc": 0.5,
         "gt_known_loc@0.3": 0.5,
         "gt_known_loc@0.7": 0.5,
         "top1_loc": 0.5,  # only where image 1 is right
         "top5_loc": 0.5,
-        "mean_iou": pytest.approx((1 + 121 / 676) / 2),
-        "score_threshold": pytest.approx(0.12),
+        "mean_iou": pytest.approx(mean_iou),
     }
+    assert baseline.best == {"score_threshold": pytest.approx(0.12)}
+    # Both are right from 0.12 and from 0.50 on: the first is told.
+    chosen = {name: f.score_thresholds for name, f in baseline.figures.items()}
+    assert chosen["gt_known_loc"] == [pytest.approx(0.12)]
+    assert chosen["top1_loc"] == [0.5]
+    # Draws of one image twice have a threshold that is right for both.
+    assert baseline.figures["gt_known_loc"].interval_95 == (0.5, 1.0)
+    assert baseline.figures["top1_loc"].interval_95 == (0.0, 1.0)
+    assert baseline.figures["mean_iou"].interval_95 == pytest.approx((mean_iou, 1.0))
+    for figure in baseline.figures.values():
+        assert (figure.threshold_origin, figure.num_images) == ("oracle", 2)
 
 
 def test_centre_box_finds_the_size_that_fits():
     # Centred squares of 20 in a crop of 40: fraction 0.5.
     zeros = [np.zeros([4, 4], np.float32)] * 2
     predictions, truth = make_case(zeros, [[10, 10, 30, 30], [10, 10, 30, 30]])
-    figures = sweeps.centre_box_baseline(predictions, truth)
-    assert figures["gt_known_loc"] == figures["mean_iou"] == 1.0
-    assert (figures["width_fraction"], figures["height_fraction"]) == (0.5, 0.5)
+    baseline = sweeps.centre_box_baseline(predictions, truth)
+    for name in ("gt_known_loc", "mean_iou"):
+        assert baseline.figures[name].value == 1.0
+        assert baseline.figures[name].interval_95 == (1.0, 1.0)
+        assert baseline.figures[name].threshold_origin == "oracle"
+    assert baseline.best == {"width_fraction": 0.5, "height_fraction": 0.5}
 
 
 def test_centre_box_tells_width_from_height():
     zeros = [np.zeros([4, 4], np.float32)]
     predictions, truth = make_case(zeros, [[4, 16, 36, 24]])
-    figures = sweeps.centre_box_baseline(predictions, truth)
-    assert figures["width_fraction"] == pytest.approx(0.8)
-    assert figures["height_fraction"] == pytest.approx(0.2)
+    best = sweeps.centre_box_baseline(predictions, truth).best
+    assert best["width_fraction"] == pytest.approx(0.8)
+    assert best["height_fraction"] == pytest.approx(0.2)
 
 
 def test_threshold_ious_reads_only_images_with_boxes():

@@ -1,7 +1,6 @@
 """Localization figures by hand."""
 
 import numpy as np
-import pytest
 
 from bas_tf.metrics import localization
 
@@ -26,23 +25,41 @@ def test_thresholds_are_strict():
     np.testing.assert_array_equal(values["gt_known_loc@0.3"], [0, 1, 0, 1])
 
 
+def test_an_iou_of_exactly_a_half():
+    """With the extra pixel: 11 x 11 = 121 inside 11 x 22 = 242, so 121 / 242 = 0.5."""
+    box, true_boxes = np.array([[4, 4, 14, 14]]), np.array([[4, 4, 14, 25]])
+    ious = localization.best_ious(box, true_boxes)
+    assert ious.tolist() == [0.5]
+    ids, labels = np.zeros([1, 1], int), np.zeros(1, int)
+    original = localization.localization_values(ious, ids, labels)
+    extension = localization.extension_values(ious, ids, labels)
+    for name in ("gt_known_loc", "top1_loc", "top5_loc"):
+        assert original[name].tolist() == [False]
+        assert extension[f"extension/{name}"].tolist() == [True]
+    assert len(extension) == 3
+    # One pixel lower, 121 / 253: wrong by both.
+    ious = localization.best_ious(box, np.array([[4, 4, 14, 26]]))
+    assert not localization.extension_values(ious, ids, labels)[
+        "extension/gt_known_loc"
+    ].any()
+
+
 def test_top_localization_needs_the_class_too():
-    metrics = localization.LocalizationMetrics(6)
     ids = np.array([[0, 1, 2, 3, 4]] * 4)
     #        right box & class, right box & third class, wrong class, wrong box
-    metrics.update(np.array([0.9, 0.6, 0.8, 0.1]), ids, np.array([0, 2, 5, 0]))
-    means = {name: sums.mean() for name, sums in metrics.sums.items()}
-    assert means == {
-        "gt_known_loc": 3 / 4,
-        "gt_known_loc@0.3": 3 / 4,
-        "gt_known_loc@0.7": 2 / 4,
-        "top1_loc": 1 / 4,
-        "top5_loc": 2 / 4,
-        "mean_iou": pytest.approx((0.9 + 0.6 + 0.8 + 0.1) / 4),
+    ious, labels = np.array([0.9, 0.6, 0.8, 0.1]), np.array([0, 2, 5, 0])
+    values = localization.localization_values(ious, ids, labels)
+    assert {name: value.tolist() for name, value in values.items()} == {
+        "gt_known_loc": [True, True, True, False],
+        "gt_known_loc@0.3": [True, True, True, False],
+        "gt_known_loc@0.7": [True, False, True, False],
+        "top1_loc": [True, False, False, False],
+        "top5_loc": [True, True, False, False],
+        "mean_iou": [0.9, 0.6, 0.8, 0.1],
     }
-    # class 0: 1 of 2; classes 2 and 5: 1 of 1
-    assert metrics.sums["gt_known_loc"].class_mean() == (1 / 2 + 1 + 1) / 3
-    assert metrics.gt_known_table() == [(0, 1, 2), (2, 1, 1), (5, 1, 1)]
+    assert list(values) == list(localization.IOU_THRESHOLDS)
+    extension = localization.extension_values(ious, ids, labels)
+    assert extension["extension/top5_loc"].tolist() == [True, True, False, False]
 
 
 def test_candidates_broadcast_over_images():

@@ -3,28 +3,44 @@
 import numpy as np
 import pytest
 
-from bas_tf.metrics.segmentation import IGNORE, OBJECT, SegmentationMetrics
+from bas_tf.metrics import segmentation
+from bas_tf.metrics.segmentation import IGNORE, OBJECT
 
 
 def test_by_hand_with_ignored_pixels():
     mask = np.array([[OBJECT, OBJECT, 0], [OBJECT, 0, IGNORE]], np.uint8)
     score_map = np.array([[1.0, 0.6, 0.7], [0.5, 0.1, 0.9]], np.float32)
-    metrics = SegmentationMetrics()
-    metrics.update(score_map, mask, score_threshold=0.5)  # strict: 0.5 is background
-    # Predicted and counted: 1.0, 0.6, 0.7, two of them on the object of three.
-    assert metrics.results() == {
-        "pixel_iou": 2 / (3 + 3 - 2),
-        "pixel_precision": 2 / 3,
-        "peak_in_mask": 1.0,
-    }
-    metrics.update(score_map, np.full_like(mask, OBJECT), score_threshold=0.95)
-    # 1 of 6 more: 3 shared, 9 object, 4 predicted
-    assert metrics.results()["pixel_iou"] == pytest.approx(3 / (9 + 4 - 3))
+    # Strict: 0.5 is background. Predicted and counted: 1.0, 0.6, 0.7, two of them on
+    # the object of three.
+    first = segmentation.pixel_counts(score_map, mask, score_threshold=0.5)
+    assert first == (3, 3, 2)
+    assert segmentation.pixel_iou(np.array(first)) == 2 / (3 + 3 - 2)
+    assert segmentation.pixel_precision(np.array(first)) == 2 / 3
+    assert segmentation.is_peak_in_mask(score_map, mask)
+    full = np.full_like(mask, OBJECT)
+    second = segmentation.pixel_counts(score_map, full, score_threshold=0.95)
+    assert second == (6, 1, 1)
+    # Pooled: 3 shared, 9 object, 4 predicted. Means over images give the same.
+    rows = np.array([first, second], float)
+    for pooled in (rows.sum(axis=0), rows.mean(axis=0)):
+        assert segmentation.pixel_iou(pooled) == pytest.approx(3 / (9 + 4 - 3))
+    np.testing.assert_array_equal(segmentation.pixel_precision(rows), [2 / 3, 1])
 
 
 def test_nothing_predicted_divides_by_nothing():
-    metrics = SegmentationMetrics()
-    assert metrics.results() == {}
     empty = np.zeros([4, 4])
-    metrics.update(empty.astype(np.float32), empty.astype(np.uint8), score_threshold=0)
-    assert set(metrics.results().values()) == {0.0}
+    counts = segmentation.pixel_counts(
+        empty.astype(np.float32), empty.astype(np.uint8), score_threshold=0
+    )
+    assert counts == (0, 0, 0)
+    for statistic in segmentation.POOLED.values():
+        assert statistic(np.array(counts)) == 0.0
+
+
+def test_the_peak_is_on_the_object_or_not():
+    mask = np.array([[OBJECT, 0, IGNORE]], np.uint8)
+    for place, expected in enumerate((True, False, False)):
+        score_map = np.eye(3, dtype=np.float32)[[place]]
+        assert segmentation.is_peak_in_mask(score_map, mask) is expected
+    # All zeros, as of a degenerate map: the first pixel is no peak.
+    assert not segmentation.is_peak_in_mask(np.zeros([1, 3], np.float32), mask)

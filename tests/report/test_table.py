@@ -74,6 +74,7 @@ def test_metrics_of_the_three_methods_share_a_row():
     metrics = {
         "gt_known_loc": 0.9,
         "gt_known_loc@0.7_class_mean": 0.5,
+        "extension/top1_loc": 0.75,
         "num_degenerate": 3,
         "cam/gt_known_loc": 0.6,
         "cam/score_threshold": 0.22,
@@ -94,6 +95,11 @@ def test_metrics_of_the_three_methods_share_a_row():
             [("50.0 %", ""), missing, missing],
         ),
         (
+            "extension/top1_loc",
+            "Top-1 Loc, extension (IoU ≥ 0.5)",
+            [("75.0 %", ""), missing, missing],
+        ),
+        (
             "num_degenerate",
             "Images without a usable map",
             [("3", ""), missing, missing],
@@ -108,16 +114,16 @@ def test_figures_with_thresholds_of_their_own():
     figures = {
         "top1_acc": {
             **facts, "value": 0.5, "interval_95": [0.35, 0.65], "iou_thresholds": [],
-            "score_thresholds": [], "threshold_origin": None,
+            "comparison": None, "score_thresholds": [], "threshold_origin": None,
         },
         "cam/max_box_acc_v2": {
             **facts, "value": 0.9, "interval_95": [0.8, 1.0],
             "iou_thresholds": [0.3, 0.5, 0.7], "score_thresholds": [0.1, 0.25, 0.375],
-            "threshold_origin": "oracle",
+            "comparison": ">=", "threshold_origin": "oracle",
         },
         "gt_known_loc@0.7": {
             **facts, "value": 0.25, "interval_95": [0.125, 0.4],
-            "iou_thresholds": [0.7], "score_thresholds": [0.15],
+            "iou_thresholds": [0.7], "comparison": ">", "score_thresholds": [0.15],
             "threshold_origin": "fixed",
         },
     }  # fmt: skip
@@ -125,8 +131,8 @@ def test_figures_with_thresholds_of_their_own():
     assert [" ".join(line.split()) for line in lines] == [
         "Value 95 % IoU Threshold Origin Images",
         f"Top-1 accuracy 50.0 % 35.0 to 65.0 {' '.join(3 * [table.MISSING])} 40",
-        "CAM: MaxBoxAccV2 90.0 % 80.0 to 100.0 0.3, 0.5, 0.7 0.100, 0.250, 0.375 "
+        "CAM: MaxBoxAccV2 90.0 % 80.0 to 100.0 >= 0.3, 0.5, 0.7 0.100, 0.250, 0.375 "
         "oracle 40",
-        "GT-known Loc at IoU 0.7 25.0 % 12.5 to 40.0 0.7 0.150 fixed 40",
+        "GT-known Loc at IoU 0.7 25.0 % 12.5 to 40.0 > 0.7 0.150 fixed 40",
     ]
     assert len({len(line) for line in lines}) == 1

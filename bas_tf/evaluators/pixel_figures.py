@@ -1,0 +1,60 @@
+"""Figures of protocol `bas` about pixels, over the images that have masks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bas_tf.data.records import Record
+from bas_tf.evaluators import ground_truth
+from bas_tf.evaluators.evaluation import Facts, Figure, mean_figures
+from bas_tf.evaluators.ground_truth import GroundTruth
+from bas_tf.geometry.components import normalize_map, resize_map
+from bas_tf.metrics import segmentation
+from bas_tf.metrics.bootstrap import bootstrap_interval
+
+
+def pixel_figures(
+    maps: np.ndarray,
+    truth: GroundTruth,
+    records: Sequence[Record],
+    score_threshold: float,
+    at: Facts,
+) -> dict[str, Figure]:
+    """Pixel IoU and precision, pooled, and how often the peak is on the object.
+
+    A resample pools the pixels of its own images.
+
+    Args:
+      maps: float32 [records, h, w], not normalised.
+      truth: names the frame.
+      records: those with masks count; without any there is no figure.
+      score_threshold: in [0, 1], of the foreground.
+      at: the facts about the threshold.
+
+    Raises:
+      DataError: a mask cannot be read.
+    """
+    counts, peaks = [], []
+    masks = ground_truth.crop_masks(
+        records, resize_size_wh=truth.resize_size_wh, crop_size_wh=truth.crop_size_wh
+    )
+    for image, mask in masks:
+        score_map = resize_map(normalize_map(maps[image]), truth.crop_size_wh)
+        counts.append(
+            segmentation.pixel_counts(score_map, mask, score_threshold=score_threshold)
+        )
+        peaks.append(segmentation.is_peak_in_mask(score_map, mask))
+    if not counts:
+        return {}
+    rows = np.array(counts, np.float64)  # [images with masks, 3]
+    pooled = {
+        name: Figure(
+            value=float(statistic(rows.sum(axis=0))),
+            num_images=len(rows),
+            interval_95=bootstrap_interval(rows, statistic),
+            average="pixels",
+            **at,
+        )
+        for name, statistic in segmentation.POOLED.items()
+    }
+    return {**pooled, **mean_figures({"peak_in_mask": np.array(peaks)}, {})}

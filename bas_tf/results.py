@@ -1,0 +1,172 @@
+"""What is told of a judgement: metrics.json, tables, the page and its pictures."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bas_tf import experiment, files, visualize
+from bas_tf.data import pipeline
+from bas_tf.evaluators import per_image, sweeps
+from bas_tf.evaluators.judged import Judged
+from bas_tf.metrics.localization import IOU_THRESHOLD, best_ious
+from bas_tf.report import cases, curves, page, table
+
+METRICS_FILE, REPORT_FILE, PANELS_FILE = "metrics.json", "report.html", "panels.png"
+PANELS = 16
+# What says how the figures of a document were made.
+SETTING_KEYS = (
+    "protocol",
+    "split",
+    "num_images",
+    "score_threshold",
+    "threshold_origin",
+)
+
+
+def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = None):
+    """A row of the results table and of summary.json."""
+    keys = ("top1_loc", "top5_loc", "gt_known_loc", "mean_iou")
+    values = {key: metrics.get(prefix + key) for key in keys}
+    return {
+        "name": name,
+        **values,
+        "gt_known_loc@0.7": metrics.get(f"{prefix}gt_known_loc@0.7"),
+        "size_bytes": size,
+    }
+
+
+def baseline_rows(judged: Judged) -> list[dict]:
+    """The rows that stand beside a Keras model's: best centred box and CAM."""
+    metrics = judged.document["metrics"]
+    return [
+        table_row(name, metrics, prefix=f"{name}/")
+        for name in ("centre_box", "cam")
+        if f"{name}/gt_known_loc" in metrics
+    ]
+
+
+def describe(judged: Judged) -> str:
+    """Tables for people, under a line that says what was measured and how.
+
+    Of protocol `bas` the model beside the baselines, then every figure with its facts.
+    """
+    document = judged.document
+    told = (
+        f"protocol {document['protocol']}, split {document['split']}, "
+        f"{document['num_images']} images, score threshold "
+    )
+    origin, figures = document["threshold_origin"], document["figures"]
+    if document["protocol"] != "bas":
+        told += f"{document['score_threshold']:.3f} ({origin})\n"
+        return told + table.format_figures(figures)
+    rows = [*baseline_rows(judged), table_row("model", document["metrics"])]
+    told += f"{document['score_threshold']:.2f} ({origin})\n"
+    return f"{told}{table.format_table(rows)}\n\n{table.format_figures(figures)}"
+
+
+def write_metrics(judged: Judged, path: Path) -> None:
+    """metrics.json, whole or not at all."""
+    files.write_json(path, judged.document)
+
+
+def write_per_image(judged: Judged, path: Path) -> None:
+    """The per-image table as CSV, whole or not at all."""
+    text = per_image.per_image_csv(
+        judged.evaluation,
+        protocol=judged.document["protocol"],
+        records=judged.records,
+        predictions=judged.predictions,
+        class_names=judged.class_names,
+    )
+    files.write_file(path, text.encode())
+
+
+def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
+    """WORKDIR/metrics.json, report.html and panels.png of a judged workdir.
+
+    Args:
+      judged: the Keras model's judgement.
+      workdir: of the training.
+      rows: of the results table.
+    """
+    write_metrics(judged, workdir / METRICS_FILE)
+    ious = _ious(judged)
+    spread, best, worst = (
+        _cases(judged, chosen, ious)
+        for chosen in (
+            cases.choose_spread(judged.predictions.labels, count=PANELS),
+            *cases.choose_best_and_worst(ious),
+        )
+    )
+    sheet = visualize.contact_sheet([case.picture for case in spread], columns=2)
+    visualize.write_png(workdir / PANELS_FILE, sheet)
+    page.write_report(
+        workdir / REPORT_FILE,
+        title=f"bas_tf: {judged.document['config'] or workdir.name}",
+        rows=rows,
+        metrics=judged.document,
+        panels=spread,
+        best=best,
+        worst=worst,
+        curves={**_loss_curves(workdir), **_threshold_curves(judged)},
+        config_text=str(judged.config),
+        versions=experiment.versions(),
+        seed=judged.document["seed"],
+    )
+
+
+def _cases(judged: Judged, chosen: np.ndarray, ious: np.ndarray) -> list[cases.Case]:
+    """The chosen images with their maps and boxes, for the page."""
+    if not len(chosen):  # best and worst, when no image has a true box
+        return []
+    predictions, truth = judged.predictions, judged.truth
+    true_boxes = dict(zip(truth.images.tolist(), truth.boxes, strict=True))
+    crops = pipeline.centre_crops(
+        judged.images, chosen, crop_size_wh=tuple(judged.config.data.crop_size)
+    )
+    return cases.build_cases(
+        range(len(chosen)),
+        images=crops,
+        localization_maps=predictions.maps[chosen],
+        cams=None if predictions.cams is None else predictions.cams[chosen],
+        boxes=predictions.boxes[chosen],
+        true_boxes=[true_boxes.get(int(i), np.empty([0, 4])) for i in chosen],
+        labels=predictions.labels[chosen],
+        class_ids=predictions.class_ids[chosen, 0],
+        scores=predictions.scores[chosen],
+        ious=ious[chosen],
+        class_names=judged.class_names,
+    )
+
+
+def _ious(judged: Judged) -> np.ndarray:
+    """Best IoU of each image's box, NaN without true boxes: [images]."""
+    ious = np.full(len(judged.predictions), np.nan)
+    for image, true_boxes in zip(judged.truth.images, judged.truth.boxes, strict=True):
+        ious[image] = best_ious(judged.predictions.boxes[image], true_boxes)[0]
+    return ious
+
+
+def _loss_curves(workdir: Path) -> dict[str, str]:
+    log = workdir / experiment.LOG_FILE
+    return curves.loss_curves(curves.read_log(log)) if log.is_file() else {}
+
+
+def _threshold_curves(judged: Judged) -> dict[str, str]:
+    """GT-known Loc and mean IoU against the threshold, BAS and CAM."""
+    maps = {"BAS": judged.predictions.maps, "CAM": judged.predictions.cams}
+    if not len(judged.truth.images):
+        return {}
+    methods = {}
+    for name, method_maps in maps.items():
+        if method_maps is not None:
+            ious = sweeps.threshold_ious(method_maps, judged.truth)
+            methods[name] = {
+                "gt_known_loc": (ious > IOU_THRESHOLD).mean(axis=0),
+                "mean_iou": ious.mean(axis=0),
+            }
+    return curves.threshold_curves(
+        sweeps.SCORE_THRESHOLDS,
+        methods,
+        score_threshold=judged.document["score_threshold"],
+    )

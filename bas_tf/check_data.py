@@ -8,11 +8,18 @@ run: counts by split and class, sizes, images in several splits, what cannot be 
 boxes and masks that do not fit their image. --output writes the same as JSON, with
 every fault (the terminal shows the first 20 of a kind).
 
+  python -m bas_tf.check_data --config=configs/X.py --config.data.root=DIR \
+      --write_shards=SHARDS
+
+also writes the splits it found to large files, which train reads with
+--config.data.source=shards --config.data.root=SHARDS: for sets of many small files.
+
 Exit codes: 0 no fault, 1 a fault in the data, 2 a mistake in flags or settings.
 """
 
 import functools
 import sys
+from pathlib import Path
 
 from absl import flags
 
@@ -24,9 +31,13 @@ EXIT_FAULTS = 1
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import experiment, files, run_check
+    from bas_tf.data import shard_writer
     from bas_tf.report import data_table
 
     config = entry_point.config()
+    shards = flags.FLAGS.write_shards
+    if shards:
+        shard_writer.check_target(Path(shards))
     report = run_check.run_check(
         functools.partial(experiment.open_source, config),
         name=config.data.source,
@@ -36,11 +47,21 @@ def main(args: list[str]) -> None:
     print(data_table.format_data(document))
     if flags.FLAGS.output:
         files.write_json(flags.FLAGS.output, document)
+    if shards:
+        counts = shard_writer.write_shards(
+            experiment.open_source(config),
+            list(report.splits),
+            Path(shards),
+            on_bad_image=flags.FLAGS.on_bad_image,
+        )
+        print(f"{shards}: {', '.join(f'{n} of {s}' for s, n in counts.items())}")
     if report.faults:
         sys.exit(EXIT_FAULTS)
 
 
 if __name__ == "__main__":
     entry_point.define_config_flag()
+    entry_point.define_bad_image_flag()
     flags.DEFINE_string("output", None, "A JSON file to write.")
+    flags.DEFINE_string("write_shards", None, "A folder to write TFRecord files to.")
     entry_point.run(main)

@@ -8,6 +8,7 @@ Shapes use: batch, height x width of the network's input, h x w of the feature m
 IMAGES = "images"  # [batch, height, width, 3] uint8 or float32, 0..255, RGB
 LABELS = "labels"  # [batch] int32, class ids in [0, classes)
 INDEX = "index"  # [batch] int64, position of each image in its split's records
+PADDING = -1  # the INDEX of what only fills a batch up
 
 # Intermediate outputs --------------------------------------------------------
 FEATURES = "features"  # F, [batch, h, w, channels] float

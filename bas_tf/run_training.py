@@ -8,6 +8,7 @@ from absl import logging
 
 from bas_tf import experiment, inference, names, visualize
 from bas_tf.data import bad_images, pipeline
+from bas_tf.data.class_counts import check_every_class_has_images
 from bas_tf.training import checkpoint, hooks, loop, optimizer, strategy
 
 PICTURES = 8
@@ -28,9 +29,11 @@ def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> None:
     experiment.check_workdir(workdir, config, source.class_names)
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     records = source.records("train")
+    if config.train.epochs:
+        check_every_class_has_images(records, source.class_names, "train")
     distribution = strategy.make_strategy(config.train.strategy)
     strategy.check_batch(distribution, config.data.batch_size)
-    images = pipeline.ResizedImages(
+    images = pipeline.TrainingImages(
         records,
         resize_size_wh=tuple(config.data.resize_size),
         keep=config.data.cache,

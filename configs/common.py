@@ -11,7 +11,7 @@ def base_config() -> ml_collections.ConfigDict:
     config.data = ml_collections.ConfigDict(
         {
             # folder (train/<class>/, val/<class>/…), cub, ilsvrc, open_images30k,
-            # tfds:NAME of tensorflow-datasets, synthetic
+            # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
             "source": "folder",
             "root": "",  # where the data lies; of tfds its data_dir, "" the usual one
             "image_size": (144, 144),  # synthetic: width, height of the drawings
@@ -80,7 +80,7 @@ def base_config() -> ml_collections.ConfigDict:
             "batch_size": 32,
             "score_threshold": 0.15,
             "threshold_origin": "fixed",  # fixed, val-optimal, oracle
-            "ten_crop": False,  # classify by the mean of ten crops (Keras only)
+            "ten_crop": False,  # classify by the mean of ten crops
         }
     )
     config.export = ml_collections.ConfigDict(

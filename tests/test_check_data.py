@@ -1,7 +1,6 @@
 """Faults in the data are all listed, by name, before hours are spent."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -113,30 +112,61 @@ def test_a_fault_of_a_whole_split_is_a_fault(check, photos):
     assert out[-2] == f"  {photos}/train/cat/0.jpg: not a readable image (empty file)"
 
 
-def test_a_class_folder_without_photos_is_a_fault(check, photos):
-    """Files that only look different to this project are named beside it."""
-    folder = photos / "train" / "cat"
-    shutil.rmtree(folder)
-    folder.mkdir()
-    (folder / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
-    (photos / "boxes.csv").unlink()
-    code, out, _ = check(photos)
-    assert code == 1
-    note = out.index("note: files in class folders that are not read: 1")
-    assert out[note + 1].startswith("  train/cat/IMG_1.HEIC: does not end in .jpg,")
-    assert f"{photos}/train/cat: no images in this class folder" in out[-2]
-
-
-@pytest.mark.parametrize("box", ["5,0,5,5", "9,0,5,5"])
-def test_a_box_row_that_nothing_can_be_opened_with_is_one_fault(check, photos, box):
-    add_boxes(photos, f"val/cat/1.jpg,{box}")
+def test_every_class_without_photos_is_listed(check, photos):
+    """A fault in train, a note in val; files that only look like none are named."""
+    for split in ("train", "val"):
+        for name in ("emu", "owl"):
+            (photos / split / name).mkdir()
+    photo = photos / "train" / "owl" / "IMG_1.HEIC"
+    photo.write_bytes(b"\0\0\0\x18ftypheic")
     code, out, err = check(photos)
     assert (code, err) == (1, "")
-    assert out[0] == "fault: data that cannot be opened: 1"
-    # A header and ten photos come before the row.
-    assert out[1].startswith(f"  {photos}/boxes.csv:12: 'val/cat/1.jpg': box [")
-    assert out[1].endswith("expected x_min < x_max and y_min < y_max")
-    assert out[2:] == ["1 fault"]
+    start = out.index("  emu                          0         0")
+    assert out[start + 1] == "  owl                          0         0"
+    start = out.index("note: classes without images, here no fault: 2")
+    assert out[start + 1 : start + 4] == [
+        "  val: no images of class 'emu'",
+        "  val: no images of class 'owl'",
+        "note: files in class folders that are not read: 1",
+    ]
+    assert out[start + 4].startswith("  train/owl/IMG_1.HEIC: does not end in .jpg,")
+    assert out[start + 5 :] == [
+        "fault: classes without images: 2",
+        "  train: no images of class 'emu'",
+        "  train: no images of class 'owl'",
+        "2 faults",
+    ]
+
+
+def test_every_box_without_area_is_listed(check, photos):
+    add_boxes(
+        photos, "val/cat/1.jpg,5,0,5,5", "val/cat/1.jpg,9,0,5,5",
+        "val/cat/0.jpg,5,6,9,4", "train/dog/2.jpg,0,0,0,0",
+    )  # fmt: skip
+    code, out, err = check(photos)
+    assert (code, err) == (1, "")
+    assert out[-7:] == [
+        "fault: inverted boxes, which evaluation leaves out: 2",
+        "  val/cat/0.jpg: box [5, 6, 9, 4] is inverted",
+        "  val/cat/1.jpg: box [9, 0, 5, 5] is inverted",
+        "fault: boxes without an area, which evaluation leaves out: 2",
+        "  train/dog/2.jpg: box [0, 0, 0, 0] is empty",
+        "  val/cat/1.jpg: box [5, 0, 5, 5] is empty",
+        "4 faults",
+    ]
+
+
+def test_a_row_that_is_no_box_is_one_fault_of_everything(check, photos):
+    """A header and ten photos come before the row."""
+    add_boxes(photos, "val/cat/1.jpg,5,0,nan,5")
+    code, out, err = check(photos)
+    assert (code, err) == (1, "")
+    assert out == [
+        "fault: data that cannot be opened: 1",
+        f"  {photos}/boxes.csv:12: 'val/cat/1.jpg': a box is four finite numbers, not "
+        "['5', '0', 'nan', '5']",
+        "1 fault",
+    ]
 
 
 def test_all_kinds_of_faults_come_in_one_run(check, photos, tmp_path):
@@ -252,3 +282,35 @@ def test_an_output_that_cannot_be_written_is_told_after_the_table(check, photos)
     assert code == 2
     assert out[-1] == "no faults"
     assert "boxes.csv/data.json: cannot be written" in only_error_line(err)
+
+
+def test_shards_are_written_and_checked_as_their_source(check, photos, tmp_path):
+    shards = tmp_path / "shards"
+    code, plain, _ = check(photos)
+    assert code == 0
+    code, out, err = check(photos, f"--write_shards={shards}")
+    assert (code, err) == (0, "")
+    assert out == [*plain, f"{shards}: 6 of train, 4 of val"]
+    code, again, _ = check(shards, source="shards")
+    assert code == 0
+    assert again[:12] == plain[:12]  # but the line about the absent test split
+
+
+def test_shards_over_a_folder_are_refused_before_anything_is_read(check, photos):
+    code, out, err = check(photos, f"--write_shards={photos}")
+    assert (code, out) == (2, [])
+    assert only_error_line(err) == (
+        f"error: --write_shards={photos}: exists; name a new folder"
+    )
+
+
+def test_an_unreadable_photo_is_left_out_of_shards_when_asked(check, photos, tmp_path):
+    bad, shards = photos / "train/cat/1.jpg", tmp_path / "shards"
+    bad.write_bytes(bad.read_bytes()[:600])
+    code, out, err = check(photos, f"--write_shards={shards}")
+    assert code == 2 and not shards.exists()
+    assert only_error_line(err).startswith(f"error: {bad}: not a readable image")
+    assert out[-1] == "1 fault"  # told first, in full
+    code, out, err = check(photos, f"--write_shards={shards}", "--on_bad_image=skip")
+    assert (code, out[-1]) == (1, f"{shards}: 5 of train, 4 of val")
+    assert str(bad) in (shards / "skipped_images_train.txt").read_text()

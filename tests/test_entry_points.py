@@ -29,7 +29,7 @@ COMMANDS = {
         "per_image",
     ],
     "bas_tf.localize": ["model", "output", "class"],
-    "bas_tf.check_data": ["config", "output"],
+    "bas_tf.check_data": ["config", "on_bad_image", "output", "write_shards"],
     "bas_tf.import_weights": [
         "source",
         "backbone",
@@ -121,7 +121,7 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
         ([QUICK, "--config.data.crop_size=(64, 60)"], "data.crop_size is 64x60; both "
          "must be multiples of 32"),
         ([QUICK, "--config.data.source=web"], "data.source is 'web'; known: cub, "
-         "folder, ilsvrc, open_images30k, synthetic, tfds:NAME"),
+         "folder, ilsvrc, open_images30k, shards, synthetic, tfds:NAME"),
         ([QUICK, "--config.data.batch_size=97"], "data.batch_size is 97, but there "
          "are 96 images"),
     ],
@@ -148,7 +148,7 @@ def test_a_missing_data_root(refused, tmp_path, module):
 def test_faults_in_a_data_folder(refused, photo_folder):
     (photo_folder / "train" / "ape").mkdir()
     line = refused("bas_tf.train", *folder_flags(photo_folder), "--workdir=WORKDIR")
-    assert f"{photo_folder}/train/ape: no images" in line
+    assert "split 'train' has no images of 1 of its 3 classes (ape)" in line
     shutil.rmtree(photo_folder / "train" / "ape")
     with open(photo_folder / "boxes.csv", "a") as file:
         file.write("val/cat/lost.jpg,0,0,5,5\n")
@@ -231,6 +231,18 @@ def test_a_workdir_of_another_config_is_named_and_left_alone(refused, demo_workd
     assert before == {p: p.read_bytes() for p in demo_workdir.iterdir() if p.is_file()}
 
 
+def test_a_workdir_of_another_version_is_told(refused, tmp_path):
+    config = demo.get_config("quicktest")
+    del config.model["variant"], config.model["top_k"]
+    config.model.backbone = "resnet50"
+    experiment.write_experiment(tmp_path / "old", config, ("a", "b"))
+    line = refused(
+        "export.saved_model", f"--workdir={tmp_path / 'old'}", "--output=WORKDIR"
+    )
+    assert "the config's model group lacks a setting" in line and "top_k" in line
+    assert "train it again" in line
+
+
 @pytest.mark.slow
 def test_localize_of_a_text_file_writes_nothing(refused, demo_workdir, tmp_path):
     text = tmp_path / "note.jpg"
@@ -269,7 +281,7 @@ def test_the_demo_writes_the_promised_keys(demo_workdir):
     document = json.loads((demo_workdir / "metrics.json").read_text())
     assert set(document) == {
         "protocol", "split", "num_images", "score_threshold", "threshold_origin",
-        "model", "config", "seed", "metrics", "intervals_95",
+        "model", "config", "seed", "metrics", "intervals_95", "figures",
     }  # fmt: skip
     assert document["config"] == "configs/demo.py:quicktest"
     assert document["num_images"] == 32

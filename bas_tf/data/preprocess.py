@@ -1,10 +1,12 @@
 """From an upright photo to the network's input, as the reference does it.
 
-Resize without keeping the aspect (antialiased bilinear, Pillow), then a random crop
-and flip for training or the centre crop for evaluation.
+Resize without keeping the aspect (antialiased bilinear), then a random crop and flip
+for training or the centre crop for evaluation. Evaluation resizes by Pillow, as the
+reference; training by the same filter in vector instructions, at most 1/255 beside it.
 """
 
 import numpy as np
+from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from PIL import Image
 
 Size = tuple[int, int]  # width, height
@@ -18,9 +20,67 @@ def resize(image: np.ndarray, size_wh: Size) -> np.ndarray:
     return np.asarray(resized)
 
 
+def resize_for_training(picture: Image.Image, size_wh: Size) -> np.ndarray:
+    """As `resize`, within 1/255 and three times as fast.
+
+    Args:
+      picture: mode RGB.
+      size_wh: width and height wanted.
+
+    Returns:
+      uint8 [size_h, size_w, 3].
+    """
+    return resize_and_crop(picture, size_wh, (0, 0), size_wh)
+
+
+def resize_and_crop(
+    picture: Image.Image, size_wh: Size, offset: Size, crop_size_wh: Size
+) -> np.ndarray:
+    """A crop of `resize_for_training` without resizing the rest.
+
+    It is the same but for rounding: a value in thousands differs by one.
+
+    Args:
+      picture: mode RGB.
+      size_wh: what the whole picture would be resized to.
+      offset: left and top of the crop in that.
+      crop_size_wh: width and height of the crop.
+
+    Returns:
+      uint8 [crop_h, crop_w, 3].
+    """
+    crop = Image.new("RGB", tuple(crop_size_wh))
+    options = ResizeOptions(
+        resize_alg=ResizeAlg.convolution(FilterType.bilinear),
+        use_alpha=False,
+        crop_box=_source_box(picture.size, size_wh, offset, crop_size_wh),
+    )
+    Resizer().resize_pil(picture, crop, options)
+    return np.asarray(crop)
+
+
+def _source_box(
+    original_wh: Size, size_wh: Size, offset: Size, crop_size_wh: Size
+) -> CropBox:
+    """Where a crop of the resized picture lies in the original, in parts of pixels."""
+    starts, lengths = [], []
+    for original, size, start, length in zip(
+        original_wh, size_wh, offset, crop_size_wh, strict=True
+    ):
+        starts.append(start * original / size)
+        # Rounding must not carry the box over the edge.
+        lengths.append(min(length * original / size, original - starts[-1]))
+    return CropBox(*starts, *lengths)
+
+
 def centre_crop(image: np.ndarray, crop_size_wh: Size) -> np.ndarray:
     """The middle crop_h x crop_w pixels; an odd margin is smaller on the top left."""
-    left, top = crop_offset(image.shape[1::-1], crop_size_wh)
+    return crop_at(image, crop_offset(image.shape[1::-1], crop_size_wh), crop_size_wh)
+
+
+def crop_at(image: np.ndarray, offset: Size, crop_size_wh: Size) -> np.ndarray:
+    """The crop_h x crop_w pixels from (left, top) on."""
+    left, top = offset
     return image[top : top + crop_size_wh[1], left : left + crop_size_wh[0]]
 
 
@@ -32,14 +92,15 @@ def crop_offset(size_wh: Size, crop_size_wh: Size) -> Size:
     )
 
 
-def random_crop_and_flip(
-    image: np.ndarray, crop_size_wh: Size, rng: np.random.Generator
-) -> np.ndarray:
-    """A uniformly placed crop, mirrored half of the time."""
-    left = rng.integers(image.shape[1] - crop_size_wh[0] + 1)
-    top = rng.integers(image.shape[0] - crop_size_wh[1] + 1)
-    crop = image[top : top + crop_size_wh[1], left : left + crop_size_wh[0]]
-    return crop[:, ::-1] if rng.random() < 0.5 else crop
+def random_offset_and_flip(
+    size_wh: Size, crop_size_wh: Size, rng: np.random.Generator
+) -> tuple[Size, bool]:
+    """Left and top of a uniformly placed crop, and whether it is mirrored: half are."""
+    left, top = (
+        int(rng.integers(size - crop + 1))
+        for size, crop in zip(size_wh, crop_size_wh, strict=True)
+    )
+    return (left, top), bool(rng.random() < 0.5)
 
 
 def ten_crops(image: np.ndarray, crop_size_wh: Size) -> np.ndarray:

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from bas_tf.data.records import DataError
 
 # uint64 length, its checksum, the record, its checksum
-_LENGTH, _HEADER_BYTES, _FOOTER_BYTES = struct.Struct("<Q"), 12, 4
+_LENGTH, HEADER_BYTES, FOOTER_BYTES = struct.Struct("<Q"), 12, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +43,12 @@ def scan(path: str | Path) -> Iterator[tuple[Position, bytes]]:
     """
     try:
         with open(path, "rb") as file:
-            while header := file.read(_HEADER_BYTES):
+            while header := file.read(HEADER_BYTES):
                 offset = file.tell()
                 length = _LENGTH.unpack(header[:8])[0] if len(header) >= 8 else -1
                 record = file.read(length) if 0 <= length < 1 << 32 else b""
-                footer = file.read(_FOOTER_BYTES)
-                if len(record) != length or len(footer) != _FOOTER_BYTES:
+                footer = file.read(FOOTER_BYTES)
+                if len(record) != length or len(footer) != FOOTER_BYTES:
                     raise DataError(f"{path}: damaged or cut off at byte {offset}")
                 yield Position(str(path), offset, length), record
     except OSError as error:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from tqdm import tqdm
 
-from bas_tf.data.bad_images import PARALLEL_READS
+from bas_tf.data.images import READERS
 from bas_tf.data.records import DataError, Record
 from bas_tf.errors import one_line
 
@@ -58,7 +58,7 @@ def look_at_all(records: Sequence[Record], split: str) -> Iterator[Seen]:
         return look_at(record, split)
 
     with (
-        ThreadPoolExecutor(PARALLEL_READS) as pool,
+        ThreadPoolExecutor(READERS) as pool,
         tqdm(total=len(records), desc=split, unit="image", disable=None) as bar,
     ):
         for start in range(0, len(records), _BATCH):

@@ -111,7 +111,8 @@ def other_top_ks(base: int, top_ks: Sequence[int], num_classes: int) -> list[int
 
 
 def _check_boxes(records: Sequence[Record], config) -> None:
-    if not any(record.boxes_original is not None for record in records):
+    boxes = [r.boxes_original for r in records if r.boxes_original is not None]
+    if not any((b[:, 2:] > b[:, :2]).all(axis=1).any() for b in boxes):
         raise UserError(
             f"split {config.eval.split!r} of {config.data.root or config.data.source} "
             "has no true boxes, which the ablation's figures are made of"

@@ -10,11 +10,11 @@ from pathlib import Path
 from absl import logging
 
 from bas_tf import files
+from bas_tf.data.images import READERS
 from bas_tf.data.records import DataError, Record, Source
 from bas_tf.errors import check_choice, one_line
 
 ON_BAD_IMAGE = ("error", "skip")
-PARALLEL_READS = 2
 LISTED_IN_LOG = 20
 
 
@@ -24,7 +24,7 @@ def readable_records(records: Sequence[Record]) -> tuple[list[Record], list[str]
     Returns:
       The records left, in order, and one line for each left out, that names the file.
     """
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+    with ThreadPoolExecutor(READERS) as pool:
         faults = list(pool.map(_fault, records))
     kept = [record for record, fault in zip(records, faults, strict=True) if not fault]
     return kept, [fault for fault in faults if fault]

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 from PIL import Image
 
 from bas_tf.data import decode
+
+READERS = min(os.cpu_count() or 1, 16)  # threads that read images at a time
 
 
 @dataclasses.dataclass(frozen=True)

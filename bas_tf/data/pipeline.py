@@ -7,7 +7,6 @@ quarters of the picture), so only resizing leaves out the rest.
 """
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -15,10 +14,9 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.data import preprocess
+from bas_tf.data.images import READERS
 from bas_tf.data.preprocess import Size
 from bas_tf.data.records import DataError, Record
-
-READERS = min(os.cpu_count() or 1, 16)  # each holds a batch
 
 
 class ResizedImages:

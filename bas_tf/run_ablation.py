@@ -20,7 +20,7 @@ from bas_tf.evaluators import bas_protocol
 from bas_tf.evaluators.judged import Judged
 from bas_tf.report import ablation_table
 from bas_tf.runners import Runner
-from bas_tf.training import loop
+from bas_tf.training import train_step
 
 JSON_FILE, TABLE_FILE = "ablation.json", "ablation.md"
 
@@ -100,7 +100,7 @@ def row_configs(base, ablation) -> dict:
     for name in ablation.order:
         configs[name] = base.copy_and_resolve_references()
         configs[name].loss.update(ablation.rows[name])
-        loop.Method(**configs[name].loss)
+        train_step.Method(**configs[name].loss)
     return configs
 
 

@@ -9,7 +9,7 @@ from absl import logging
 from bas_tf import experiment, inference, names, visualize
 from bas_tf.data import bad_images, pipeline
 from bas_tf.data.class_counts import check_every_class_has_images
-from bas_tf.training import checkpoint, hooks, loop, optimizer, strategy
+from bas_tf.training import checkpoint, hooks, loop, optimizer, strategy, train_step
 
 PICTURES = 8
 
@@ -24,7 +24,9 @@ def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> None:
       UserError: a mistake in the config or the data, or a workdir of another run.
       TrainingDivergedError: a loss is not finite.
     """
-    method = loop.Method(**config.loss, batch_statistics=config.train.batch_statistics)
+    method = train_step.Method(
+        **config.loss, batch_statistics=config.train.batch_statistics
+    )
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)

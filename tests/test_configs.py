@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bas_tf.errors import UserError
-from bas_tf.training import loop
+from bas_tf.training import train_step
 from configs.common import base_config
 
 FOLDER = Path(__file__).parent.parent / "configs"
@@ -63,7 +63,7 @@ def test_an_unknown_variant_is_refused_with_the_known_ones(name):
 
 @pytest.mark.parametrize(("name", "variant"), EVERY)
 def test_every_choice_of_the_loss_exists(name, variant):
-    assert loop.Method(**build(name, variant).loss).beta > 0
+    assert train_step.Method(**build(name, variant).loss).beta > 0
 
 
 # alpha, beta, threshold, top-k of the paper; of the extension where they differ.

@@ -12,10 +12,10 @@ from bas_tf.data import pipeline
 from bas_tf.errors import UserError
 from bas_tf.models import backbones
 from bas_tf.models.localizer import build_localizer
-from bas_tf.training import checkpoint, hooks, loop, strategy
+from bas_tf.training import checkpoint, hooks, loop, strategy, train_step
 from bas_tf.training.optimizer import TorchSGD
 
-METHOD = loop.Method(alpha=0.5, beta=1.2, background_wins="gradient")
+METHOD = train_step.Method(alpha=0.5, beta=1.2, background_wins="gradient")
 
 
 def run(localizer, optimizer, squares, *, distribution=None, first_epoch=0, epochs=2,
@@ -70,7 +70,7 @@ def test_the_reported_loss_is_the_weighted_sum_of_the_reported_terms(build, squa
 
 def test_with_cross_entropy_its_term_stands_in_for_suppression(build, squares):
     """In the classifier's epochs (the first three steps) too."""
-    method = loop.Method(alpha=0.0, beta=1.2, objective="ce")
+    method = train_step.Method(alpha=0.0, beta=1.2, objective="ce")
     localizer, optimizer = build()
     before, seen = localizer.generator.kernel.numpy(), []
     run(localizer, optimizer, squares, method=method, hooks=[seen.append])
@@ -90,9 +90,9 @@ def test_with_cross_entropy_its_term_stands_in_for_suppression(build, squares):
 
 def test_a_choice_that_does_not_exist_is_refused_before_training():
     with pytest.raises(UserError, match="loss.objective is 'cam'; known: bas, ce"):
-        loop.Method(alpha=0.5, beta=1.2, objective="cam")
+        train_step.Method(alpha=0.5, beta=1.2, objective="cam")
     with pytest.raises(UserError, match="loss.background_wins is 'two'"):
-        loop.Method(alpha=0.5, beta=1.2, background_wins="two")
+        train_step.Method(alpha=0.5, beta=1.2, background_wins="two")
 
 
 @pytest.mark.parametrize("objective", ["bas", "ce"])
@@ -104,7 +104,7 @@ def test_the_progress_bar_shows_the_terms_there_are(capsys, objective):
 
 def test_frozen_statistics_do_not_move_once_the_generator_trains(build, squares):
     localizer, optimizer = build()
-    frozen = loop.Method(alpha=0.5, beta=1.2, batch_statistics=False)
+    frozen = train_step.Method(alpha=0.5, beta=1.2, batch_statistics=False)
     before = [v.numpy() for v in localizer.backbone.non_trainable_variables]
     run(localizer, optimizer, squares, classifier_epochs=0, method=frozen)
     after = [v.numpy() for v in localizer.backbone.non_trainable_variables]
@@ -132,7 +132,7 @@ def test_resuming_after_an_epoch_is_exact(build, squares, tmp_path):
 
 @pytest.mark.slow
 def test_two_replicas_equal_one_with_frozen_statistics(build, squares):
-    method = loop.Method(alpha=0.5, beta=1.2, batch_statistics=False)
+    method = train_step.Method(alpha=0.5, beta=1.2, batch_statistics=False)
     start = weights_of(build(normalize_generator_input=False)[0])
     single = build(normalize_generator_input=False)
     run(*single, squares, classifier_epochs=0, epochs=1, method=method)
@@ -210,7 +210,7 @@ def test_an_unknown_strategy_is_refused():
 
 
 def progress_of(step, area, *, epoch_ends, objective="bas"):
-    terms = loop.Method(alpha=0.5, beta=1.2, objective=objective).terms
+    terms = train_step.Method(alpha=0.5, beta=1.2, objective=objective).terms
     values = dict.fromkeys([*terms, names.LOSS, "accuracy"], 0.0)
     return loop.Progress(
         step=step, epoch=0, steps_per_epoch=2, epochs=1, bas_active=True,

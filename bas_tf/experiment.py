@@ -20,7 +20,13 @@ from bas_tf.errors import UserError
 CONFIG_FILE, LOG_FILE = "config.json", "metrics.jsonl"
 # Groups that must agree for a workdir to be resumed, and the keys that may change.
 TRAINING_GROUPS = ("data", "model", "loss", "optimizer", "train")
-FREE_KEYS = ("data.root", "data.cache", "train.log_every_steps")
+FREE_KEYS = (
+    "data.root",
+    "data.cache",
+    "train.log_every_steps",
+    "train.checkpoint_every_steps",
+    "train.keep_checkpoints",
+)
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "opencv-python-headless")
 
 
@@ -39,11 +45,30 @@ def open_source(config, class_names: tuple[str, ...] | None = None) -> Source:
     return load_source(options.pop("source"), class_names=class_names, **options)
 
 
-def build_model(config, num_classes: int):
-    """A fresh localizer as the config's model and data groups say."""
+def build_model(
+    config,
+    num_classes: int,
+    *,
+    precision: str = "float32",
+    synchronized_batch_norm: bool = False,
+):
+    """A fresh localizer as the config's model and data groups say.
+
+    Args:
+      config: a config.
+      num_classes: classes.
+      precision: what its layers compute in, see `ops.precision`. Training says
+        `train.precision`; evaluation and export take float32, on the same variables.
+      synchronized_batch_norm: see `blocks.synchronize_batch_norm`; only training has
+        more than one replica to ask.
+
+    Raises:
+      UserError: a setting that does not exist.
+    """
     from bas_tf.models import backbones
     from bas_tf.models.localizer import build_localizer
     from bas_tf.models.weights.sources import load_weights
+    from bas_tf.ops.precision import layers_computing_in
 
     model = config.model
     try:
@@ -65,12 +90,14 @@ def build_model(config, num_classes: int):
             f"the config's model group lacks a setting: {reason}; the workdir was "
             "made by another version: train it again with this one"
         ) from error
-    localizer = build_localizer(
-        backbone=model.backbone,
-        num_classes=num_classes,
-        input_size_wh=tuple(config.data.crop_size),
-        **options,
-    )
+    with layers_computing_in(precision):
+        localizer = build_localizer(
+            backbone=model.backbone,
+            num_classes=num_classes,
+            input_size_wh=tuple(config.data.crop_size),
+            synchronized_batch_norm=synchronized_batch_norm,
+            **options,
+        )
     load_weights(localizer, model.weights)
     return localizer
 

@@ -1,5 +1,6 @@
 """One training run from a config: builds the parts, hands them to the loop."""
 
+import contextlib
 from pathlib import Path
 
 import keras
@@ -9,81 +10,152 @@ from absl import logging
 from bas_tf import experiment, inference, names, visualize
 from bas_tf.data import bad_images, pipeline
 from bas_tf.data.class_counts import check_every_class_has_images
-from bas_tf.training import checkpoint, hooks, loop, optimizer, strategy, train_step
+from bas_tf.training import (
+    checkpoint,
+    hooks,
+    loop,
+    optimizer,
+    stop_signal,
+    strategy,
+    train_step,
+)
 
 PICTURES = 8
 
 
-def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> None:
+def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> bool:
     """Trains as the config says, from the workdir's newest checkpoint if it has one.
 
     `train.epochs` 0 makes a workdir of the weights that `model.weights` names.
     `on_bad_image` is "error" or "skip", see `bad_images`, which lists in the workdir.
+    SIGTERM to any worker saves the step at hand and ends the training. Of several
+    workers the first writes; all read the workdir.
+
+    Returns:
+      Whether this process is to judge it: it came to its end, and this is the first
+      worker.
 
     Raises:
-      UserError: a mistake in the config or the data, or a workdir of another run.
+      UserError: a mistake in the config or the data, a workdir of another run, or
+        another worker that is gone.
       TrainingDivergedError: a loss is not finite.
     """
+    # Before anything else runs TensorFlow, as several workers need.
+    distribution = strategy.make_strategy(config.train.strategy)
+    with strategy.noticing_lost_workers(distribution):
+        is_at_end = _train(config, workdir, distribution, on_bad_image)
+    if not is_at_end:
+        logging.info(
+            "%s: stopped by SIGTERM, all steps are saved; the same command continues",
+            workdir,
+        )
+    return is_at_end and strategy.is_chief(distribution)
+
+
+def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
+    """Returns whether the training came to its end."""
     method = train_step.Method(
-        **config.loss, batch_statistics=config.train.batch_statistics
+        **config.loss,
+        batch_statistics=config.train.batch_statistics,
+        accumulation_steps=config.train.accumulation_steps,
+        jit_compile=config.train.jit_compile,
     )
+    strategy.check_batch(distribution, config.data.batch_size)
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
-    records = source.records("train")
-    if config.train.epochs:
-        check_every_class_has_images(records, source.class_names, "train")
-    distribution = strategy.make_strategy(config.train.strategy)
-    strategy.check_batch(distribution, config.data.batch_size)
-    images = pipeline.TrainingImages(
-        records,
-        resize_size_wh=tuple(config.data.resize_size),
-        keep=config.data.cache,
-    )
+    images = _open_images(config, source)
     steps = pipeline.num_batches(images, config.data.batch_size)
     keras.utils.set_random_seed(config.train.seed)
     with distribution.scope():
-        localizer = experiment.build_model(config, len(source.class_names))
+        localizer = experiment.build_model(
+            config, len(source.class_names), precision=config.train.precision
+        )
         sgd = build_optimizer(config, steps)
         sgd.build(localizer.trainable_variables)
-        checkpointer = checkpoint.Checkpointer(workdir, localizer, sgd)
-        epochs_done = checkpointer.restore()
-    experiment.write_experiment(workdir, config, source.class_names)
-    if epochs_done:
-        logging.info("%s: continues after epoch %d", workdir, epochs_done)
-    if config.train.epochs == 0 and epochs_done is None:
-        checkpointer.save(0)
-    first_epoch = epochs_done or 0
-
-    def epoch_batches(epoch: int):
-        batches = pipeline.train_batches(
-            images,
-            crop_size_wh=tuple(config.data.crop_size),
-            batch_size=config.data.batch_size,
-            seed=config.train.seed,
-            epoch=epoch,
+        checkpointer = checkpoint.Checkpointer(
+            workdir, localizer, sgd, keep=config.train.keep_checkpoints
         )
-        return distribution.experimental_distribute_dataset(batches)
-
-    with pipeline.reading(images):
+        steps_done = checkpointer.restore()
+    writes = strategy.is_chief(distribution)
+    if writes:
+        experiment.write_experiment(workdir, config, source.class_names)
+    if writes and config.train.epochs == 0 and steps_done is None:
+        checkpointer.save(0)
+    first_step = steps_done or 0
+    if first_step:
+        logging.info(
+            "%s: continues after step %d of %d",
+            workdir, first_step, config.train.epochs * steps,
+        )  # fmt: skip
+    log_hooks = []
+    if writes:
+        log_hooks = _log_hooks(config, workdir, localizer, images, first_step, steps)
+    with (
+        stop_signal.stop_requests() as stop_requested,
+        pipeline.reading(images),
+        contextlib.suppress(hooks.TrainingStoppedError),
+    ):
         loop.train(
             localizer=localizer,
             optimizer=sgd,
             strategy=distribution,
             method=method,
-            epoch_batches=epoch_batches,
+            epoch_batches=_make_epoch_batches(config, images, distribution),
             steps_per_epoch=steps,
             batch_size=config.data.batch_size,
-            first_epoch=first_epoch,
+            first_step=first_step,
             epochs=config.train.epochs,
             classifier_epochs=config.train.classifier_epochs,
             hooks=[
-                *_log_hooks(config, workdir, localizer, images, first_epoch, steps),
+                *log_hooks,
                 hooks.warn_of_collapse(),
                 hooks.warn_of_dead_class_maps(len(source.class_names)),
-                hooks.save_checkpoints(checkpointer),
+                hooks.save_checkpoints(
+                    checkpointer if writes else None,
+                    every_steps=config.train.checkpoint_every_steps,
+                    stop_requested=stop_signal.agreed(distribution, stop_requested),
+                ),
             ],
         )
+        return True
+    return False
+
+
+def _open_images(config, source) -> pipeline.TrainingImages:
+    """The training split.
+
+    Raises:
+      DataError: a class without images, or what the source finds wrong.
+    """
+    records = source.records("train")
+    if config.train.epochs:
+        check_every_class_has_images(records, source.class_names, "train")
+    return pipeline.TrainingImages(
+        records,
+        resize_size_wh=tuple(config.data.resize_size),
+        keep=config.data.cache,
+    )
+
+
+def _make_epoch_batches(config, images: pipeline.TrainingImages, distribution):
+    """(epoch, first batch) -> the distributed batches of the epoch from that one on."""
+
+    def epoch_batches(epoch: int, first_batch: int):
+        def share_of(worker: tuple[int, int]):
+            return pipeline.train_batches(
+                images,
+                crop_size_wh=tuple(config.data.crop_size),
+                batch_size=config.data.batch_size,
+                seed=config.train.seed,
+                epoch=epoch,
+                first_batch=first_batch,
+                worker=worker,
+            )
+
+        return strategy.distribute(distribution, share_of)
+
+    return epoch_batches
 
 
 def build_optimizer(config, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -98,12 +170,17 @@ def build_optimizer(config, steps_per_epoch: int) -> keras.optimizers.Optimizer:
         drop_steps=tuple(epoch * steps_per_epoch for epoch in options.drop_epochs),
     )
     return optimizer.make_optimizer(
-        options.kind, schedule, momentum=options.momentum, l2=options.l2
+        options.kind,
+        schedule,
+        momentum=options.momentum,
+        l2=options.l2,
+        clip_norm=options.clip_norm,
+        ema=options.ema,
+        scale_losses=config.train.precision == "mixed_float16",
     )
 
 
-def _log_hooks(config, workdir, localizer, images, first_epoch, steps):
-    first_step = first_epoch * steps
+def _log_hooks(config, workdir, localizer, images, first_step, steps):
     every = config.train.log_every_steps
     return [
         hooks.progress_bar(

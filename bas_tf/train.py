@@ -2,10 +2,13 @@
 
   python -m bas_tf.train --config=configs/demo.py --workdir=runs/demo
 
-Continues by itself when WORKDIR holds a checkpoint. Ends with an evaluation
+Continues by itself, at the very step, when WORKDIR holds a checkpoint; SIGTERM saves
+one and exits 0. Ends with an evaluation
 (WORKDIR/metrics.json) and a page to look at (WORKDIR/report.html).
 """
 
+import os
+import sys
 from pathlib import Path
 
 from absl import flags
@@ -18,8 +21,11 @@ def main(args: list[str]) -> None:
     from bas_tf import results, run_evaluation, run_training
 
     config, workdir = entry_point.config(), Path(flags.FLAGS.workdir)
+    if flags.FLAGS.local_workers and "TF_CONFIG" not in os.environ:
+        sys.exit(_run_local_workers(flags.FLAGS.local_workers, workdir))
     on_bad_image = flags.FLAGS.on_bad_image
-    run_training.run_training(config, workdir, on_bad_image=on_bad_image)
+    if not run_training.run_training(config, workdir, on_bad_image=on_bad_image):
+        return
     judged = run_evaluation.judge_model(
         workdir,
         config,
@@ -36,10 +42,26 @@ def main(args: list[str]) -> None:
     print(results.describe(judged))
 
 
+def _run_local_workers(count: int, workdir: Path) -> int:
+    """This command again, in so many processes, which have TF_CONFIG."""
+    from bas_tf.training import workers
+
+    command = [sys.executable, "-m", "bas_tf.train", *sys.argv[1:]]
+    command.append("--config.train.strategy=multi_worker")
+    return workers.run_local_workers(count, command, log_dir=workdir)
+
+
 if __name__ == "__main__":
     entry_point.define_config_flag()
     entry_point.define_bad_image_flag()
     flags.DEFINE_string(
         "workdir", None, "Where checkpoints, logs and the report go.", required=True
+    )
+    flags.DEFINE_integer(
+        "local_workers",
+        0,
+        "Train in so many processes on this machine (train.strategy=multi_worker), to "
+        "try out what several machines would do; 0 is this process.",
+        lower_bound=0,
     )
     entry_point.run(main)

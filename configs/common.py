@@ -60,6 +60,10 @@ def base_config() -> ml_collections.ConfigDict:
             "drop_epochs": (80,),  # step: a drop after each of these epochs
             "drop_factor": 0.1,
             "warmup_steps": 0,
+            # Largest global norm of the gradient of all replicas together; 0: any
+            "clip_norm": 0.0,
+            # Momentum of an exponential average of the weights, as 0.999; 0: none
+            "ema": 0.0,
         }
     )
     config.train = ml_collections.ConfigDict(
@@ -69,9 +73,29 @@ def base_config() -> ml_collections.ConfigDict:
             # Once the generator trains, BatchNorm of the backbone uses the batch
             # (True, as the paper) or its moving statistics (False).
             "batch_statistics": True,
-            "strategy": "default",  # default, mirrored
+            # default; mirrored, every GPU of this machine; multi_worker, every process
+            # that TF_CONFIG names (--local_workers sets it); tpu, tpu:NAME, tpu:local,
+            # which have never been run on a TPU
+            "strategy": "default",
+            # False: BatchNorm uses each replica's part of the batch, as the paper's
+            # GPUs do. True: the whole batch, so any number of replicas gives the
+            # numbers of one; two all-reduces more for each layer and pass.
+            "synchronized_batch_norm": False,
+            # What layers compute in: float32, mixed_bfloat16, or mixed_float16 (with a
+            # loss scale); weights, losses and exports are float32 in any case.
+            "precision": "float32",
+            # Equal parts, one after the other, in which a replica takes its share of
+            # data.batch_size: less memory. BatchNorm then sees a part at a time.
+            "accumulation_steps": 1,
+            # XLA compiles the forward and backward pass; one replica only. On CPU it
+            # costs: 18 s more for the first step, and eight times the time of each
+            # (narrow MobileNetV1, 128 pixels). It is meant for GPU.
+            "jit_compile": False,
             "seed": 0,
             "log_every_steps": 10,
+            # Saved is each epoch's end, and between after as many steps; 0: not between
+            "checkpoint_every_steps": 0,
+            "keep_checkpoints": 2,  # the newest
         }
     )
     config.eval = ml_collections.ConfigDict(

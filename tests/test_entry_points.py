@@ -19,7 +19,7 @@ from tests.commands import (
 )
 
 COMMANDS = {
-    "bas_tf.train": ["config", "workdir"],
+    "bas_tf.train": ["config", "local_workers", "workdir"],
     "bas_tf.evaluate": [
         "model",
         "config",

@@ -112,13 +112,14 @@ def train_batches(
     batch_size: int,
     seed: int,
     epoch: int,
+    first_batch: int = 0,
     worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """One epoch of shuffled, cropped, flipped batches; the last partial one dropped.
 
     The order is one permutation of all records, across the files they lie in. Order and
     augmentation depend on (seed, epoch, position) alone, so an epoch is the same
-    whether or not the run was interrupted before it, and by how many it is read.
+    whether or not the run was interrupted in it, and by how many it is read.
 
     Args:
       images: of the training split.
@@ -126,6 +127,7 @@ def train_batches(
       batch_size: of all workers together.
       seed: of the run.
       epoch: from 0.
+      first_batch: the batches before it are left out, and not read.
       worker: (which, of how many): it gets its share of every batch and reads nothing
         else. The number of workers divides batch_size.
 
@@ -136,7 +138,7 @@ def train_batches(
     order = np.random.default_rng([seed, epoch]).permutation(len(images))
     batches = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
     which, count = worker
-    batches = np.split(batches, count, axis=1)[which]
+    batches = np.split(batches[first_batch:], count, axis=1)[which]
 
     def load(index: int) -> np.ndarray:
         rng = np.random.default_rng([seed, epoch, index])

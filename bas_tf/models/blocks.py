@@ -51,11 +51,29 @@ class PixelScaling(layers.Layer):
         return tf.cast((images - mean) / std, self.compute_dtype)
 
 
-class BatchNormalization(layers.BatchNormalization):
+class ReplicatedBatchNormalization(layers.BatchNormalization):
+    """Keras's batch normalisation, its moving statistics alike on every replica.
+
+    Keras lets each replica move its own: they drift apart, and a checkpoint keeps the
+    first replica's. Here each update is the mean over the replicas of what each would
+    have stored. On one replica it is Keras's layer, bit for bit.
+    """
+
+    def add_weight(self, *args, trainable=True, **kwargs):
+        aggregation = "none" if trainable else "mean"
+        return super().add_weight(
+            *args, trainable=trainable, aggregation=aggregation, **kwargs
+        )
+
+
+class BatchNormalization(ReplicatedBatchNormalization):
     """Batch normalisation whose moving variance is torch's.
 
     The batch is normalised by its biased variance; the moving variance takes the
     unbiased one, n / (n - 1) times as large for n values a channel.
+
+    With `synchronized` the batch is that of all replicas together, which hold equally
+    many values; else each replica's own. See `synchronize_batch_norm`.
     """
 
     def call(self, inputs, training=False):
@@ -63,9 +81,7 @@ class BatchNormalization(layers.BatchNormalization):
         mean = tf.convert_to_tensor(self.moving_mean)
         variance = tf.convert_to_tensor(self.moving_variance)
         if training:
-            mean = channel_mean(x)
-            variance = channel_mean(tf.square(x - mean))
-            count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
+            mean, variance, count = self._batch_statistics(x)
             unbiased = variance * count / tf.maximum(count - 1, 1)
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, unbiased)
@@ -76,8 +92,45 @@ class BatchNormalization(layers.BatchNormalization):
         )
         return tf.cast(normalized, self.compute_dtype)
 
+    def _batch_statistics(self, x):
+        """Mean and biased variance, [channels] each, and how many values a channel.
+
+        Two passes: the squares are taken around the mean of all replicas.
+        """
+        count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
+        if not self.synchronized:
+            mean = channel_mean(x)
+            return mean, channel_mean(tf.square(x - mean)), count
+        mean = replica_mean(channel_mean(x))
+        variance = replica_mean(channel_mean(tf.square(x - mean)))
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return mean, variance, count * replicas
+
     def _move(self, moving, value):
         moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+
+
+def synchronize_batch_norm(model: keras.Model) -> None:
+    """Makes every batch normalisation of a model use the batch of all replicas.
+
+    It costs two all-reduces of a value a channel for each layer and pass, and as many
+    in the backward pass. On one replica nothing changes. To be called under the
+    strategy's scope, before the first step is traced.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return
+    for layer in model._flatten_layers():
+        if isinstance(layer, layers.BatchNormalization):
+            layer.synchronized = True
+
+
+def replica_mean(x: tf.Tensor) -> tf.Tensor:
+    """The mean of x over the replicas; gradients are those of the mean.
+
+    Outside of a replica (building, evaluation) there is one x, and it is the mean.
+    """
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, x) if context else x
 
 
 def channel_mean(x: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ import tensorflow as tf
 from bas_tf import names
 from bas_tf.errors import UserError, check_choice
 from bas_tf.models import backbones
+from bas_tf.models.blocks import synchronize_batch_norm
 from bas_tf.models.foreground_generator import ForegroundGenerator
 from bas_tf.ops import masking
 from bas_tf.ops.precision import at_least_float32
@@ -90,6 +91,7 @@ def build_localizer(
     normalize_generator_input: bool = False,
     top_k: int = 1,
     backbone_options: dict | None = None,
+    synchronized_batch_norm: bool = False,
 ) -> Localizer:
     """Builds a localizer with fresh weights.
 
@@ -102,6 +104,7 @@ def build_localizer(
       normalize_generator_input: see `ForegroundGenerator`.
       top_k: see `Localizer`.
       backbone_options: more options of the backbone, as {"width": 0.5}.
+      synchronized_batch_norm: see `blocks.synchronize_batch_norm`.
 
     Raises:
       UserError: unknown backbone, or a size that is not a multiple of 32.
@@ -127,4 +130,6 @@ def build_localizer(
         network, generator, backbone_name=backbone, top_k=top_k, name="localizer"
     )
     localizer(tf.zeros([1, height, width, 3]))  # creates the variables
+    if synchronized_batch_norm:
+        synchronize_batch_norm(localizer)
     return localizer

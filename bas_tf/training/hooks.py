@@ -92,12 +92,34 @@ def tensorboard_log(
     return hook
 
 
-def save_checkpoints(checkpointer: Checkpointer) -> Hook:
-    """Saves at each epoch's end."""
+class TrainingStoppedError(Exception):
+    """The training was asked to stop and has saved all it did."""
+
+
+def save_checkpoints(
+    checkpointer: Checkpointer | None,
+    *,
+    every_steps: int,
+    stop_requested: Callable[[], bool],
+) -> Hook:
+    """Saves at each epoch's end, between, and before the training stops.
+
+    It comes last among the hooks: what they wrote of a step is there once it is saved.
+
+    Args:
+      checkpointer: None on a worker that does not write.
+      every_steps: also after as many steps; 0 for none but the epochs' ends.
+      stop_requested: asked after each step; where it says so, the step is saved and
+        TrainingStoppedError raised.
+    """
 
     def hook(progress: Progress) -> None:
-        if progress.epoch_ends:
-            checkpointer.save(progress.epoch + 1)
+        stops = stop_requested()
+        due = every_steps and progress.step % every_steps == 0
+        if checkpointer and (stops or due or progress.epoch_ends):
+            checkpointer.save(progress.step)
+        if stops:
+            raise TrainingStoppedError(f"stopped after step {progress.step}")
 
     return hook
 

@@ -48,24 +48,25 @@ def train(
     optimizer: keras.optimizers.Optimizer,
     strategy: tf.distribute.Strategy,
     method: Method,
-    epoch_batches: Callable[[int], Iterable],
+    epoch_batches: Callable[[int, int], Iterable],
     steps_per_epoch: int,
     batch_size: int,
-    first_epoch: int,
+    first_step: int,
     epochs: int,
     classifier_epochs: int,
     hooks: Sequence[Hook],
 ) -> None:
-    """Trains from `first_epoch` to `epochs`.
+    """Trains from step `first_step` to the end of `epochs`.
 
     Args:
       localizer, optimizer: built under the strategy's scope.
       strategy: where the steps run.
       method: the choices of the method.
-      epoch_batches: epoch -> its batches (distributed when the strategy is).
+      epoch_batches: (epoch, first batch) -> its batches from that one on (distributed
+        when the strategy is).
       steps_per_epoch: batches in an epoch.
       batch_size: global batch.
-      first_epoch: 0, or where a checkpoint left off.
+      first_step: 0, or the steps done where a checkpoint left off.
       epochs: the training's whole length.
       classifier_epochs: the first epochs train the classifier alone: while its
         activation says nothing, S^b is about S, the constant of L_bas has no gradient
@@ -74,8 +75,10 @@ def train(
 
     Raises:
       TrainingDivergedError: a term is not finite; names the step and the term.
+      Whatever a hook raises, as `hooks.TrainingStoppedError`.
     """
     step_fns: dict[bool, Callable] = {}
+    first_epoch, first_batch = divmod(first_step, steps_per_epoch)
     for epoch in range(first_epoch, epochs):
         bas_active = epoch >= classifier_epochs
         if bas_active not in step_fns:
@@ -83,7 +86,8 @@ def train(
                 localizer=localizer, optimizer=optimizer, strategy=strategy,
                 method=method, bas_active=bas_active, batch_size=batch_size,
             )  # fmt: skip
-        for i, batch in enumerate(epoch_batches(epoch)):
+        batches = epoch_batches(epoch, first_batch)
+        for i, batch in enumerate(batches, start=first_batch):
             step = epoch * steps_per_epoch + i + 1
             rate = float(tf.convert_to_tensor(optimizer.learning_rate))
             values = {k: float(v) for k, v in step_fns[bas_active](batch).items()}
@@ -99,6 +103,7 @@ def train(
             )
             for hook in hooks:
                 hook(progress)
+        first_batch = 0
 
 
 def check_finite(values: dict[str, float], step: int) -> None:

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from bas_tf.errors import UserError
+from bas_tf.training.global_update import GlobalUpdate
 
 # Parts of the network that start fresh learn ten times faster.
 FRESH_PARTS = ("classifier", "foreground_generator")
@@ -22,7 +23,7 @@ def rate_multiplier(path: str) -> float:
     return 10.0 * factor if any(part in FRESH_PARTS for part in parts) else factor
 
 
-class TorchSGD(keras.optimizers.Optimizer):
+class TorchSGD(GlobalUpdate):
     """SGD with Nesterov momentum and L2 weight decay, update for update torch's.
 
     g = gradient + weight_decay * p;  v = momentum * v + g;
@@ -36,6 +37,7 @@ class TorchSGD(keras.optimizers.Optimizer):
       momentum: in [0, 1).
       weight_decay: L2 coefficient, applied to every variable.
       rate_multiplier: variable path -> factor of the rate.
+      update_options: of `GlobalUpdate`.
     """
 
     def __init__(
@@ -46,8 +48,9 @@ class TorchSGD(keras.optimizers.Optimizer):
         l2: float = 5e-4,
         rate_multiplier=rate_multiplier,
         name: str = "torch_sgd",
+        **update_options,
     ):
-        super().__init__(learning_rate=learning_rate, name=name)
+        super().__init__(learning_rate=learning_rate, name=name, **update_options)
         self.momentum = momentum
         self.l2 = l2
         self._rate_multiplier = rate_multiplier
@@ -70,6 +73,10 @@ class TorchSGD(keras.optimizers.Optimizer):
         rate = tf.cast(learning_rate, value.dtype) * self._multipliers[index]
         self.assign(velocity, updated)
         self.assign_sub(variable, rate * (gradient + self.momentum * updated))
+
+
+class Adam(GlobalUpdate, keras.optimizers.Adam):
+    """Keras's Adam with the options of `GlobalUpdate`."""
 
 
 @keras.saving.register_keras_serializable("bas_tf")
@@ -123,8 +130,8 @@ def make_schedule(
 
 
 def make_optimizer(
-    kind: str, schedule, *, momentum: float, l2: float
-) -> keras.optimizers.Optimizer:
+    kind: str, schedule, *, momentum: float, l2: float, **update_options
+) -> GlobalUpdate:
     """Builds an optimizer.
 
     Args:
@@ -133,12 +140,31 @@ def make_optimizer(
         rectified class maps.
       schedule: the rate as a function of the step.
       momentum, l2: of "sgd".
+      update_options: `clip_norm`, `ema`, `scale_losses`, see `GlobalUpdate`.
 
     Raises:
-      UserError: an unknown kind.
+      UserError: an unknown kind, or an option out of its range.
     """
     if kind == "sgd":
-        return TorchSGD(schedule, momentum=momentum, l2=l2)
+        return TorchSGD(schedule, momentum=momentum, l2=l2, **update_options)
     if kind == "adam":
-        return keras.optimizers.Adam(schedule)
+        return Adam(schedule, **update_options)
     raise UserError(f"optimizer.kind is {kind!r}; known: sgd, adam")
+
+
+def averages(
+    optimizer: GlobalUpdate, variables: list[keras.Variable]
+) -> dict[str, tf.Variable] | None:
+    """The averaged weights that `optimizer.ema` keeps.
+
+    Args:
+      optimizer: built on the variables.
+      variables: trainable Keras variables of the model.
+
+    Returns:
+      {path of the model's variable: its average}, None where none are kept.
+    """
+    if not optimizer.averages:
+        return None
+    kept = optimizer.averages
+    return {v.path: kept[optimizer._get_variable_index(v)].value for v in variables}

@@ -3,12 +3,12 @@
 import dataclasses
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 
 from bas_tf import losses, names
-from bas_tf.errors import check_choice
+from bas_tf.errors import UserError, check_choice
 from bas_tf.models.localizer import Localizer
+from bas_tf.training.global_update import GlobalUpdate
 from bas_tf.training.step import bas_terms, classifier_terms
 
 
@@ -16,8 +16,12 @@ from bas_tf.training.step import bas_terms, classifier_terms
 class Method:
     """The method's choices: see `losses.weighted_sum` and `step.bas_terms`.
 
+    The last two say how a step is computed: in how many parts, one after the other, a
+    replica takes its share of the batch (BatchNorm then sees one part at a time); and
+    whether XLA compiles the forward and backward pass.
+
     Raises:
-      UserError: an unknown `objective` or `background_wins`.
+      UserError: an unknown `objective` or `background_wins`, or no part at all.
     """
 
     alpha: float
@@ -25,12 +29,18 @@ class Method:
     objective: str = "bas"
     background_wins: str = "zero"
     batch_statistics: bool = True
+    accumulation_steps: int = 1
+    jit_compile: bool = False
 
     def __post_init__(self):
         # Told at once, not when the classifier's epochs are over.
         known = losses.BACKGROUND_WINS
         check_choice("loss.background_wins", self.background_wins, known)
         losses.objective_term(self.objective)
+        if self.accumulation_steps < 1:
+            raise UserError(
+                f"train.accumulation_steps is {self.accumulation_steps}; 1 or more"
+            )
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -46,7 +56,7 @@ class Method:
 def make_train_step(
     *,
     localizer: Localizer,
-    optimizer: keras.optimizers.Optimizer,
+    optimizer: GlobalUpdate,
     strategy: tf.distribute.Strategy,
     method: Method,
     bas_active: bool,
@@ -56,26 +66,24 @@ def make_train_step(
 
     Each replica divides its sum by the *global* batch, since gradients are summed
     over replicas. While `bas_active` is False the generator is not touched at all.
+    A step that the optimizer skips (see `GlobalUpdate`) leaves BatchNorm's moving
+    statistics as they were, too.
+
+    Raises:
+      UserError: the batch does not divide over replicas and their parts, or several
+        replicas shall be compiled.
     """
+    replicas = strategy.num_replicas_in_sync
+    check_parts(batch_size, replicas, method.accumulation_steps)
+    check_compiled(method.jit_compile, replicas)
     trained = localizer if bas_active else localizer.backbone
     variables = trained.trainable_variables
+    statistics = trained.non_trainable_variables if optimizer.scale_losses else []
 
-    def replica_step(batch):
-        images, labels = batch[names.IMAGES], batch[names.LABELS]
+    def compute(images, labels):
+        """Gradients of the scaled loss, and the sums to report."""
         with tf.GradientTape() as tape:
-            if bas_active:
-                terms = bas_terms(
-                    localizer,
-                    images,
-                    labels,
-                    background_wins=method.background_wins,
-                    objective=method.objective,
-                    batch_statistics=method.batch_statistics,
-                )
-            else:
-                terms = classifier_terms(
-                    localizer, images, labels, objective=method.objective
-                )
+            terms = _terms(localizer, images, labels, method, bas_active)
             total = losses.weighted_sum(
                 terms,
                 alpha=method.alpha,
@@ -83,12 +91,22 @@ def make_train_step(
                 objective=method.objective,
             )
             loss = tf.reduce_sum(total) / batch_size
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        hits = tf.equal(
-            tf.argmax(terms[names.LOGITS], axis=-1, output_type=tf.int32), labels
-        )
-        sums = {term: tf.reduce_sum(terms[term]) for term in method.terms}
-        sums["accuracy"] = tf.reduce_sum(tf.cast(hits, tf.float32))
+            scaled = optimizer.scale_loss(loss)
+        return tape.gradient(scaled, variables), _sums(terms, loss, method, labels)
+
+    if method.jit_compile:
+        compute = tf.function(compute, jit_compile=True)
+    if method.accumulation_steps > 1:
+        compute = _in_parts(compute, method.accumulation_steps)
+
+    def replica_step(batch):
+        before = [tf.identity(v.value) for v in statistics]
+        gradients, sums = compute(batch[names.IMAGES], batch[names.LABELS])
+        optimizer.apply(gradients, variables)
+        for variable, value in zip(statistics, before, strict=True):
+            skipped = optimizer.steps_since_overflow.value < 1
+            variable.assign(tf.where(skipped, value, variable.value))
+        loss = sums.pop(names.LOSS)
         return {names.LOSS: loss, **{k: v / batch_size for k, v in sums.items()}}
 
     @tf.function
@@ -100,3 +118,70 @@ def make_train_step(
         }
 
     return step
+
+
+def check_parts(batch_size: int, replicas: int, parts: int) -> None:
+    """Raises UserError when a global batch does not divide over replicas x parts."""
+    if batch_size % (replicas * parts):
+        raise UserError(
+            f"data.batch_size is {batch_size}, which does not divide over {replicas} "
+            f"replicas x train.accumulation_steps={parts}"
+        )
+
+
+def check_compiled(jit_compile: bool, replicas: int) -> None:
+    """Raises UserError where several replicas shall be compiled.
+
+    BatchNorm's statistics are shared between replicas, which XLA cannot compile.
+    """
+    if jit_compile and replicas > 1:
+        raise UserError(
+            f"train.jit_compile is True, which works with one replica, not {replicas}; "
+            "leave it out"
+        )
+
+
+def _terms(localizer, images, labels, method, bas_active) -> dict[str, tf.Tensor]:
+    if not bas_active:
+        return classifier_terms(localizer, images, labels, objective=method.objective)
+    return bas_terms(
+        localizer,
+        images,
+        labels,
+        background_wins=method.background_wins,
+        objective=method.objective,
+        batch_statistics=method.batch_statistics,
+    )
+
+
+def _sums(terms, loss, method: Method, labels) -> dict[str, tf.Tensor]:
+    """names.LOSS as it is; of the terms and the hits, sums over the examples."""
+    hits = tf.equal(
+        tf.argmax(terms[names.LOGITS], axis=-1, output_type=tf.int32), labels
+    )
+    return {
+        names.LOSS: loss,
+        **{term: tf.reduce_sum(terms[term]) for term in method.terms},
+        "accuracy": tf.reduce_sum(tf.cast(hits, tf.float32)),
+    }
+
+
+def _in_parts(compute: Callable, count: int) -> Callable:
+    """`compute` on equal parts of a batch, one after the other, results added up.
+
+    Each part waits for the gradients of the one before it: what that one kept for its
+    backward pass is free again. Not a loop of the graph: BatchNorm's statistics are
+    shared between replicas, which TensorFlow cannot do inside of one.
+    """
+
+    def in_parts(images, labels):
+        total = None
+        for part in zip(tf.split(images, count), tf.split(labels, count), strict=True):
+            with tf.control_dependencies(total and total[0]):
+                gradients, sums = compute(*(tf.identity(p) for p in part))
+            gradients = [tf.convert_to_tensor(g) for g in gradients]
+            found = gradients, sums
+            total = tf.nest.map_structure(tf.add, total, found) if total else found
+        return total
+
+    return in_parts

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from bas_tf.errors import UserError
-from bas_tf.training import optimizer
+from bas_tf.training import global_update, optimizer, strategy
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,118 @@ def test_optimizers_by_name():
 def test_unknown_schedule_is_refused_by_name():
     with pytest.raises(UserError, match="optimizer.schedule is 'poly'.*step, cosine"):
         optimizer.make_schedule(kind="poly", base_rate=1.0, total_steps=1)
+
+
+def take_plain_steps(gradients, *, rate=0.5, start=(0.0, 0.0), **options):
+    """p -= rate * g on one variable of two numbers: no momentum, no decay."""
+    variable = keras.Variable(start, dtype="float64", name="kernel")
+    sgd = optimizer.TorchSGD(rate, momentum=0.0, l2=0.0, **options)
+    for gradient in gradients:
+        sgd.apply([tf.constant(gradient, tf.float64)], [variable])
+    return variable, sgd
+
+
+def test_a_gradient_longer_than_clip_norm_is_shortened_to_it():
+    """|(3, 4)| = 5, to 2: (1.2, 1.6); |(0.3, 0.4)| = 0.5 stays. Times 0.5, summed."""
+    variable, _ = take_plain_steps([[3.0, 4.0], [0.3, 0.4]], clip_norm=2.0)
+    np.testing.assert_allclose(variable.numpy(), [-0.75, -1.0], rtol=1e-12)
+
+
+def test_the_norm_is_of_all_variables_together():
+    """|(3, 4)| = 5, to 1: 0.6 and 0.8, though neither alone is longer than 4."""
+    one, two = (keras.Variable(0.0, dtype="float64", name=n) for n in ("a", "b"))
+    sgd = optimizer.TorchSGD(1.0, momentum=0.0, l2=0.0, clip_norm=1.0)
+    sgd.apply([tf.constant(3.0, tf.float64), tf.constant(4.0, tf.float64)], [one, two])
+    assert float(one.value) == pytest.approx(-0.6, rel=1e-12)
+    assert float(two.value) == pytest.approx(-0.8, rel=1e-12)
+
+
+def test_the_average_by_hand():
+    """Weights 1, 0, -2 (rate 0.5, from 2): averages 1; 0.75 * 1 + 0.25 * 0 = 0.75;
+
+    0.75 * 0.75 + 0.25 * -2 = 0.0625.
+    """
+    variable, sgd = take_plain_steps([[2.0], [2.0], [4.0]], start=[2.0], ema=0.75)
+    assert variable.numpy().tolist() == [-2.0]
+    found = optimizer.averages(sgd, [variable])
+    assert found.keys() == {"kernel"}
+    np.testing.assert_allclose(found["kernel"].numpy(), [0.0625], rtol=1e-6)
+
+
+def test_without_ema_there_are_no_averages():
+    variable, sgd = take_plain_steps([[2.0]], start=[2.0])
+    assert optimizer.averages(sgd, [variable]) is None
+
+
+def test_the_scale_doubles_after_so_many_good_steps(monkeypatch):
+    monkeypatch.setattr(global_update, "GROWTH_STEPS", 2)
+    ones = [[2.0**15, 0.0]] * 2  # of a loss times 2^15: a gradient of 1
+    variable, sgd = take_plain_steps(ones, scale_losses=True)
+    assert variable.numpy().tolist() == [-1.0, 0.0]
+    assert float(sgd.loss_scale) == 2.0**16
+    sgd.apply([tf.constant([np.nan, 0.0], tf.float64)], [variable])
+    assert variable.numpy().tolist() == [-1.0, 0.0]
+    assert float(sgd.loss_scale) == 2.0**15
+    assert (int(sgd.iterations), int(sgd.steps_since_overflow)) == (2, 0)
+
+
+@pytest.fixture
+def mirrored(monkeypatch):
+    """Two replicas; by their own keys, or TensorFlow mistakes them for others'."""
+    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 8000)
+    return strategy.make_strategy("mirrored")
+
+
+def apply_on_both(mirrored, gradients, **options):
+    """One step whose replicas have a gradient each; the variable and optimizer."""
+    with mirrored.scope():
+        variable = keras.Variable([0.0, 0.0], name="kernel")
+        sgd = optimizer.TorchSGD(1.0, momentum=0.9, l2=0.0, ema=0.5, **options)
+        sgd.build([variable])
+
+    @tf.function
+    def step():
+        def on_replica():
+            which = tf.distribute.get_replica_context().replica_id_in_sync_group
+            sgd.apply([tf.gather(tf.constant(gradients), which)], [variable])
+
+        mirrored.run(on_replica)
+
+    step()
+    return variable, sgd
+
+
+def on_each(mirrored, variable) -> list:
+    return [v.numpy().tolist() for v in mirrored.experimental_local_results(
+        variable.value)]  # fmt: skip
+
+
+def test_the_norm_is_of_the_sum_over_replicas(mirrored):
+    """(3, 0) + (0, 4) = (3, 4), clipped to (0.6, 0.8), times 1.9 of Nesterov's rule.
+
+    Clipped on each replica it would be (1, 0) + (0, 1).
+    """
+    gradients = [[3.0, 0.0], [0.0, 4.0]]
+    variable, sgd = apply_on_both(mirrored, gradients, clip_norm=1.0)
+    for value in on_each(mirrored, variable):
+        np.testing.assert_allclose(value, [-1.14, -1.52], rtol=1e-6)
+    for value in on_each(mirrored, sgd.averages[0]):  # a copy after the first step
+        np.testing.assert_allclose(value, [-1.14, -1.52], rtol=1e-6)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_overflow_of_one_replica_is_skipped_by_both(mirrored, which):
+    gradients = np.ones([2, 2], np.float32)
+    gradients[which, 1] = np.inf
+    variable, sgd = apply_on_both(mirrored, gradients, scale_losses=True)
+    for untouched in (variable, sgd.velocities[0], sgd.averages[0]):
+        assert on_each(mirrored, untouched) == [[0.0, 0.0]] * 2
+    assert on_each(mirrored, sgd.loss_scale) == [2.0**14] * 2
+    assert on_each(mirrored, sgd.iterations) == [0, 0]
+
+
+def test_options_out_of_their_range_are_refused():
+    with pytest.raises(UserError, match="optimizer.clip_norm is -1.0; 0 or more"):
+        optimizer.TorchSGD(0.1, clip_norm=-1.0)
+    with pytest.raises(UserError, match=r"optimizer.ema is 1.0; must be in \[0, 1\)"):
+        optimizer.make_optimizer("adam", 0.1, momentum=0.8, l2=0.01, ema=1.0)

@@ -1,0 +1,90 @@
+"""Trainings that are killed or asked to stop, in real processes, go on exactly."""
+
+import json
+import random
+import signal
+import time
+
+import pytest
+
+from bas_tf import experiment
+from tests.commands import run_command, start_command
+
+pytestmark = pytest.mark.slow
+STEPS = 96  # 16 epochs of 6
+COMMAND = (
+    "bas_tf.train", "--config=configs/demo.py:quicktest",
+    "--config.data.num_images.train=96", "--config.data.num_images.val=4",
+    "--config.data.num_images.test=4", "--config.train.epochs=16",
+)  # fmt: skip
+
+
+def log_of(workdir):
+    path = workdir / "metrics.jsonl"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def weights_of(workdir):
+    localizer = experiment.load_localizer(experiment.load_experiment(workdir))
+    return [v.numpy().tobytes() for v in localizer.variables]
+
+
+@pytest.fixture(scope="module")
+def through(tmp_path_factory):
+    """The workdir of the training that nothing interrupts."""
+    workdir = tmp_path_factory.mktemp("through") / "run"
+    done = run_command(*COMMAND, f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["step"] for line in log_of(workdir)] == [
+        *range(1, STEPS + 1)
+    ]
+    return workdir
+
+
+def assert_same_training(workdir, through):
+    assert log_of(workdir) == log_of(through)
+    assert weights_of(workdir) == weights_of(through)
+
+
+def test_twenty_kills_change_no_bit(tmp_path, through):
+    """SIGKILL at random moments after a step was logged, so often within a save."""
+    workdir, rng, kills = tmp_path / "run", random.Random(0), 0
+    command = (
+        *COMMAND, "--config.train.checkpoint_every_steps=2", f"--workdir={workdir}",
+    )  # fmt: skip
+    while kills < 20:
+        process = start_command(*command)
+        before = log_of(workdir)
+        while process.poll() is None and log_of(workdir)[-1:] in ([], before[-1:]):
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.15))
+        assert process.poll() is None, process.stderr.read()
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    assert not (workdir / "metrics.json").exists()
+    done = run_command(*command)
+    assert done.returncode == 0, done.stderr
+    assert_same_training(workdir, through)
+
+
+def test_sigterm_saves_the_step_at_hand(tmp_path, through):
+    """Asked to stop after step 8 or a little later, in the middle of an epoch."""
+    workdir = tmp_path / "run"
+    command = (*COMMAND, f"--workdir={workdir}")
+    process = start_command(*command)
+    while len(log_of(workdir)) < 8:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    stopped = len(log_of(workdir))
+    assert 8 <= stopped < STEPS and stopped % 6
+    assert "stopped by SIGTERM" in err and "the same command continues" in err
+    assert out == ""  # nothing was judged
+    assert (workdir / "checkpoints" / f"step-{stopped}.index").exists()
+    done = run_command(*command)
+    assert done.returncode == 0, done.stderr
+    assert f"continues after step {stopped} of {STEPS}" in done.stderr
+    assert_same_training(workdir, through)

@@ -1,0 +1,151 @@
+"""The step: parts added up, compiled, clipped and on two replicas, against one."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bas_tf import names
+from bas_tf.errors import UserError
+from bas_tf.models.localizer import build_localizer
+from bas_tf.training import strategy, train_step
+from bas_tf.training.optimizer import TorchSGD
+
+FROZEN = {"alpha": 0.5, "beta": 1.2, "batch_statistics": False,
+          "background_wins": "gradient"}  # fmt: skip
+
+
+def build_narrow(*, seed=0, **update_options):
+    """Without any BatchNorm by batch statistics, so that examples do not mix."""
+    keras.utils.set_random_seed(seed)
+    localizer = build_localizer(
+        backbone="mobilenet_v1", num_classes=3, input_size_wh=(32, 32),
+        classifier={"variant": "linear"}, backbone_options={"width": 0.125},
+    )  # fmt: skip
+    optimizer = TorchSGD(1e-3, **update_options)
+    optimizer.build(localizer.trainable_variables)
+    return localizer, optimizer
+
+
+def make_batches(size: int, count: int = 1) -> tf.data.Dataset:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, [count * size, 32, 32, 3]).astype(np.uint8)
+    labels = rng.integers(0, 3, count * size).astype(np.int32)
+    examples = {names.IMAGES: images, names.LABELS: labels}
+    return tf.data.Dataset.from_tensor_slices(examples).batch(size)
+
+
+def take_steps(parts, batches, *, distribution=None, bas_active=True, **method):
+    """The values of each step."""
+    distribution = distribution or tf.distribute.get_strategy()
+    step = train_step.make_train_step(
+        localizer=parts[0], optimizer=parts[1], strategy=distribution,
+        method=train_step.Method(**{**FROZEN, **method}), bas_active=bas_active,
+        batch_size=len(next(iter(batches))[names.LABELS]),
+    )  # fmt: skip
+    return [step(b) for b in distribution.experimental_distribute_dataset(batches)]
+
+
+def values_of(localizer) -> list[np.ndarray]:
+    return [v.numpy() for v in localizer.variables]
+
+
+def assert_same_change(start, one, other, tolerance):
+    """Each variable moved alike: the difference, in norm, against the movement."""
+    for before, a, b in zip(start, one, other, strict=True):
+        assert np.linalg.norm(b - a) <= tolerance * np.linalg.norm(a - before) + 1e-15
+
+
+@pytest.fixture
+def in_float64():
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.slow
+def test_four_parts_of_eight_equal_one_batch_of_32(in_float64):
+    start = values_of(build_narrow()[0])
+    whole, parts = build_narrow(), build_narrow()
+    seen = take_steps(whole, make_batches(32, 2))
+    seen_in_parts = take_steps(parts, make_batches(32, 2), accumulation_steps=4)
+    assert_same_change(start, values_of(whole[0]), values_of(parts[0]), 1e-9)
+    for a, b in zip(seen, seen_in_parts, strict=True):
+        assert a.keys() == b.keys()
+        for key in a:
+            np.testing.assert_allclose(b[key], a[key], rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_the_classifiers_steps_add_up_their_parts_too():
+    """BatchNorm sees two examples at a time: what one step of each part would move."""
+    parts, alone = build_narrow(), build_narrow()
+    batches = make_batches(4)
+    take_steps(parts, batches, bas_active=False, accumulation_steps=2)
+    stem = [v for v in alone[0].backbone.variables if "stem/norm/moving" in v.path]
+    for images in np.split(next(iter(batches))[names.IMAGES].numpy(), 2):
+        alone[0].backbone(images, training=True)
+    moved = [v for v in parts[0].backbone.variables if "stem/norm/moving" in v.path]
+    assert len(stem) == 2
+    for a, b in zip(stem, moved, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
+
+
+def test_a_batch_that_does_not_divide_into_parts_is_refused():
+    with pytest.raises(UserError) as error:
+        take_steps(build_narrow(), make_batches(6), accumulation_steps=4)
+    assert str(error.value) == (
+        "data.batch_size is 6, which does not divide over 1 replicas x "
+        "train.accumulation_steps=4"
+    )
+    with pytest.raises(UserError, match="train.accumulation_steps is 0; 1 or more"):
+        train_step.Method(alpha=0.5, beta=1.2, accumulation_steps=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bas_active", [False, True])
+def test_a_compiled_step_equals_a_plain_one(bas_active):
+    start = values_of(build_narrow()[0])
+    plain, compiled = build_narrow(), build_narrow()
+    options = {"bas_active": bas_active}
+    seen = take_steps(plain, make_batches(8), **options)
+    seen_compiled = take_steps(compiled, make_batches(8), jit_compile=True, **options)
+    for key, value in seen[0].items():
+        np.testing.assert_allclose(seen_compiled[0][key], value, rtol=1e-5, atol=1e-6)
+    assert any(
+        (a != b).any() for a, b in zip(start, values_of(compiled[0]), strict=True)
+    )
+    for a, b in zip(values_of(plain[0]), values_of(compiled[0]), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture
+def mirrored(monkeypatch):
+    """Two replicas; by their own keys, or TensorFlow mistakes them for others'."""
+    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 7000)
+    distribution = strategy.make_strategy("mirrored")
+    assert distribution.num_replicas_in_sync == 2
+    return distribution
+
+
+@pytest.mark.slow
+def test_two_replicas_in_two_parts_each_equal_one(in_float64, mirrored):
+    """With clipping and averages: the gradient is that of both replicas together."""
+    start = values_of(build_narrow()[0])
+    single = build_narrow(clip_norm=0.1, ema=0.9)
+    take_steps(single, make_batches(8, 2))
+    with mirrored.scope():
+        double = build_narrow(clip_norm=0.1, ema=0.9)
+    take_steps(double, make_batches(8, 2), distribution=mirrored, accumulation_steps=2)
+    assert_same_change(start, values_of(single[0]), values_of(double[0]), 1e-9)
+    for a, b in zip(single[1].variables, double[1].variables, strict=True):
+        np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_several_replicas_are_not_compiled(mirrored):
+    with pytest.raises(UserError, match="train.jit_compile is True.*one replica, not"):
+        take_steps(
+            build_narrow(), make_batches(8), distribution=mirrored, jit_compile=True
+        )

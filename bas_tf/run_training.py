@@ -69,7 +69,10 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
     keras.utils.set_random_seed(config.train.seed)
     with distribution.scope():
         localizer = experiment.build_model(
-            config, len(source.class_names), precision=config.train.precision
+            config,
+            len(source.class_names),
+            precision=config.train.precision,
+            synchronized_batch_norm=config.train.synchronized_batch_norm,
         )
         sgd = build_optimizer(config, steps)
         sgd.build(localizer.trainable_variables)

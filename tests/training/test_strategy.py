@@ -1,8 +1,6 @@
 """Replicas and workers: equal to one, sharing exactly, ending when one is lost."""
 
-import json
-import os
-import signal
+import contextlib
 import subprocess
 import sys
 import time
@@ -127,15 +125,6 @@ def test_replicas_equal_one(runs, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("other", ["mirrored_0", "multi_worker_0"])
-def test_replicas_equal_one_in_float32(runs, other):
-    """The losses before and after the first update; `ten_steps.RUNS` says why two."""
-    one, two = runs["default_0"], runs[other]
-    key = "float32/True/losses"
-    np.testing.assert_allclose(two[key], one[key], rtol=1e-5)
-
-
-@pytest.mark.slow
 def test_workers_hold_the_same_bits(runs):
     """Also by each replica's own statistics, whose moving mean is that of both."""
     first, second = runs["multi_worker_0"], runs["multi_worker_1"]
@@ -151,9 +140,8 @@ def test_workers_hold_the_same_bits(runs):
 @pytest.mark.slow
 def test_unsynchronized_replicas_differ_from_one(runs):
     """Else the equality of the others would say nothing."""
-    path = "localizer/backbone/trunk/block1/depthwise/norm/moving_variance"
-    one = runs["default_0"][f"float32/True/{path}"]
-    two = runs["mirrored_0"][f"float32/False/{path}"]
+    key = "float32/False/localizer/backbone/trunk/block1/depthwise/norm/moving_variance"
+    one, two = runs["default_0"][key], runs["mirrored_0"][key]
     assert np.abs(one - two).max() > 1e-4
 
 
@@ -170,41 +158,37 @@ def test_the_workers_parts_in_order_are_the_global_batch(runs):
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_worker_ends_the_other_with_one_line(tmp_path, victim):
     """Without the launcher: two processes, started as a cluster would."""
-    processes = start_forever(tmp_path)
-    try:
+    survivor = 1 - victim
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(started_forever(tmp_path, environment, i))
+            for i, environment in enumerate(workers._environments(2))
+        ]
         wait_for(lambda: len(list(tmp_path.glob("beat_*"))) == 2, seconds=120)
         killed = time.monotonic()
-        processes[victim].send_signal(signal.SIGKILL)
-        _, err = processes[1 - victim].communicate(timeout=60)
-        assert processes[1 - victim].returncode == 2, err
-        assert time.monotonic() - killed < 60
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        processes[victim].kill()
+        code = processes[survivor].wait(timeout=60)
+        print(f"ended after {time.monotonic() - killed:.1f} s")
+    err = (tmp_path / f"err_{survivor}").read_text()
+    assert code == 2, err
     lines = [line for line in err.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, err
-    assert f"error: worker {victim} is gone, worker {1 - victim} of 2 stops" in lines[0]
+    assert f"error: worker {victim} is gone, worker {survivor} of 2 stops" in lines[0]
 
 
-def start_forever(folder: Path) -> list[subprocess.Popen]:
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in workers._free_ports(2)]}
-    return [
-        subprocess.Popen(
+@contextlib.contextmanager
+def started_forever(folder: Path, environment: dict[str, str], i: int):
+    """A worker that steps until another is lost; it never outlives the test."""
+    with open(folder / f"err_{i}", "wb") as err:
+        process = subprocess.Popen(
             [*SCRIPT, "multi_worker_forever", folder],
-            cwd=REPO,
-            env={
-                **os.environ,
-                "TF_CONFIG": json.dumps(
-                    {"cluster": cluster, "task": {"type": "worker", "index": i}}
-                ),
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for i in range(2)
-    ]
+            cwd=REPO, env=environment, stderr=err,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 def wait_for(condition, *, seconds: float) -> None:

@@ -213,4 +213,7 @@ def _read_in_parallel(
         }
 
     dataset = tf.data.Dataset.from_tensor_slices(batches.astype(np.int64))
-    return dataset.map(read, num_parallel_calls=READERS)
+    options = tf.data.Options()
+    # Nothing is tuned, and the tuner's thread keeps an epoch's end waiting.
+    options.autotune.enabled = False
+    return dataset.map(read, num_parallel_calls=READERS).with_options(options)

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 CONFIG ?= configs/demo.py
 WORKDIR ?= runs/demo
 
-.PHONY: setup torch demo test quicktest lint format
+.PHONY: setup torch demo test quicktest longtest lint format
 
 setup: $(VENV)/installed
 
@@ -22,10 +22,13 @@ demo: setup
 	$(BIN)/python -m export.demo --config=$(CONFIG) --workdir=$(WORKDIR)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not minutes"
 
 quicktest: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not minutes"
+
+longtest: setup
+	$(BIN)/python -m pytest -m minutes
 
 lint: setup
 	$(BIN)/ruff check .

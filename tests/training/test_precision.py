@@ -16,6 +16,8 @@ from bas_tf.training.optimizer import TorchSGD
 from bas_tf.training.step import bas_terms
 from configs import demo
 
+pytestmark = pytest.mark.minutes
+
 HALVES = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 
 

@@ -15,6 +15,8 @@ from bas_tf.data import pipeline
 from bas_tf.errors import UserError
 from bas_tf.training import strategy, workers
 
+pytestmark = pytest.mark.minutes
+
 REPO = Path(__file__).parents[2]
 SCRIPT = [sys.executable, "-m", "tests.training.ten_steps"]
 

@@ -11,6 +11,8 @@ from bas_tf.models.localizer import build_localizer
 from bas_tf.training import strategy, train_step
 from bas_tf.training.optimizer import TorchSGD
 
+pytestmark = pytest.mark.minutes
+
 FROZEN = {"alpha": 0.5, "beta": 1.2, "batch_statistics": False,
           "background_wins": "gradient"}  # fmt: skip
 

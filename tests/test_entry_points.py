@@ -329,7 +329,7 @@ def test_a_killed_training_goes_on_where_its_checkpoint_left_off(tmp_path):
     assert not (workdir / "metrics.json").exists()
     done = run_command(*command)
     assert done.returncode == 0, done.stderr
-    assert f"{workdir}: continues after epoch" in done.stderr
+    assert f"{workdir}: continues after step" in done.stderr
     log = (workdir / "metrics.jsonl").read_text().splitlines()
     assert log[:3] == first_epoch
     assert [json.loads(line)["step"] for line in log] == list(range(1, 10))

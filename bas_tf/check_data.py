@@ -38,8 +38,9 @@ def main(args: list[str]) -> None:
     shards = flags.FLAGS.write_shards
     if shards:
         shard_writer.check_target(Path(shards))
+    open_source = functools.cache(functools.partial(experiment.open_source, config))
     report = run_check.run_check(
-        functools.partial(experiment.open_source, config),
+        open_source,
         name=config.data.source,
         root=config.data.root,
     )
@@ -49,7 +50,7 @@ def main(args: list[str]) -> None:
         files.write_json(flags.FLAGS.output, document)
     if shards:
         counts = shard_writer.write_shards(
-            experiment.open_source(config),
+            open_source(),
             list(report.splits),
             Path(shards),
             on_bad_image=flags.FLAGS.on_bad_image,

@@ -60,7 +60,11 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
         accumulation_steps=config.train.accumulation_steps,
         jit_compile=config.train.jit_compile,
     )
-    strategy.check_batch(distribution, config.data.batch_size)
+    train_step.check_parts(
+        config.data.batch_size,
+        distribution.num_replicas_in_sync,
+        method.accumulation_steps,
+    )
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)

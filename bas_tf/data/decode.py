@@ -37,13 +37,13 @@ _BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\
 _JPEG_END, _PNG_END = b"\xff\xd9", b"IEND\xaeB`\x82"
 
 
-def decode_image(path: str | Path, *, upright: bool = True) -> np.ndarray:
+def decode_image(path: str | Path) -> np.ndarray:
     """The pixels of a photo's file: uint8 [height, width, 3] RGB; see `decode_picture`.
 
     Raises:
       DataError: also when the file is missing.
     """
-    return np.asarray(decode_picture(read_file(path), str(path), upright=upright))
+    return np.asarray(decode_picture(read_file(path), str(path)))
 
 
 def decode_picture(content: bytes, name: str, *, upright: bool = True) -> Image.Image:

@@ -36,7 +36,9 @@ class StoredImage:
         return decode.read_size(self.read(), self.name, upright=self.upright)
 
     def encode(self) -> tuple[bytes, bool]:
-        return self.read(), self.upright
+        content = self.read()
+        decode.decode_picture(content, self.name)  # nothing unreadable is passed on
+        return content, self.upright
 
 
 def image_file(path: str | Path, *, upright: bool = True) -> StoredImage:

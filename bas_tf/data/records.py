@@ -24,7 +24,7 @@ class RecordImage(Protocol):
         ...
 
     def encode(self) -> tuple[bytes, bool]:
-        """A file's content, and whether EXIF still has to turn what is in it."""
+        """A readable file's content, and whether EXIF still has to turn it."""
         ...
 
 

@@ -118,7 +118,6 @@ def _write_split(
 
 def _serialize(record: Record) -> tuple[bytes, bool]:
     """A tf.train.Example with the features of `shards.EXAMPLE`; and upright."""
-    record.image.decode()  # nothing unreadable is written
     content, upright = record.image.encode()
     features = {
         "image": _bytes(content),

@@ -150,21 +150,3 @@ def make_optimizer(
     if kind == "adam":
         return Adam(schedule, **update_options)
     raise UserError(f"optimizer.kind is {kind!r}; known: sgd, adam")
-
-
-def averages(
-    optimizer: GlobalUpdate, variables: list[keras.Variable]
-) -> dict[str, tf.Variable] | None:
-    """The averaged weights that `optimizer.ema` keeps.
-
-    Args:
-      optimizer: built on the variables.
-      variables: trainable Keras variables of the model.
-
-    Returns:
-      {path of the model's variable: its average}, None where none are kept.
-    """
-    if not optimizer.averages:
-        return None
-    kept = optimizer.averages
-    return {v.path: kept[optimizer._get_variable_index(v)].value for v in variables}

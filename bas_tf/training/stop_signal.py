@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
+from bas_tf.training.strategy import worker_of
+
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
@@ -30,7 +32,7 @@ def agreed(
     strategy: tf.distribute.Strategy, requested: Callable[[], bool]
 ) -> Callable[[], bool]:
     """Whether any worker has been asked; all of them must ask after the same step."""
-    if strategy.num_replicas_in_sync == 1:
+    if worker_of(strategy)[1] == 1:
         return requested
 
     @tf.function

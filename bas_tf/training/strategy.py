@@ -77,16 +77,6 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return worker_of(strategy)[0] == 0
 
 
-def check_batch(strategy: tf.distribute.Strategy, batch_size: int) -> None:
-    """Raises UserError when a global batch does not divide over the replicas."""
-    replicas = strategy.num_replicas_in_sync
-    if batch_size % replicas:
-        raise UserError(
-            f"data.batch_size is {batch_size}, which does not divide over "
-            f"{replicas} replicas"
-        )
-
-
 def distribute(
     strategy: tf.distribute.Strategy,
     make_dataset: Callable[[tuple[int, int]], tf.data.Dataset],

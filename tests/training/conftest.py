@@ -7,8 +7,18 @@ import pytest
 from bas_tf.data.images import DrawnImage
 from bas_tf.data.pipeline import TrainingImages
 from bas_tf.data.records import Record
-from bas_tf.models.localizer import build_localizer
 from bas_tf.training.optimizer import TorchSGD
+from tests.training.narrow import narrow_localizer
+
+
+@pytest.fixture
+def in_float64():
+    """Networks built in it compute in double precision."""
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture
@@ -17,13 +27,8 @@ def build():
 
     def build_parts(seed=0, base_rate=1e-2, normalize_generator_input=True):
         keras.utils.set_random_seed(seed)
-        localizer = build_localizer(
-            backbone="mobilenet_v1",
-            num_classes=3,
-            input_size_wh=(64, 64),
-            classifier={"variant": "linear"},
-            normalize_generator_input=normalize_generator_input,
-            backbone_options={"width": 0.125},
+        localizer = narrow_localizer(
+            normalize_generator_input=normalize_generator_input
         )
         optimizer = TorchSGD(base_rate)
         optimizer.build(localizer.trainable_variables)

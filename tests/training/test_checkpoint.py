@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 
 from bas_tf.errors import UserError
-from bas_tf.models.localizer import build_localizer
 from bas_tf.training.checkpoint import Checkpointer
 from bas_tf.training.optimizer import TorchSGD
+from tests.training.narrow import narrow_localizer
 
 
 @pytest.fixture
@@ -121,15 +121,6 @@ def test_nothing_there_is_none(build, tmp_path):
     assert Checkpointer(tmp_path, *build()).restore() is None
 
 
-def network(**changes):
-    options = {
-        "backbone": "mobilenet_v1", "num_classes": 3, "input_size_wh": (64, 64),
-        "classifier": {"variant": "linear"}, "normalize_generator_input": True,
-        "backbone_options": {"width": 0.125},
-    }  # fmt: skip
-    return build_localizer(**{**options, **changes})
-
-
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -143,9 +134,10 @@ def network(**changes):
     ],
 )
 def test_another_network_is_refused_by_name(tmp_path, changes, told):
-    Checkpointer(tmp_path, network()).save(6)
+    options = {"normalize_generator_input": True}
+    Checkpointer(tmp_path, narrow_localizer(**options)).save(6)
     with pytest.raises(UserError, match="step-6: does not fit this model: ") as caught:
-        Checkpointer(tmp_path, network(**changes)).restore()
+        Checkpointer(tmp_path, narrow_localizer(**{**options, **changes})).restore()
     assert caught.match(told)
     assert "\n" not in str(caught.value)
 

@@ -212,7 +212,7 @@ def test_a_checkpoint_alone_brings_every_weight_back(tmp_path, backbone):
 def test_a_batch_that_does_not_divide_is_refused():
     mirrored = strategy.make_strategy("mirrored")
     with pytest.raises(UserError, match="batch_size is 3.*2 replicas"):
-        strategy.check_batch(mirrored, 3)
+        train_step.check_parts(3, mirrored.num_replicas_in_sync, 1)
 
 
 def test_an_unknown_strategy_is_refused():

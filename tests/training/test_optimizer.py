@@ -113,14 +113,14 @@ def test_the_average_by_hand():
     """
     variable, sgd = take_plain_steps([[2.0], [2.0], [4.0]], start=[2.0], ema=0.75)
     assert variable.numpy().tolist() == [-2.0]
-    found = optimizer.averages(sgd, [variable])
-    assert found.keys() == {"kernel"}
-    np.testing.assert_allclose(found["kernel"].numpy(), [0.0625], rtol=1e-6)
+    (average,) = sgd.averages
+    assert average.path.endswith("kernel_average")  # as a checkpoint looks for it
+    np.testing.assert_allclose(average.numpy(), [0.0625], rtol=1e-6)
 
 
 def test_without_ema_there_are_no_averages():
-    variable, sgd = take_plain_steps([[2.0]], start=[2.0])
-    assert optimizer.averages(sgd, [variable]) is None
+    _, sgd = take_plain_steps([[2.0]], start=[2.0])
+    assert sgd.averages == []
 
 
 def test_the_scale_doubles_after_so_many_good_steps(monkeypatch):

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from bas_tf import experiment, names, run_training
 from bas_tf.errors import UserError
-from bas_tf.models.localizer import build_localizer
 from bas_tf.ops.precision import layers_computing_in
 from bas_tf.training import checkpoint, train_step
 from bas_tf.training.optimizer import TorchSGD
 from bas_tf.training.step import bas_terms
 from configs import demo
+from tests.training.narrow import narrow_localizer
 
 pytestmark = pytest.mark.minutes
 
@@ -24,10 +24,7 @@ HALVES = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 def build_in(precision: str, *, seed=0, l2=5e-4):
     keras.utils.set_random_seed(seed)
     with layers_computing_in(precision):
-        localizer = build_localizer(
-            backbone="mobilenet_v1", num_classes=3, input_size_wh=(64, 64),
-            classifier={"variant": "linear"}, backbone_options={"width": 0.125},
-        )  # fmt: skip
+        localizer = narrow_localizer()
     scaled = precision == "mixed_float16"
     optimizer = TorchSGD(1e-5, l2=l2, scale_losses=scaled, ema=0.9)
     optimizer.build(localizer.trainable_variables)

@@ -1,6 +1,5 @@
 """One step's terms with either objective of the generator."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -86,15 +85,6 @@ def test_its_gradient_reaches_generator_and_trunk_but_not_the_head(localizer, im
     assert all(np.abs(tf.convert_to_tensor(g)).max() > 0 for g in to_generator)
     assert all(np.abs(g).max() > 0 for g in to_trunk)
     assert all(g is None for g in to_head)
-
-
-@pytest.fixture
-def in_float64():
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
 
 
 def test_in_float64_every_term_is_float64(in_float64, build, images):

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.models.localizer import build_localizer
 from bas_tf.training import strategy, train_step
 from bas_tf.training.optimizer import TorchSGD
+from tests.training.narrow import narrow_localizer
 
 pytestmark = pytest.mark.minutes
 
@@ -20,10 +20,7 @@ FROZEN = {"alpha": 0.5, "beta": 1.2, "batch_statistics": False,
 def build_narrow(*, seed=0, **update_options):
     """Without any BatchNorm by batch statistics, so that examples do not mix."""
     keras.utils.set_random_seed(seed)
-    localizer = build_localizer(
-        backbone="mobilenet_v1", num_classes=3, input_size_wh=(32, 32),
-        classifier={"variant": "linear"}, backbone_options={"width": 0.125},
-    )  # fmt: skip
+    localizer = narrow_localizer(input_size_wh=(32, 32))
     optimizer = TorchSGD(1e-3, **update_options)
     optimizer.build(localizer.trainable_variables)
     return localizer, optimizer
@@ -56,15 +53,6 @@ def assert_same_change(start, one, other, tolerance):
     """Each variable moved alike: the difference, in norm, against the movement."""
     for before, a, b in zip(start, one, other, strict=True):
         assert np.linalg.norm(b - a) <= tolerance * np.linalg.norm(a - before) + 1e-15
-
-
-@pytest.fixture
-def in_float64():
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
 
 
 @pytest.mark.slow

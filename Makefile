@@ -3,8 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= configs/demo.py
 WORKDIR ?= runs/demo
+# Test files run at a time; each takes up to 4 GiB.
+JOBS ?= 2
 
-.PHONY: setup torch demo test quicktest longtest lint format
+.PHONY: setup torch demo test quicktest lint format
 
 setup: $(VENV)/installed
 
@@ -22,13 +24,10 @@ demo: setup
 	$(BIN)/python -m export.demo --config=$(CONFIG) --workdir=$(WORKDIR)
 
 test: setup
-	$(BIN)/python -m pytest -m "not minutes"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 quicktest: setup
-	$(BIN)/python -m pytest -m "not slow and not minutes"
-
-longtest: setup
-	$(BIN)/python -m pytest -m minutes
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ import pytest
 from bas_tf import experiment
 from tests.commands import run_command, start_command
 
-pytestmark = pytest.mark.minutes
+pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "4"))
 EPOCHS = 2 + KILLS  # a killed run does some steps of an epoch of 6, seldom more
 STEPS = 6 * EPOCHS

@@ -11,8 +11,6 @@ from bas_tf.training import strategy, train_step
 from bas_tf.training.optimizer import TorchSGD
 from tests.training.narrow import narrow_localizer
 
-pytestmark = pytest.mark.minutes
-
 FROZEN = {"alpha": 0.5, "beta": 1.2, "batch_statistics": False,
           "background_wins": "gradient"}  # fmt: skip
 

@@ -11,8 +11,6 @@ import pytest
 
 from bas_tf.training import workers
 
-pytestmark = pytest.mark.minutes
-
 # Takes the place of a training: index, then what it does.
 SCRIPT = """
 import json, os, signal, sys, time

@@ -27,6 +27,19 @@ def write_file(path: str | Path, content: bytes) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def append_line(path: str | Path, line: str) -> None:
+    """Adds a line to a log. A kill can cut it off: who reads a log must expect that.
+
+    Raises:
+      UserError: the path cannot be written.
+    """
+    try:
+        with open(path, "a") as file:
+            file.write(f"{line}\n")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
 def write_json(path: str | Path, document: Mapping[str, Any] | Sequence) -> None:
     """As `write_file`, for what `json` can write.
 

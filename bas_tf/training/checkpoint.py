@@ -4,16 +4,20 @@ The order of examples and their augmentation follow from seed and step, so the s
 all there is to say about the data and the random state.
 """
 
+import re
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from bas_tf.errors import UserError
+from bas_tf.training.global_update import GlobalUpdate
 
-FOLDER, PREFIX = "checkpoints", "step"
+FOLDER, BEST_FOLDER, PREFIX = "checkpoints", "best", "step"
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 # What TensorFlow raises for files that are damaged, cut off or missing.
 _UNREADABLE = (tf.errors.OpError, OSError, IndexError, RuntimeError)
@@ -26,10 +30,13 @@ class Checkpointer:
     is replaced last, so a killed save leaves the previous checkpoint in force.
 
     Args:
-      workdir: checkpoints go to workdir/checkpoints.
+      workdir: checkpoints go to workdir/folder.
       localizer: the model.
-      optimizer: its optimizer; None to restore a model for inference only.
+      optimizer: its optimizer; None to save or restore a model for inference only.
+      folder: FOLDER, or BEST_FOLDER, which has the best epoch's weights.
       keep: how many checkpoints stay on disk.
+      asynchronous: `save` copies every value and returns; a thread writes. What goes
+        wrong there is raised by the next `save`, or by `finish`.
     """
 
     def __init__(
@@ -38,38 +45,71 @@ class Checkpointer:
         localizer: keras.Model,
         optimizer: keras.optimizers.Optimizer | None = None,
         *,
+        folder: str = FOLDER,
         keep: int = 2,
+        asynchronous: bool = False,
     ):
-        self._folder = Path(workdir) / FOLDER
+        self._folder = Path(workdir) / folder
         self._steps_done = tf.Variable(0, dtype=tf.int64, name="steps_done")
         self._parts = {"localizer": by_path(localizer)}
         if optimizer is not None:
             self._parts["optimizer"] = by_path(optimizer)
+        self._written = _copies(self._parts) if asynchronous else self._parts
         self._checkpoint = tf.train.Checkpoint(
             steps_done=self._steps_done, **self._parts
         )
         self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(self._folder), max_to_keep=keep,
-            checkpoint_name=PREFIX,
+            tf.train.Checkpoint(steps_done=self._steps_done, **self._written),
+            str(self._folder), max_to_keep=keep, checkpoint_name=PREFIX,
         )  # fmt: skip
+        self._writer = ThreadPoolExecutor(max_workers=1) if asynchronous else None
+        self._pending: Future | None = None
 
     def save(self, steps_done: int) -> None:
         """Writes a checkpoint that says how many steps are behind it.
 
         Raises:
-          UserError: it cannot be written; those that were there stay as they are.
+          UserError: it cannot be written, or a value is not finite; the checkpoints
+            that were there stay as they are.
         """
+        self.finish()
+        self._check_finite(steps_done)
         self._steps_done.assign(steps_done)
-        before = self._manager.latest_checkpoint
+        if self._writer is None:
+            self._write(steps_done)
+            return
+        for part, variables in self._parts.items():
+            for name, variable in variables.items():
+                self._written[part][name].assign(variable)
+        self._pending = self._writer.submit(self._write, steps_done)
+
+    def finish(self) -> None:
+        """Waits until all is written; raises as `save` does."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def _write(self, steps_done: int) -> None:
         try:
             self._manager.save(checkpoint_number=steps_done)
         except (tf.errors.OpError, OSError) as error:
             self._remove_partial(steps_done)
-            kept = f"{before} is still good" if before else "there is none before it"
             raise UserError(
                 f"{self._folder}: step {steps_done} cannot be saved "
-                f"({_reason(error)}); {kept}"
+                f"({_reason(error)}); {self._kept()}"
             ) from error
+
+    def _check_finite(self, steps_done: int) -> None:
+        for name, variable in self._parts["localizer"].items():
+            if not np.isfinite(variable.numpy()).all():
+                raise UserError(
+                    f"step {steps_done}: {name} is not finite and not saved; "
+                    f"{self._kept()} (try a lower optimizer.base_rate)"
+                )
+
+    def _kept(self) -> str:
+        newest = self._manager.latest_checkpoint
+        return f"{newest} is still good" if newest else "there is none before it"
 
     def restore(self) -> int | None:
         """Loads the newest checkpoint that can be read.
@@ -132,6 +172,22 @@ class Checkpointer:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
+def copy_for_inference(
+    localizer: keras.Model, optimizer: GlobalUpdate, *, onto: keras.Model
+) -> None:
+    """Gives `onto`, of the same paths, the weights that inference takes.
+
+    Those are the averages where the optimizer keeps any, as `restore` takes them from a
+    checkpoint.
+    """
+    values = {variable.path: variable for variable in localizer.variables}
+    if optimizer.averages:
+        paths = [variable.path for variable in localizer.trainable_variables]
+        values |= dict(zip(paths, optimizer.averages, strict=True))
+    for variable in onto.variables:
+        variable.assign(values[variable.path].numpy())
+
+
 def by_path(owner: keras.Model | keras.optimizers.Optimizer) -> dict:
     """{path: TensorFlow variable} of everything that a model or optimizer holds.
 
@@ -145,6 +201,15 @@ def by_path(owner: keras.Model | keras.optimizers.Optimizer) -> dict:
     if len(variables) != len(owner.variables):
         raise ValueError(f"{owner.name}: two variables share a path")
     return variables
+
+
+def _copies(parts: dict[str, dict[str, tf.Variable]]):
+    """Variables of the same names and values, on the host, of this process alone."""
+    with tf.device("CPU:0"):
+        return {
+            part: {name: tf.Variable(v.numpy()) for name, v in variables.items()}
+            for part, variables in parts.items()
+        }
 
 
 def _check_fits(path: str, parts: dict[str, dict[str, tf.Variable]]) -> None:
@@ -183,5 +248,6 @@ def _shape(shape: tuple[int, ...] | None) -> str:
 
 
 def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    """Its first line, without the operation that TensorFlow puts around it."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"^\{\{.*?\}\} | \[Op:\w+\]$", "", lines[0])

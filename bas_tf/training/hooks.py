@@ -1,5 +1,6 @@
 """What happens beside a step: progress, logs, checkpoints, warnings."""
 
+import contextlib
 import json
 import math
 from collections.abc import Callable
@@ -11,9 +12,11 @@ from absl import logging
 from tqdm import tqdm
 
 from bas_tf import files, names
+from bas_tf.errors import UserError
 from bas_tf.training.checkpoint import Checkpointer
 from bas_tf.training.loop import Hook, Progress
 
+VALIDATION_FILE = "validation.jsonl"
 COLLAPSE_RANGE = (0.02, 0.98)
 SHORT_NAMES = {
     names.LOSS: "loss",
@@ -46,25 +49,24 @@ def progress_bar(*, total_steps: int, first_step: int) -> Hook:
 def jsonl_log(path: Path, *, every_steps: int, first_step: int) -> Hook:
     """Appends one object each logged step; drops lines past the resumed step."""
     if path.exists():
-        lines = path.read_text().splitlines()
-        kept = [line for line in lines if _step_of(line) <= first_step]
-        files.write_file(path, "".join(f"{line}\n" for line in kept).encode())
+        rows = _read_rows(path)
+        _write_rows(path, [row for row in rows if row["step"] <= first_step])
 
     def hook(progress: Progress) -> None:
         if progress.step % every_steps == 0 or progress.epoch_ends:
             row = {"step": progress.step, "epoch": progress.epoch, **progress.values}
-            with open(path, "a") as file:
-                file.write(json.dumps(row) + "\n")
+            files.append_line(path, json.dumps(row))
 
     return hook
 
 
-def _step_of(line: str) -> float:
-    """The step of a log line; infinite for one that a kill has cut off."""
-    try:
-        return json.loads(line)["step"]
-    except json.JSONDecodeError:
-        return math.inf
+def _read_rows(path: Path) -> list[dict]:
+    """The objects of a log, up to a line that a kill has cut off."""
+    rows = []
+    with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+        for line in path.read_text().splitlines():
+            rows.append(json.loads(line))
+    return rows
 
 
 def tensorboard_log(
@@ -105,6 +107,7 @@ def save_checkpoints(
     """Saves at each epoch's end, between, and before the training stops.
 
     It comes last among the hooks: what they wrote of a step is there once it is saved.
+    When the training ends or stops, all is written.
 
     Args:
       checkpointer: None on a worker that does not write.
@@ -118,10 +121,63 @@ def save_checkpoints(
         due = every_steps and progress.step % every_steps == 0
         if checkpointer and (stops or due or progress.epoch_ends):
             checkpointer.save(progress.step)
+        if checkpointer and (stops or progress.is_last):
+            checkpointer.finish()
         if stops:
             raise TrainingStoppedError(f"stopped after step {progress.step}")
 
     return hook
+
+
+def keep_best(
+    validate: Callable[[], dict[str, float]],
+    saver: Checkpointer,
+    workdir: Path,
+    *,
+    metric: str,
+    first_step: int,
+) -> Hook:
+    """Judges each epoch on the validation split and keeps the best one's weights.
+
+    It comes before the epoch's checkpoint is saved: a training that is killed between
+    does the epoch again and judges it alike. Of equals the first is kept.
+
+    Args:
+      validate: brings `saver`'s model to the weights of now, and judges it.
+      saver: of the model that is judged; keeps one checkpoint.
+      workdir: workdir/VALIDATION_FILE gets an object each epoch.
+      metric: the figure that the best epoch has the most of.
+      first_step: where the training starts; what the file says past it is dropped.
+
+    Raises:
+      UserError: from the hook, `validate` gives no such figure.
+    """
+    path = workdir / VALIDATION_FILE
+    rows = [row for row in _read_rows(path) if row["step"] <= first_step]
+    _write_rows(path, rows)
+
+    def hook(progress: Progress) -> None:
+        if not progress.epoch_ends:
+            return
+        values = validate()
+        if metric not in values:
+            known = ", ".join(sorted(values))
+            raise UserError(
+                f"train.select_by is {metric!r}, which the validation split does not "
+                f"give; it gives: {known}"
+            )
+        best = max((row[metric] for row in rows), default=-math.inf)
+        if values[metric] > best:
+            saver.save(progress.step)
+        rows.append({"step": progress.step, "epoch": progress.epoch, **values})
+        _write_rows(path, rows)
+
+    return hook
+
+
+def _write_rows(path: Path, rows: list[dict]) -> None:
+    content = "".join(f"{json.dumps(row)}\n" for row in rows)
+    files.write_file(path, content.encode())
 
 
 def warn_of_collapse() -> Hook:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from bas_tf.errors import UserError
 from bas_tf.models.localizer import Localizer
-from bas_tf.training.train_step import Method, make_train_step
+from bas_tf.training.train_step import BROKEN_REPLICAS, Method, make_train_step
 
 
 class TrainingDivergedError(UserError):
@@ -37,6 +37,11 @@ class Progress:
     values: dict[str, float]
     bas_active: bool
     epoch_ends: bool
+
+    @property
+    def is_last(self) -> bool:
+        """Whether this step was the training's last."""
+        return self.step == self.epochs * self.steps_per_epoch
 
 
 Hook = Callable[[Progress], None]
@@ -74,7 +79,8 @@ def train(
       hooks: called after each step, in order.
 
     Raises:
-      TrainingDivergedError: a term is not finite; names the step and the term.
+      TrainingDivergedError: a term is not finite; names the step, the term and the
+        replica.
       Whatever a hook raises, as `hooks.TrainingStoppedError`.
     """
     step_fns: dict[bool, Callable] = {}
@@ -90,8 +96,10 @@ def train(
         for i, batch in enumerate(batches, start=first_batch):
             step = epoch * steps_per_epoch + i + 1
             rate = float(tf.convert_to_tensor(optimizer.learning_rate))
-            values = {k: float(v) for k, v in step_fns[bas_active](batch).items()}
-            check_finite(values, step)
+            found = {k: v.numpy() for k, v in step_fns[bas_active](batch).items()}
+            broken = np.flatnonzero(found.pop(BROKEN_REPLICAS))
+            values = {k: float(v) for k, v in found.items()}
+            check_finite(values, step, broken, strategy.num_replicas_in_sync)
             progress = Progress(
                 step=step,
                 epoch=epoch,
@@ -106,11 +114,22 @@ def train(
         first_batch = 0
 
 
-def check_finite(values: dict[str, float], step: int) -> None:
-    """Raises TrainingDivergedError naming the step and every value not finite."""
+def check_finite(
+    values: dict[str, float], step: int, broken: Sequence[int], replicas: int
+) -> None:
+    """Raises TrainingDivergedError where values are not finite.
+
+    Args:
+      values: to look at; the error names every one that is not finite.
+      step: which they are of.
+      broken: the replicas, from 0, that a value came from which is not finite.
+      replicas: how many there are; one alone is not named.
+    """
     bad = [key for key, value in values.items() if not np.isfinite(value)]
     if bad:
+        where = ", ".join(map(str, broken)) or "none alone"
+        where = f" (replica {where} of {replicas}, from 0)" if replicas > 1 else ""
         raise TrainingDivergedError(
-            f"step {step}: {', '.join(bad)} is not finite; training stopped, the "
-            "last checkpoint is kept (try a lower optimizer.base_rate)"
+            f"step {step}: {', '.join(bad)} is not finite{where}; training stopped, "
+            "the last checkpoint is kept (try a lower optimizer.base_rate)"
         )

@@ -148,5 +148,6 @@ def make_optimizer(
     if kind == "sgd":
         return TorchSGD(schedule, momentum=momentum, l2=l2, **update_options)
     if kind == "adam":
-        return Adam(schedule, **update_options)
+        # Named: Keras would number those of one process, and a checkpoint not fit.
+        return Adam(schedule, name="adam", **update_options)
     raise UserError(f"optimizer.kind is {kind!r}; known: sgd, adam")

@@ -11,6 +11,8 @@ from bas_tf.models.localizer import Localizer
 from bas_tf.training.global_update import GlobalUpdate
 from bas_tf.training.step import bas_terms, classifier_terms
 
+BROKEN_REPLICAS = "broken_replicas"
+
 
 @dataclasses.dataclass(frozen=True)
 class Method:
@@ -69,6 +71,9 @@ def make_train_step(
     A step that the optimizer skips (see `GlobalUpdate`) leaves BatchNorm's moving
     statistics as they were, too.
 
+    Under BROKEN_REPLICAS it returns [replicas]: 1 where a replica's part of any mean
+    is not finite, else 0.
+
     Raises:
       UserError: the batch does not divide over replicas and their parts, or several
         replicas shall be compiled.
@@ -79,6 +84,7 @@ def make_train_step(
     trained = localizer if bas_active else localizer.backbone
     variables = trained.trainable_variables
     statistics = trained.non_trainable_variables if optimizer.scale_losses else []
+    reported = (names.LOSS, *method.terms, "accuracy")
 
     def compute(images, labels):
         """Gradients of the scaled loss, and the sums to report."""
@@ -106,15 +112,18 @@ def make_train_step(
         for variable, value in zip(statistics, before, strict=True):
             skipped = optimizer.steps_since_overflow.value < 1
             variable.assign(tf.where(skipped, value, variable.value))
-        loss = sums.pop(names.LOSS)
-        return {names.LOSS: loss, **{k: v / batch_size for k, v in sums.items()}}
+        means = sums[names.LOSS], *(sums[key] / batch_size for key in reported[1:])
+        means = tf.stack([tf.cast(mean, means[0].dtype) for mean in means])
+        return tf.concat([means, _broken_replica(means, replicas)], axis=0)
 
     @tf.function
     def step(batch):
-        values = strategy.run(replica_step, args=(batch,))
+        parts = strategy.run(replica_step, args=(batch,))
+        total = strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
+        means = tf.unstack(total[: len(reported)])
         return {
-            key: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
-            for key, value in values.items()
+            **dict(zip(reported, means, strict=True)),
+            BROKEN_REPLICAS: total[len(reported) :],
         }
 
     return step
@@ -139,6 +148,14 @@ def check_compiled(jit_compile: bool, replicas: int) -> None:
             f"train.jit_compile is True, which works with one replica, not {replicas}; "
             "leave it out"
         )
+
+
+def _broken_replica(means: tf.Tensor, replicas: int) -> tf.Tensor:
+    """[replicas]: 1 at this replica's place when one of its means is not finite."""
+    which = tf.distribute.get_replica_context().replica_id_in_sync_group
+    finite = tf.reduce_all(tf.math.is_finite(means))
+    place = tf.one_hot(which, replicas, dtype=means.dtype)
+    return tf.where(finite, tf.zeros_like(place), place)
 
 
 def _terms(localizer, images, labels, method, bas_active) -> dict[str, tf.Tensor]:

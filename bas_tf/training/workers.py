@@ -30,14 +30,17 @@ def run_local_workers(count: int, command: Sequence[str], *, log_dir: Path) -> i
 
     Returns:
       0 when all ended with 0; else the exit code of the first that did not, 128 plus
-      the number of the signal that ended it.
+      the number of the signal that ended it. A signal that comes before all have
+      started ends those that have, and gives 128 plus its number.
     """
     log_dir.mkdir(parents=True, exist_ok=True)
     processes: list[subprocess.Popen] = []
-    with _forwarded_signals(processes):
+    with _forwarded_signals(processes) as received:
         try:
             for i, environment in enumerate(_environments(count)):
                 processes.append(_start(command, environment, i, log_dir))
+                if received:
+                    return 128 + received[0]
             return _wait(processes, log_dir)
         finally:
             _end(processes)
@@ -81,15 +84,19 @@ def _log_of(i: int, log_dir: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _forwarded_signals(processes: list[subprocess.Popen]) -> Iterator[None]:
+def _forwarded_signals(processes: list[subprocess.Popen]) -> Iterator[list[int]]:
+    """Yields the list that the numbers of signals are added to."""
+    received = []
+
     def forward(number, frame):
+        received.append(int(number))
         for process in processes:
             if process.poll() is None:
                 process.send_signal(number)
 
     kept = {n: signal.signal(n, forward) for n in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield received
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)

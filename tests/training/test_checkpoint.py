@@ -142,6 +142,32 @@ def test_another_network_is_refused_by_name(tmp_path, changes, told):
     assert "\n" not in str(caught.value)
 
 
+def test_an_asynchronous_save_is_of_its_moment(build, tmp_path):
+    """What the training does next does not get in; the last one waits."""
+    parts = build()
+    saver = Checkpointer(tmp_path, *parts, asynchronous=True)
+    for step in (3, 6):
+        fill(parts, step)
+        saver.save(step)
+        fill(parts, 9)
+    saver.finish()
+    again = build(seed=1)
+    assert Checkpointer(tmp_path, *again).restore() == 6
+    assert all((v.numpy() == 6).all() for v in again[0].variables)
+    newest(tmp_path, "index").unlink()
+    assert Checkpointer(tmp_path, *again).restore() == 3
+    assert all((v.numpy() == 3).all() for v in again[0].variables)
+
+
+def test_weights_that_are_not_finite_are_not_saved(build, saved):
+    """A gradient can break them in a step whose losses are still finite."""
+    parts = build()
+    parts[0].get_layer("last").kernel.assign(np.full([100, 3], np.nan))
+    with pytest.raises(UserError, match="step 9: small/last/kernel is not fin.*step-6"):
+        Checkpointer(saved, *parts).save(9)
+    assert Checkpointer(saved, *build(seed=1)).restore() == 6
+
+
 def test_only_the_newest_are_kept(build, tmp_path):
     parts = build()
     saver = Checkpointer(tmp_path, *parts, keep=3)
@@ -156,7 +182,8 @@ def test_only_the_newest_are_kept(build, tmp_path):
     assert names == {"step-4", "step-5", "step-7"}
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(build, tmp_path):
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_full_disk_leaves_the_checkpoint_before(build, tmp_path, asynchronous):
     """A file system of 1.5 checkpoints; without the right to mount it, a size limit."""
     workdir = tmp_path / "workdir"
     workdir.mkdir()
@@ -167,14 +194,16 @@ def test_a_full_disk_leaves_the_checkpoint_before(build, tmp_path):
     size = sum(path.stat().st_size for path in sizes.rglob("*") if path.is_file())
     mounted = mount_tmpfs(workdir, size * 3 // 2)
     try:
-        saver = Checkpointer(workdir, *parts)
+        saver = Checkpointer(workdir, *parts, asynchronous=asynchronous)
         saver.save(3)
+        saver.finish()
         fill(parts, 6)
         with (
             limit_file_size(None if mounted else size // 2),
             pytest.raises(UserError, match="step 6 cannot be saved") as caught,
         ):
             saver.save(6)
+            saver.finish()
         assert "step-3 is still good" in str(caught.value)
         left = {path.name for path in (workdir / "checkpoints").iterdir()}
         assert left == {"checkpoint", "step-3.index", "step-3.data-00000-of-00001"}

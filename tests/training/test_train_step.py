@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.training import strategy, train_step
+from bas_tf.training import loop, strategy, train_step
 from bas_tf.training.optimizer import TorchSGD
 from tests.training.narrow import narrow_localizer
 
@@ -137,3 +137,22 @@ def test_several_replicas_are_not_compiled(mirrored):
         take_steps(
             build_narrow(), make_batches(8), distribution=mirrored, jit_compile=True
         )
+
+
+def test_the_replica_of_a_broken_loss_is_named(mirrored):
+    """Examples 4 to 7 of 8 are the second replica's; statistics are frozen."""
+    with mirrored.scope():
+        parts = build_narrow()
+    images = np.zeros([8, 32, 32, 3], np.float32)
+    images[6] = np.nan
+    examples = {names.IMAGES: images, names.LABELS: np.zeros(8, np.int32)}
+    batches = tf.data.Dataset.from_tensor_slices(examples).batch(8)
+    values = take_steps(parts, batches, distribution=mirrored)[0]
+    broken = values.pop(train_step.BROKEN_REPLICAS).numpy()
+    np.testing.assert_array_equal(broken, [0, 1])
+    values = {key: float(value) for key, value in values.items()}
+    with pytest.raises(
+        loop.TrainingDivergedError,
+        match=r"step 5: loss, foregr.*, area.* is not finite \(replica 1 of 2, from 0\)",
+    ):
+        loop.check_finite(values, 5, np.flatnonzero(broken), 2)

@@ -101,3 +101,17 @@ def test_signals_reach_every_worker(tmp_path, number):
         launcher.kill()
     for i in range(2):
         assert (tmp_path / f"stopped_{i}").read_text() == str(int(number))
+
+
+def test_a_signal_while_they_are_started_ends_those_there_are(tmp_path, monkeypatch):
+    start, started = workers._start, []
+
+    def start_and_stop(*args):
+        started.append(start(*args))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return started[-1]
+
+    monkeypatch.setattr(workers, "_start", start_and_stop)
+    assert run(tmp_path, "time.sleep(60)", count=3) == 143
+    assert len(started) == 1
+    assert started[0].poll() == -signal.SIGTERM

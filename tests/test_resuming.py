@@ -6,6 +6,7 @@ import random
 import signal
 import time
 
+import psutil
 import pytest
 
 from bas_tf import experiment
@@ -94,3 +95,35 @@ def test_sigterm_saves_the_step_at_hand(tmp_path, through):
     assert done.returncode == 0, done.stderr
     assert f"continues after step {stopped} of {STEPS}" in done.stderr
     assert_same_training(workdir, through)
+
+
+WORKERS = (*COMMAND[:-1], "--config.train.epochs=4", "--local_workers=2",
+           "--config.train.checkpoint_every_steps=2")  # fmt: skip
+
+
+def test_a_lost_worker_ends_the_training_and_all_of_them_continue_it(tmp_path):
+    """The second of two is killed in the second epoch or later."""
+    through, workdir = tmp_path / "through", tmp_path / "run"
+    done = run_command(*WORKERS, f"--workdir={through}")
+    assert done.returncode == 0, done.stderr
+    launcher = start_command(*WORKERS, f"--workdir={workdir}")
+    while len(log_of(workdir)) < 7:
+        assert launcher.poll() is None, launcher.stderr.read()
+        time.sleep(0.01)
+    worker_of(launcher, 1).kill()
+    killed = time.monotonic()
+    _, err = launcher.communicate(timeout=60)
+    print(f"ended after {time.monotonic() - killed:.1f} s")
+    assert launcher.returncode == 128 + signal.SIGKILL
+    assert "error: worker 1 ended by SIGKILL; the others are ended too" in err
+    assert 7 <= len(log_of(workdir)) < 24
+    done = run_command(*WORKERS, f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
+    assert "continues after step" in done.stderr
+    assert_same_training(workdir, through)
+
+
+def worker_of(launcher, index: int) -> psutil.Process:
+    children = psutil.Process(launcher.pid).children()
+    task = f'"task": {{"type": "worker", "index": {index}}}'
+    return next(c for c in children if task in c.environ()["TF_CONFIG"])

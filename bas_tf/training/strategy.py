@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 
 from bas_tf.errors import UserError, one_line
+from bas_tf.training import rendezvous
 
 START_TIMEOUT_S = 600  # until the last worker has come
 HEARTBEAT_TIMEOUT_S = 20  # a worker silent for as long is lost
@@ -149,19 +150,20 @@ def _mirrored_strategy() -> tf.distribute.Strategy:
 @functools.cache
 def _multi_worker_strategy() -> tf.distribute.Strategy:
     cluster, index = _read_tf_config()
+    addresses = [*cluster.get("chief", ()), *cluster.get("worker", ())]
+    rendezvous.meet(addresses, index, timeout_s=START_TIMEOUT_S)
     _limit_waiting(cluster)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
-        addresses = ", ".join(sum(cluster.values(), []))
         raise UserError(
-            f"TF_CONFIG: worker {index} waited for all of {addresses} and gave up "
-            f"({one_line(error)[:200]}); start every worker, each can reach each"
+            f"TF_CONFIG: worker {index} waited for all of {', '.join(addresses)} and "
+            f"gave up ({one_line(error)[:200]}); each must reach each"
         ) from error
 
 
 def _read_tf_config() -> tuple[dict[str, list[str]], int]:
-    """The cluster {job: addresses} and this task's index.
+    """The cluster {job: addresses} and this worker's place, chiefs before workers.
 
     Raises:
       UserError: TF_CONFIG is missing or does not say them.
@@ -184,6 +186,8 @@ def _read_tf_config() -> tuple[dict[str, list[str]], int]:
         known = set(cluster) <= {"chief", "worker"}
         if not known or not 0 <= index < len(cluster[task["type"]]):
             raise ValueError("jobs are chief and worker, the task one of theirs")
+        if task["type"] == "worker":
+            index += len(cluster.get("chief", ()))
     except (ValueError, KeyError, TypeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise UserError(

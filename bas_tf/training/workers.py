@@ -37,7 +37,7 @@ def run_local_workers(count: int, command: Sequence[str], *, log_dir: Path) -> i
     processes: list[subprocess.Popen] = []
     with _forwarded_signals(processes) as received:
         try:
-            for i, environment in enumerate(_environments(count)):
+            for i, environment in enumerate(environments(count)):
                 processes.append(_start(command, environment, i, log_dir))
                 if received:
                     return 128 + received[0]
@@ -46,7 +46,8 @@ def run_local_workers(count: int, command: Sequence[str], *, log_dir: Path) -> i
             _end(processes)
 
 
-def _environments(count: int) -> list[dict[str, str]]:
+def environments(count: int) -> list[dict[str, str]]:
+    """This process's environment with the TF_CONFIG of each of `count` workers."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(count)]}
     return [
         {

@@ -160,7 +160,7 @@ def test_a_killed_worker_ends_the_other_with_one_line(tmp_path, victim):
     with contextlib.ExitStack() as stack:
         processes = [
             stack.enter_context(started_forever(tmp_path, environment, i))
-            for i, environment in enumerate(workers._environments(2))
+            for i, environment in enumerate(workers.environments(2))
         ]
         wait_for(lambda: len(list(tmp_path.glob("beat_*"))) == 2, seconds=120)
         killed = time.monotonic()

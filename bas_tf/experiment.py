@@ -23,9 +23,11 @@ TRAINING_GROUPS = ("data", "model", "loss", "optimizer", "train")
 FREE_KEYS = (
     "data.root",
     "data.cache",
+    "data.service",
     "train.log_every_steps",
     "train.checkpoint_every_steps",
     "train.keep_checkpoints",
+    "train.asynchronous_checkpoints",
 )
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "opencv-python-headless")
 
@@ -127,15 +129,19 @@ def load_experiment(workdir: str | Path) -> Experiment:
 def load_localizer(experiment: Experiment):
     """The trained localizer of a workdir: its newest checkpoint.
 
+    Where epochs were judged (train.select_by) it is the best one's.
+
     Raises:
       UserError: there is no checkpoint yet, or it does not fit.
     """
-    from bas_tf.training.checkpoint import Checkpointer
+    from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER, Checkpointer
 
     config = experiment.config.copy_and_resolve_references()
     config.model.weights = ""  # the checkpoint holds every weight
     localizer = build_model(config, len(experiment.class_names))
-    if Checkpointer(experiment.workdir, localizer).restore() is None:
+    folder = BEST_FOLDER if config.train.get("select_by") else FOLDER
+    saved = Checkpointer(experiment.workdir, localizer, folder=folder)
+    if saved.restore() is None:
         raise UserError(f"{experiment.workdir}: no checkpoint in it yet")
     return localizer
 

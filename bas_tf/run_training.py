@@ -1,20 +1,22 @@
 """One training run from a config: builds the parts, hands them to the loop."""
 
 import contextlib
+import functools
 from pathlib import Path
 
 import keras
 import numpy as np
 from absl import logging
 
-from bas_tf import experiment, inference, names, visualize
-from bas_tf.data import bad_images, pipeline
+from bas_tf import experiment, inference, names, run_evaluation, runners, visualize
+from bas_tf.data import bad_images, batch_service, pipeline
 from bas_tf.data.class_counts import check_every_class_has_images
 from bas_tf.training import (
     checkpoint,
     hooks,
     loop,
     optimizer,
+    repeatability,
     stop_signal,
     strategy,
     train_step,
@@ -54,6 +56,7 @@ def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> bool:
 
 def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
     """Returns whether the training came to its end."""
+    repeatability.repeat_to_the_bit()
     method = train_step.Method(
         **config.loss,
         batch_statistics=config.train.batch_statistics,
@@ -80,15 +83,18 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
         )
         sgd = build_optimizer(config, steps)
         sgd.build(localizer.trainable_variables)
-        checkpointer = checkpoint.Checkpointer(
-            workdir, localizer, sgd, keep=config.train.keep_checkpoints
-        )
-        steps_done = checkpointer.restore()
+    checkpointer = checkpoint.Checkpointer(
+        workdir, localizer, sgd,
+        keep=config.train.keep_checkpoints,
+        asynchronous=config.train.asynchronous_checkpoints,
+    )  # fmt: skip
+    steps_done = checkpointer.restore()
     writes = strategy.is_chief(distribution)
     if writes:
         experiment.write_experiment(workdir, config, source.class_names)
     if writes and config.train.epochs == 0 and steps_done is None:
         checkpointer.save(0)
+        checkpointer.finish()
     first_step = steps_done or 0
     if first_step:
         logging.info(
@@ -98,6 +104,17 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
     log_hooks = []
     if writes:
         log_hooks = _log_hooks(config, workdir, localizer, images, first_step, steps)
+    if writes and config.train.select_by:
+        log_hooks.append(
+            hooks.keep_best(
+                *_make_validation(
+                    config, workdir, localizer, sgd, source.class_names, on_bad_image
+                ),
+                workdir,
+                metric=config.train.select_by,
+                first_step=first_step,
+            )
+        )
     with (
         stop_signal.stop_requests() as stop_requested,
         pipeline.reading(images),
@@ -147,11 +164,14 @@ def _open_images(config, source) -> pipeline.TrainingImages:
 
 def _make_epoch_batches(config, images: pipeline.TrainingImages, distribution):
     """(epoch, first batch) -> the distributed batches of the epoch from that one on."""
+    train_batches = functools.partial(pipeline.train_batches, images)
+    if config.data.service:
+        served = batch_service.ServiceBatches(images, config.data.service)
+        train_batches = served.train_batches
 
     def epoch_batches(epoch: int, first_batch: int):
         def share_of(worker: tuple[int, int]):
-            return pipeline.train_batches(
-                images,
+            return train_batches(
                 crop_size_wh=tuple(config.data.crop_size),
                 batch_size=config.data.batch_size,
                 seed=config.train.seed,
@@ -202,6 +222,36 @@ def _log_hooks(config, workdir, localizer, images, first_step, steps):
             draw_pictures=_picture_drawer(config, localizer, images),
         ),
     ]
+
+
+def _make_validation(config, workdir, localizer, sgd, class_names, on_bad_image):
+    """(validate, saver) as `hooks.keep_best` takes them.
+
+    What is judged is a copy: as inference would have the weights, in float32, on one
+    device. The centre crop alone, whatever eval.ten_crop says of the final judgement.
+    """
+    config = config.copy_and_resolve_references()
+    config.eval.ten_crop, config.model.weights = False, ""
+    judged = experiment.build_model(config, len(class_names))
+    judge = run_evaluation.Judge(
+        config, split="val", class_names=class_names,
+        on_bad_image=on_bad_image, skipped_dir=workdir,
+    )  # fmt: skip
+    runner = runners.Runner(
+        inference.make_predict_fn(judged, score_threshold=config.eval.score_threshold),
+        tuple(class_names),
+        tuple(config.data.crop_size),
+        inference.make_scores_fn(judged),
+    )
+
+    def validate() -> dict[str, float]:
+        checkpoint.copy_for_inference(localizer, sgd, onto=judged)
+        return judge.judge(runner, model=str(workdir)).document["metrics"]
+
+    saver = checkpoint.Checkpointer(
+        workdir, judged, folder=checkpoint.BEST_FOLDER, keep=1
+    )
+    return validate, saver
 
 
 def _picture_drawer(config, localizer, images):

@@ -21,6 +21,9 @@ def base_config() -> ml_collections.ConfigDict:
             "crop_size": (224, 224),  # width, height; multiples of 32
             "batch_size": 32,  # global
             "cache": True,  # keep resized images in memory
+            # "" reads training batches here; grpc://HOST:PORT of bas_tf.data_service
+            # has them read there, the same ones
+            "service": "",
         }
     )
     config.model = ml_collections.ConfigDict(
@@ -96,6 +99,13 @@ def base_config() -> ml_collections.ConfigDict:
             # Saved is each epoch's end, and between after as many steps; 0: not between
             "checkpoint_every_steps": 0,
             "keep_checkpoints": 2,  # the newest
+            # True: a thread writes them while the training goes on
+            "asynchronous_checkpoints": False,
+            # "" takes the last step's weights. Else a figure of protocol bas: each
+            # epoch is judged on split val, the one with the most of it is what
+            # evaluation and export take. top1_acc needs labels alone, gt_known_loc or
+            # mean_iou the boxes of val.
+            "select_by": "",
         }
     )
     config.eval = ml_collections.ConfigDict(

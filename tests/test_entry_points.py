@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import signal
-import time
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from tests.commands import (
     exit_code_in_process,
     only_error_line,
     run_command,
-    start_command,
 )
 
 COMMANDS = {
@@ -30,6 +27,7 @@ COMMANDS = {
     ],
     "bas_tf.localize": ["model", "output", "class"],
     "bas_tf.check_data": ["config", "on_bad_image", "output", "write_shards"],
+    "bas_tf.data_service": ["config", "dispatcher", "host", "on_bad_image", "port"],
     "bas_tf.import_weights": [
         "source",
         "backbone",
@@ -308,32 +306,6 @@ def test_the_demo_logs_every_step_once_with_every_term(demo_workdir):
             "accuracy",
             "learning_rate",
         }
-
-
-@pytest.mark.slow
-def test_a_killed_training_goes_on_where_its_checkpoint_left_off(tmp_path):
-    """Killed in epoch 2 or later of 3, then started again with the same command."""
-    workdir = tmp_path / "workdir"
-    command = (
-        "bas_tf.train", QUICK, "--config.train.epochs=3", f"--workdir={workdir}",
-        "--config.data.num_images.train=48", "--config.data.num_images.test=4",
-    )  # fmt: skip
-    process = start_command(*command)
-    while not (workdir / "checkpoints" / "checkpoint").exists():
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    first_epoch = (workdir / "metrics.jsonl").read_text().splitlines()[:3]
-    assert not (workdir / "metrics.json").exists()
-    done = run_command(*command)
-    assert done.returncode == 0, done.stderr
-    assert f"{workdir}: continues after step" in done.stderr
-    log = (workdir / "metrics.jsonl").read_text().splitlines()
-    assert log[:3] == first_epoch
-    assert [json.loads(line)["step"] for line in log] == list(range(1, 10))
-    assert (workdir / "metrics.json").exists()
 
 
 @pytest.mark.slow

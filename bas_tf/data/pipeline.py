@@ -7,6 +7,7 @@ quarters of the picture), so only resizing leaves out the rest.
 """
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ from bas_tf.data import preprocess
 from bas_tf.data.images import READERS
 from bas_tf.data.preprocess import Size
 from bas_tf.data.records import DataError, Record
+
+LOOKED_AT = 3  # images whose pixels are part of a fingerprint
 
 
 class ResizedImages:
@@ -43,7 +46,7 @@ class ResizedImages:
         """uint8 [resize_h, resize_w, 3]; raises DataError naming a bad file."""
         if index in self._kept:
             return self._kept[index]
-        with self._remembering_errors():
+        with self.remembering_errors():
             image = self._resize(self._records[index])
         if self._keep:
             self._kept[index] = image
@@ -53,7 +56,8 @@ class ResizedImages:
         return preprocess.resize(record.load_image(), self.resize_size_wh)
 
     @contextlib.contextmanager
-    def _remembering_errors(self) -> Iterator[None]:
+    def remembering_errors(self) -> Iterator[None]:
+        """Notes a DataError raised within it, for `reading`."""
         try:
             yield
         except DataError as error:
@@ -72,11 +76,33 @@ class TrainingImages(ResizedImages):
         """
         if self._keep:
             return preprocess.crop_at(self[index], offset, crop_size_wh)
-        with self._remembering_errors():
+        with self.remembering_errors():
             picture = self._records[index].image.decode()
         return preprocess.resize_and_crop(
             picture, self.resize_size_wh, offset, crop_size_wh
         )
+
+    def fingerprint(self) -> str:
+        """What the images are, as "96 images of 72x72 (cache=True), 0123456789ab".
+
+        Two lists of the same fingerprint give the same batches: the same names, labels
+        and size, random numbers, and pixels where a few images are looked at; kept or
+        not, which rounds differently. Where an image lies, and in which kind of source,
+        does not count.
+        """
+        width, height = self.resize_size_wh
+        told = f"{len(self)} images of {width}x{height} (cache={self._keep})"
+        digest = hashlib.sha256(told.encode())
+        for record in self._records:
+            line = f"\n{record.image_id}\t{record.label}"
+            digest.update(
+                line.encode(errors="surrogateescape")
+            )  # as file names have it
+        digest.update(np.random.default_rng([0, 0]).permutation(1000).tobytes())
+        for i in np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int):
+            with contextlib.suppress(DataError):  # told when a batch asks for it
+                digest.update(self._resize(self._records[i]).tobytes())
+        return f"{told}, {digest.hexdigest()[:12]}"
 
     def _resize(self, record: Record) -> np.ndarray:
         picture = record.image.decode()
@@ -105,6 +131,47 @@ def num_batches(images: ResizedImages, batch_size: int) -> int:
     return len(images) // batch_size
 
 
+def training_positions(
+    count: int,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    worker: tuple[int, int] = (0, 1),
+) -> np.ndarray:
+    """Which images a worker's share of every batch of an epoch has.
+
+    The order is one permutation of all records, across the files they lie in.
+
+    Args:
+      count: of images.
+      batch_size, seed, epoch, worker: see `train_batches`.
+
+    Returns:
+      int64 [batches, batch / workers].
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    batches = order[: count // batch_size * batch_size].reshape(-1, batch_size)
+    which, workers = worker
+    return np.split(batches, workers, axis=1)[which].astype(np.int64)
+
+
+def training_crop(
+    images: TrainingImages, position: int, *, crop_size_wh: Size, seed: int, epoch: int
+) -> np.ndarray:
+    """An image as an epoch shows it, cropped and flipped: uint8 [crop_h, crop_w, 3].
+
+    Raises:
+      DataError: a bad file; the error names it.
+    """
+    rng = np.random.default_rng([seed, epoch, position])
+    offset, mirrored = preprocess.random_offset_and_flip(
+        images.resize_size_wh, crop_size_wh, rng
+    )
+    crop = images.crop(position, offset, crop_size_wh)
+    return crop[:, ::-1] if mirrored else crop
+
+
 def train_batches(
     images: TrainingImages,
     *,
@@ -117,9 +184,8 @@ def train_batches(
 ) -> tf.data.Dataset:
     """One epoch of shuffled, cropped, flipped batches; the last partial one dropped.
 
-    The order is one permutation of all records, across the files they lie in. Order and
-    augmentation depend on (seed, epoch, position) alone, so an epoch is the same
-    whether or not the run was interrupted in it, and by how many it is read.
+    Order and augmentation depend on (seed, epoch, position) alone, so an epoch is the
+    same whether or not the run was interrupted in it, and by how many it is read.
 
     Args:
       images: of the training split.
@@ -135,18 +201,14 @@ def train_batches(
       A dataset of {names.IMAGES: uint8 [batch, crop_h, crop_w, 3],
       names.LABELS: int32 [batch]}.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(len(images))
-    batches = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
-    which, count = worker
-    batches = np.split(batches[first_batch:], count, axis=1)[which]
+    batches = training_positions(
+        len(images), batch_size=batch_size, seed=seed, epoch=epoch, worker=worker
+    )[first_batch:]
 
-    def load(index: int) -> np.ndarray:
-        rng = np.random.default_rng([seed, epoch, index])
-        offset, mirrored = preprocess.random_offset_and_flip(
-            images.resize_size_wh, crop_size_wh, rng
+    def load(position: int) -> np.ndarray:
+        return training_crop(
+            images, position, crop_size_wh=crop_size_wh, seed=seed, epoch=epoch
         )
-        crop = images.crop(index, offset, crop_size_wh)
-        return crop[:, ::-1] if mirrored else crop
 
     dataset = _read_in_parallel(batches, load, crop_size_wh, images.labels)
     keys = names.IMAGES, names.LABELS
@@ -176,7 +238,7 @@ def evaluation_batches(
     """
     batch_size = min(batch_size, max(len(images), 1))
     count = -(-len(images) // batch_size) * batch_size
-    positions = np.arange(count)
+    positions = np.arange(count, dtype=np.int64)
     positions[len(images) :] = names.PADDING
 
     def load(index: int) -> np.ndarray:
@@ -193,7 +255,7 @@ def _read_in_parallel(
     crop_size_wh: Size,
     labels: np.ndarray,
 ) -> tf.data.Dataset:
-    """Positions [batches, batch] to batches of images, labels and positions."""
+    """Positions, int64 [batches, batch], to batches of images, labels and positions."""
     width, height = crop_size_wh
     labels = tf.constant(labels)
 
@@ -212,7 +274,7 @@ def _read_in_parallel(
             names.INDEX: positions,
         }
 
-    dataset = tf.data.Dataset.from_tensor_slices(batches.astype(np.int64))
+    dataset = tf.data.Dataset.from_tensor_slices(batches)
     options = tf.data.Options()
     # Nothing is tuned, and the tuner's thread keeps an epoch's end waiting.
     options.autotune.enabled = False

@@ -1,0 +1,110 @@
+"""A whole training run: which splits it reads, and which epoch it keeps."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bas_tf import experiment, run_evaluation, run_training
+from bas_tf.errors import UserError
+from bas_tf.training import checkpoint
+from configs import demo
+
+pytestmark = pytest.mark.slow
+
+FIGURE = "cam/mean_iou"
+
+
+@pytest.fixture
+def config():
+    """Three epochs; what CAM reaches is the figure: so early, the last is not best."""
+    config = demo.get_config("quicktest")
+    config.train.epochs = 3
+    config.train.keep_checkpoints = 3
+    config.train.select_by = FIGURE
+    config.eval.split = "test"
+    return config
+
+
+def validation_of(workdir):
+    lines = (workdir / "validation.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def weights_of(localizer):
+    return {v.path: v.numpy() for v in localizer.variables}
+
+
+def weights_at(config, workdir, step):
+    """Of a checkpoint in workdir/checkpoints, by its step."""
+    localizer = experiment.build_model(config, 8)
+    saved = checkpoint.Checkpointer(workdir, localizer)
+    saved._restore(str(workdir / "checkpoints" / f"step-{step}"))
+    return weights_of(localizer)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_the_best_epoch_on_the_validation_split_is_what_is_used(config, tmp_path, ema):
+    config.optimizer.ema = ema
+    assert run_training.run_training(config, tmp_path)
+    rows = validation_of(tmp_path)
+    assert [row["step"] for row in rows] == [6, 12, 18]
+    best = max(rows, key=lambda row: row[FIGURE])
+    assert best["step"] < 18
+    used = experiment.load_localizer(experiment.load_experiment(tmp_path))
+    expected = weights_at(config, tmp_path, best["step"])
+    assert weights_of(used).keys() == expected.keys()
+    for path, value in weights_of(used).items():
+        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+    config.eval.split = "val"
+    judged = run_evaluation.judge_model(str(tmp_path), config, split="val")
+    assert judged.document["metrics"][FIGURE] == best[FIGURE]
+
+
+def test_a_training_never_opens_the_test_split(config, tmp_path, monkeypatch):
+    opened, open_source = [], experiment.open_source
+
+    def spied(*args):
+        source = open_source(*args)
+        records = source.records
+        monkeypatch.setattr(
+            source, "records", lambda split: opened.append(split) or records(split)
+        )
+        return source
+
+    monkeypatch.setattr(experiment, "open_source", spied)
+    config.train.epochs = 1
+    run_training.run_training(config, tmp_path)
+    assert set(opened) == {"train", "val"}
+
+
+def test_a_training_killed_before_an_epoch_is_saved_judges_it_again(
+    config, tmp_path, monkeypatch
+):
+    run_training.run_training(config, tmp_path / "through")
+    save = checkpoint.Checkpointer.save
+
+    def killed(self, steps_done):
+        if self._folder.name == "checkpoints" and steps_done == 12:
+            raise KeyboardInterrupt
+        save(self, steps_done)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(checkpoint.Checkpointer, "save", killed)
+        run_training.run_training(config, tmp_path / "killed")
+    assert len(validation_of(tmp_path / "killed")) == 2
+    run_training.run_training(config, tmp_path / "killed")
+    expected = validation_of(tmp_path / "through")
+    assert validation_of(tmp_path / "killed") == expected
+    for name in ("through", "killed"):
+        best = max(expected, key=lambda row: row[FIGURE])["step"]
+        found = {path.name for path in (tmp_path / name / "best").iterdir()}
+        assert f"step-{best}.index" in found
+        assert len(found) == 3  # and the table
+
+
+def test_a_figure_that_does_not_exist_is_refused_with_those_that_do(config, tmp_path):
+    config.train.epochs = 1
+    config.train.select_by = "accuracy"
+    with pytest.raises(UserError, match="train.select_by is 'accuracy'.*gives: .*top1"):
+        run_training.run_training(config, tmp_path)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from bas_tf import experiment, run_evaluation, run_training
 from bas_tf.errors import UserError
@@ -108,3 +109,19 @@ def test_a_figure_that_does_not_exist_is_refused_with_those_that_do(config, tmp_
     config.train.select_by = "accuracy"
     with pytest.raises(UserError, match="train.select_by is 'accuracy'.*gives: .*top1"):
         run_training.run_training(config, tmp_path)
+
+
+def test_two_replicas_save_by_a_thread_and_continue(config, tmp_path, monkeypatch):
+    """The second run starts from the checkpoint of step 12."""
+    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 9000)
+    assert len(tf.config.list_logical_devices("CPU")) == 2
+    config.train.strategy = "mirrored"
+    config.train.asynchronous_checkpoints = True
+    config.optimizer.ema = 0.9
+    run_training.run_training(config, tmp_path)
+    through = weights_at(config, tmp_path, 18)
+    for path in (tmp_path / "checkpoints").glob("step-18.*"):
+        path.unlink()
+    run_training.run_training(config, tmp_path)
+    for path, value in weights_at(config, tmp_path, 18).items():
+        np.testing.assert_array_equal(value, through[path], err_msg=path)

@@ -147,7 +147,7 @@ def load_localizer(experiment: Experiment):
 
 
 def load_runner(model: str | Path, *, score_threshold: float | None = None):
-    """Any model the commands take: a workdir, a SavedModel folder or a .tflite file.
+    """Any model the commands take: a workdir, a SavedModel folder, .tflite or .onnx.
 
     Args:
       model: its path.
@@ -162,12 +162,14 @@ def load_runner(model: str | Path, *, score_threshold: float | None = None):
     path = Path(model)
     if path.suffix == ".tflite":
         return runners.load_tflite(path)
+    if path.suffix == ".onnx":
+        return runners.load_onnx(path)
     if (path / "saved_model.pb").is_file():
         return runners.load_saved_model(path)
     if not (path / CONFIG_FILE).is_file():
         raise UserError(
             f"--model={model}: neither a training workdir ({CONFIG_FILE}), nor a "
-            "SavedModel folder, nor a .tflite file"
+            "SavedModel folder, nor a .tflite or .onnx file"
         )
     loaded = load_experiment(path)
     if score_threshold is None:

@@ -5,13 +5,21 @@ irrelevant.
 """
 
 import dataclasses
+import json
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from bas_tf import names
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, one_line
+
+# A TFLite file's own description, in the zip archive behind the model.
+DOCUMENT_FILE, DOCUMENT_FORMAT = "bas_tf.json", "bas_tf localizer 1"
+# What an archive that is cut off, changed or not there raises.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,21 +77,24 @@ def load_saved_model(folder: str | Path) -> Runner:
 def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
     """A .tflite file, run by LiteRT one image at a time.
 
+    Class names come from the file itself; nothing beside it is read.
+
     Raises:
-      UserError: not a TFLite file, one without the signature, or no labels beside it.
+      UserError: not a localizer's TFLite file, one cut off or without its metadata,
+        or, once it runs, a class that has no label.
     """
     from ai_edge_litert.interpreter import Interpreter
 
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    class_names = read_labels(path.with_name(names.LABELS_FILE))
+    class_names = tuple(read_tflite_document(path)["class_names"])
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
         run = interpreter.get_signature_runner(names.SIGNATURE)
         _, height, width, _ = run.get_input_details()[names.IMAGES]["shape"]
     except (ValueError, RuntimeError, KeyError) as error:
-        raise UserError(f"{path}: not a localizer's TFLite file ({error})") from error
+        raise _not_a_localizer(path, str(error)) from error
 
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
         images = np.asarray(images, np.uint8)
@@ -92,10 +103,94 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
             key: np.concatenate([single[key] for single in singles])
             for key in singles[0]
         }
+        unnamed = outputs[names.CLASS_IDS].max()
+        if unnamed >= len(class_names):
+            raise UserError(
+                f"{path}: its class {unnamed} has no label, {len(class_names)} have; "
+                "export it again with export.tflite"
+            )
         return _judged_outputs(outputs, len(class_names))
 
     predict_fn.loaded = interpreter
     return Runner(predict_fn, class_names, (int(width), int(height)))
+
+
+def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
+    """An .onnx file of `export.onnx`, run by ONNX Runtime.
+
+    Raises:
+      UserError: ONNX Runtime is not installed, or not a localizer's ONNX file.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError(f"{path}: running it needs onnxruntime ({error})") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    try:
+        session = onnxruntime.InferenceSession(str(path), options)
+        properties = session.get_modelmeta().custom_metadata_map
+        class_names = tuple(json.loads(properties["labels"]))
+        (source,) = session.get_inputs()
+        _, height, width, _ = source.shape
+    except Exception as error:  # onnxruntime's own errors share no class
+        raise UserError(
+            f"{path}: not a localizer's ONNX file ({one_line(error)[:200]}); expected "
+            "one that export.onnx wrote"
+        ) from error
+    keys = [output.name for output in session.get_outputs()]
+
+    def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
+        values = session.run(keys, {source.name: np.asarray(images, np.uint8)})
+        return _judged_outputs(dict(zip(keys, values, strict=True)), len(class_names))
+
+    return Runner(predict_fn, class_names, (width, height))
+
+
+def read_tflite_document(path: Path) -> dict:
+    """The document that `export.metadata` put into a TFLite file.
+
+    Its "class_names" are those of the labels.txt in the file.
+
+    Raises:
+      UserError: the file is cut off, not a localizer's, or without metadata.
+    """
+    try:
+        with path.open("rb") as file:
+            identifier = file.read(8)[4:]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    if identifier != b"TFL3":
+        raise _not_a_localizer(path, "it does not begin as one")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            document = json.loads(archive.read(DOCUMENT_FILE))
+            labels = archive.read(names.LABELS_FILE).decode()
+    except _UNREADABLE as error:
+        raise _not_a_localizer(
+            path, "it was cut off, or its labels and metadata were removed"
+        ) from error
+    except KeyError as error:
+        raise _not_a_localizer(path, str(error.args[0])) from error
+    except ValueError as error:
+        raise _not_a_localizer(path, f"its metadata: {error}") from error
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != DOCUMENT_FORMAT:
+        raise _not_a_localizer(
+            path, f"its {DOCUMENT_FILE} is of format {found!r}, not {DOCUMENT_FORMAT!r}"
+        )
+    if labels.removesuffix("\n").split("\n") != document.get("class_names"):
+        raise _not_a_localizer(
+            path, f"{names.LABELS_FILE} and {DOCUMENT_FILE} in it name other classes"
+        )
+    return document
+
+
+def _not_a_localizer(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"{path}: not a localizer's TFLite file ({reason}); expected one that "
+        "export.tflite wrote"
+    )
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

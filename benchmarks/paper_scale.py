@@ -146,7 +146,7 @@ def flops_per_image(batch: int = 2) -> float:
     config.model.weights = ""
     localizer = experiment.build_model(config, SYNSETS)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(images, labels):
         with tf.GradientTape() as tape:
             terms = bas_terms(localizer, images, labels, background_wins="zero")

@@ -120,6 +120,8 @@ def base_config() -> ml_collections.ConfigDict:
     config.export = ml_collections.ConfigDict(
         {
             "calibration_images": 128,  # int8: distinct training images
+            # Of the trained model, as "CC-BY-4.0"; its files tell it, "" is not stated
+            "license": "",
         }
     )
     return config

@@ -19,7 +19,7 @@ SUMMARY_FILE = "summary.json"
 def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
     """Runs everything; returns the rows of the results table."""
     from bas_tf import experiment, files, results, run_evaluation, run_training
-    from export import saved_model, tflite, verify
+    from export import onnx, saved_model, tflite, verify
 
     start = time.monotonic()
     run_training.run_training(config, workdir)
@@ -33,9 +33,12 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
     keras_judged = judge.judge(
         experiment.load_runner(workdir), model=str(workdir), seed=config.train.seed
     )
+    # The files say what the model reaches.
+    results.write_metrics(keras_judged, workdir / results.METRICS_FILE)
     artifacts = workdir / "export"
     saved_model.export_saved_model(workdir, artifacts / verify.SAVED_MODEL)
     tflite.export_tflite(workdir, artifacts, ["none", "int8"])
+    onnx.export_onnx(workdir, artifacts)
     rows = [
         *results.baseline_rows(keras_judged),
         results.table_row("keras", keras_judged.document["metrics"]),

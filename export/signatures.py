@@ -7,6 +7,7 @@ from bas_tf import inference, names
 from bas_tf.models.localizer import Localizer
 
 TOP = 5  # classes reported; fewer when there are fewer
+VARIANTS = ("full", "no_boxes", "given_class")  # of files for the edge
 
 
 class ServedLocalizer(tf.Module):
@@ -47,26 +48,68 @@ class ServedLocalizer(tf.Module):
 
         return tf.function(serve, input_signature=[spec]).get_concrete_function()
 
-    def fixed_signature(self):
-        """A concrete function for one image of the network's size, for the edge."""
-        spec = tf.TensorSpec([1, *self._size_hw, 3], tf.uint8, name=names.IMAGES)
+    def batch_function(self):
+        """A tf.function of images of the network's size: uint8 [batch, h, w, 3]."""
+        spec = tf.TensorSpec([None, *self._size_hw, 3], tf.uint8, name=names.IMAGES)
 
         def serve(images):
             return self._outputs(tf.cast(images, tf.float32))
 
-        return tf.function(serve, input_signature=[spec]).get_concrete_function()
+        return tf.function(serve, input_signature=[spec])
+
+    def edge_function(self, variant: str = "full", input_dtype=tf.uint8):
+        """A tf.function of one image of the network's size, [1, h, w, 3].
+
+        Args:
+          variant: one of VARIANTS. "full" answers as the SavedModel; "no_boxes" leaves
+            BOXES and DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] beside
+            the image and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class,
+            by the trunk and one kernel, without the classifier.
+          input_dtype: of the image: uint8; int8, which is uint8 less 128; or float32
+            in 0..255.
+        """
+        image = tf.TensorSpec([1, *self._size_hw, 3], input_dtype, name=names.IMAGES)
+        shift = 128.0 if input_dtype == tf.int8 else 0.0
+
+        def as_pixels(images):
+            return tf.cast(images, tf.float32) + shift
+
+        def full(images):
+            return self._outputs(as_pixels(images))
+
+        def no_boxes(images):
+            outputs = self.localizer(as_pixels(images), training=False)
+            return {
+                **self._top_classes(tf.nn.softmax(outputs[names.LOGITS])),
+                names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
+            }
+
+        def given_class(images, class_ids):
+            maps = self.localizer.localize_class(as_pixels(images), class_ids)
+            boxes = inference.map_to_boxes(
+                maps, self._size_hw, score_threshold=self._score_threshold
+            )
+            return {**boxes, names.LOCALIZATION_MAP: maps}
+
+        specs = [image]
+        if variant == "given_class":
+            specs.append(tf.TensorSpec([1], tf.int32, name=names.CLASS_IDS))
+        function = {"full": full, "no_boxes": no_boxes, "given_class": given_class}
+        return tf.function(function[variant], input_signature=specs)
+
+    def _top_classes(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        scores, class_ids = tf.math.top_k(
+            probabilities, k=min(TOP, self.localizer.num_classes)
+        )
+        return {names.CLASS_IDS: class_ids, names.SCORES: scores}
 
     def _outputs(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """CLASS_IDS and SCORES [batch, TOP], BOXES, DEGENERATE, LOCALIZATION_MAP."""
         outputs = inference.predict(
             self.localizer, images, score_threshold=self._score_threshold
         )
-        scores, class_ids = tf.math.top_k(
-            outputs[names.SCORES], k=min(TOP, self.localizer.num_classes)
-        )
         return {
-            names.CLASS_IDS: class_ids,
-            names.SCORES: scores,
+            **self._top_classes(outputs[names.SCORES]),
             names.BOXES: outputs[names.BOXES],
             names.DEGENERATE: outputs[names.DEGENERATE],
             names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
@@ -83,11 +126,11 @@ def without_variables(concrete_function) -> tf.Module:
         concrete_function, lower_control_flow=False
     )
     keys = sorted(concrete_function.structured_outputs)
-    (spec,), _ = concrete_function.structured_input_signature
+    specs, _ = concrete_function.structured_input_signature
 
-    def serve(images):
-        return dict(zip(keys, constant(images), strict=True))
+    def serve(*inputs):
+        return dict(zip(keys, constant(*inputs), strict=True))
 
     module = tf.Module()
-    module.serve = tf.function(serve, input_signature=[spec])
+    module.serve = tf.function(serve, input_signature=specs)
     return module

@@ -26,6 +26,9 @@ def export_tflite(
 ) -> list[Path]:
     """Writes one file for each quantization, and labels.txt beside them.
 
+    Each has its labels and all that `metadata.model_document` says of it inside, and
+    the same document beside it: FILE.json.
+
     Signature `serving_default`: `images` uint8 [1, height, width, 3] of the network's
     size -> as the SavedModel. Built-in operators only.
 
@@ -35,12 +38,13 @@ def export_tflite(
     import tensorflow as tf
 
     from bas_tf import experiment
-    from export import calibration, saved_model, signatures
+    from export import calibration, metadata, saved_model, signatures
 
     if unknown := set(quantizations) - set(QUANTIZATIONS):
         raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
     loaded = experiment.load_experiment(workdir)
     served = saved_model.served_localizer(loaded)
+    steps = metadata.training_steps(loaded, served.localizer)
     crops = None
     if "int8" in quantizations:
         source = experiment.open_source(loaded.config, loaded.class_names)
@@ -51,11 +55,23 @@ def export_tflite(
     )
     written = []
     with tempfile.TemporaryDirectory() as folder:
-        constant = signatures.without_variables(served.fixed_signature())
+        constant = signatures.without_variables(
+            served.edge_function().get_concrete_function()
+        )
         tf.saved_model.save(constant, folder, signatures={SIGNATURE: constant.serve})
         for quantization in quantizations:
             path = output / QUANTIZATIONS[quantization]
-            files.write_file(path, convert(folder, quantization, crops))
+            content = convert(folder, quantization, crops)
+            document = metadata.model_document(
+                loaded,
+                served.localizer,
+                content,
+                steps=steps,
+                quantization=quantization,
+                crops=crops,
+            )
+            files.write_file(path, metadata.with_metadata(content, document))
+            files.write_json(path.with_name(f"{path.name}.json"), document)
             written.append(path)
     return written
 

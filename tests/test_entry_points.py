@@ -42,7 +42,9 @@ COMMANDS = {
     "export.demo": ["config", "workdir"],
     "export.saved_model": ["workdir", "output"],
     "export.tflite": ["workdir", "output", "quantize"],
-    "export.verify": ["workdir", "artifacts", "output", "max_drop"],
+    "export.onnx": ["workdir", "output"],
+    "export.benchmark": ["artifacts", "output", "num_threads"],
+    "export.verify": ["workdir", "artifacts", "output", "max_drop", "num_threads"],
 }
 # ml_collections 1.1.0 loads config files by a deprecated call.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")

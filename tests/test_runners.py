@@ -1,6 +1,8 @@
 """Files that cannot be run are refused by name."""
 
+import json
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -26,25 +28,81 @@ def test_nothing_there(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
+@pytest.mark.parametrize("kept", [0, 7, 100, 0.5, 0.99, -1])
 def test_a_truncated_tflite_file(exported, kept):
     path = exported / "localizer_float32.tflite"
     content = path.read_bytes()
-    size = kept if isinstance(kept, int) else int(kept * len(content))
-    path.write_bytes(content[:size])
+    path.write_bytes(
+        content[: kept if isinstance(kept, int) else int(kept * len(content))]
+    )
     with pytest.raises(UserError, match=f"{path}: not a localizer's TFLite file"):
         experiment.load_runner(path)
 
 
 @pytest.mark.slow
-def test_labels_are_missing(exported):
-    (exported / "labels.txt").unlink()
-    with pytest.raises(UserError, match=f"{exported}/labels.txt: no such file"):
-        experiment.load_runner(exported / "localizer_int8.tflite")
+def test_the_labels_of_a_saved_model_are_missing(exported):
     labels = exported / "saved_model" / "assets" / "labels.txt"
     labels.unlink()
     with pytest.raises(UserError, match=f"{labels}: no such file"):
         experiment.load_runner(exported / "saved_model")
+
+
+@pytest.mark.slow
+def test_a_tflite_file_has_its_labels_inside(exported, demo_workdir):
+    (exported / "labels.txt").write_text("other\nclasses\n")
+    runner = experiment.load_runner(exported / "localizer_int8.tflite")
+    expected = experiment.load_experiment(demo_workdir).class_names
+    assert runner.class_names == expected and len(expected) == 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("inside", "reason"),
+    [
+        (None, "it was cut off, or its labels and metadata were removed"),
+        ({"labels.txt": "a\nb\n"}, "There is no item named 'bas_tf.json'"),
+        ({"bas_tf.json": '{"format": "bas_tf localizer 1"}'}, "named 'labels.txt'"),
+        ({"labels.txt": "a\n", "bas_tf.json": "{"}, "its metadata: Expecting"),
+        ({"labels.txt": "a\n", "bas_tf.json": "[]"}, "is of format None, not 'bas_tf"),
+        (
+            {"labels.txt": "a\n", "bas_tf.json": '{"format": "bas_tf localizer 9"}'},
+            "is of format 'bas_tf localizer 9', not 'bas_tf localizer 1'",
+        ),
+        (
+            {"labels.txt": "", "bas_tf.json": '{"format": "bas_tf localizer 1"}'},
+            "labels.txt and bas_tf.json in it name other classes",
+        ),
+    ],
+)
+def test_a_tflite_file_with_other_metadata_or_none(exported, inside, reason):
+    path = exported / "localizer_int8.tflite"
+    pack(path, inside)
+    with pytest.raises(UserError, match=f"{path}: not a localizer's TFLite .*{reason}"):
+        experiment.load_runner(path)
+
+
+@pytest.mark.slow
+def test_a_class_without_a_label_is_an_error_when_it_is_met(exported):
+    """Two labels for eight classes: the best five always have one of the others."""
+    path = exported / "localizer_float32.tflite"
+    document = {"format": "bas_tf localizer 1", "class_names": ["a", "b"]}
+    pack(path, {"labels.txt": "a\nb\n", "bas_tf.json": json.dumps(document)})
+    runner = experiment.load_runner(path)
+    with pytest.raises(
+        UserError, match=f"{path}: its class [2-7] has no label, 2 have"
+    ):
+        runner.predict_fn(np.zeros([1, 64, 64, 3], np.uint8))
+
+
+def pack(path, inside: dict[str, str] | None) -> None:
+    """Puts other files behind a TFLite model, or none."""
+    with zipfile.ZipFile(path) as archive:
+        size = min(item.header_offset for item in archive.infolist())
+    path.write_bytes(path.read_bytes()[:size])
+    if inside is not None:
+        with zipfile.ZipFile(path, "a") as archive:
+            for name, text in inside.items():
+                archive.writestr(name, text)
 
 
 @pytest.mark.slow

@@ -145,6 +145,20 @@ def test_litert_equals_the_twin(rng):
         assert_equals_twin(run(interpreter, one), one, 0.5)
 
 
+@pytest.mark.slow
+def test_litert_equals_the_twin_on_ten_thousand_maps(rng):
+    """Speckle, blobs, and the hard maps with pixels flipped, so with ties and turns."""
+    interpreter = convert(SIZE, SIZE, 0.5)
+    hard = np.stack(list(hard_maps(SIZE).values()))[..., np.newaxis]
+    flips = rng.random([4000, SIZE, SIZE, 1]) < rng.uniform(0, 0.05, [4000, 1, 1, 1])
+    picked = hard[rng.integers(len(hard), size=4000)]
+    flipped = np.where(flips, 1 - picked, picked)
+    maps = np.concatenate([random_maps(rng, 6000, SIZE), flipped.astype(np.float32)])
+    assert len(maps) == 10_000
+    for one in maps[:, np.newaxis]:
+        assert_equals_twin(run(interpreter, one), one, 0.5)
+
+
 def test_litert_is_exact_at_full_size():
     interpreter = convert(224, 224, 0.5)
     for one in hard_maps(224).values():

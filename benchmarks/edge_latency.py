@@ -1,0 +1,130 @@
+r"""What the edge files gain over a plain port of the training network, in LiteRT.
+
+  python -m benchmarks.edge_latency          (about 6 minutes)
+
+MobileNetV1 at 224 pixels with fresh weights, 200 and 1,000 classes. The plain port is
+the training network as it stands: the paper's head, a map of every class, one of them
+picked, the background branch left in, the box left to the host. Ours: the linear head,
+the predicted class's map alone, the box in the graph. Every file runs in a process of
+its own, in turns; ratios are medians over the rounds.
+"""
+
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from bas_tf import names
+from bas_tf.data.synthetic import draw_example
+from bas_tf.models.activation_map_constraint import masked_logits
+from bas_tf.models.localizer import build_localizer
+from bas_tf.ops import masking
+from export import signatures, tflite
+from export.benchmark import TimedProcess
+
+SIZE, CLASSES, CALIBRATION = 224, (200, 1000), 16
+
+
+def build(num_classes: int, classifier: str):
+    return build_localizer(
+        backbone="mobilenet_v1", num_classes=num_classes, input_size_wh=(SIZE, SIZE),
+        classifier={"variant": classifier},
+    )  # fmt: skip
+
+
+def plain_port(localizer) -> tf.types.experimental.PolymorphicFunction:
+    spec = tf.TensorSpec([1, SIZE, SIZE, 3], tf.uint8, name=names.IMAGES)
+
+    def serve(images):
+        features, class_maps = localizer.backbone(tf.cast(images, tf.float32))
+        logits = masking.global_average_pool(class_maps)
+        class_ids = tf.argmax(logits, axis=-1)
+        maps = localizer.generator(features)
+        chosen = masking.select_class(maps, class_ids)
+        hidden = masked_logits(localizer.backbone.head, features, 1 - chosen)
+        return {
+            names.LOGITS: logits,
+            names.LOCALIZATION_MAP: chosen,
+            names.BACKGROUND_ACTIVATION: hidden,
+        }
+
+    return tf.function(serve, input_signature=[spec])
+
+
+def write(function, path: Path, quantization: str, images: np.ndarray) -> Path:
+    with tempfile.TemporaryDirectory() as folder:
+        constant = signatures.without_variables(function.get_concrete_function())
+        tf.saved_model.save(
+            constant, folder, signatures={names.SIGNATURE: constant.serve}
+        )
+        path.write_bytes(tflite.convert(folder, quantization, images))
+    return path
+
+
+def write_files(folder: Path, num_classes: int, images: np.ndarray) -> dict[str, Path]:
+    ours = signatures.ServedLocalizer(
+        build(num_classes, "linear"),
+        input_size_wh=(SIZE, SIZE), score_threshold=0.5,
+    )  # fmt: skip
+    plain = plain_port(build(num_classes, "paper"))
+    full = ours.edge_function()
+    return {
+        name: write(function, folder / f"{name}.tflite", quantization, images)
+        for name, function, quantization in (
+            ("plain_float32", plain, "none"),
+            ("plain_int8", plain, "int8"),
+            ("ours_float32", full, "none"),
+            ("ours_int8", full, "int8"),
+        )
+    }
+
+
+def compare(num_classes: int, images: np.ndarray, rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_files(Path(folder), num_classes, images)
+        images_path = Path(folder) / "images.npy"
+        np.save(images_path, images)
+        processes = {n: TimedProcess(p, images_path, 2) for n, p in paths.items()}
+        seconds: dict[str, list[float]] = {name: [] for name in processes}
+        for process in processes.values():
+            process.run(5)  # warm
+        for _ in range(rounds):
+            for name, process in processes.items():
+                process.seconds.clear()
+                process.run(10)
+                seconds[name].append(statistics.median(process.seconds))
+        for name, process in processes.items():
+            size = paths[name].stat().st_size
+            print(
+                f"{num_classes} classes, {name}: "
+                f"{1e3 * statistics.median(seconds[name]):.1f} ms, "
+                f"{size / 1e6:.1f} MB, peak "
+                f"{process.finish()['peak_memory_bytes'] / 2**20:.0f} MiB"
+            )
+    for other in ("plain_float32", "plain_int8", "ours_float32"):
+        ratios = [a / b for a, b in zip(seconds[other], seconds["ours_int8"],
+                                        strict=True)]  # fmt: skip
+        print(
+            f"{num_classes} classes: ours_int8 over {other}: median "
+            f"{statistics.median(ratios):.1f} x ({min(ratios):.1f} to "
+            f"{max(ratios):.1f}, {rounds} rounds)"
+        )
+
+
+def main(_) -> None:
+    images = np.stack(
+        [
+            draw_example(seed=0, split="test", index=i, image_size=(SIZE, SIZE)).image
+            for i in range(CALIBRATION)
+        ]
+    )
+    for num_classes in CLASSES:
+        compare(num_classes, images, flags.FLAGS.rounds)
+
+
+if __name__ == "__main__":
+    flags.DEFINE_integer("rounds", 7, "Turns of each file.", lower_bound=5)
+    app.run(main)

@@ -1,0 +1,150 @@
+r"""Latency and memory of exported files, measured in turns on this machine.
+
+  python -m export.benchmark --artifacts=runs/demo/export --output=bench.json \
+      --num_threads=2
+
+Each file runs in a process of its own, one image (a drawing) at a time; the files take
+turns, so that whatever else the machine does meets all of them.
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point
+from bas_tf.errors import UserError
+
+RUNS, ROUNDS, IMAGES = 20, 7, 16
+
+
+class TimedProcess:
+    """A file in a process of its own, which runs when told to.
+
+    Args:
+      path: the file or SavedModel folder.
+      images_path: .npy of uint8 [n, h, w, 3] of the network's size.
+      num_threads: that inference may use.
+
+    Raises:
+      UserError: the file cannot be run.
+    """
+
+    def __init__(self, path: Path, images_path: Path, num_threads: int):
+        self.path = path
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "export.timed_artifact", str(path),
+             str(images_path), str(num_threads)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        self.seconds: list[float] = []
+        self.started = self._read()
+
+    def run(self, count: int) -> None:
+        """Adds the latencies of `count` images."""
+        self._process.stdin.write(f"{count}\n")
+        self._process.stdin.flush()
+        self.seconds += self._read()
+
+    def finish(self) -> dict:
+        """Ends the process; what it measured, times in milliseconds."""
+        import numpy as np
+
+        ended = json.loads(self._process.communicate()[0])
+        return {
+            "p50_ms": 1e3 * float(np.median(self.seconds)),
+            "p95_ms": 1e3 * float(np.quantile(self.seconds, 0.95)),
+            **self.started,
+            **ended,
+        }
+
+    def close(self) -> None:
+        """Ends the process, whatever it does."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _read(self):
+        line = self._process.stdout.readline()
+        if not line:
+            _, err = self._process.communicate()
+            lines = err.strip().splitlines() or ["no reason"]
+            raise UserError(f"{self.path}: cannot be run ({lines[-1][:300]})")
+        return json.loads(line)
+
+
+def measure(
+    artifacts: dict[str, Path], *, num_threads: int, rounds: int = ROUNDS
+) -> dict[str, dict]:
+    """{row's name: {p50_ms, p95_ms, load_seconds, first_seconds, peak_memory_bytes}}.
+
+    Raises:
+      UserError: a file cannot be run.
+    """
+    import numpy as np
+
+    from bas_tf import experiment
+    from bas_tf.data.synthetic import draw_example
+
+    sizes = [experiment.load_runner(p).input_size_wh for p in artifacts.values()]
+    size_wh = next(size for size in sizes if size is not None)
+    images = np.stack(
+        [
+            draw_example(seed=0, split="test", index=i, image_size=size_wh).image
+            for i in range(IMAGES)
+        ]
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "images.npy"
+        np.save(path, images)
+        processes: dict[str, TimedProcess] = {}
+        with contextlib.ExitStack() as started:
+            for name, artifact in artifacts.items():
+                processes[name] = TimedProcess(artifact, path, num_threads)
+                started.callback(processes[name].close)
+            for process in processes.values():
+                process.run(RUNS)  # warm
+                process.seconds.clear()
+            for _ in range(rounds):
+                for process in processes.values():
+                    process.run(RUNS)
+            return {name: process.finish() for name, process in processes.items()}
+
+
+def format_rows(rows: dict[str, dict]) -> str:
+    """A table for people."""
+    lines = [f"{'':<18}{'p50 ms':>9}{'p95 ms':>9}{'first s':>9}{'peak MiB':>10}"]
+    for name, row in rows.items():
+        lines.append(
+            f"{name:<18}{row['p50_ms']:>9.2f}{row['p95_ms']:>9.2f}"
+            f"{row['load_seconds'] + row['first_seconds']:>9.2f}"
+            f"{row['peak_memory_bytes'] / 2**20:>10.0f}"
+        )
+    return "\n".join(lines)
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    from bas_tf import files
+    from export import verify
+
+    artifacts = verify.find_artifacts(Path(flags.FLAGS.artifacts))
+    rows = measure(artifacts, num_threads=flags.FLAGS.num_threads)
+    document = {
+        "num_threads": flags.FLAGS.num_threads,
+        "runs": RUNS * ROUNDS,
+        "rows": [{"name": name, **row} for name, row in rows.items()],
+    }
+    files.write_json(flags.FLAGS.output, document)
+    print(format_rows(rows))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("artifacts", None, "A folder of exported files.", required=True)
+    flags.DEFINE_string("output", None, "JSON to write.", required=True)
+    flags.DEFINE_integer("num_threads", 2, "That inference may use.", lower_bound=1)
+    entry_point.run(main)

@@ -1,0 +1,130 @@
+r"""Exports a trained localizer as an ONNX file, as ONNX Runtime runs it.
+
+  python -m export.onnx --workdir=runs/demo --output=runs/demo/export
+
+Opset 18, operators of the default domain only. The class names lie in the file's
+metadata under `labels`, as a JSON list.
+"""
+
+import json
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point, files
+from bas_tf.errors import UserError
+
+OPSET, ONNX_FILE = 18, "localizer.onnx"
+
+
+def export_onnx(workdir: str | Path, output: str | Path) -> Path:
+    """Writes output/localizer.onnx.
+
+    Input `images` uint8 [batch, height, width, 3] of the network's size, any batch;
+    outputs as the SavedModel's, by the same names.
+
+    Raises:
+      UserError: tf2onnx or onnx cannot be imported here.
+    """
+    from bas_tf import experiment
+    from export import saved_model
+
+    loaded = experiment.load_experiment(workdir)
+    served = saved_model.served_localizer(loaded)
+    model = convert(served.batch_function())
+    _add_metadata(model, {"labels": json.dumps(list(loaded.class_names))})
+    path = Path(output) / ONNX_FILE
+    files.write_file(path, model.SerializeToString())
+    return path
+
+
+def convert(function):
+    """tf.function of one input, `images` -> onnx.ModelProto.
+
+    Raises:
+      UserError: tf2onnx or onnx cannot be imported here.
+    """
+    try:
+        import onnx
+        import tf2onnx
+    except ImportError as error:
+        raise UserError(
+            f"ONNX export needs tf2onnx and onnx of requirements.txt ({error})"
+        ) from error
+    handlers = {
+        f"UnsortedSegment{kind}": (_scatter, ["ScatterElements", reduction])
+        for kind, reduction in (("Min", "min"), ("Max", "max"), ("Sum", "add"))
+    }
+    model, _ = tf2onnx.convert.from_function(
+        function,
+        input_signature=function.input_signature,
+        opset=OPSET,
+        custom_op_handlers=handlers,
+    )
+    onnx.checker.check_model(model, full_check=True)  # tf2onnx only logs its failures
+    return model
+
+
+def _scatter(context, node, name, args) -> None:
+    """Unsorted segments of a list as one ScatterElements.
+
+    tf2onnx's own way fails on integers (1.17.0), and costs segments x elements.
+    """
+    import numpy as np
+    from tf2onnx import utils
+
+    (reduction,) = args
+    data, ids, count = node.input
+    dtype = utils.map_onnx_to_numpy_type(context.get_dtype(data))
+    limits = np.finfo(dtype) if np.issubdtype(dtype, np.floating) else np.iinfo(dtype)
+    start = {"min": limits.max, "max": limits.min, "add": 0}[reduction]
+    start = context.make_const(utils.make_name("start"), np.array(start, dtype))
+    shape = context.make_node(
+        "Reshape",
+        [_cast_int64(context, count), _const_int64(context, [1])],
+    )
+    filled = context.make_node("Expand", [start.output[0], shape.output[0]])
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    context.remove_node(node.name)
+    context.make_node(
+        "ScatterElements",
+        [filled.output[0], _cast_int64(context, ids), data],
+        attr={"axis": 0, "reduction": reduction},
+        name=node.name,
+        outputs=node.output,
+        shapes=shapes,
+        dtypes=dtypes,
+    )
+
+
+def _cast_int64(context, tensor: str) -> str:
+    from onnx import TensorProto
+
+    cast = context.make_node("Cast", [tensor], attr={"to": TensorProto.INT64})
+    return cast.output[0]
+
+
+def _const_int64(context, values) -> str:
+    import numpy as np
+    from tf2onnx import utils
+
+    name = utils.make_name("const")
+    return context.make_const(name, np.array(values, np.int64)).output[0]
+
+
+def _add_metadata(model, properties: dict[str, str]) -> None:
+    for key, value in properties.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    path = export_onnx(flags.FLAGS.workdir, flags.FLAGS.output)
+    print(f"{path}  {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
+    flags.DEFINE_string("output", None, "The folder to write to.", required=True)
+    entry_point.run(main)

@@ -1,0 +1,308 @@
+"""What TFLite files say of themselves, to the standard tools and to people."""
+
+import copy
+import dataclasses
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from PIL import Image
+
+from bas_tf import experiment, names, runners
+from bas_tf.errors import UserError
+from export import calibration, metadata, metadata_tables, tflite
+from tests.commands import exit_code_in_process, only_error_line
+
+RECORDED = Path(__file__).parent.parent / "fixtures" / "tflite_metadata.json"
+
+
+@pytest.fixture
+def recorded() -> dict:
+    """A document, its flatbuffer, and what the standard reader made of that."""
+    return json.loads(RECORDED.read_text())
+
+
+def test_the_flatbuffer_is_the_one_that_the_standard_reader_has_read(recorded):
+    encoded = metadata_tables.encode(metadata.standard_metadata(recorded["document"]))
+    assert encoded.hex() == recorded["flatbuffer"]
+
+
+def test_what_the_standard_reader_has_read(recorded):
+    document, found = recorded["document"], recorded["read_by_tflite_support"]
+    assert (found["name"], found["license"]) == ("butterflies", "CC-BY-4.0")
+    assert found["version"] == "bas_tf 0.1.0, 12 training steps"
+    assert [item["name"] for item in found["associated_files"]] == ["bas_tf.json"]
+    (graph,) = found["subgraph_metadata"]
+    (image,) = graph["input_tensor_metadata"]
+    assert image["content"]["content_properties"] == {
+        "color_space": "RGB",
+        "default_size": {"width": 64, "height": 64},
+    }
+    assert image["process_units"][0]["options"] == {"mean": [0.0], "std": [1.0]}
+    assert image["stats"] == {"max": [255.0], "min": [0.0]}
+    outputs = {item["name"]: item for item in graph["output_tensor_metadata"]}
+    assert list(outputs) == list(document["outputs"])
+    assert outputs["boxes"]["content"]["content_properties"] == {
+        "index": [0, 1, 2, 3],
+        "type": "BOUNDARIES",
+        "coordinate_type": "PIXEL",
+    }
+    assert outputs["boxes"]["description"].endswith("; pixels of the input image, from "
+                                                    "its upper left")  # fmt: skip
+    (labels,) = outputs["class_ids"]["associated_files"]
+    assert (labels["name"], labels["type"]) == ("labels.txt", "TENSOR_VALUE_LABELS")
+
+
+def test_a_field_that_the_schema_has_not_is_refused():
+    with pytest.raises(KeyError, match="ModelMetadata has no field 'licence'"):
+        metadata_tables.encode({"licence": "Apache-2.0"})
+
+
+def test_figures_are_those_of_metrics_json(tmp_path):
+    path = tmp_path / "metrics.json"
+    assert metadata.judged_figures(path) is None
+    judged = {
+        "protocol": "bas",
+        "split": "val",
+        "num_images": 7,
+        "score_threshold": 0.4,
+        "threshold_origin": "fixed",
+        "metrics": {"top1_acc": 0.75, "gt_known_loc": 0.5, "cam/mean_iou": 0.25},
+    }
+    path.write_text(json.dumps(judged))
+    assert metadata.judged_figures(path) == {
+        "of": "the trained network before its conversion",
+        "protocol": "bas",
+        "split": "val",
+        "num_images": 7,
+        "score_threshold": 0.4,
+        "threshold_origin": "fixed",
+        "top1_acc": 0.75,
+        "gt_known_loc": 0.5,
+    }
+    for text in ("{", "[]", '{"protocol": "bas"}'):
+        path.write_text(text)
+        with pytest.raises(UserError, match=f"{path}: not a metrics.json"):
+            metadata.judged_figures(path)
+
+
+def test_the_hash_of_a_config_is_of_its_keys_in_order():
+    expected = hashlib.sha256(b'{"a":{"c":[3],"d":""},"b":1}').hexdigest()
+    assert metadata.config_sha256({"b": 1, "a": {"d": "", "c": [3]}}) == expected
+    assert metadata.config_sha256({"a": {"c": (3,), "d": ""}, "b": 1}) == expected
+
+
+@pytest.fixture(scope="module")
+def exported(demo_workdir, tmp_path_factory) -> dict:
+    """{quantization: path} of two files that the judged workdir gives."""
+    output = tmp_path_factory.mktemp("metadata")
+    quantizations = ["none", "int8"]
+    paths = tflite.export_tflite(demo_workdir, output, quantizations)
+    return dict(zip(quantizations, paths, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", ["none", "int8"])
+def test_the_document_is_in_the_file_and_beside_it(
+    exported, demo_workdir, quantization
+):
+    path = exported[quantization]
+    document = json.loads(path.with_name(f"{path.name}.json").read_text())
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["labels.txt", "bas_tf.json"]
+        stored = {item.compress_type for item in archive.infolist()}
+        assert stored == {zipfile.ZIP_STORED}  # the phone's reader maps it
+        assert json.loads(archive.read("bas_tf.json")) == document
+        labels = archive.read("labels.txt").decode().splitlines()
+    assert labels == document["class_names"]
+    assert runners.read_tflite_document(path) == document
+
+    config = json.loads((demo_workdir / "config.json").read_text())
+    assert document["class_names"] == config["class_names"]
+    canonical = json.dumps(config["config"], sort_keys=True, separators=(",", ":"))
+    assert document["training"] == {
+        "config_sha256": hashlib.sha256(canonical.encode()).hexdigest(),
+        "seed": 0,
+        "steps": 12,  # 2 epochs of 96 drawings in batches of 16
+    }
+    assert document["quantization"] == quantization
+    assert document["score_threshold"] == 0.8 and document["top_k"] == 1
+    assert document["backbone"] == "mobilenet_v1"
+    assert document["license"] == "not stated"
+    judged = json.loads((demo_workdir / "metrics.json").read_text())
+    figures = document["figures"]
+    assert (figures["protocol"], figures["split"]) == ("bas", "test")
+    assert figures["mean_iou"] == judged["metrics"]["mean_iou"] > 0
+    assert figures["top1_loc"] == judged["metrics"]["top1_loc"]
+
+
+@pytest.mark.slow
+def test_inputs_and_outputs_are_those_of_the_file(exported):
+    document = runners.read_tflite_document(exported["int8"])
+    assert list(document["inputs"]) == [names.IMAGES]
+    image = document["inputs"][names.IMAGES]
+    assert (image["dtype"], image["shape"]) == ("uint8", [1, 64, 64, 3])
+    assert (image["height"], image["width"]) == (64, 64)
+    assert (image["channels"], image["range"]) == ("RGB", [0, 255])
+    assert image["scaling"]["where"] == "inside the graph"
+    np.testing.assert_allclose(image["scaling"]["mean"], [123.675, 116.28, 103.53])
+    np.testing.assert_allclose(image["scaling"]["std"], [58.395, 57.12, 57.375])
+    found = {k: (v["dtype"], v["shape"]) for k, v in document["outputs"].items()}
+    assert found == {
+        names.CLASS_IDS: ("int32", [1, 5]),
+        names.SCORES: ("float32", [1, 5]),
+        names.BOXES: ("float32", [1, 4]),
+        names.DEGENERATE: ("bool", [1]),
+        names.LOCALIZATION_MAP: ("float32", [1, 8, 8, 1]),
+    }
+
+
+@pytest.mark.slow
+def test_calibration_is_told_of_int8_alone(exported, demo_workdir):
+    loaded = experiment.load_experiment(demo_workdir)
+    crops = calibration.calibration_crops(
+        loaded.config, experiment.open_source(loaded.config)
+    )
+    assert runners.read_tflite_document(exported["int8"])["calibration"] == {
+        "count": 16,
+        "sha256": hashlib.sha256(
+            b"".join(crop.tobytes() for crop in crops)
+        ).hexdigest(),
+    }
+    assert runners.read_tflite_document(exported["none"])["calibration"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantization", ["none", "int8"])
+def test_the_standard_entry_is_of_the_files_own_outputs(exported, quantization):
+    content = exported[quantization].read_bytes()
+    model = schema.Model.GetRootAs(content)
+    entries = [model.Metadata(i) for i in range(model.MetadataLength())]
+    assert [entry.Name() for entry in entries] == [
+        b"min_runtime_version",
+        b"CONVERSION_METADATA",
+        b"TFLITE_METADATA",
+    ]
+    document = runners.read_tflite_document(exported[quantization])
+    encoded = model.Buffers(entries[-1].Buffer()).DataAsNumpy().tobytes()
+    standard = metadata.standard_metadata(document)
+    assert encoded == metadata_tables.encode(standard)
+
+    # The reader goes by position: each name stands where the signature has it.
+    signature, graph = model.SignatureDefs(0), model.Subgraphs(0)
+    tensor_of = {
+        signature.Outputs(i).Name().decode(): signature.Outputs(i).TensorIndex()
+        for i in range(signature.OutputsLength())
+    }
+    told = standard["subgraph_metadata"][0]["output_tensor_metadata"]
+    assert [tensor_of[t["name"]] for t in told] == graph.OutputsAsNumpy().tolist()
+
+
+@pytest.mark.slow
+def test_the_license_is_the_configs(exported, demo_workdir):
+    loaded = experiment.load_experiment(demo_workdir)
+    localizer = experiment.load_localizer(loaded)
+
+    def license_of(config) -> str:
+        return metadata.model_document(
+            dataclasses.replace(loaded, config=config),
+            localizer,
+            exported["none"].read_bytes(),
+            steps=12,
+            quantization="none",
+            crops=None,
+        )["license"]
+
+    config = copy.deepcopy(loaded.config)
+    assert license_of(config) == "not stated"
+    config.export.license = "CC-BY-4.0"
+    assert license_of(config) == "CC-BY-4.0"
+    del config.export.license  # a workdir of an older version
+    assert license_of(config) == "not stated"
+
+
+@pytest.mark.slow
+def test_a_file_that_takes_the_class_too(demo_workdir):
+    """Of int8 pixels, which are uint8 less 128."""
+    loaded = experiment.load_experiment(demo_workdir)
+    document = metadata.model_document(
+        loaded,
+        experiment.load_localizer(loaded),
+        convert_given_class(),
+        steps=12,
+        quantization="none",
+        crops=None,
+    )
+    image, given = (document["inputs"][k] for k in (names.IMAGES, names.CLASS_IDS))
+    assert (image["dtype"], image["range"]) == ("int8", [-128, 127])
+    assert image["meaning"].startswith("RGB image: the pixel less 128")
+    assert given == {
+        "meaning": "the class to look for: a line of labels.txt, counted from 0",
+        "dtype": "int32",
+        "shape": [1],
+    }
+    told = document["outputs"][names.LOCALIZATION_MAP]["meaning"]
+    assert told.startswith("foreground of the given class")
+    graph = metadata.standard_metadata(document)["subgraph_metadata"][0]
+    assert [tensor["name"] for tensor in graph["input_tensor_metadata"]] == list(
+        document["inputs"]
+    )
+
+
+def convert_given_class() -> bytes:
+    """A small file of the signature (images, class_ids) -> localization_map."""
+    specs = [
+        tf.TensorSpec([1, 8, 8, 3], tf.int8, name=names.IMAGES),
+        tf.TensorSpec([1], tf.int32, name=names.CLASS_IDS),
+    ]
+    module = tf.Module()
+    module.serve = tf.function(
+        lambda images, class_ids: {
+            names.LOCALIZATION_MAP: tf.cast(images[..., :1], tf.float32)
+            * tf.cast(class_ids, tf.float32)
+        },
+        input_signature=specs,
+    )
+    return tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.serve.get_concrete_function()], module
+    ).convert()
+
+
+def cut_off(content: bytes) -> bytes:
+    return content[:-100]
+
+
+def stripped(content: bytes) -> bytes:
+    """The model alone, as a tool leaves it that reads and writes the flatbuffer."""
+    return content[: content.index(b"PK\x03\x04")]
+
+
+def of_another_model(content: bytes) -> bytes:
+    return convert_given_class()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+@pytest.mark.parametrize("broken", [cut_off, stripped, of_another_model])
+def test_such_a_file_is_one_line_and_exit_code_2(
+    exported, broken, tmp_path, monkeypatch, capsys
+):
+    model, photo = tmp_path / "model.tflite", tmp_path / "photo.png"
+    model.write_bytes(broken(exported["none"].read_bytes()))
+    (tmp_path / "labels.txt").write_text("a\nb\n")  # not asked any more
+    Image.new("RGB", (64, 64)).save(photo)
+    capsys.readouterr()
+    code = exit_code_in_process(
+        monkeypatch, "bas_tf.localize", f"--model={model}",
+        f"--output={tmp_path / 'out'}", photo,
+    )  # fmt: skip
+    assert code == 2
+    line = only_error_line(capsys.readouterr().err)
+    assert line.startswith(f"error: {model}: not a localizer's TFLite file (")
+    assert line.endswith("; expected one that export.tflite wrote")

@@ -134,16 +134,26 @@ def load_localizer(experiment: Experiment):
     Raises:
       UserError: there is no checkpoint yet, or it does not fit.
     """
-    from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER, Checkpointer
-
     config = experiment.config.copy_and_resolve_references()
     config.model.weights = ""  # the checkpoint holds every weight
     localizer = build_model(config, len(experiment.class_names))
-    folder = BEST_FOLDER if config.train.get("select_by") else FOLDER
-    saved = Checkpointer(experiment.workdir, localizer, folder=folder)
-    if saved.restore() is None:
+    if restore_weights(experiment, localizer) is None:
         raise UserError(f"{experiment.workdir}: no checkpoint in it yet")
     return localizer
+
+
+def restore_weights(experiment: Experiment, localizer) -> int | None:
+    """Gives a localizer the weights that a workdir is judged and exported with.
+
+    Returns:
+      The steps behind them; None when there is no checkpoint yet.
+    """
+    from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER, Checkpointer
+
+    options = experiment.config.train
+    selected = options.get("select_by") and options.epochs
+    folder = BEST_FOLDER if selected else FOLDER
+    return Checkpointer(experiment.workdir, localizer, folder=folder).restore()
 
 
 def load_runner(model: str | Path, *, score_threshold: float | None = None):

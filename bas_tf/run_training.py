@@ -104,21 +104,24 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
     log_hooks = []
     if writes:
         log_hooks = _log_hooks(config, workdir, localizer, images, first_step, steps)
-    if writes and config.train.select_by:
-        log_hooks.append(
+    judging_hooks = []
+    if writes and config.train.select_by and config.train.epochs:
+        validate, saver = _make_validation(
+            config, workdir, localizer, sgd, source.class_names, on_bad_image
+        )
+        judging_hooks = [
             hooks.keep_best(
-                *_make_validation(
-                    config, workdir, localizer, sgd, source.class_names, on_bad_image
-                ),
-                workdir,
+                validate, saver, workdir,
                 metric=config.train.select_by,
                 first_step=first_step,
+                steps_per_epoch=steps,
             )
-        )
+        ]  # fmt: skip
     with (
         stop_signal.stop_requests() as stop_requested,
         pipeline.reading(images),
         contextlib.suppress(hooks.TrainingStoppedError),
+        checkpointer.finishing(),
     ):
         loop.train(
             localizer=localizer,
@@ -140,6 +143,7 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
                     every_steps=config.train.checkpoint_every_steps,
                     stop_requested=stop_signal.agreed(distribution, stop_requested),
                 ),
+                *judging_hooks,
             ],
         )
         return True

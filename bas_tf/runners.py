@@ -92,12 +92,13 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
         run = interpreter.get_signature_runner(names.SIGNATURE)
-        _, height, width, _ = run.get_input_details()[names.IMAGES]["shape"]
+        source = run.get_input_details()[names.IMAGES]
+        _, height, width, _ = source["shape"]
     except (ValueError, RuntimeError, KeyError) as error:
         raise _not_a_localizer(path, str(error)) from error
 
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
-        images = np.asarray(images, np.uint8)
+        images = as_tflite_input(np.asarray(images, np.uint8), source["dtype"])
         singles = [run(**{names.IMAGES: image[np.newaxis]}) for image in images]
         outputs = {
             key: np.concatenate([single[key] for single in singles])
@@ -145,6 +146,13 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
         return _judged_outputs(dict(zip(keys, values, strict=True)), len(class_names))
 
     return Runner(predict_fn, class_names, (width, height))
+
+
+def as_tflite_input(images: np.ndarray, dtype) -> np.ndarray:
+    """Pixels uint8 as a file's input has them: int8 is the pixel less 128."""
+    if np.dtype(dtype) == np.int8:
+        return (images.astype(np.int16) - 128).astype(np.int8)
+    return images.astype(dtype)
 
 
 def read_tflite_document(path: Path) -> dict:

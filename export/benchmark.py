@@ -36,10 +36,12 @@ class TimedProcess:
 
     def __init__(self, path: Path, images_path: Path, num_threads: int):
         self.path = path
+        # A pipe that nobody reads fills up.
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close
         self._process = subprocess.Popen(
             [sys.executable, "-m", "export.timed_artifact", str(path),
              str(images_path), str(num_threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             text=True,
         )  # fmt: skip
         self.seconds: list[float] = []
@@ -47,51 +49,82 @@ class TimedProcess:
 
     def run(self, count: int) -> None:
         """Adds the latencies of `count` images."""
-        self._process.stdin.write(f"{count}\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(f"{count}\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self._ended() from error
         self.seconds += self._read()
 
     def finish(self) -> dict:
         """Ends the process; what it measured, times in milliseconds."""
         import numpy as np
 
-        ended = json.loads(self._process.communicate()[0])
+        ended, _ = self._process.communicate()
+        if not ended:
+            raise self._ended()
         return {
             "p50_ms": 1e3 * float(np.median(self.seconds)),
             "p95_ms": 1e3 * float(np.quantile(self.seconds, 0.95)),
             **self.started,
-            **ended,
+            **json.loads(ended),
         }
 
     def close(self) -> None:
         """Ends the process, whatever it does."""
         self._process.kill()
         self._process.communicate()
+        self._errors.close()
 
     def _read(self):
         line = self._process.stdout.readline()
         if not line:
-            _, err = self._process.communicate()
-            lines = err.strip().splitlines() or ["no reason"]
-            raise UserError(f"{self.path}: cannot be run ({lines[-1][:300]})")
+            raise self._ended()
         return json.loads(line)
+
+    def _ended(self) -> UserError:
+        """What the process said before it ended too early."""
+        self._process.communicate()
+        self._errors.seek(0)
+        lines = self._errors.read().strip().splitlines() or ["it said nothing"]
+        return UserError(f"{self.path}: cannot be run ({lines[-1][:300]})")
+
+
+def input_size(artifacts: dict[str, Path]) -> tuple[int, int]:
+    """Width and height of the network's images, as the first file with one has it.
+
+    Raises:
+      UserError: a file cannot be read, or all take any size.
+    """
+    from bas_tf import experiment
+
+    for path in artifacts.values():
+        size_wh = experiment.load_runner(path).input_size_wh
+        if size_wh is not None:
+            return size_wh
+    raise UserError(
+        f"{', '.join(map(str, artifacts.values()))}: takes images of any size; put a "
+        "TFLite or ONNX file beside it, whose size is measured"
+    )
 
 
 def measure(
-    artifacts: dict[str, Path], *, num_threads: int, rounds: int = ROUNDS
+    artifacts: dict[str, Path], *, size_wh: tuple[int, int], num_threads: int
 ) -> dict[str, dict]:
     """{row's name: {p50_ms, p95_ms, load_seconds, first_seconds, peak_memory_bytes}}.
+
+    Args:
+      artifacts: from `verify.find_artifacts`.
+      size_wh: of the network's images.
+      num_threads: that inference may use.
 
     Raises:
       UserError: a file cannot be run.
     """
     import numpy as np
 
-    from bas_tf import experiment
     from bas_tf.data.synthetic import draw_example
 
-    sizes = [experiment.load_runner(p).input_size_wh for p in artifacts.values()]
-    size_wh = next(size for size in sizes if size is not None)
     images = np.stack(
         [
             draw_example(seed=0, split="test", index=i, image_size=size_wh).image
@@ -109,7 +142,7 @@ def measure(
             for process in processes.values():
                 process.run(RUNS)  # warm
                 process.seconds.clear()
-            for _ in range(rounds):
+            for _ in range(ROUNDS):
                 for process in processes.values():
                     process.run(RUNS)
             return {name: process.finish() for name, process in processes.items()}
@@ -133,7 +166,8 @@ def main(args: list[str]) -> None:
     from export import verify
 
     artifacts = verify.find_artifacts(Path(flags.FLAGS.artifacts))
-    rows = measure(artifacts, num_threads=flags.FLAGS.num_threads)
+    size_wh = input_size(artifacts)
+    rows = measure(artifacts, size_wh=size_wh, num_threads=flags.FLAGS.num_threads)
     document = {
         "num_threads": flags.FLAGS.num_threads,
         "runs": RUNS * ROUNDS,

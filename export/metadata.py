@@ -16,12 +16,11 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 import bas_tf
-from bas_tf import names, results
+from bas_tf import experiment, names, results
 from bas_tf.errors import UserError
 from bas_tf.experiment import Experiment
 from bas_tf.models.localizer import Localizer
 from bas_tf.runners import DOCUMENT_FILE, DOCUMENT_FORMAT
-from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER, Checkpointer
 from export import metadata_tables
 
 ENTRY = "TFLITE_METADATA"  # the name that the standard tools look for
@@ -163,8 +162,7 @@ def _image_document(tensor: dict, localizer: Localizer) -> dict[str, Any]:
 
 def training_steps(loaded: Experiment, localizer: Localizer) -> int:
     """How many steps are behind the weights that `experiment.load_localizer` takes."""
-    folder = BEST_FOLDER if loaded.config.train.get("select_by") else FOLDER
-    return Checkpointer(loaded.workdir, localizer, folder=folder).restore()
+    return experiment.restore_weights(loaded, localizer)
 
 
 def calibration_document(crops: np.ndarray) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from bas_tf import inference, names
 from bas_tf.models.localizer import Localizer
 
 TOP = 5  # classes reported; fewer when there are fewer
-VARIANTS = ("full", "no_boxes", "given_class")  # of files for the edge
 
 
 class ServedLocalizer(tf.Module):
@@ -61,7 +60,7 @@ class ServedLocalizer(tf.Module):
         """A tf.function of one image of the network's size, [1, h, w, 3].
 
         Args:
-          variant: one of VARIANTS. "full" answers as the SavedModel; "no_boxes" leaves
+          variant: "full" answers as the SavedModel; "no_boxes" leaves
             BOXES and DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] beside
             the image and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class,
             by the trunk and one kernel, without the classifier.

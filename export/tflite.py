@@ -2,6 +2,9 @@ r"""Exports a trained localizer as TFLite (LiteRT) files.
 
   python -m export.tflite --workdir=runs/demo --output=runs/demo/export \
       --quantize=none --quantize=int8
+
+The files are localizer_<quantization>.tflite; --given_class and --no_boxes write others
+beside them.
 """
 
 import tempfile
@@ -13,55 +16,67 @@ from bas_tf import entry_point, files
 from bas_tf.errors import UserError
 from bas_tf.names import LABELS_FILE, SIGNATURE
 
-QUANTIZATIONS = {
-    "none": "localizer_float32.tflite",
-    "float16": "localizer_float16.tflite",
-    "dynamic": "localizer_dynamic.tflite",
-    "int8": "localizer_int8.tflite",
+QUANTIZATIONS = {  # --quantize: in a file's name
+    "none": "float32",
+    "float16": "float16",
+    "dynamic": "dynamic",
+    "int8": "int8",
 }
 
 
+# Variants of `signatures.edge_function`: in a file's name.
+PREFIXES = {"full": "localizer", "no_boxes": "no_boxes", "given_class": "given_class"}
+INPUT_TYPES = ("uint8", "int8", "float32")
+
+
 def export_tflite(
-    workdir: str | Path, output: str | Path, quantizations: list[str]
+    workdir: str | Path,
+    output: str | Path,
+    quantizations: list[str],
+    *,
+    variants: tuple[str, ...] = ("full",),
+    input_type: str = "uint8",
 ) -> list[Path]:
-    """Writes one file for each quantization, and labels.txt beside them.
+    """Writes one file for each variant and quantization, and labels.txt beside them.
 
     Each has its labels and all that `metadata.model_document` says of it inside, and
     the same document beside it: FILE.json.
 
-    Signature `serving_default`: `images` uint8 [1, height, width, 3] of the network's
-    size -> as the SavedModel. Built-in operators only.
+    Signature `serving_default`: `images` [1, height, width, 3] of the network's size
+    -> as the SavedModel, or what `signatures.edge_function` says of a variant.
+    Built-in operators only.
+
+    Args:
+      workdir: of a training.
+      output: the folder.
+      quantizations: keys of QUANTIZATIONS.
+      variants: keys of PREFIXES.
+      input_type: of INPUT_TYPES; int8 is the pixel less 128.
 
     Raises:
       UserError: an unknown quantization, or too few calibration images.
     """
-    import tensorflow as tf
-
     from bas_tf import experiment
-    from export import calibration, metadata, saved_model, signatures
+    from export import calibration, metadata, saved_model
 
     if unknown := set(quantizations) - set(QUANTIZATIONS):
         raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
     loaded = experiment.load_experiment(workdir)
     served = saved_model.served_localizer(loaded)
     steps = metadata.training_steps(loaded, served.localizer)
-    crops = None
+    crops = class_ids = None
     if "int8" in quantizations:
         source = experiment.open_source(loaded.config, loaded.class_names)
-        crops = calibration.calibration_crops(loaded.config, source)
+        crops, class_ids = calibration.calibration_crops(loaded.config, source)
     output = Path(output)
     files.write_file(
         output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode()
     )
     written = []
-    with tempfile.TemporaryDirectory() as folder:
-        constant = signatures.without_variables(
-            served.edge_function().get_concrete_function()
-        )
-        tf.saved_model.save(constant, folder, signatures={SIGNATURE: constant.serve})
-        for quantization in quantizations:
-            path = output / QUANTIZATIONS[quantization]
-            content = convert(folder, quantization, crops)
+    for variant in variants:
+        function = served.edge_function(variant, input_type)
+        contents = convert(function, quantizations, crops, class_ids)
+        for quantization, content in contents.items():
             document = metadata.model_document(
                 loaded,
                 served.localizer,
@@ -70,14 +85,43 @@ def export_tflite(
                 quantization=quantization,
                 crops=crops,
             )
+            path = output / file_name(variant, quantization, input_type)
             files.write_file(path, metadata.with_metadata(content, document))
             files.write_json(path.with_name(f"{path.name}.json"), document)
             written.append(path)
     return written
 
 
-def convert(folder: str, quantization: str, crops) -> bytes:
-    """SavedModel folder -> the bytes of a TFLite file."""
+def file_name(variant: str, quantization: str, input_type: str) -> str:
+    """As localizer_int8.tflite, given_class_float16.tflite, or with _int8_input."""
+    suffix = "" if input_type == "uint8" else f"_{input_type}_input"
+    return f"{PREFIXES[variant]}_{QUANTIZATIONS[quantization]}{suffix}.tflite"
+
+
+def convert(function, quantizations, crops=None, class_ids=None) -> dict[str, bytes]:
+    """A tf.function -> {quantization: the bytes of a TFLite file}.
+
+    Args:
+      function: with an input signature.
+      quantizations: keys of QUANTIZATIONS.
+      crops, class_ids: of `calibration.calibration_crops`; int8 needs them.
+    """
+    import tensorflow as tf
+
+    from export import signatures
+
+    module = signatures.without_variables(function.get_concrete_function())
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
+        return {
+            quantization: _converter(
+                folder, quantization, function.input_signature, crops, class_ids
+            ).convert()
+            for quantization in quantizations
+        }
+
+
+def _converter(folder: str, quantization: str, specs, crops, class_ids):
     import tensorflow as tf
 
     from export import calibration
@@ -88,16 +132,22 @@ def convert(folder: str, quantization: str, crops) -> bytes:
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
+        dtypes = {spec.name: spec.dtype.as_numpy_dtype for spec in specs}
         converter.representative_dataset = lambda: calibration.representative_dataset(
-            crops
+            crops, class_ids, dtypes
         )
-    return converter.convert()
+    return converter
 
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
+    variants = [name for name in PREFIXES if name == "full" or flags.FLAGS[name].value]
     for path in export_tflite(
-        flags.FLAGS.workdir, flags.FLAGS.output, flags.FLAGS.quantize
+        flags.FLAGS.workdir,
+        flags.FLAGS.output,
+        flags.FLAGS.quantize,
+        variants=tuple(variants),
+        input_type=flags.FLAGS.input_type,
     ):
         print(f"{path}  {path.stat().st_size:,} bytes")
 
@@ -107,5 +157,14 @@ if __name__ == "__main__":
     flags.DEFINE_string("output", None, "The folder to write to.", required=True)
     flags.DEFINE_multi_enum(
         "quantize", ["none"], list(QUANTIZATIONS), "Repeat for several files."
+    )
+    flags.DEFINE_bool(
+        "given_class",
+        False,
+        "Also files that take a class beside the image and box that: no classifier.",
+    )
+    flags.DEFINE_bool("no_boxes", False, "Also files that leave the box to the host.")
+    flags.DEFINE_enum(
+        "input_type", "uint8", INPUT_TYPES, "Of the image; int8 is the pixel less 128."
     )
     entry_point.run(main)

@@ -137,7 +137,11 @@ def main(args: list[str]) -> None:
     )
     keras_row = results.table_row("keras", keras_judged.document["metrics"])
     rows = verify_artifacts(judge, keras_judged, artifacts)
-    speed = benchmark.measure(artifacts, num_threads=flags.FLAGS.num_threads)
+    speed = benchmark.measure(
+        artifacts,
+        size_wh=tuple(loaded.config.data.crop_size),
+        num_threads=flags.FLAGS.num_threads,
+    )
     rows = [{**row, **speed[row["name"]]} for row in rows]
     every = [*results.baseline_rows(keras_judged), keras_row, *rows]
     document = {key: keras_judged.document[key] for key in results.SETTING_KEYS}

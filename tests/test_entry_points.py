@@ -41,7 +41,14 @@ COMMANDS = {
     "bas_tf.ablate": ["config", "workdir"],
     "export.demo": ["config", "workdir"],
     "export.saved_model": ["workdir", "output"],
-    "export.tflite": ["workdir", "output", "quantize"],
+    "export.tflite": [
+        "workdir",
+        "output",
+        "quantize",
+        "[no]given_class",
+        "[no]no_boxes",
+        "input_type",
+    ],
     "export.onnx": ["workdir", "output"],
     "export.benchmark": ["artifacts", "output", "num_threads"],
     "export.verify": ["workdir", "artifacts", "output", "max_drop", "num_threads"],
@@ -275,6 +282,7 @@ def test_the_demo_writes_the_promised_keys(demo_workdir):
     assert set(summary) == {"seconds", "peak_memory_bytes", "rows"}
     assert [row["name"] for row in summary["rows"]] == [
         "centre_box", "cam", "keras", "saved_model", "tflite_float32", "tflite_int8",
+        "onnx",
     ]  # fmt: skip
     columns = {"name", "top1_loc", "top5_loc", "gt_known_loc", "mean_iou", "size_bytes"}
     assert all(columns <= set(row) for row in summary["rows"])

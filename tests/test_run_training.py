@@ -79,21 +79,24 @@ def test_a_training_never_opens_the_test_split(config, tmp_path, monkeypatch):
     assert set(opened) == {"train", "val"}
 
 
-def test_a_training_killed_before_an_epoch_is_saved_judges_it_again(
-    config, tmp_path, monkeypatch
+@pytest.mark.parametrize("last_epoch", [2, 3])
+def test_an_epoch_that_was_saved_but_not_judged_is_judged_first(
+    config, tmp_path, monkeypatch, last_epoch
 ):
+    """Killed while the second of three epochs is judged, or the third."""
     run_training.run_training(config, tmp_path / "through")
-    save = checkpoint.Checkpointer.save
+    judge, judged = run_evaluation.Judge.judge, []
 
-    def killed(self, steps_done):
-        if self._folder.name == "checkpoints" and steps_done == 12:
+    def killed(self, *args, **options):
+        judged.append(None)
+        if len(judged) == last_epoch + 1:  # the first is of the fresh weights
             raise KeyboardInterrupt
-        save(self, steps_done)
+        return judge(self, *args, **options)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(checkpoint.Checkpointer, "save", killed)
+        patched.setattr(run_evaluation.Judge, "judge", killed)
         run_training.run_training(config, tmp_path / "killed")
-    assert len(validation_of(tmp_path / "killed")) == 2
+    assert len(validation_of(tmp_path / "killed")) == last_epoch - 1
     run_training.run_training(config, tmp_path / "killed")
     expected = validation_of(tmp_path / "through")
     assert validation_of(tmp_path / "killed") == expected
@@ -105,10 +108,18 @@ def test_a_training_killed_before_an_epoch_is_saved_judges_it_again(
 
 
 def test_a_figure_that_does_not_exist_is_refused_with_those_that_do(config, tmp_path):
+    """Before the first step."""
     config.train.epochs = 1
     config.train.select_by = "accuracy"
     with pytest.raises(UserError, match="train.select_by is 'accuracy'.*gives: .*top1"):
         run_training.run_training(config, tmp_path)
+    assert not (tmp_path / "metrics.jsonl").exists()
+
+
+def test_without_an_epoch_nothing_is_selected(config, tmp_path):
+    config.train.epochs = 0
+    run_training.run_training(config, tmp_path)
+    assert experiment.load_localizer(experiment.load_experiment(tmp_path))
 
 
 def test_two_replicas_save_by_a_thread_and_continue(config, tmp_path, monkeypatch):

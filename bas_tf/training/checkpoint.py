@@ -4,8 +4,10 @@ The order of examples and their augmentation follow from seed and step, so the s
 all there is to say about the data and the random state.
 """
 
+import contextlib
 import re
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -89,6 +91,22 @@ class Checkpointer:
         if pending is not None:
             pending.result()
 
+    @contextlib.contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Within it what is still written is waited for, also when an error ends it.
+
+        What goes wrong in writing is then told beside that error, which is raised.
+        """
+        try:
+            yield
+        except BaseException:
+            try:
+                self.finish()
+            except UserError as error:
+                logging.error("%s", error)
+            raise
+        self.finish()
+
     def _write(self, steps_done: int) -> None:
         try:
             self._manager.save(checkpoint_number=steps_done)
@@ -167,8 +185,12 @@ class Checkpointer:
                 variable.assign(reader.get_tensor(key))
 
     def _remove_partial(self, steps_done: int) -> None:
-        """What a save that failed has left."""
-        for path in self._folder.glob(f"{PREFIX}-{steps_done}[._]*"):
+        """What a save that failed has left; not what was there under its number."""
+        if str(self._folder / f"{PREFIX}-{steps_done}") in self._manager.checkpoints:
+            pattern = f"{PREFIX}-{steps_done}_temp*"
+        else:
+            pattern = f"{PREFIX}-{steps_done}[._]*"
+        for path in self._folder.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 

@@ -106,8 +106,8 @@ def save_checkpoints(
 ) -> Hook:
     """Saves at each epoch's end, between, and before the training stops.
 
-    It comes last among the hooks: what they wrote of a step is there once it is saved.
-    When the training ends or stops, all is written.
+    It comes after those that log: what they wrote of a step is there once it is saved.
+    When the training stops, all is written.
 
     Args:
       checkpointer: None on a worker that does not write.
@@ -121,9 +121,9 @@ def save_checkpoints(
         due = every_steps and progress.step % every_steps == 0
         if checkpointer and (stops or due or progress.epoch_ends):
             checkpointer.save(progress.step)
-        if checkpointer and (stops or progress.is_last):
-            checkpointer.finish()
         if stops:
+            if checkpointer:
+                checkpointer.finish()
             raise TrainingStoppedError(f"stopped after step {progress.step}")
 
     return hook
@@ -136,11 +136,12 @@ def keep_best(
     *,
     metric: str,
     first_step: int,
+    steps_per_epoch: int,
 ) -> Hook:
     """Judges each epoch on the validation split and keeps the best one's weights.
 
-    It comes before the epoch's checkpoint is saved: a training that is killed between
-    does the epoch again and judges it alike. Of equals the first is kept.
+    It comes after the epoch's checkpoint is saved, and starts with the epoch that a
+    training was stopped before judging. Of equals the first is kept.
 
     Args:
       validate: brings `saver`'s model to the weights of now, and judges it.
@@ -148,17 +149,16 @@ def keep_best(
       workdir: workdir/VALIDATION_FILE gets an object each epoch.
       metric: the figure that the best epoch has the most of.
       first_step: where the training starts; what the file says past it is dropped.
+      steps_per_epoch: steps in an epoch.
 
     Raises:
-      UserError: from the hook, `validate` gives no such figure.
+      UserError: `validate` gives no such figure, told before the first step.
     """
     path = workdir / VALIDATION_FILE
     rows = [row for row in _read_rows(path) if row["step"] <= first_step]
     _write_rows(path, rows)
 
-    def hook(progress: Progress) -> None:
-        if not progress.epoch_ends:
-            return
+    def judge() -> dict[str, float]:
         values = validate()
         if metric not in values:
             known = ", ".join(sorted(values))
@@ -166,13 +166,30 @@ def keep_best(
                 f"train.select_by is {metric!r}, which the validation split does not "
                 f"give; it gives: {known}"
             )
+        return values
+
+    def judge_epoch(step: int) -> None:
+        values = judge()
         best = max((row[metric] for row in rows), default=-math.inf)
         if values[metric] > best:
-            saver.save(progress.step)
-        rows.append({"step": progress.step, "epoch": progress.epoch, **values})
+            saver.save(step)
+        rows.append({"step": step, "epoch": step // steps_per_epoch - 1, **values})
         _write_rows(path, rows)
 
+    if not first_step:
+        judge()  # a mistake shall not cost an epoch
+    elif first_step % steps_per_epoch == 0 and first_step not in _steps(rows):
+        judge_epoch(first_step)
+
+    def hook(progress: Progress) -> None:
+        if progress.epoch_ends:
+            judge_epoch(progress.step)
+
     return hook
+
+
+def _steps(rows: list[dict]) -> list[int]:
+    return [row["step"] for row in rows]
 
 
 def _write_rows(path: Path, rows: list[dict]) -> None:

@@ -38,11 +38,6 @@ class Progress:
     bas_active: bool
     epoch_ends: bool
 
-    @property
-    def is_last(self) -> bool:
-        """Whether this step was the training's last."""
-        return self.step == self.epochs * self.steps_per_epoch
-
 
 Hook = Callable[[Progress], None]
 

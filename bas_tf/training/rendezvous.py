@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from bas_tf.errors import UserError
 
 START = b"start\n"
-_RETRY_S = 0.5
+_RETRY_S, _SPEAK_S = 0.5, 5
 
 
 def meet(addresses: Sequence[str], index: int, *, timeout_s: float) -> None:
@@ -36,32 +36,47 @@ def meet(addresses: Sequence[str], index: int, *, timeout_s: float) -> None:
 
 
 def _wait_for_others(addresses, deadline: float, timeout_s: float) -> None:
-    missing = dict(enumerate(addresses[1:], start=1))
+    came: dict[int, socket.socket] = {}
     with contextlib.ExitStack() as held:
         server = held.enter_context(_listen(addresses[0]))
-        came: list[socket.socket] = []
-        while missing:
-            server.settimeout(max(deadline - time.monotonic(), 0.001))
-            try:
-                other, _ = server.accept()
-                came.append(held.enter_context(other))
-                other.settimeout(5)
-                number = int(other.recv(20))
-            except TimeoutError:
-                if time.monotonic() < deadline:
-                    continue  # it connected and said nothing
-                absent = ", ".join(f"worker {i} ({a})" for i, a in missing.items())
+        while len(came) < len(addresses) - 1:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                absent = ", ".join(
+                    f"worker {i} ({address})"
+                    for i, address in enumerate(addresses)
+                    if i and i not in came
+                )
                 raise UserError(
                     f"TF_CONFIG: {absent} did not come within {timeout_s:g} s; start "
                     f"every worker, where it can reach {addresses[0]}"
-                ) from None
-            except (ValueError, OSError):
-                continue  # not one of them
-            missing.pop(number, None)
-        for other in came:
-            with contextlib.suppress(OSError):  # it came twice, or is gone again
+                )
+            server.settimeout(min(left, _RETRY_S))
+            # Strangers say no number, or nothing; a worker may be gone again.
+            with contextlib.suppress(ValueError, OSError):
+                other, _ = server.accept()
+                held.enter_context(other)
+                other.settimeout(_SPEAK_S)
+                number = int(other.recv(20))
+                if 0 < number < len(addresses):
+                    came[number] = other
+            came = {i: other for i, other in came.items() if _is_there(other)}
+        for other in came.values():
+            other.settimeout(_SPEAK_S)
+            with contextlib.suppress(OSError):
                 other.sendall(START)
                 other.recv(1)  # it hangs up first: the port is free at once
+
+
+def _is_there(other: socket.socket) -> bool:
+    """Whether a worker that waits for START has not hung up."""
+    other.setblocking(False)
+    try:
+        return bool(other.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
 
 
 def _listen(address: str) -> socket.socket:

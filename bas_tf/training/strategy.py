@@ -186,9 +186,13 @@ def _read_tf_config() -> tuple[dict[str, list[str]], int]:
         known = set(cluster) <= {"chief", "worker"}
         if not known or not 0 <= index < len(cluster[task["type"]]):
             raise ValueError("jobs are chief and worker, the task one of theirs")
+        for address in sum(cluster.values(), []):
+            host, _, port = address.rpartition(":")
+            if not (host and port.isdecimal() and 0 < int(port) < 65536):
+                raise ValueError(f"{address!r} is not HOST:PORT")
         if task["type"] == "worker":
             index += len(cluster.get("chief", ()))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise UserError(
             f"TF_CONFIG is {value!r} ({reason}); expected {example}"

@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 
-from export import benchmark
 from tests.commands import exit_code_in_process, only_error_line
 
 pytestmark = [
@@ -16,7 +15,6 @@ FILES = ("saved_model", "tflite_float32", "tflite_int8", "onnx")
 
 
 def test_every_file_is_measured(demo_workdir, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(benchmark, "ROUNDS", 1)
     output = tmp_path / "bench.json"
     command = (
         "export.benchmark", f"--artifacts={demo_workdir / 'export'}",

@@ -23,7 +23,7 @@ class Source:
         return [
             Record(
                 image_id=str(i),
-                label=0,
+                label=i,
                 image=DrawnImage(
                     lambda v=v: np.full([10, 10, 3], v, np.uint8), (10, 10)
                 ),
@@ -42,25 +42,45 @@ def config(calibration_images):
 
 
 def test_images_are_picked_evenly_from_first_to_last():
-    crops = calibration.calibration_crops(config(16), Source(range(31)))
+    crops, class_ids = calibration.calibration_crops(config(16), Source(range(31)))
+    assert class_ids.tolist() == list(range(0, 31, 2))
     assert crops.shape == (16, 4, 4, 3) and crops.dtype == np.uint8
     assert crops[:, 0, 0, 0].tolist() == list(range(0, 31, 2))
 
 
 def test_all_images_are_taken_when_there_are_few():
-    crops = calibration.calibration_crops(config(128), Source(range(20)))
-    assert crops[:, 0, 0, 0].tolist() == list(range(20))
+    crops, _ = calibration.calibration_crops(config(128), Source(range(110)))
+    assert crops[:, 0, 0, 0].tolist() == list(range(110))
 
 
-@pytest.mark.parametrize("values", [[7] * 40, [*range(15), *[0] * 25], range(15)])
-def test_too_few_different_images_are_refused(values):
-    told = "export.calibration_images: (1|15) different images among (15|40); "
-    with pytest.raises(UserError, match=told + "int8 needs at least 16"):
-        calibration.calibration_crops(config(40), Source(values))
+@pytest.mark.parametrize(
+    ("asked", "values", "distinct", "needed"),
+    [
+        (40, [7] * 40, 1, 40),
+        (40, [*range(15), *[0] * 25], 15, 40),
+        (128, range(99), 99, 100),
+    ],
+)
+def test_too_few_different_images_are_refused(asked, values, distinct, needed):
+    told = (
+        f"export.calibration_images: {distinct} different images among {len(values)}; "
+        f"int8 needs at least {needed}"
+    )
+    with pytest.raises(UserError, match=told):
+        calibration.calibration_crops(config(asked), Source(values))
 
 
-def test_the_converter_gets_one_image_at_a_time():
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.float32])
+def test_the_converter_gets_one_image_at_a_time_as_the_file_takes_it(dtype):
     crops = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-    batches = list(calibration.representative_dataset(crops))
-    assert [len(batch) for batch in batches] == [1, 1]
-    np.testing.assert_array_equal(np.concatenate([b[0] for b in batches]), crops)
+    class_ids = np.array([3, 5], np.int32)
+    specs = {"images": dtype, "class_ids": np.int32}
+    inputs = list(calibration.representative_dataset(crops, class_ids, specs))
+    assert all(images.dtype == dtype for _, images in inputs)
+    pixels = np.concatenate([images for _, images in inputs]).astype(int)
+    np.testing.assert_array_equal(pixels + (128 if dtype == np.int8 else 0), crops)
+    assert [ids.tolist() for ids, _ in inputs] == [[3], [5]]
+    alone = list(
+        calibration.representative_dataset(crops, class_ids, {"images": dtype})
+    )
+    assert [len(inputs) for inputs in alone] == [1, 1]

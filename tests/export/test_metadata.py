@@ -166,7 +166,7 @@ def test_inputs_and_outputs_are_those_of_the_file(exported):
 @pytest.mark.slow
 def test_calibration_is_told_of_int8_alone(exported, demo_workdir):
     loaded = experiment.load_experiment(demo_workdir)
-    crops = calibration.calibration_crops(
+    crops, _ = calibration.calibration_crops(
         loaded.config, experiment.open_source(loaded.config)
     )
     assert runners.read_tflite_document(exported["int8"])["calibration"] == {

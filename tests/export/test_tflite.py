@@ -5,7 +5,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from bas_tf import experiment, names
+from bas_tf import experiment, inference, names
 from bas_tf.errors import UserError
 from export import tflite
 
@@ -132,3 +132,105 @@ def test_an_unknown_quantization_writes_nothing(demo_workdir, tmp_path):
     with pytest.raises(UserError, match="--quantize=int4; known: none, float16"):
         tflite.export_tflite(demo_workdir, tmp_path / "out", ["none", "int4"])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def variants(demo_workdir, tmp_path_factory) -> dict:
+    """{file's name: path} of what is written beside the full files."""
+    output = tmp_path_factory.mktemp("variants")
+    written = [
+        *tflite.export_tflite(
+            demo_workdir, output, ["none", "int8"], variants=("no_boxes", "given_class")
+        ),
+        *tflite.export_tflite(
+            demo_workdir, output, ["none", "int8"], input_type="int8"
+        ),
+        *tflite.export_tflite(
+            demo_workdir, output, ["none", "int8"], input_type="float32"
+        ),
+    ]
+    assert {path.name for path in written} == {
+        "no_boxes_float32.tflite", "no_boxes_int8.tflite",
+        "given_class_float32.tflite", "given_class_int8.tflite",
+        "localizer_int8_int8_input.tflite", "localizer_int8_float32_input.tflite",
+        "localizer_float32_int8_input.tflite",
+        "localizer_float32_float32_input.tflite",
+    }  # fmt: skip
+    return {path.name: path for path in written}
+
+
+def run_file(path, images, **inputs):
+    """Outputs by name of images one by one; further inputs are lists of their items."""
+    interpreter = Interpreter(model_path=str(path))
+    run = interpreter.get_signature_runner("serving_default")
+    found = [
+        run(images=images[i : i + 1], **{k: v[i : i + 1] for k, v in inputs.items()})
+        for i in range(len(images))
+    ]
+    return {key: np.concatenate([one[key] for one in found]) for key in found[0]}
+
+
+@pytest.mark.parametrize(("quantization", "atol"), [("float32", 1e-5), ("int8", 0.1)])
+def test_the_map_and_box_of_a_given_class(
+    variants, keras_reference, demo_workdir, quantization, atol
+):
+    """Every class in turn, predicted or not."""
+    localizer = experiment.load_localizer(experiment.load_experiment(demo_workdir))
+    crops = keras_reference.crops[:8]
+    class_ids = np.arange(8, dtype=np.int32)
+    path = variants[f"given_class_{quantization}.tflite"]
+    found = run_file(path, crops, class_ids=class_ids)
+    assert set(found) == {names.BOXES, names.DEGENERATE, names.LOCALIZATION_MAP}
+    for i in range(8):
+        expected = inference.make_given_class_fn(
+            localizer, class_id=i, score_threshold=0.8
+        )(crops[i : i + 1])
+        maps = expected[names.LOCALIZATION_MAP]
+        np.testing.assert_allclose(
+            found[names.LOCALIZATION_MAP][i : i + 1, ..., 0], maps, atol=atol
+        )
+        if quantization == "float32":
+            np.testing.assert_allclose(
+                found[names.BOXES][i : i + 1], expected[names.BOXES], atol=1
+            )
+
+
+def test_a_file_of_a_given_class_has_no_classifier(variants, files):
+    assert variants["given_class_float32.tflite"].stat().st_size < (
+        0.7 * files["none"].stat().st_size
+    )
+
+
+def test_without_boxes_the_maps_and_classes_are_the_same(variants, keras_reference):
+    found = run_file(variants["no_boxes_float32.tflite"], keras_reference.crops)
+    assert set(found) == {names.CLASS_IDS, names.SCORES, names.LOCALIZATION_MAP}
+    np.testing.assert_allclose(
+        found[names.LOCALIZATION_MAP][..., 0],
+        keras_reference.outputs[names.LOCALIZATION_MAP],
+        atol=1e-5,
+    )
+    assert "WHILE" not in operators(variants["no_boxes_float32.tflite"])
+
+
+@pytest.mark.parametrize("input_type", ["int8", "float32"])
+@pytest.mark.parametrize(
+    ("quantization", "in_files", "atol"),
+    [("float32", "none", 1e-5), ("int8", "int8", 0.1)],
+)
+def test_other_inputs_give_the_same_maps(
+    variants, files, keras_reference, input_type, quantization, in_files, atol
+):
+    """And, unquantized, the same boxes; the quick demo's maps are too flat for int8's."""
+    path = variants[f"localizer_{quantization}_{input_type}_input.tflite"]
+    assert path.stat().st_size < 1.01 * files[in_files].stat().st_size
+    found = experiment.load_runner(path).predict_fn(keras_reference.crops)
+    expected = experiment.load_runner(files[in_files]).predict_fn(keras_reference.crops)
+    same = found[names.SCORES].argmax(axis=1) == expected[names.SCORES].argmax(axis=1)
+    assert same.mean() > 0.9
+    np.testing.assert_allclose(
+        found[names.LOCALIZATION_MAP][same],
+        expected[names.LOCALIZATION_MAP][same],
+        atol=atol,
+    )
+    if quantization == "float32":
+        np.testing.assert_allclose(found[names.BOXES], expected[names.BOXES], atol=1)

@@ -142,6 +142,32 @@ def test_another_network_is_refused_by_name(tmp_path, changes, told):
     assert "\n" not in str(caught.value)
 
 
+def test_a_save_again_that_fails_leaves_what_was_there(build, saved):
+    """Of the same number, as when a killed training does an epoch again."""
+    parts = build()
+    saver = Checkpointer(saved, *parts)
+    with limit_file_size(1000), pytest.raises(UserError, match="step-6 is still good"):
+        saver.save(6)
+    assert Checkpointer(saved, *build(seed=1)).restore() == 6
+
+
+def test_an_error_of_the_thread_is_told_beside_another(build, tmp_path, caplog):
+    saver = Checkpointer(tmp_path, *build(), asynchronous=True)
+    with pytest.raises(ZeroDivisionError), saver.finishing():
+        with limit_file_size(1000):
+            saver.save(3)
+            saver._pending.exception()
+        raise ZeroDivisionError
+    assert "step 3 cannot be saved" in caplog.text
+    with (
+        pytest.raises(UserError, match="step 4 cannot"),
+        saver.finishing(),
+        limit_file_size(1000),
+    ):
+        saver.save(4)
+        saver._pending.exception()
+
+
 def test_an_asynchronous_save_is_of_its_moment(build, tmp_path):
     """What the training does next does not get in; the last one waits."""
     parts = build()

@@ -40,10 +40,28 @@ def test_strangers_do_not_count(addresses):
         time.sleep(0.3)
         talker = socket.create_connection((host, int(port)))
         talker.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        silent = socket.create_connection((host, int(port)))
         socket.create_connection((host, int(port))).close()
         others = [pool.submit(meet, addresses, i) for i in (1, 2)]
         assert first.result() and all(task.result() for task in others)
         talker.close()
+        silent.close()
+
+
+def test_a_worker_that_is_gone_again_has_not_come(addresses):
+    """It reports, and dies before the last one comes; started anew, it counts."""
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(meet, addresses, 0)
+        host, port = addresses[0].split(":")
+        time.sleep(0.3)
+        with socket.create_connection((host, int(port))) as dying:
+            dying.sendall(b"1\n")
+            time.sleep(0.3)
+        last = pool.submit(meet, addresses, 2)
+        time.sleep(2)
+        assert not first.done() and not last.done()
+        again = pool.submit(meet, addresses, 1)
+        assert all(task.result() for task in (first, last, again))
 
 
 def test_those_who_do_not_come_are_named(addresses):

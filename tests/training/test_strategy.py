@@ -38,6 +38,16 @@ def test_multi_worker_without_tf_config_says_what_to_set(monkeypatch):
             '{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
             "jobs are chief and worker",
         ),
+        (
+            '{"cluster": {"worker": ["a", "b"]}, "task": {"type": "worker", '
+            '"index": 0}}',
+            "'a' is not HOST:PORT",
+        ),
+        (
+            '{"cluster": {"worker": ["a:70000"]}, "task": {"type": "worker", '
+            '"index": 0}}',
+            "'a:70000' is not HOST:PORT",
+        ),
     ],
 )
 def test_a_wrong_tf_config_is_refused(monkeypatch, value, reason):

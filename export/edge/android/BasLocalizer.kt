@@ -68,10 +68,12 @@ class BasLocalizer(model: File, numThreads: Int = 2) : Closeable {
         } catch (error: IllegalArgumentException) {
             throw IllegalArgumentException("$model: no network that LiteRT reads; $AGAIN", error)
         }
-        require(
-            interpreter.getSignatureInputs(SIGNATURE).toList() == listOf("images") &&
-                interpreter.getSignatureOutputs(SIGNATURE).toList().containsAll(OUTPUTS)
-        ) { "$model: not the full network, from images to $OUTPUTS; $AGAIN" }
+        val isFull = interpreter.getSignatureInputs(SIGNATURE).toList() == listOf("images") &&
+            interpreter.getSignatureOutputs(SIGNATURE).toList().containsAll(OUTPUTS)
+        if (!isFull) {
+            interpreter.close()
+            throw IllegalArgumentException("$model: not the full network, from images to $OUTPUTS; $AGAIN")
+        }
         input = interpreter.getInputTensorFromSignature("images", SIGNATURE)
         height = input.shape()[1]
         width = input.shape()[2]

@@ -21,7 +21,7 @@ def localize_photos(
     The whole photo is resized to the network's input, nothing is cut off.
 
     Args:
-      model: a workdir, a SavedModel folder or a .tflite file.
+      model: a workdir, a SavedModel folder, a .tflite or .onnx file.
       paths: photos of any size; EXIF rotation is honoured.
       output: gets one overlay PNG a photo and boxes.json.
       class_name: localize this class; None localizes what the model predicts.

@@ -220,7 +220,7 @@ def test_without_boxes_the_maps_and_classes_are_the_same(variants, keras_referen
 def test_other_inputs_give_the_same_maps(
     variants, files, keras_reference, input_type, quantization, in_files, atol
 ):
-    """And, unquantized, the same boxes; the quick demo's maps are too flat for int8's."""
+    """And, unquantized, the same boxes; in int8 the quick demo's maps are too flat."""
     path = variants[f"localizer_{quantization}_{input_type}_input.tflite"]
     assert path.stat().st_size < 1.01 * files[in_files].stat().st_size
     found = experiment.load_runner(path).predict_fn(keras_reference.crops)

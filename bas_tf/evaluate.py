@@ -3,7 +3,7 @@ r"""Judges a model or an exported file by a localization protocol.
   python -m bas_tf.evaluate --model=runs/demo --config=configs/demo.py --split=test \
       --protocol=bas --output=metrics.json
 
---model takes a training workdir, a SavedModel folder, a .tflite or .onnx file. Protocols:
+--model takes a workdir, a SavedModel folder, a .tflite or .onnx file. Protocols:
 
   bas         the paper's: resize, centre crop, largest component, IoU > 0.5, means
               over images and (_class_mean, as in its tables) over classes; extension/
@@ -48,7 +48,10 @@ if __name__ == "__main__":
     entry_point.define_config_flag()
     entry_point.define_bad_image_flag()
     flags.DEFINE_string(
-        "model", None, "A workdir, a SavedModel, a .tflite or .onnx file.", required=True
+        "model",
+        None,
+        "A workdir, a SavedModel, a .tflite or .onnx file.",
+        required=True,
     )
     flags.DEFINE_string("split", "test", "The split to judge on.")
     flags.DEFINE_enum(

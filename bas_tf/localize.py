@@ -29,7 +29,10 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_string(
-        "model", None, "A workdir, a SavedModel, a .tflite or .onnx file.", required=True
+        "model",
+        None,
+        "A workdir, a SavedModel, a .tflite or .onnx file.",
+        required=True,
     )
     flags.DEFINE_string("output", None, "The folder to write to.", required=True)
     flags.DEFINE_string("class", None, "Localize this class, predicted or not.")

@@ -9,6 +9,7 @@ the predicted class's map alone, the box in the graph. Every file runs in a proc
 its own, in turns; ratios are medians over the rounds.
 """
 
+import contextlib
 import statistics
 import tempfile
 from pathlib import Path
@@ -19,7 +20,7 @@ from absl import app, flags
 
 from bas_tf import names
 from bas_tf.data.synthetic import draw_example
-from bas_tf.models.activation_map_constraint import masked_logits
+from bas_tf.models.activation_map_constraint import background_activation
 from bas_tf.models.localizer import build_localizer
 from bas_tf.ops import masking
 from export import signatures, tflite
@@ -44,7 +45,9 @@ def plain_port(localizer) -> tf.types.experimental.PolymorphicFunction:
         class_ids = tf.argmax(logits, axis=-1)
         maps = localizer.generator(features)
         chosen = masking.select_class(maps, class_ids)
-        hidden = masked_logits(localizer.backbone.head, features, 1 - chosen)
+        hidden = background_activation(
+            localizer.backbone.head, features, chosen, class_ids, training=False
+        )
         return {
             names.LOGITS: logits,
             names.LOCALIZATION_MAP: chosen,
@@ -81,11 +84,15 @@ def write_files(folder: Path, num_classes: int, images: np.ndarray) -> dict[str,
 
 
 def compare(num_classes: int, images: np.ndarray, rounds: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as started:
+        folder = started.enter_context(tempfile.TemporaryDirectory())
         paths = write_files(Path(folder), num_classes, images)
         images_path = Path(folder) / "images.npy"
         np.save(images_path, images)
-        processes = {n: TimedProcess(p, images_path, 2) for n, p in paths.items()}
+        processes = {}
+        for name, path in paths.items():
+            processes[name] = TimedProcess(path, images_path, 2)
+            started.callback(processes[name].close)
         seconds: dict[str, list[float]] = {name: [] for name in processes}
         for process in processes.values():
             process.run(5)  # warm

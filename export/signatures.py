@@ -68,10 +68,11 @@ class ServedLocalizer(tf.Module):
             in 0..255.
         """
         image = tf.TensorSpec([1, *self._size_hw, 3], input_dtype, name=names.IMAGES)
-        shift = 128.0 if input_dtype == tf.int8 else 0.0
 
         def as_pixels(images):
-            return tf.cast(images, tf.float32) + shift
+            if images.dtype == tf.int8:  # in integers: int8 files must not round it
+                images = tf.cast(images, tf.int32) + 128
+            return tf.cast(images, tf.float32)
 
         def full(images):
             return self._outputs(as_pixels(images))

@@ -220,7 +220,7 @@ def test_without_boxes_the_maps_and_classes_are_the_same(variants, keras_referen
 def test_other_inputs_give_the_same_maps(
     variants, files, keras_reference, input_type, quantization, in_files, atol
 ):
-    """And, unquantized, the same boxes; in int8 the quick demo's maps are too flat."""
+    """And boxes; those of float32 inputs apart, which int8 rounds in another place."""
     path = variants[f"localizer_{quantization}_{input_type}_input.tflite"]
     assert path.stat().st_size < 1.01 * files[in_files].stat().st_size
     found = experiment.load_runner(path).predict_fn(keras_reference.crops)
@@ -232,5 +232,5 @@ def test_other_inputs_give_the_same_maps(
         expected[names.LOCALIZATION_MAP][same],
         atol=atol,
     )
-    if quantization == "float32":
+    if quantization == "float32" or input_type == "int8":
         np.testing.assert_allclose(found[names.BOXES], expected[names.BOXES], atol=1)

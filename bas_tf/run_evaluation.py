@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-from bas_tf import experiment, inference
+from bas_tf import experiment, inference, repeatability
 from bas_tf.data import bad_images, pipeline
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError, check_choice
@@ -43,6 +43,7 @@ class Judge:
         on_bad_image: str = "error",
         skipped_dir: Path = Path(),
     ):
+        repeatability.repeat_to_the_bit()
         check_choice("--protocol", protocol, PROTOCOLS)
         self.config, self.split, self.protocol = config, split, protocol
         self.config_name, self.class_names = config_name, tuple(class_names)

@@ -8,7 +8,15 @@ import keras
 import numpy as np
 from absl import logging
 
-from bas_tf import experiment, inference, names, run_evaluation, runners, visualize
+from bas_tf import (
+    experiment,
+    inference,
+    names,
+    repeatability,
+    run_evaluation,
+    runners,
+    visualize,
+)
 from bas_tf.data import bad_images, batch_service, pipeline
 from bas_tf.data.class_counts import check_every_class_has_images
 from bas_tf.training import (
@@ -16,7 +24,6 @@ from bas_tf.training import (
     hooks,
     loop,
     optimizer,
-    repeatability,
     stop_signal,
     strategy,
     train_step,

@@ -66,11 +66,11 @@ def test_a_worker_that_is_gone_again_has_not_come(addresses):
 
 def test_those_who_do_not_come_are_named(addresses):
     with ThreadPoolExecutor() as pool:
-        pool.submit(lambda: pytest.raises(UserError, meet, addresses, 2, 2.0))
+        pool.submit(lambda: pytest.raises(UserError, meet, addresses, 2, 8.0))
         with pytest.raises(UserError) as caught:
-            meet(addresses, 0, timeout_s=2.0)
+            meet(addresses, 0, timeout_s=4.0)
     assert str(caught.value) == (
-        f"TF_CONFIG: worker 1 ({addresses[1]}) did not come within 2 s; start every "
+        f"TF_CONFIG: worker 1 ({addresses[1]}) did not come within 4 s; start every "
         f"worker, where it can reach {addresses[0]}"
     )
 

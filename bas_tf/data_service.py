@@ -29,7 +29,7 @@ def main(args: list[str]) -> None:
     import tensorflow as tf
 
     from bas_tf import experiment
-    from bas_tf.data import bad_images, batch_service, pipeline
+    from bas_tf.data import bad_images, batch_service
 
     config, told_to_stop = entry_point.config(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -38,19 +38,14 @@ def main(args: list[str]) -> None:
     records = experiment.open_source(config).records("train")
     if flags.FLAGS.on_bad_image == "skip":
         records = bad_images.readable_records(records)[0]
-    images = pipeline.TrainingImages(
-        records,
-        resize_size_wh=tuple(config.data.resize_size),
-        keep=config.data.cache,
-    )
     data_worker = batch_service.DataWorker(
-        images,
+        experiment.training_images(config, records),
         host=flags.FLAGS.host,
         port=flags.FLAGS.port,
         dispatcher=flags.FLAGS.dispatcher,
     )
     print(
-        f"serving {images.fingerprint()}; train with "
+        f"serving {data_worker.fingerprint}; train with "
         f"--config.data.service={data_worker.address}",
         flush=True,
     )

@@ -47,6 +47,17 @@ def open_source(config, class_names: tuple[str, ...] | None = None) -> Source:
     return load_source(options.pop("source"), class_names=class_names, **options)
 
 
+def training_images(config, records):
+    """Records of the training split as `pipeline.TrainingImages`."""
+    from bas_tf.data import pipeline
+
+    return pipeline.TrainingImages(
+        records,
+        resize_size_wh=tuple(config.data.resize_size),
+        keep=config.data.cache,
+    )
+
+
 def build_model(
     config,
     num_classes: int,
@@ -134,26 +145,26 @@ def load_localizer(experiment: Experiment):
     Raises:
       UserError: there is no checkpoint yet, or it does not fit.
     """
+    return load_trained(experiment)[0]
+
+
+def load_trained(experiment: Experiment):
+    """As `load_localizer`, and how many steps are behind its weights."""
+    from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER, Checkpointer
+
     config = experiment.config.copy_and_resolve_references()
     config.model.weights = ""  # the checkpoint holds every weight
     localizer = build_model(config, len(experiment.class_names))
-    if restore_weights(experiment, localizer) is None:
+    folder = BEST_FOLDER if selects_best(config) else FOLDER
+    steps = Checkpointer(experiment.workdir, localizer, folder=folder).restore()
+    if steps is None:
         raise UserError(f"{experiment.workdir}: no checkpoint in it yet")
-    return localizer
+    return localizer, steps
 
 
-def restore_weights(experiment: Experiment, localizer) -> int | None:
-    """Gives a localizer the weights that a workdir is judged and exported with.
-
-    Returns:
-      The steps behind them; None when there is no checkpoint yet.
-    """
-    from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER, Checkpointer
-
-    options = experiment.config.train
-    selected = options.get("select_by") and options.epochs
-    folder = BEST_FOLDER if selected else FOLDER
-    return Checkpointer(experiment.workdir, localizer, folder=folder).restore()
+def selects_best(config) -> bool:
+    """Whether the epochs of a training are judged and the best one's weights kept."""
+    return bool(config.train.get("select_by") and config.train.epochs)
 
 
 def load_runner(model: str | Path, *, score_threshold: float | None = None):
@@ -167,7 +178,7 @@ def load_runner(model: str | Path, *, score_threshold: float | None = None):
     Raises:
       UserError: nothing there that could be run.
     """
-    from bas_tf import inference, runners
+    from bas_tf import runners
 
     path = Path(model)
     if path.suffix == ".tflite":
@@ -184,11 +195,22 @@ def load_runner(model: str | Path, *, score_threshold: float | None = None):
     loaded = load_experiment(path)
     if score_threshold is None:
         score_threshold = loaded.config.eval.score_threshold
-    localizer = load_localizer(loaded)
+    return keras_runner(
+        load_localizer(loaded),
+        loaded.config,
+        loaded.class_names,
+        score_threshold=score_threshold,
+    )
+
+
+def keras_runner(localizer, config, class_names, *, score_threshold: float):
+    """A localizer as the judge and the command line see it: a `runners.Runner`."""
+    from bas_tf import inference, runners
+
     return runners.Runner(
         inference.make_predict_fn(localizer, score_threshold=score_threshold),
-        loaded.class_names,
-        tuple(loaded.config.data.crop_size),
+        tuple(class_names),
+        tuple(config.data.crop_size),
         inference.make_scores_fn(localizer),
     )
 

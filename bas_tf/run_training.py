@@ -14,7 +14,6 @@ from bas_tf import (
     names,
     repeatability,
     run_evaluation,
-    runners,
     visualize,
 )
 from bas_tf.data import bad_images, batch_service, pipeline
@@ -112,7 +111,7 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
     if writes:
         log_hooks = _log_hooks(config, workdir, localizer, images, first_step, steps)
     judging_hooks = []
-    if writes and config.train.select_by and config.train.epochs:
+    if writes and experiment.selects_best(config):
         validate, saver = _make_validation(
             config, workdir, localizer, sgd, source.class_names, on_bad_image
         )
@@ -127,8 +126,8 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
     with (
         stop_signal.stop_requests() as stop_requested,
         pipeline.reading(images),
-        contextlib.suppress(hooks.TrainingStoppedError),
         checkpointer.finishing(),
+        contextlib.suppress(hooks.TrainingStoppedError),
     ):
         loop.train(
             localizer=localizer,
@@ -166,11 +165,7 @@ def _open_images(config, source) -> pipeline.TrainingImages:
     records = source.records("train")
     if config.train.epochs:
         check_every_class_has_images(records, source.class_names, "train")
-    return pipeline.TrainingImages(
-        records,
-        resize_size_wh=tuple(config.data.resize_size),
-        keep=config.data.cache,
-    )
+    return experiment.training_images(config, records)
 
 
 def _make_epoch_batches(config, images: pipeline.TrainingImages, distribution):
@@ -248,11 +243,8 @@ def _make_validation(config, workdir, localizer, sgd, class_names, on_bad_image)
         config, split="val", class_names=class_names,
         on_bad_image=on_bad_image, skipped_dir=workdir,
     )  # fmt: skip
-    runner = runners.Runner(
-        inference.make_predict_fn(judged, score_threshold=config.eval.score_threshold),
-        tuple(class_names),
-        tuple(config.data.crop_size),
-        inference.make_scores_fn(judged),
+    runner = experiment.keras_runner(
+        judged, config, class_names, score_threshold=config.eval.score_threshold
     )
 
     def validate() -> dict[str, float]:

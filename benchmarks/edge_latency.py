@@ -9,8 +9,6 @@ the predicted class's map alone, the box in the graph. Every file runs in a proc
 its own, in turns; ratios are medians over the rounds.
 """
 
-import contextlib
-import statistics
 import tempfile
 from pathlib import Path
 
@@ -19,14 +17,12 @@ import tensorflow as tf
 from absl import app, flags
 
 from bas_tf import names
-from bas_tf.data.synthetic import draw_example
 from bas_tf.models.activation_map_constraint import background_activation
 from bas_tf.models.localizer import build_localizer
 from bas_tf.ops import masking
-from export import signatures, tflite
-from export.benchmark import TimedProcess
+from export import benchmark, signatures, tflite
 
-SIZE, CLASSES, CALIBRATION = 224, (200, 1000), 16
+SIZE, CLASSES = 224, (200, 1000)
 
 
 def build(num_classes: int, classifier: str):
@@ -84,31 +80,23 @@ def write_files(folder: Path, num_classes: int, images: np.ndarray) -> dict[str,
 
 
 def compare(num_classes: int, images: np.ndarray, rounds: int) -> None:
-    with contextlib.ExitStack() as started:
-        folder = started.enter_context(tempfile.TemporaryDirectory())
+    with tempfile.TemporaryDirectory() as folder:
         paths = write_files(Path(folder), num_classes, images)
-        images_path = Path(folder) / "images.npy"
-        np.save(images_path, images)
-        processes = {}
-        for name, path in paths.items():
-            processes[name] = TimedProcess(path, images_path, 2)
-            started.callback(processes[name].close)
-        seconds: dict[str, list[float]] = {name: [] for name in processes}
-        for process in processes.values():
-            process.run(5)  # warm
-        for _ in range(rounds):
+        with benchmark.taking_turns(
+            paths, images, num_threads=2, rounds=rounds
+        ) as processes:
+            seconds = {
+                name: np.median(np.reshape(process.seconds, [rounds, -1]), axis=1)
+                for name, process in processes.items()
+            }
             for name, process in processes.items():
-                process.seconds.clear()
-                process.run(10)
-                seconds[name].append(statistics.median(process.seconds))
-        for name, process in processes.items():
-            size = paths[name].stat().st_size
-            print(
-                f"{num_classes} classes, {name}: "
-                f"{1e3 * statistics.median(seconds[name]):.1f} ms, "
-                f"{size / 1e6:.1f} MB, peak "
-                f"{process.finish()['peak_memory_bytes'] / 2**20:.0f} MiB"
-            )
+                size = paths[name].stat().st_size
+                print(
+                    f"{num_classes} classes, {name}: "
+                    f"{1e3 * np.median(seconds[name]):.1f} ms, "
+                    f"{size / 1e6:.1f} MB, peak "
+                    f"{process.finish()['peak_memory_bytes'] / 2**20:.0f} MiB"
+                )
     for fast, other in (
         ("ours_int8", "plain_float32"),
         ("ours_int8", "plain_int8"),
@@ -116,21 +104,16 @@ def compare(num_classes: int, images: np.ndarray, rounds: int) -> None:
         ("given_class_int8", "plain_float32"),
         ("given_class_int8", "ours_float32"),
     ):
-        ratios = [a / b for a, b in zip(seconds[other], seconds[fast], strict=True)]
+        ratios = seconds[other] / seconds[fast]
         print(
             f"{num_classes} classes: {fast} over {other}: median "
-            f"{statistics.median(ratios):.1f} x ({min(ratios):.1f} to "
-            f"{max(ratios):.1f}, {rounds} rounds)"
+            f"{np.median(ratios):.1f} x ({ratios.min():.1f} to "
+            f"{ratios.max():.1f}, {rounds} rounds)"
         )
 
 
 def main(_) -> None:
-    images = np.stack(
-        [
-            draw_example(seed=0, split="test", index=i, image_size=(SIZE, SIZE)).image
-            for i in range(CALIBRATION)
-        ]
-    )
+    images = benchmark.drawings((SIZE, SIZE))
     for num_classes in CLASSES:
         compare(num_classes, images, flags.FLAGS.rounds)
 

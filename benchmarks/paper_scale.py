@@ -27,6 +27,7 @@ from absl import app, flags
 from PIL import Image
 
 from bas_tf.data.synthetic import draw_example
+from export.timed_artifact import peak_memory
 
 SYNSETS, EACH, PHOTO = 1000, 3, (500, 375)
 TRAIN_IMAGES, EPOCHS, GPUS = 1_281_167, 9, 8
@@ -77,14 +78,6 @@ def watch(process: subprocess.Popen, workdir: Path, steps: int, on_step) -> None
             seen = lines
             on_step()
         time.sleep(0.02)
-
-
-def peak_memory(pid: int) -> int:
-    """The most resident bytes of a process so far."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"process {pid} is gone")
 
 
 def dry_run(folder: Path, steps: int, batch: int) -> None:

@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from absl import flags
@@ -121,31 +122,57 @@ def measure(
     Raises:
       UserError: a file cannot be run.
     """
+    with taking_turns(
+        artifacts, drawings(size_wh), num_threads=num_threads, rounds=ROUNDS
+    ) as processes:
+        return {name: process.finish() for name, process in processes.items()}
+
+
+@contextlib.contextmanager
+def taking_turns(
+    artifacts: dict[str, Path], images, *, num_threads: int, rounds: int
+) -> Iterator[dict[str, TimedProcess]]:
+    """Yields the files' processes after `rounds` turns of RUNS images each.
+
+    Args:
+      artifacts: {name: path}.
+      images: uint8 [n, h, w, 3] of the network's size.
+      num_threads: that inference may use.
+      rounds: turns, after a first that is not counted.
+
+    Raises:
+      UserError: a file cannot be run.
+    """
+    import numpy as np
+
+    processes: dict[str, TimedProcess] = {}
+    with contextlib.ExitStack() as started:
+        folder = Path(started.enter_context(tempfile.TemporaryDirectory()))
+        np.save(folder / "images.npy", images)
+        for name, artifact in artifacts.items():
+            processes[name] = TimedProcess(artifact, folder / "images.npy", num_threads)
+            started.callback(processes[name].close)
+        for process in processes.values():
+            process.run(RUNS)  # warm
+            process.seconds.clear()
+        for _ in range(rounds):
+            for process in processes.values():
+                process.run(RUNS)
+        yield processes
+
+
+def drawings(size_wh: tuple[int, int]):
+    """uint8 [IMAGES, height, width, 3]."""
     import numpy as np
 
     from bas_tf.data.synthetic import draw_example
 
-    images = np.stack(
+    return np.stack(
         [
             draw_example(seed=0, split="test", index=i, image_size=size_wh).image
             for i in range(IMAGES)
         ]
     )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "images.npy"
-        np.save(path, images)
-        processes: dict[str, TimedProcess] = {}
-        with contextlib.ExitStack() as started:
-            for name, artifact in artifacts.items():
-                processes[name] = TimedProcess(artifact, path, num_threads)
-                started.callback(processes[name].close)
-            for process in processes.values():
-                process.run(RUNS)  # warm
-                process.seconds.clear()
-            for _ in range(ROUNDS):
-                for process in processes.values():
-                    process.run(RUNS)
-            return {name: process.finish() for name, process in processes.items()}
 
 
 def format_rows(rows: dict[str, dict]) -> str:

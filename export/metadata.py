@@ -16,7 +16,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 import bas_tf
-from bas_tf import experiment, names, results
+from bas_tf import names, results
 from bas_tf.errors import UserError
 from bas_tf.experiment import Experiment
 from bas_tf.models.localizer import Localizer
@@ -158,11 +158,6 @@ def _image_document(tensor: dict, localizer: Localizer) -> dict[str, Any]:
             "std": scaling.std.numpy().tolist(),
         },
     }
-
-
-def training_steps(loaded: Experiment, localizer: Localizer) -> int:
-    """How many steps are behind the weights that `experiment.load_localizer` takes."""
-    return experiment.restore_weights(loaded, localizer)
 
 
 def calibration_document(crops: np.ndarray) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def export_onnx(workdir: str | Path, output: str | Path) -> Path:
     from export import saved_model
 
     loaded = experiment.load_experiment(workdir)
-    served = saved_model.served_localizer(loaded)
+    served, _ = saved_model.served_localizer(loaded)
     model = convert(served.batch_function())
     _add_metadata(model, {"labels": json.dumps(list(loaded.class_names))})
     path = Path(output) / ONNX_FILE

@@ -28,7 +28,7 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
     from bas_tf import experiment
 
     loaded = experiment.load_experiment(workdir)
-    served = served_localizer(loaded)
+    served, _ = served_localizer(loaded)
     output = Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
@@ -46,15 +46,17 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
 
 
 def served_localizer(loaded):
-    """The trained localizer of an experiment, ready to be exported."""
+    """The trained localizer of an experiment, ready to be exported, and its steps."""
     from bas_tf import experiment
     from export import signatures
 
-    return signatures.ServedLocalizer(
-        experiment.load_localizer(loaded),
+    localizer, steps = experiment.load_trained(loaded)
+    served = signatures.ServedLocalizer(
+        localizer,
         input_size_wh=tuple(loaded.config.data.crop_size),
         score_threshold=loaded.config.eval.score_threshold,
     )
+    return served, steps
 
 
 def replace_folder(new: Path, output: Path) -> None:

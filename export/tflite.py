@@ -62,8 +62,7 @@ def export_tflite(
     if unknown := set(quantizations) - set(QUANTIZATIONS):
         raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
     loaded = experiment.load_experiment(workdir)
-    served = saved_model.served_localizer(loaded)
-    steps = metadata.training_steps(loaded, served.localizer)
+    served, steps = saved_model.served_localizer(loaded)
     crops = class_ids = None
     if "int8" in quantizations:
         source = experiment.open_source(loaded.config, loaded.class_names)

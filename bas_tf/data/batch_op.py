@@ -37,22 +37,21 @@ class Request(NamedTuple):
 class BatchReader:
     """Reads any one batch; the images of a batch beside each other.
 
+    Attributes:
+      fingerprint: of the images.
+
     Args:
       images: of the training split.
     """
 
     def __init__(self, images: pipeline.TrainingImages):
         self._images = images
-        self._fingerprint = images.fingerprint()
+        self.fingerprint = images.fingerprint()
         self._pool = ThreadPoolExecutor(READERS)
         # A permutation of a million images takes as long as reading ten of them.
         self._positions = functools.lru_cache(maxsize=4)(
             functools.partial(pipeline.training_positions, len(images))
         )
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
 
     def positions(self, request: Request) -> np.ndarray:
         """int64 [batches, batch / workers], see `pipeline.training_positions`."""
@@ -93,9 +92,9 @@ class BatchReader:
           exception would lose its type on the way, and would end all other batches.
         """
         nothing = np.zeros([0, 0, 0, 3], np.uint8)
-        if fingerprint.decode() != self._fingerprint:
+        if fingerprint.decode() != self.fingerprint:
             return nothing, _told(
-                f"data.service has {self._fingerprint}, the training has "
+                f"data.service has {self.fingerprint}, the training has "
                 f"{fingerprint.decode()}: give both the same files and config.data"
             )
         try:

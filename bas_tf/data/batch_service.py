@@ -266,6 +266,7 @@ class DataWorker:
 
     Attributes:
       address: the dispatcher's, grpc://HOST:PORT.
+      fingerprint: of the images.
 
     Args:
       images: the training split.
@@ -291,6 +292,7 @@ class DataWorker:
             _check_dispatcher(dispatcher)
         _check_free(port)
         self._reader = batch_op.BatchReader(images)
+        self.fingerprint = self._reader.fingerprint
         batch_op.register(self._reader)
         target, self.address = dispatcher, dispatcher
         if not dispatcher:

@@ -95,9 +95,7 @@ class TrainingImages(ResizedImages):
         digest = hashlib.sha256(told.encode())
         for record in self._records:
             line = f"\n{record.image_id}\t{record.label}"
-            digest.update(
-                line.encode(errors="surrogateescape")
-            )  # as file names have it
+            digest.update(line.encode(errors="surrogateescape"))  # as in file names
         digest.update(np.random.default_rng([0, 0]).permutation(1000).tobytes())
         for i in np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int):
             with contextlib.suppress(DataError):  # told when a batch asks for it

@@ -107,7 +107,6 @@ def save_checkpoints(
     """Saves at each epoch's end, between, and before the training stops.
 
     It comes after those that log: what they wrote of a step is there once it is saved.
-    When the training stops, all is written.
 
     Args:
       checkpointer: None on a worker that does not write.
@@ -122,8 +121,6 @@ def save_checkpoints(
         if checkpointer and (stops or due or progress.epoch_ends):
             checkpointer.save(progress.step)
         if stops:
-            if checkpointer:
-                checkpointer.finish()
             raise TrainingStoppedError(f"stopped after step {progress.step}")
 
     return hook

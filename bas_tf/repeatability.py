@@ -1,15 +1,15 @@
-"""The same numbers from the same seed, in every process."""
+"""The same numbers from the same seed, in every process, as far as can be had."""
 
 import tensorflow as tf
 
 
 def repeat_to_the_bit() -> None:
-    """Makes what is computed from now on the same in every process on CPU.
+    """Keeps graphs from being rewritten differently in each process.
 
     TensorFlow's arithmetic optimizer reorders sums by where a graph happens to lie in
-    memory: each process rounds differently, now and then. Without it a training
-    repeats to the bit on the same machine, however it was interrupted, a judgement
-    too, and both are as fast.
-    Kernels of other devices may still differ from run to run.
+    memory: each process rounds differently, now and then. Without it judgements and
+    small trainings repeat to the bit on CPU, and are as fast. What it does not mend: a
+    sum of three gradients or more (AddN) starts with whichever buffer is free, so a
+    large training differs in last digits from run to run once maps are trained.
     """
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})

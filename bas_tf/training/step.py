@@ -47,7 +47,10 @@ def bas_terms(
     foreground_map = localizer.generator(
         features, labels[:, tf.newaxis], training=True
     )  # M_y, [batch, h, w, 1]
-    halved = tf.cast(masking.average_pool_2x2(foreground_map), class_maps.dtype)
+    # TensorFlow adds three gradients in whichever order their buffers become free, but
+    # two always alike: nobody has more than two users.
+    seen_map = tf.identity(foreground_map)
+    halved = tf.cast(masking.average_pool_2x2(seen_map), class_maps.dtype)
     foreground_logits = masking.global_average_pool(class_maps * halved)
     activation = masking.select_score(logits, labels)
     terms = {
@@ -55,7 +58,7 @@ def bas_terms(
         names.FOREGROUND_REGION_GUIDANCE_LOSS: losses.foreground_region_guidance_loss(
             foreground_logits, labels
         ),
-        names.AREA_CONSTRAINT_LOSS: losses.area_constraint_loss(foreground_map),
+        names.AREA_CONSTRAINT_LOSS: losses.area_constraint_loss(seen_map),
         names.LOGITS: logits,
         names.FOREGROUND_LOGITS: foreground_logits,
         names.FOREGROUND_MAP: foreground_map,

@@ -93,7 +93,7 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
         interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
         run = interpreter.get_signature_runner(names.SIGNATURE)
         source = run.get_input_details()[names.IMAGES]
-        _, height, width, _ = source["shape"]
+        _, height, width, _ = map(int, source["shape_signature"])  # -1: any
     except (ValueError, RuntimeError, KeyError) as error:
         raise _not_a_localizer(path, str(error)) from error
 
@@ -113,7 +113,8 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
         return _judged_outputs(outputs, len(class_names))
 
     predict_fn.loaded = interpreter
-    return Runner(predict_fn, class_names, (int(width), int(height)))
+    size_wh = None if -1 in (width, height) else (width, height)
+    return Runner(predict_fn, class_names, size_wh)
 
 
 def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:

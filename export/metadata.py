@@ -92,7 +92,7 @@ def model_document(
         "backbone": localizer.backbone_name,
         "signature": names.SIGNATURE,
         "inputs": {
-            name: _image_document(tensor, localizer)
+            name: _image_document(tensor, localizer, config.data.crop_size)
             if name == names.IMAGES
             else {"meaning": meanings[name], **tensor}
             for name, tensor in inputs.items()
@@ -116,7 +116,10 @@ def model_document(
 
 
 def signature_tensors(tflite: bytes) -> tuple[dict[str, dict], dict[str, dict]]:
-    """Inputs and outputs, each {name: {"dtype", "shape"}} in the file's own order."""
+    """Inputs and outputs, each {name: {"dtype", "shape"}} in the file's own order.
+
+    -1 in a shape is any.
+    """
     model = schema.Model.GetRootAs(tflite)
     signature = model.SignatureDefs(0)
     graph = model.Subgraphs(signature.SubgraphIndex())
@@ -128,7 +131,11 @@ def signature_tensors(tflite: bytes) -> tuple[dict[str, dict], dict[str, dict]]:
         return {
             name: {
                 "dtype": _DTYPES[tensor.Type()],
-                "shape": tensor.ShapeAsNumpy().tolist(),
+                "shape": (
+                    tensor.ShapeAsNumpy()
+                    if tensor.ShapeSignatureIsNone()
+                    else tensor.ShapeSignatureAsNumpy()
+                ).tolist(),
             }
             for name, tensor in tensors.items()
         }
@@ -139,12 +146,14 @@ def signature_tensors(tflite: bytes) -> tuple[dict[str, dict], dict[str, dict]]:
     )
 
 
-def _image_document(tensor: dict, localizer: Localizer) -> dict[str, Any]:
+def _image_document(tensor: dict, localizer: Localizer, size_wh) -> dict[str, Any]:
     value, value_range = PIXELS[tensor["dtype"]]
-    _, height, width, _ = tensor["shape"]
+    width, height = size_wh
+    resized = "resized and " if -1 in tensor["shape"] else ""
     scaling = localizer.backbone.trunk.get_layer("scaling")
     return {
-        "meaning": f"RGB image: {value}, as decoded; it is scaled inside the graph",
+        "meaning": f"RGB image: {value}, as decoded; it is {resized}scaled inside the "
+        "graph",
         **tensor,
         "height": height,
         "width": width,

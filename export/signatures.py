@@ -28,6 +28,7 @@ class ServedLocalizer(tf.Module):
     ):
         super().__init__(name="served_localizer")
         self.localizer = localizer
+        self.input_size_wh = input_size_wh
         self._size_hw = (input_size_wh[1], input_size_wh[0])
         self._score_threshold = score_threshold
 

@@ -3,8 +3,8 @@ r"""Exports a trained localizer as TFLite (LiteRT) files.
   python -m export.tflite --workdir=runs/demo --output=runs/demo/export \
       --quantize=none --quantize=int8
 
-The files are localizer_<quantization>.tflite; --given_class and --no_boxes write others
-beside them.
+The files are localizer_<quantization>.tflite; --any_size, --given_class and --no_boxes
+write others beside them.
 """
 
 import tempfile
@@ -24,8 +24,13 @@ QUANTIZATIONS = {  # --quantize: in a file's name
 }
 
 
-# Variants of `signatures.edge_function`: in a file's name.
-PREFIXES = {"full": "localizer", "no_boxes": "no_boxes", "given_class": "given_class"}
+# Variants of `signatures.edge_function`, and the full one of any size: in a name.
+PREFIXES = {
+    "full": "localizer",
+    "any_size": "localizer_any_size",
+    "no_boxes": "no_boxes",
+    "given_class": "given_class",
+}
 INPUT_TYPES = ("uint8", "int8", "float32")
 
 
@@ -43,8 +48,8 @@ def export_tflite(
     the same document beside it: FILE.json.
 
     Signature `serving_default`: `images` [1, height, width, 3] of the network's size
-    -> as the SavedModel, or what `signatures.edge_function` says of a variant.
-    Built-in operators only.
+    -> as the SavedModel, or what `signatures.edge_function` says of a variant; of any
+    size in variant "any_size". Built-in operators only.
 
     Args:
       workdir: of a training.
@@ -54,11 +59,14 @@ def export_tflite(
       input_type: of INPUT_TYPES; int8 is the pixel less 128.
 
     Raises:
-      UserError: an unknown quantization, or too few calibration images.
+      UserError: an unknown quantization, frames of any size that are not uint8, or too
+        few calibration images.
     """
     from bas_tf import experiment
-    from export import calibration, metadata, saved_model
+    from export import any_size, calibration, metadata, saved_model
 
+    if "any_size" in variants and input_type != "uint8":
+        raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
     if unknown := set(quantizations) - set(QUANTIZATIONS):
         raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
     loaded = experiment.load_experiment(workdir)
@@ -73,9 +81,12 @@ def export_tflite(
     )
     written = []
     for variant in variants:
-        function = served.edge_function(variant, input_type)
+        takes_any = variant == "any_size"
+        function = served.edge_function("full" if takes_any else variant, input_type)
         contents = convert(function, quantizations, crops, class_ids)
         for quantization, content in contents.items():
+            if takes_any:
+                content = any_size.with_any_size(content, served.input_size_wh)
             document = metadata.model_document(
                 loaded,
                 served.localizer,
@@ -156,6 +167,11 @@ if __name__ == "__main__":
     flags.DEFINE_string("output", None, "The folder to write to.", required=True)
     flags.DEFINE_multi_enum(
         "quantize", ["none"], list(QUANTIZATIONS), "Repeat for several files."
+    )
+    flags.DEFINE_bool(
+        "any_size",
+        False,
+        "Also files that take frames of any size and resize them in the graph.",
     )
     flags.DEFINE_bool(
         "given_class",

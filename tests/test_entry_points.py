@@ -45,6 +45,7 @@ COMMANDS = {
         "workdir",
         "output",
         "quantize",
+        "[no]any_size",
         "[no]given_class",
         "[no]no_boxes",
         "input_type",

@@ -79,7 +79,8 @@ class EdgeLocalizer:
                 f" which takes images and gives {', '.join(sorted(OUTPUTS))}"
             )
         self._input = inputs["images"]
-        _, self._height, self._width, _ = map(int, self._input["shape"])
+        _, height, width, _ = map(int, self._input["shape_signature"])
+        self._size_wh = None if -1 in (width, height) else (width, height)  # None: any
 
     def localize(self, frame: np.ndarray | Image.Image) -> Localization:
         """Names and boxes the object of one frame of any size.
@@ -92,15 +93,16 @@ class EdgeLocalizer:
           ValueError: a frame of another type or shape.
         """
         picture = _as_picture(frame)
+        size_wh = self._size_wh or picture.size
         # The whole frame, aspect not kept, antialiased: as the network was trained.
-        resized = picture.resize((self._width, self._height), Image.BILINEAR)
+        resized = picture.resize(size_wh, Image.BILINEAR)
         outputs = self._run(images=_quantized(np.asarray(resized), self._input))
         outputs = {
             name: _dequantized(value, self._outputs[name])[0]
             for name, value in outputs.items()
         }
         frame_wh = np.tile(picture.size, 2)
-        box = outputs["boxes"] * frame_wh / np.tile([self._width, self._height], 2)
+        box = outputs["boxes"] * frame_wh / np.tile(size_wh, 2)
         names = [self.labels[int(i)] for i in outputs["class_ids"]]
         top = tuple(zip(names, map(float, outputs["scores"]), strict=True))
         return Localization(

@@ -53,30 +53,27 @@ def plain_port(localizer) -> tf.types.experimental.PolymorphicFunction:
     return tf.function(serve, input_signature=[spec])
 
 
-def write(function, path: Path, quantization: str, images: np.ndarray) -> Path:
-    class_ids = np.zeros(len(images), np.int32)
-    contents = tflite.convert(function, [quantization], images, class_ids)
-    path.write_bytes(contents[quantization])
-    return path
-
-
 def write_files(folder: Path, num_classes: int, images: np.ndarray) -> dict[str, Path]:
     ours = signatures.ServedLocalizer(
         build(num_classes, "linear"),
         input_size_wh=(SIZE, SIZE), score_threshold=0.5,
     )  # fmt: skip
     plain = plain_port(build(num_classes, "paper"))
-    full = ours.edge_function()
-    return {
-        name: write(function, folder / f"{name}.tflite", quantization, images)
-        for name, function, quantization in (
-            ("plain_float32", plain, "none"),
-            ("plain_int8", plain, "int8"),
-            ("ours_float32", full, "none"),
-            ("ours_int8", full, "int8"),
-            ("given_class_int8", ours.edge_function("given_class"), "int8"),
-        )
+    both = ["none", "int8"]
+    contents = {
+        "plain": tflite.convert(plain, both, images),
+        "ours": tflite.convert_localizer(ours, both, images),
+        "given_class": tflite.convert_localizer(
+            ours, ["int8"], images, variant="given_class"
+        ),
     }
+    paths = {}
+    for name, of in contents.items():
+        for quantization, content in of.items():
+            key = f"{name}_{tflite.QUANTIZATIONS[quantization]}"
+            paths[key] = folder / f"{key}.tflite"
+            paths[key].write_bytes(content)
+    return paths
 
 
 def compare(num_classes: int, images: np.ndarray, rounds: int) -> None:

@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from absl import flags
@@ -136,7 +136,8 @@ def taking_turns(
 
     Args:
       artifacts: {name: path}.
-      images: uint8 [n, h, w, 3] of the network's size.
+      images: uint8 [n, h, w, 3] of the network's size; {name: such} where files have
+        sizes of their own.
       num_threads: that inference may use.
       rounds: turns, after a first that is not counted.
 
@@ -148,9 +149,13 @@ def taking_turns(
     processes: dict[str, TimedProcess] = {}
     with contextlib.ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory()))
-        np.save(folder / "images.npy", images)
+        if not isinstance(images, Mapping):
+            images = dict.fromkeys(artifacts, images)
         for name, artifact in artifacts.items():
-            processes[name] = TimedProcess(artifact, folder / "images.npy", num_threads)
+            np.save(folder / f"{name}.npy", images[name])
+            processes[name] = TimedProcess(
+                artifact, folder / f"{name}.npy", num_threads
+            )
             started.callback(processes[name].close)
         for process in processes.values():
             process.run(RUNS)  # warm

@@ -4,19 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bas_tf import names
 from bas_tf.data import pipeline
 from bas_tf.errors import UserError
-from bas_tf.runners import as_tflite_input
 
 FEWEST = 100  # different images, where the config asks for as many
 
 
-def calibration_crops(config, source) -> tuple[np.ndarray, np.ndarray]:
+def calibration_crops(config, source) -> np.ndarray:
     """Distinct training images, evenly picked, as the network sees them.
 
     Returns:
-      uint8 [n, crop_h, crop_w, 3], and their classes, int32 [n].
+      uint8 [n, crop_h, crop_w, 3].
 
     Raises:
       UserError: too few different images to measure ranges on.
@@ -39,24 +37,10 @@ def calibration_crops(config, source) -> tuple[np.ndarray, np.ndarray]:
             f"export.calibration_images: {distinct} different images among {count}; "
             f"int8 needs at least {needed}"
         )
-    return crops, images.labels
+    return crops
 
 
-def representative_dataset(
-    crops: np.ndarray, class_ids: np.ndarray, specs: dict[str, np.dtype]
-) -> Iterator[list[np.ndarray]]:
-    """One image at a time, as TensorFlow Lite's converter asks for them.
-
-    Args:
-      crops, class_ids: of `calibration_crops`.
-      specs: {input of the signature: its dtype}.
-
-    Yields:
-      The inputs in the order of their names, as the converter has them.
-    """
-    for crop, class_id in zip(crops, class_ids, strict=True):
-        inputs = {
-            names.IMAGES: as_tflite_input(crop[np.newaxis], specs[names.IMAGES]),
-            names.CLASS_IDS: np.array([class_id], np.int32),
-        }
-        yield [inputs[name] for name in sorted(specs)]
+def representative_dataset(crops: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """One image [1, h, w, 3] at a time, as TensorFlow Lite's converter wants them."""
+    for crop in crops:
+        yield [crop[np.newaxis]]

@@ -1,11 +1,14 @@
 """What every exported file computes, and the names it answers to."""
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import convert_to_constants
 
 from bas_tf import inference, names
 from bas_tf.models.localizer import Localizer
+from bas_tf.ops import masking
 
+PIXELS = "pixels"  # between the parts of a file: uint8 [1, h, w, 3], the network's size
 TOP = 5  # classes reported; fewer when there are fewer
 
 
@@ -57,46 +60,71 @@ class ServedLocalizer(tf.Module):
 
         return tf.function(serve, input_signature=[spec])
 
-    def edge_function(self, variant: str = "full", input_dtype=tf.uint8):
-        """A tf.function of one image of the network's size, [1, h, w, 3].
+    def edge_layers(self, variant: str = "full"):
+        """A tf.function, the layers of an edge file: IMAGES uint8 [1, h, w, 3] of the
+        network's size -> FEATURES and CLASS_MAPS; of "given_class" FEATURES alone.
+        """
+        spec = tf.TensorSpec([1, *self._size_hw, 3], tf.uint8, name=names.IMAGES)
+        backbone = self.localizer.backbone
+
+        def all_layers(images):
+            features, class_maps = backbone(tf.cast(images, tf.float32), training=False)
+            return {names.FEATURES: features, names.CLASS_MAPS: class_maps}
+
+        def trunk(images):
+            images = tf.cast(images, tf.float32)
+            return {names.FEATURES: backbone.trunk(images, training=False)}
+
+        layers = trunk if variant == "given_class" else all_layers
+        return tf.function(layers, input_signature=[spec])
+
+    def edge_answer(self, variant: str = "full", *, int8_kernels: bool = False):
+        """A tf.function, what an edge file makes of its layers' answers.
 
         Args:
-          variant: "full" answers as the SavedModel; "no_boxes" leaves
-            BOXES and DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] beside
-            the image and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class,
-            by the trunk and one kernel, without the classifier.
-          input_dtype: of the image: uint8; int8, which is uint8 less 128; or float32
-            in 0..255.
+          variant: "full" answers as the SavedModel; "no_boxes" leaves BOXES and
+            DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] beside FEATURES
+            and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class.
+          int8_kernels: keeps the generator's kernels in int8, each class with a scale
+            of its own. What is computed is float32.
         """
-        image = tf.TensorSpec([1, *self._size_hw, 3], input_dtype, name=names.IMAGES)
+        shapes = self.edge_layers().get_concrete_function().structured_outputs
+        features, class_maps = (
+            tf.TensorSpec(shapes[name].shape, tf.float32, name=name)
+            for name in (names.FEATURES, names.CLASS_MAPS)
+        )
+        class_ids = tf.TensorSpec([1], tf.int32, name=names.CLASS_IDS)
+        maps_of = _maps_function(self.localizer, int8_kernels)
 
-        def as_pixels(images):
-            if images.dtype == tf.int8:  # in integers: int8 files must not round it
-                images = tf.cast(images, tf.int32) + 128
-            return tf.cast(images, tf.float32)
-
-        def full(images):
-            return self._outputs(as_pixels(images))
-
-        def no_boxes(images):
-            outputs = self.localizer(as_pixels(images), training=False)
+        def no_boxes(features, class_maps):
+            logits = masking.global_average_pool(class_maps)
+            _, best = tf.math.top_k(logits, k=self.localizer.top_k)
+            maps = masking.top_k_mean(maps_of(features, best))
             return {
-                **self._top_classes(tf.nn.softmax(outputs[names.LOGITS])),
-                names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
+                **self._top_classes(tf.nn.softmax(logits)),
+                names.LOCALIZATION_MAP: maps,
             }
 
-        def given_class(images, class_ids):
-            maps = self.localizer.localize_class(as_pixels(images), class_ids)
-            boxes = inference.map_to_boxes(
-                maps, self._size_hw, score_threshold=self._score_threshold
-            )
-            return {**boxes, names.LOCALIZATION_MAP: maps}
+        def full(features, class_maps):
+            outputs = no_boxes(features, class_maps)
+            return {**outputs, **self._boxes(outputs[names.LOCALIZATION_MAP])}
 
-        specs = [image]
-        if variant == "given_class":
-            specs.append(tf.TensorSpec([1], tf.int32, name=names.CLASS_IDS))
-        function = {"full": full, "no_boxes": no_boxes, "given_class": given_class}
-        return tf.function(function[variant], input_signature=specs)
+        def given_class(features, class_ids):
+            maps = maps_of(features, class_ids[:, tf.newaxis])
+            return {**self._boxes(maps), names.LOCALIZATION_MAP: maps}
+
+        functions = {
+            "full": (full, [features, class_maps]),
+            "no_boxes": (no_boxes, [features, class_maps]),
+            "given_class": (given_class, [features, class_ids]),
+        }
+        function, specs = functions[variant]
+        return tf.function(function, input_signature=specs)
+
+    def _boxes(self, maps: tf.Tensor) -> dict[str, tf.Tensor]:
+        return inference.map_to_boxes(
+            maps, self._size_hw, score_threshold=self._score_threshold
+        )
 
     def _top_classes(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         scores, class_ids = tf.math.top_k(
@@ -115,6 +143,41 @@ class ServedLocalizer(tf.Module):
             names.DEGENERATE: outputs[names.DEGENERATE],
             names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
         }
+
+
+def pixels_of(input_dtype: tf.DType, size_wh: tuple[int, int]):
+    """A tf.function: IMAGES [1, h, w, 3] of another dtype -> PIXELS uint8.
+
+    int8 is the pixel less 128; float32 in 0..255 is rounded to whole pixels.
+    """
+    spec = tf.TensorSpec([1, *size_wh[::-1], 3], input_dtype, name=names.IMAGES)
+
+    def serve(images):
+        if images.dtype == tf.int8:
+            pixels = tf.cast(images, tf.int32) + 128
+        else:
+            pixels = tf.clip_by_value(tf.round(images), 0.0, 255.0)
+        return {PIXELS: tf.cast(pixels, tf.uint8)}
+
+    return tf.function(serve, input_signature=[spec])
+
+
+def _maps_function(localizer: Localizer, int8_kernels: bool):
+    """features, class_ids [batch, k] -> maps, by kernels that are constants."""
+    generator = localizer.generator
+    kernels, biases = generator.kernels_by_class().numpy(), generator.bias.numpy()
+    if int8_kernels:
+        largest = np.abs(kernels).max(axis=(1, 2, 3), keepdims=True)
+        scales = np.where(largest > 0, largest, 1).astype(np.float32) / 127
+        kernels = np.rint(kernels / scales).astype(np.int8)
+
+    def maps_of(features, class_ids):
+        chosen = tf.gather(kernels, class_ids)
+        if int8_kernels:
+            chosen = tf.cast(chosen, tf.float32) * tf.gather(scales, class_ids)
+        return generator.maps_by(features, chosen, tf.gather(biases, class_ids))
+
+    return maps_of
 
 
 def without_variables(concrete_function) -> tf.Module:

@@ -14,7 +14,7 @@ from absl import flags
 
 from bas_tf import entry_point, files
 from bas_tf.errors import UserError
-from bas_tf.names import LABELS_FILE, SIGNATURE
+from bas_tf.names import BOXES, CLASS_MAPS, FEATURES, IMAGES, LABELS_FILE, SIGNATURE
 
 QUANTIZATIONS = {  # --quantize: in a file's name
     "none": "float32",
@@ -24,12 +24,18 @@ QUANTIZATIONS = {  # --quantize: in a file's name
 }
 
 
-# Variants of `signatures.edge_function`, and the full one of any size: in a name.
+# What is written: in a file's name.
 PREFIXES = {
     "full": "localizer",
     "any_size": "localizer_any_size",
     "no_boxes": "no_boxes",
     "given_class": "given_class",
+}
+# What the layers give to a variant.
+ANSWERED = {
+    "full": (FEATURES, CLASS_MAPS),
+    "no_boxes": (FEATURES, CLASS_MAPS),
+    "given_class": (FEATURES,),
 }
 INPUT_TYPES = ("uint8", "int8", "float32")
 
@@ -48,8 +54,8 @@ def export_tflite(
     the same document beside it: FILE.json.
 
     Signature `serving_default`: `images` [1, height, width, 3] of the network's size
-    -> as the SavedModel, or what `signatures.edge_function` says of a variant; of any
-    size in variant "any_size". Built-in operators only.
+    -> as the SavedModel, or what `ServedLocalizer.edge_answer` says of a variant; of
+    any size in variant "any_size". Built-in operators only.
 
     Args:
       workdir: of a training.
@@ -63,7 +69,7 @@ def export_tflite(
         few calibration images.
     """
     from bas_tf import experiment
-    from export import any_size, calibration, metadata, saved_model
+    from export import calibration, metadata, saved_model
 
     if "any_size" in variants and input_type != "uint8":
         raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
@@ -71,22 +77,20 @@ def export_tflite(
         raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
     loaded = experiment.load_experiment(workdir)
     served, steps = saved_model.served_localizer(loaded)
-    crops = class_ids = None
+    crops = None
     if "int8" in quantizations:
         source = experiment.open_source(loaded.config, loaded.class_names)
-        crops, class_ids = calibration.calibration_crops(loaded.config, source)
+        crops = calibration.calibration_crops(loaded.config, source)
     output = Path(output)
     files.write_file(
         output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode()
     )
     written = []
     for variant in variants:
-        takes_any = variant == "any_size"
-        function = served.edge_function("full" if takes_any else variant, input_type)
-        contents = convert(function, quantizations, crops, class_ids)
+        contents = convert_localizer(
+            served, quantizations, crops, variant=variant, input_type=input_type
+        )
         for quantization, content in contents.items():
-            if takes_any:
-                content = any_size.with_any_size(content, served.input_size_wh)
             document = metadata.model_document(
                 loaded,
                 served.localizer,
@@ -108,13 +112,62 @@ def file_name(variant: str, quantization: str, input_type: str) -> str:
     return f"{PREFIXES[variant]}_{QUANTIZATIONS[quantization]}{suffix}.tflite"
 
 
-def convert(function, quantizations, crops=None, class_ids=None) -> dict[str, bytes]:
+def convert_localizer(
+    served, quantizations, crops=None, *, variant: str = "full", input_type="uint8"
+) -> dict[str, bytes]:
+    """A localizer -> {quantization: the bytes of a TFLite file}.
+
+    The layers are quantized. What follows them, from the chosen class's kernel to the
+    box, computes in float32 in every file: it is a hundredth of the work, and rounding
+    each of its sums and its scaling to 256 levels cost more than rounding the layers.
+
+    Args:
+      served: a `signatures.ServedLocalizer`.
+      quantizations: keys of QUANTIZATIONS.
+      crops: of `calibration.calibration_crops`; int8 needs them.
+      variant: a key of PREFIXES.
+      input_type: of INPUT_TYPES.
+    """
+    import tensorflow as tf
+
+    from export import any_size, chain, signatures
+
+    def part(function, quantization: str = "none") -> bytes:
+        return convert(function, [quantization])[quantization]
+
+    size_wh = served.input_size_wh
+    takes_any = variant == "any_size"
+    computed = "full" if takes_any else variant
+    before, after, to_pixels = [], [], {}
+    if takes_any:
+        before = [(part(any_size.resizing(size_wh[::-1])), {})]
+        wires = {name: name for name in (BOXES, any_size.BOX_SCALE)}
+        after = [(part(any_size.scaling()), wires)]
+    elif input_type != "uint8":
+        pixels = signatures.pixels_of(tf.as_dtype(input_type), size_wh)
+        before = [(part(pixels), {})]
+    if before:
+        to_pixels = {signatures.PIXELS: IMAGES}
+    layers = convert(served.edge_layers(computed), quantizations, crops)
+    contents = {}
+    for quantization, content in layers.items():
+        in_int8 = quantization in ("dynamic", "int8")
+        answer = served.edge_answer(computed, int8_kernels=in_int8)
+        answer = part(answer, "none" if in_int8 else quantization)
+        wires = {name: name for name in ANSWERED[computed]}
+        contents[quantization] = chain.chained_files(
+            *before, (content, to_pixels), (answer, wires), *after
+        )
+    return contents
+
+
+def convert(function, quantizations, crops=None) -> dict[str, bytes]:
     """A tf.function -> {quantization: the bytes of a TFLite file}.
 
     Args:
-      function: with an input signature.
+      function: with an input signature; int8 needs one of images alone.
       quantizations: keys of QUANTIZATIONS.
-      crops, class_ids: of `calibration.calibration_crops`; int8 needs them.
+      crops: of `calibration.calibration_crops`; int8 needs them.
     """
     import tensorflow as tf
 
@@ -124,14 +177,12 @@ def convert(function, quantizations, crops=None, class_ids=None) -> dict[str, by
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
         return {
-            quantization: _converter(
-                folder, quantization, function.input_signature, crops, class_ids
-            ).convert()
+            quantization: _converter(folder, quantization, crops).convert()
             for quantization in quantizations
         }
 
 
-def _converter(folder: str, quantization: str, specs, crops, class_ids):
+def _converter(folder: str, quantization: str, crops):
     import tensorflow as tf
 
     from export import calibration
@@ -142,9 +193,8 @@ def _converter(folder: str, quantization: str, specs, crops, class_ids):
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
-        dtypes = {spec.name: spec.dtype.as_numpy_dtype for spec in specs}
         converter.representative_dataset = lambda: calibration.representative_dataset(
-            crops, class_ids, dtypes
+            crops
         )
     return converter
 

@@ -257,9 +257,10 @@ class Classifier(layers.Layer):
     Args:
       num_classes: classes.
       variant: "paper", two 3x3 convolutions of `width` channels before the 1x1;
-        "linear", the 1x1 alone (for the edge).
+        "linear", the 1x1 alone (for the edge); "separable", the paper's with each 3x3
+        split into a depthwise 3x3 and a 1x1 to `width` channels, at 1/9 of its cost.
       final_relu: ReLU on the class maps; the journal extension leaves it out.
-      width: channels of the two 3x3 convolutions.
+      width: channels of the two hidden layers.
     """
 
     def __init__(
@@ -272,22 +273,20 @@ class Classifier(layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        hidden = {"paper": 2, "linear": 0}
-        check_choice("model.classifier", variant, hidden)
-        convolutions = [
-            layers.Conv2D(
-                width, 3, padding="same", activation="relu",
-                kernel_initializer="he_normal", name=f"conv{i + 1}",
-                )
-            for i in range(hidden[variant])
-        ]  # fmt: skip
+        check_choice("model.classifier", variant, ("paper", "linear", "separable"))
+        hidden = []
+        for number in () if variant == "linear" else (1, 2):
+            if variant == "separable":
+                hidden += _separable_convolution(width, number)
+            else:
+                hidden.append(_hidden_convolution(width, 3, name=f"conv{number}"))
         class_maps = layers.Conv2D(
             num_classes,
             1,
             activation="relu" if final_relu else None,
             name="class_maps",
         )
-        self.convolutions = [*convolutions, class_maps]
+        self.convolutions = [*hidden, class_maps]
 
     def build(self, input_shape):
         for layer in self.convolutions:
@@ -299,3 +298,30 @@ class Classifier(layers.Layer):
         for layer in self.convolutions:
             x = layer(x)
         return x  # [batch, h', w', classes]
+
+
+def _hidden_convolution(width: int, kernel_size: int, *, name: str) -> layers.Conv2D:
+    return layers.Conv2D(
+        width,
+        kernel_size,
+        padding="same",
+        activation="relu",
+        kernel_initializer="he_normal",
+        name=name,
+    )
+
+
+def _separable_convolution(width: int, number: int) -> list[layers.Layer]:
+    """A depthwise 3x3 and the rectified 1x1 that mixes its channels.
+
+    Between them is neither bias nor ReLU: the 1x1 has its own. So the depthwise
+    kernels start at variance 1/9, without the 2 that makes up for a ReLU.
+    """
+    depthwise = layers.DepthwiseConv2D(
+        3,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer=keras.initializers.RandomNormal(stddev=1 / 3),
+        name=f"depthwise{number}",
+    )
+    return [depthwise, _hidden_convolution(width, 1, name=f"pointwise{number}")]

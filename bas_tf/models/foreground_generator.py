@@ -52,35 +52,64 @@ class ForegroundGenerator(layers.Layer):
         Returns:
           [batch, h, w, classes or k] float32 in [0, 1].
         """
-        if self.norm is not None:
-            features = INPUT_NORM_SCALE * self.norm(features, training=training)
-        if class_ids is None:
-            kernel = tf.cast(self.kernel, features.dtype)
-            logits = tf.nn.conv2d(features, kernel, strides=1, padding="SAME")
-            bias = tf.convert_to_tensor(self.bias)
-        else:
-            logits = self._selected_conv(features, class_ids)
-            bias = tf.gather(tf.convert_to_tensor(self.bias), class_ids)  # [batch, k]
-            bias = bias[:, tf.newaxis, tf.newaxis, :]
-        return tf.sigmoid(at_least_float32(logits) + at_least_float32(bias))
+        if class_ids is not None:
+            kernels = tf.gather(self.kernels_by_class(), class_ids)
+            biases = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
+            return self.maps_by(features, kernels, biases, training=training)
+        features = self._normalized(features, training)
+        kernel = tf.cast(self.kernel_in_use(), features.dtype)
+        logits = tf.nn.conv2d(features, kernel, strides=1, padding="SAME")
+        return _sigmoid(logits, tf.convert_to_tensor(self.bias))
 
-    def _selected_conv(self, features, class_ids):
-        """conv3x3 with k kernels an example: one matrix product, nine shifted adds."""
-        batch = tf.shape(features)[0]
-        h, w, channels = tf.shape(features)[1], tf.shape(features)[2], features.shape[3]
-        k = class_ids.shape[1]
-        per_class = tf.transpose(tf.convert_to_tensor(self.kernel), [3, 2, 0, 1])
-        kernels = tf.gather(per_class, class_ids)  # [batch, k, channels, 3, 3]
-        kernels = tf.transpose(kernels, [0, 2, 3, 4, 1])
-        kernels = tf.reshape(kernels, [batch, channels, 9 * k])
-        pixels = tf.reshape(features, [batch, h * w, channels])
-        taps = pixels @ tf.cast(kernels, features.dtype)  # [batch, h w, 9 k]
-        taps = tf.reshape(taps, [batch, h, w, 9 * k])
-        taps = tf.pad(taps, [[0, 0], [1, 1], [1, 1], [0, 0]])
-        return tf.add_n(
-            [
-                taps[:, i : i + h, j : j + w, (3 * i + j) * k : (3 * i + j + 1) * k]
-                for i in range(3)
-                for j in range(3)
-            ]
-        )
+    def kernel_in_use(self):
+        """[3, 3, channels, classes]; `quantization_aware` puts a rounded one here."""
+        return tf.convert_to_tensor(self.kernel)
+
+    def kernels_by_class(self):
+        """[classes, channels, 3, 3]."""
+        return tf.transpose(self.kernel_in_use(), [3, 2, 0, 1])
+
+    def maps_by(self, features, kernels, biases, *, training=False):
+        """Foreground maps by kernels that each example brings.
+
+        Args:
+          features: F, [batch, h, w, channels].
+          kernels: [batch, k, channels, 3, 3].
+          biases: [batch, k].
+          training: as in `call`.
+
+        Returns:
+          [batch, h, w, k] float32 in [0, 1].
+        """
+        features = self._normalized(features, training)
+        logits = _convolved(features, kernels)
+        return _sigmoid(logits, biases[:, tf.newaxis, tf.newaxis, :])
+
+    def _normalized(self, features, training):
+        if self.norm is None:
+            return features
+        return INPUT_NORM_SCALE * self.norm(features, training=training)
+
+
+def _sigmoid(logits, bias):
+    return tf.sigmoid(at_least_float32(logits) + at_least_float32(bias))
+
+
+def _convolved(features, kernels):
+    """conv3x3 with k kernels an example: one matrix product, nine shifted adds."""
+    batch = tf.shape(features)[0]
+    h, w, channels = tf.shape(features)[1], tf.shape(features)[2], features.shape[3]
+    k = kernels.shape[1]
+    kernels = tf.transpose(kernels, [0, 2, 3, 4, 1])
+    kernels = tf.reshape(kernels, [batch, channels, 9 * k])
+    pixels = tf.reshape(features, [batch, h * w, channels])
+    taps = pixels @ tf.cast(kernels, features.dtype)  # [batch, h w, 9 k]
+    taps = tf.reshape(taps, [batch, h, w, 9 * k])
+    taps = tf.pad(taps, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    return tf.add_n(
+        [
+            taps[:, i : i + h, j : j + w, (3 * i + j) * k : (3 * i + j + 1) * k]
+            for i in range(3)
+            for j in range(3)
+        ]
+    )

@@ -9,7 +9,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from bas_tf import experiment, names, runners
 from bas_tf.errors import UserError
-from export import any_size, tflite
+from export import any_size, chain, tflite
 from export.edge.edge_localizer import EdgeLocalizer
 
 QUANTIZATIONS = ("none", "int8")
@@ -150,4 +150,4 @@ def test_two_models_with_loops_are_not_chained():
     content = tflite.convert(halve_until_small, ["none"])["none"]
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     with pytest.raises(ValueError, match="both models have subgraphs"):
-        any_size.chained(model, model, {names.BOXES: names.BOXES})
+        chain.chained(model, model, {names.BOXES: names.BOXES})

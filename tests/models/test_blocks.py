@@ -240,6 +240,49 @@ def test_the_papers_classifier_against_slow_convolutions(rng):
     np.testing.assert_allclose(paper(features)[0], expected, rtol=1e-4, atol=1e-4)
 
 
+def test_the_separable_classifier_against_slow_convolutions(rng):
+    """Twice each channel by its own 3x3, then a rectified 1x1; last the class maps."""
+    separable = blocks.Classifier(5, variant="separable", width=6)
+    features = rng.normal(size=[1, 3, 4, 8]).astype(np.float32)
+    separable.build(features.shape)
+    for variable in separable.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    weights = [v.numpy() for v in separable.trainable_variables]
+    assert [w.shape for w in weights] == [
+        (3, 3, 8, 1), (1, 1, 8, 6), (6,), (3, 3, 6, 1), (1, 1, 6, 6), (6,),
+        (1, 1, 6, 5), (5,),
+    ]  # fmt: skip
+    expected = features[0]
+    for depthwise, pointwise, bias in (weights[:3], weights[3:6]):
+        channels = [
+            convolve(expected[..., [c]], depthwise[:, :, [c]], 1, 1, 1)[..., 0]
+            for c in range(expected.shape[-1])
+        ]
+        expected = np.maximum(np.stack(channels, -1) @ pointwise[0, 0] + bias, 0)
+    expected = np.maximum(expected @ weights[6][0, 0] + weights[7], 0)
+    assert expected.max() > 1
+    np.testing.assert_allclose(separable(features)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_separable_classifiers_parameters():
+    """9 C + (C + 1) W, 9 W + (W + 1) W, (W + 1) K of C features, width W, K classes."""
+    separable = blocks.Classifier(10, variant="separable", width=1024)
+    separable.build([None, 10, 10, 1280])
+    first, second = 9 * 1280 + 1281 * 1024, 9 * 1024 + 1025 * 1024
+    assert separable.count_params() == first + second + 1025 * 10 == 2_392_330
+
+
+def test_gradients_reach_every_variable_of_the_separable_classifier(rng):
+    separable = blocks.Classifier(5, variant="separable", width=16)
+    features = tf.constant(rng.normal(size=[2, 4, 6, 8]), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(features)
+        loss = tf.reduce_sum(separable(features) ** 2)
+    variables = [v.value for v in separable.trainable_variables]
+    for gradient in tape.gradient(loss, [features, *variables]):
+        assert np.abs(gradient).max() > 1e-3
+
+
 def test_without_the_final_relu_class_maps_go_below_zero(rng):
     features = rng.normal(size=[2, 4, 4, 8]).astype(np.float32)
     with_relu = blocks.Classifier(5, variant="linear")
@@ -254,7 +297,7 @@ def test_without_the_final_relu_class_maps_go_below_zero(rng):
 
 
 def test_an_unknown_classifier():
-    with pytest.raises(UserError, match="'deep'; known: paper, linear"):
+    with pytest.raises(UserError, match="'deep'; known: paper, linear, separable"):
         blocks.Classifier(5, variant="deep")
 
 

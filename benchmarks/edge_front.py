@@ -1,0 +1,337 @@
+r"""Which edge file is worth shipping: accuracy, size and latency of 32 of them.
+
+  python -m benchmarks.edge_front --data=DIR --workdir=runs/front \
+      [--heads=linear,separable] [--sizes=96,128,160,224] [--output=front.png]
+
+EfficientNet-Lite0 of configs/butterflies_efficientnet_lite0.py with each head and input
+size, seed 0, resized to 1.15 times the crop; each training exported in every
+quantization and judged by protocol bas on split val at the config's threshold; then all
+files timed in turns, on two threads. About 8 minutes a training on two cores; called
+again, it goes on where it stopped.
+
+WORKDIR/<head>_<size> is an ordinary training workdir, with its files in export/ and
+their figures in judged/; delete it to have it anew. WORKDIR/front.json:
+  config, protocol, split, num_images, score_threshold, num_threads    how it was made
+  rows   head, size, quantization, top1_loc, gt_known_loc, gt_known_loc@0.7, mean_iou,
+         size_bytes, p50_ms, p95_ms, ...; on_front: no other file is at once as fast, as
+         small and as accurate (mean IoU); is_knee
+
+The knee, the default to ship: of the front of latency and mean IoU, the file farthest
+above the straight line between its ends, with the logarithm of the latency and the IoU
+scaled to [0, 1]; where none is above, the most accurate.
+"""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point
+from bas_tf.errors import UserError
+
+CONFIG = "configs/butterflies_efficientnet_lite0.py"
+SPLIT, NUM_THREADS, MARGIN = "val", 2, 1.15
+COSTS, ACCURACY = ("p50_ms", "size_bytes"), "mean_iou"
+COLUMNS = {
+    "top1_loc": "Top-1 Loc",
+    "gt_known_loc": "GT-known",
+    "gt_known_loc@0.7": "IoU 0.7",
+    "mean_iou": "mean IoU",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A training of the front.
+
+    Attributes:
+      head: model.classifier.
+      size: width and height of the network's images.
+      workdir: of its training.
+    """
+
+    head: str
+    size: int
+    workdir: Path
+
+    def file(self, quantization: str) -> Path:
+        from export import tflite
+
+        name = tflite.file_name("full", quantization, "uint8")
+        return self.workdir / "export" / name
+
+
+def settings(candidate: Candidate, data: str) -> dict:
+    """What differs from the config, by key."""
+    resized = round(MARGIN * candidate.size)
+    return {
+        "data.root": data,
+        "data.resize_size": (resized, resized),
+        "data.crop_size": (candidate.size, candidate.size),
+        "model.classifier": candidate.head,
+        "train.seed": 0,
+    }
+
+
+def train(candidate: Candidate, config_name: str, data: str) -> None:
+    """Trains in a process of its own, unless WORKDIR/metrics.json is there.
+
+    Raises:
+      UserError: the workdir holds another training, or this one ended early.
+    """
+    from bas_tf import results
+
+    changes, workdir = settings(candidate, data), candidate.workdir
+    if (workdir / results.METRICS_FILE).is_file():
+        check_trained(workdir, changes)
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "bas_tf.train", f"--config={config_name}",
+         f"--workdir={workdir}",
+         *(f"--config.{key}={value}" for key, value in changes.items())],
+        stdout=sys.stderr,
+    )  # fmt: skip
+    if done.returncode or not (workdir / results.METRICS_FILE).is_file():
+        raise UserError(
+            f"{workdir}: its training ended early, with exit code {done.returncode}; "
+            "the same command goes on from its last checkpoint"
+        )
+
+
+def check_trained(workdir: Path, changes: Mapping) -> None:
+    """Raises UserError when a workdir was trained with other settings than these."""
+    from bas_tf import experiment
+
+    trained = experiment.load_experiment(workdir).config
+    for key, value in changes.items():
+        group, name = key.split(".")
+        found = trained[group][name]
+        found = tuple(found) if isinstance(value, tuple) else found
+        if found != value and key not in experiment.FREE_KEYS:
+            raise UserError(
+                f"{workdir}: was trained with {key}={found!r}, not {value!r}; use "
+                f"another --workdir, or delete {workdir}"
+            )
+
+
+def export(candidate: Candidate) -> dict[str, Path]:
+    """{quantization: its file}, written unless all are there."""
+    from export import tflite
+
+    paths = {key: candidate.file(key) for key in tflite.QUANTIZATIONS}
+    if not all(path.is_file() for path in paths.values()):
+        tflite.export_tflite(
+            candidate.workdir, candidate.workdir / "export", list(paths)
+        )
+    return paths
+
+
+def judge(candidate: Candidate, paths: Mapping[str, Path], data: str) -> dict:
+    """{quantization: its metrics.json}, each kept as soon as it is known."""
+    from bas_tf import experiment, files, run_evaluation
+
+    kept = {key: candidate.workdir / "judged" / f"{key}.json" for key in paths}
+    left = [key for key, path in kept.items() if not path.is_file()]
+    if left:
+        trained = experiment.load_experiment(candidate.workdir)
+        trained.config.data.root = data
+        judging = run_evaluation.Judge(
+            trained.config, split=SPLIT, class_names=trained.class_names
+        )
+    for key in left:
+        runner = experiment.load_runner(paths[key])
+        judged = judging.judge(runner, model=str(paths[key]))
+        files.write_json(kept[key], judged.document)
+    return {key: json.loads(path.read_text()) for key, path in kept.items()}
+
+
+def time_files(paths: Mapping[str, Path], sizes: Mapping[str, int]) -> dict[str, dict]:
+    """{name: latencies and memory}, as `benchmark.measure`, of files of many sizes."""
+    from export import benchmark
+
+    drawn = {size: benchmark.drawings((size, size)) for size in set(sizes.values())}
+    with benchmark.taking_turns(
+        paths,
+        {name: drawn[size] for name, size in sizes.items()},
+        num_threads=NUM_THREADS,
+        rounds=benchmark.ROUNDS,
+    ) as processes:
+        return {name: process.finish() for name, process in processes.items()}
+
+
+def measure_front(
+    candidates: Sequence[Candidate], *, config_name: str, data: str
+) -> dict:
+    """Trains, exports, judges and times what is missing: the content of front.json.
+
+    Raises:
+      UserError: a training fails or its workdir holds another one; no data; a file
+        that cannot be run.
+    """
+    rows, paths, sizes = [], {}, {}
+    for candidate in candidates:
+        train(candidate, config_name, data)
+        exported = export(candidate)
+        documents = judge(candidate, exported, data)
+        for quantization, document in documents.items():
+            name = f"{candidate.workdir.name}_{quantization}"
+            paths[name], sizes[name] = exported[quantization], candidate.size
+            rows.append(
+                {
+                    "head": candidate.head,
+                    "size": candidate.size,
+                    "quantization": quantization,
+                    **{key: document["metrics"][key] for key in COLUMNS},
+                    "size_bytes": paths[name].stat().st_size,
+                }
+            )
+    speed = time_files(paths, sizes)
+    rows = [{**row, **speed[name]} for row, name in zip(rows, paths, strict=True)]
+    keys = ("protocol", "split", "num_images", "score_threshold")
+    return {
+        "config": config_name,
+        **{key: document[key] for key in keys},
+        "num_threads": NUM_THREADS,
+        "rows": marked(rows),
+    }
+
+
+def pareto_front(
+    rows: Sequence[Mapping], *, costs: Sequence[str], accuracy: str
+) -> list[Mapping]:
+    """Rows that no other beats: in nothing worse and in something better.
+
+    Args:
+      rows: with the keys below.
+      costs: keys of which less is better.
+      accuracy: key of which more is better.
+
+    Returns:
+      By ascending first cost; rows alike in all of them are all kept.
+    """
+
+    def losses(row):
+        return (*(row[key] for key in costs), -row[accuracy])
+
+    def is_beaten(row):
+        mine = losses(row)
+        return any(
+            other != mine and all(o <= m for o, m in zip(other, mine, strict=True))
+            for other in map(losses, rows)
+        )
+
+    return sorted((row for row in rows if not is_beaten(row)), key=losses)
+
+
+def knee(rows: Sequence[Mapping]) -> Mapping:
+    """The row to ship, by the rule at the head of this file; of equals the smallest."""
+    import numpy as np
+
+    front = pareto_front(rows, costs=COSTS[:1], accuracy=ACCURACY)
+    latency = np.log([row["p50_ms"] for row in front])
+    accuracy = np.array([row[ACCURACY] for row in front])
+    heights = _scaled(accuracy) - _scaled(latency)  # above the ends' line, times sqrt 2
+    return max(
+        zip(heights, front, strict=True),
+        key=lambda pair: (pair[0], pair[1][ACCURACY], -pair[1]["size_bytes"]),
+    )[1]
+
+
+def _scaled(values):
+    """To [0, 1]; equal values to 0."""
+    return (values - values.min()) / (values.max() - values.min() or 1)
+
+
+def marked(rows: Sequence[Mapping]) -> list[dict]:
+    """The rows with `on_front` and `is_knee`."""
+    front, best = pareto_front(rows, costs=COSTS, accuracy=ACCURACY), knee(rows)
+    return [{**row, "on_front": row in front, "is_knee": row is best} for row in rows]
+
+
+def front_table(document: Mapping) -> str:
+    """What was measured, one Markdown row a file, and the knee.
+
+    Args:
+      document: the content of front.json.
+
+    Returns:
+      Fractions in percent; no final newline.
+    """
+    names = ("head", "size", "quantization", *COLUMNS.values(), "MB", "p50 ms", "front")
+    lines = [names, ("---",) * 3 + ("---:",) * 6 + ("---",)]
+    lines += map(_cells, document["rows"])
+    return "\n".join(
+        [
+            f"Protocol {document['protocol']}, split {document['split']}, "
+            f"{document['num_images']} images, threshold "
+            f"{document['score_threshold']:g}; {document['num_threads']} threads; "
+            "front: of latency, size and mean IoU",
+            "",
+            *(f"| {' | '.join(line)} |" for line in lines),
+            "",
+            _knee_line(document["rows"]),
+        ]
+    )
+
+
+def _cells(row: Mapping) -> list[str]:
+    return [
+        row["head"],
+        str(row["size"]),
+        row["quantization"],
+        *(f"{100 * row[key]:.1f}" for key in COLUMNS),
+        f"{row['size_bytes'] / 1e6:.1f}",
+        f"{row['p50_ms']:.2f}",
+        "knee" if row["is_knee"] else "yes" if row["on_front"] else "",
+    ]
+
+
+def _knee_line(rows: Sequence[Mapping]) -> str:
+    (best,) = (row for row in rows if row["is_knee"])
+    return (
+        f"Knee of latency and mean IoU: {best['head']}, {best['size']} pixels, "
+        f"{best['quantization']}"
+    )
+
+
+def parse_sizes(sizes: Sequence[str]) -> list[int]:
+    """Raises UserError for what is no positive multiple of 32."""
+    for size in sizes:
+        if not size.isdecimal() or int(size) % 32 or not int(size):
+            raise UserError(
+                f"--sizes: {size!r} is no multiple of 32; as --sizes=96,128,160,224"
+            )
+    return [int(size) for size in sizes]
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    from bas_tf import files
+    from benchmarks import edge_front_plot
+
+    workdir = Path(flags.FLAGS.workdir)
+    candidates = [
+        Candidate(head, size, workdir / f"{head}_{size}")
+        for head in flags.FLAGS.heads
+        for size in parse_sizes(flags.FLAGS.sizes)
+    ]
+    document = measure_front(candidates, config_name=CONFIG, data=flags.FLAGS.data)
+    files.write_json(workdir / "front.json", document)
+    files.write_file(
+        flags.FLAGS.output or workdir / "front.png",
+        edge_front_plot.front_png(document["rows"]),
+    )
+    print(front_table(document))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("data", None, "The butterflies' folder.", required=True)
+    flags.DEFINE_string("workdir", None, "Where trainings go.", required=True)
+    flags.DEFINE_list("heads", ["linear", "separable"], "Of model.classifier.")
+    flags.DEFINE_list("sizes", ["96", "128", "160", "224"], "Multiples of 32.")
+    flags.DEFINE_string("output", None, "The plot; default WORKDIR/front.png.")
+    entry_point.run(main)

@@ -1,0 +1,219 @@
+"""The front of `edge_front` as a PNG: accuracy over latency, a point for each file."""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from benchmarks.edge_front import COSTS, pareto_front
+
+_INK, _GREY = "#22262a", "#6b7177"
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "axes.edgecolor": _GREY,
+    "axes.labelcolor": _INK,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+}
+_SIZE_INCHES, _DOTS_PER_INCH = (14.0, 7.5), 110
+_PANELS = {"mean_iou": "mean IoU", "gt_known_loc": "GT-known Loc"}
+_HEAD_COLORS = ("#2f81e0", "#e8830c", "#2ca25f", "#a45ad6")
+_MARKERS = {"none": "o", "float16": "s", "dynamic": "^", "int8": "D"}
+_MARKER_NAMES = {"none": "float32"}
+_AREA, _AREA_PER_MB = 30.0, 8.0  # of a marker, in square points
+_LABEL_POINTS, _LABEL_SIZE = 8, (17.0, 9.0)  # font, and the room of three digits
+_REACHES, _DIRECTIONS = range(12, 120, 4), 16
+_TICKS = (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200)
+
+
+def front_png(rows: Sequence[Mapping]) -> bytes:
+    """`front_figure` as a PNG file; equal rows give equal bytes."""
+    file = io.BytesIO()
+    front_figure(rows).savefig(
+        file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}
+    )
+    return file.getvalue()
+
+
+def front_figure(rows: Sequence[Mapping]) -> Figure:
+    """Two panels over the latency: mean IoU and GT-known Loc, in percent.
+
+    Colour is the head, the marker's shape the quantization, it grows with the
+    file; a number is the input's size. The step line is the front of latency and the
+    panel's figure, the ring the knee.
+
+    Args:
+      rows: of front.json.
+    """
+    heads = list(dict.fromkeys(row["head"] for row in rows))
+    colors = dict(zip(heads, _HEAD_COLORS, strict=False))
+    with rc_context(_STYLE):
+        figure = Figure(figsize=_SIZE_INCHES, facecolor="white", dpi=_DOTS_PER_INCH)
+        figure.subplots_adjust(0.055, 0.2, 0.99, 0.95, wspace=0.13)
+        panels = figure.subplots(1, len(_PANELS), sharex=True)
+        for axes, key in zip(panels, _PANELS, strict=True):
+            _draw_front(axes, rows, key)
+            _draw_points(axes, rows, key, colors)
+            _draw_frame(axes, rows, key)
+        for axes, key in zip(panels, _PANELS, strict=True):  # the limits are final
+            _draw_labels(axes, rows, key, colors)
+        figure.legend(
+            handles=_legend(rows, colors), loc="lower center", ncols=6, fontsize=10
+        )
+    return figure
+
+
+def _draw_front(axes: Axes, rows: Sequence[Mapping], key: str) -> None:
+    front = pareto_front(rows, costs=COSTS[:1], accuracy=key)
+    x = [row["p50_ms"] for row in front]
+    y = [100 * row[key] for row in front]
+    axes.step(x, y, where="post", color=_GREY, lw=1.5, zorder=1)
+
+
+def _draw_points(axes: Axes, rows: Sequence[Mapping], key: str, colors) -> None:
+    for row in sorted(rows, key=lambda row: -row["size_bytes"]):  # small ones on top
+        x, y, area = row["p50_ms"], 100 * row[key], _area(row["size_bytes"])
+        axes.scatter(
+            x, y, area, color=colors[row["head"]], marker=_MARKERS[row["quantization"]],
+            alpha=0.75, edgecolors="white", linewidths=0.7, zorder=2,
+        )  # fmt: skip
+        if row["is_knee"]:
+            axes.scatter(
+                x, y, _outer_area(row), facecolors="none", edgecolors=_INK, lw=1.8,
+                zorder=3,
+            )  # fmt: skip
+
+
+def _area(size_bytes: int) -> float:
+    return _AREA + _AREA_PER_MB * size_bytes / 1e6
+
+
+def _outer_area(row: Mapping) -> float:
+    """Of the marker, or of the ring around it."""
+    area = _area(row["size_bytes"])
+    return 3 * area + 150 if row["is_knee"] else area
+
+
+def _draw_frame(axes: Axes, rows: Sequence[Mapping], key: str) -> None:
+    times = [row["p50_ms"] for row in rows]
+    left, right = min(times) / 1.15, max(times) * 1.15
+    ticks = [tick for tick in _TICKS if left <= tick <= right]
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.margins(y=0.1)
+    axes.set(xlabel="median latency of an image, ms", xlim=(left, right))
+    axes.set_title(f"{_PANELS[key]}, %", fontsize=12)
+
+
+def _draw_labels(axes: Axes, rows: Sequence[Mapping], key: str, colors) -> None:
+    """Each point's input size, with a line to the point where it is far."""
+    scale = 72 / axes.figure.dpi  # of pixels to points
+    pixels = axes.transData.transform([(row["p50_ms"], 100 * row[key]) for row in rows])
+    centres = [(x * scale, y * scale) for x, y in pixels]
+    radii = [math.sqrt(_outer_area(row) / math.pi) for row in rows]
+    frame = axes.bbox.extents * scale
+    places = place_labels(centres, radii, tuple(frame))
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    for row, radius, (x, y), (to_x, to_y) in zip(
+        rows, radii, centres, places, strict=True
+    ):
+        axes.annotate(
+            str(row["size"]),
+            (row["p50_ms"], 100 * row[key]),
+            (to_x - x, to_y - y),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=_LABEL_POINTS,
+            color=colors[row["head"]],
+            path_effects=halo,
+            zorder=4,
+            arrowprops={
+                "arrowstyle": "-", "color": colors[row["head"]], "lw": 0.6,
+                "alpha": 0.7, "shrinkA": 0, "shrinkB": radius, "zorder": 1.5,
+            },
+        )  # fmt: skip
+
+
+def place_labels(
+    centres: Sequence[tuple[float, float]],
+    radii: Sequence[float],
+    frame: tuple[float, float, float, float],
+) -> list[tuple[float, float]]:
+    """Where each point's label is centred: near it, on no point and no other label.
+
+    Each label takes the nearest free of many places around its point, in the rows'
+    order; the last one tried where none is free.
+
+    Args:
+      centres: of the points, x and y in typographic points.
+      radii: of the points.
+      frame: left, bottom, right and top that labels stay within.
+    """
+    width, height = _LABEL_SIZE
+    placed: list[tuple[float, float]] = []
+
+    def is_free(x: float, y: float) -> bool:
+        left, bottom, right, top = frame
+        if not (left + width / 2 <= x <= right - width / 2):
+            return False
+        if not (bottom + height / 2 <= y <= top - height / 2):
+            return False
+        if any(abs(x - a) < width and abs(y - b) < height for a, b in placed):
+            return False
+        return not any(
+            abs(x - a) < width / 2 + radius and abs(y - b) < height / 2 + radius
+            for (a, b), radius in zip(centres, radii, strict=True)
+        )
+
+    for x, y in centres:
+        for place in _around(x, y):
+            if is_free(*place):
+                break
+        placed.append(place)
+    return placed
+
+
+def _around(x: float, y: float):
+    """Places around a point, the near ones first; above it before below."""
+    for reach in _REACHES:
+        for number in range(_DIRECTIONS):
+            angle = math.pi / 2 + 2 * math.pi * number / _DIRECTIONS
+            yield x + reach * math.cos(angle), y + reach * math.sin(angle)
+
+
+def _legend(rows: Sequence[Mapping], colors: Mapping[str, str]) -> list[Line2D]:
+    def dot(label, color, marker="o", size=8.0, **options):
+        return Line2D(
+            [], [], ls="", marker=marker, color=color, ms=size, label=label, **options
+        )
+
+    used = {row["quantization"] for row in rows}
+    return [
+        *(dot(f"head {head}", color) for head, color in colors.items()),
+        *(
+            dot(_MARKER_NAMES.get(key, key), _GREY, marker)
+            for key, marker in _MARKERS.items()
+            if key in used
+        ),
+        *(
+            dot(f"{size} MB", _GREY, size=math.sqrt(_area(size * 1e6)), alpha=0.5)
+            for size in (5, 20)
+        ),
+        Line2D([], [], color=_GREY, lw=1.5, label="front of the panel"),
+        dot("knee: the default to ship", _INK, size=13, mfc="none", mew=1.8),
+        dot("number: input size", "none"),
+    ]

@@ -62,7 +62,7 @@ def config_name() -> str:
     return name
 
 
-def run(main: Callable[[list[str]], None]) -> None:
+def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> None:
     """Runs a command.
 
     Exit codes: 0 when it did its job, 2 for a mistake in flags, files or settings
@@ -70,6 +70,7 @@ def run(main: Callable[[list[str]], None]) -> None:
 
     Args:
       main: takes the positional arguments.
+      loads_tensorflow: before `main`, quietly; False leaves it to who needs it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only errors of the runtime
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -79,7 +80,10 @@ def run(main: Callable[[list[str]], None]) -> None:
         print(flags.FLAGS.main_module_help())
         sys.exit(0)
     try:
-        app.run(lambda argv: _guarded(main, argv[1:]), flags_parser=_parse_flags)
+        app.run(
+            lambda argv: _guarded(main, argv[1:], loads_tensorflow),
+            flags_parser=_parse_flags,
+        )
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -94,17 +98,25 @@ def _parse_flags(argv: list[str]) -> list[str]:
         _exit(error)
 
 
-def _guarded(main: Callable[[list[str]], None], args: list[str]) -> None:
+def _guarded(
+    main: Callable[[list[str]], None], args: list[str], loads_tensorflow: bool
+) -> None:
     logging.use_absl_handler()
     logging.get_absl_handler().addFilter(_is_for_the_user)
     try:
-        with _held_back_stderr():
-            import tensorflow  # noqa: F401  its greetings pass by every log level
+        if loads_tensorflow:
+            load_tensorflow()
         main(args)
     except UserError as error:
         if _DEBUG.value:
             raise
         _exit(error)
+
+
+def load_tensorflow() -> None:
+    """Imports it; its greetings, which pass by every log level, are held back."""
+    with _held_back_stderr():
+        import tensorflow  # noqa: F401
 
 
 def _is_for_the_user(record) -> bool:

@@ -51,7 +51,21 @@ COMMANDS = {
         "input_type",
     ],
     "export.onnx": ["workdir", "output"],
+    "export.layer_errors": ["workdir", "artifact", "output"],
     "export.benchmark": ["artifacts", "output", "num_threads"],
+    "export.serving.client": [
+        "address",
+        "protocol",
+        "model",
+        "version",
+        "version_label",
+        "batch_size",
+        "concurrency",
+        "timeout_s",
+        "class_id",
+        "output",
+        "[no]overlays",
+    ],
     "export.verify": ["workdir", "artifacts", "output", "max_drop", "num_threads"],
 }
 # ml_collections 1.1.0 loads config files by a deprecated call.

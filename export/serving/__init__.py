@@ -1,0 +1,1 @@
+"""A localizer behind TensorFlow Serving: the client that asks it."""

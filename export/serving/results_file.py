@@ -1,0 +1,138 @@
+"""results.jsonl: one line a file, whatever ended the runs that wrote it."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bas_tf import files
+from bas_tf.errors import UserError
+
+RESULTS_FILE, REQUEST_FILE = "results.jsonl", "request.json"
+
+Row = dict[str, Any]
+
+
+class ResultsFile:
+    """The rows of earlier runs, to which this one adds; see `opened`.
+
+    Attributes:
+      rows: {file: its row}; a row with an `error` is no result.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self.rows = {row["file"]: row for row in _read_rows(path)}
+
+    def has_result(self, file: str) -> bool:
+        return "error" not in self.rows.get(file, {"error": "never asked"})
+
+    def start(self, retried: Iterable[str]) -> None:
+        """Leaves a file of whole lines, without those of files to be asked again.
+
+        Raises:
+          UserError: the file cannot be written.
+        """
+        for file in retried:
+            self.rows.pop(file, None)
+        lines = [_line(row) + "\n" for row in self.rows.values()]
+        files.write_file(self._path, "".join(lines).encode())
+
+    def add(self, row: Row) -> None:
+        """Appends the row of a file that has none.
+
+        Raises:
+          UserError: the file cannot be written.
+        """
+        if row["file"] in self.rows:
+            raise ValueError(f"{row['file']}: has a row already")
+        files.append_line(self._path, _line(row))
+        self.rows[row["file"]] = row
+
+
+@contextlib.contextmanager
+def opened(folder: Path, request: Mapping[str, Any]) -> Iterator[ResultsFile]:
+    """Holds a folder's results.jsonl: one process at a time, one request a folder.
+
+    Args:
+      folder: made where it is missing.
+      request: what is asked of which model, as flags; kept in request.json.
+
+    Raises:
+      UserError: another process holds it, another request made it, or it is no file
+        of this kind.
+    """
+    with _locked(folder):
+        _check_request(folder, request)
+        results = ResultsFile(folder / RESULTS_FILE)
+        files.write_json(folder / REQUEST_FILE, request)
+        yield results
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The lock ends with the process, however that ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise UserError(f"--output={folder}: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise UserError(f"--output={folder}: another run is writing to it") from error
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _check_request(folder: Path, request: Mapping[str, Any]) -> None:
+    path = folder / REQUEST_FILE
+    if not path.is_file():
+        return
+    try:
+        before = json.loads(path.read_text())
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON; use another --output") from error
+    if before != request:
+        flags = ", ".join(f"{key}={value}" for key, value in before.items())
+        raise UserError(
+            f"--output={folder}: its results were asked for with {flags}; use another"
+        )
+
+
+def _read_rows(path: Path) -> list[Row]:
+    """The whole lines; a last one that a kill cut off is left out."""
+    try:
+        lines = path.read_bytes().split(b"\n") if path.is_file() else []
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        row = _row(line)
+        if row is not None:
+            rows.append(row)
+        elif number < len(lines):
+            raise UserError(
+                f"{path}: line {number} is no row of results; mend it, or use another "
+                "--output"
+            )
+    return rows
+
+
+def _row(line: bytes) -> Row | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    is_row = isinstance(row, dict) and isinstance(row.get("file"), str)
+    return row if is_row and ("box" in row or "error" in row) else None
+
+
+def _line(row: Row) -> str:
+    return json.dumps(row, allow_nan=False)

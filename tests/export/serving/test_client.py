@@ -1,0 +1,403 @@
+"""Both clients against peers that answer by formula and misbehave when told."""
+
+import contextlib
+import importlib.util
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent import futures
+
+import numpy as np
+import pytest
+
+from bas_tf.errors import UserError
+from export.serving import client
+from export.serving.served import ServingError
+from export.serving.serving_client import ServedModel
+from tests.commands import REPO
+from tests.export.serving import peers
+
+NO_GRPC = importlib.util.find_spec("tensorflow_serving") is None
+needs_grpc = pytest.mark.skipif(NO_GRPC, reason="tensorflow-serving-api is missing")
+PROTOCOLS = ["rest", pytest.param("grpc", marks=needs_grpc)]
+
+
+@pytest.fixture(params=PROTOCOLS)
+def peer(request):
+    with getattr(peers, f"{request.param}_peer")() as peer:
+        peer.protocol = request.param
+        yield peer
+
+
+@pytest.fixture
+def rest():
+    with peers.rest_peer() as peer:
+        peer.protocol = "rest"
+        yield peer
+
+
+@pytest.fixture
+def grpc_peer():
+    with peers.grpc_peer() as peer:
+        peer.protocol = "grpc"
+        yield peer
+
+
+def connected(peer, **settings):
+    settings = {"protocol": peer.protocol, "timeout_s": 5.0} | settings
+    return client.connect(peer.address, **settings)
+
+
+def localize_one(peer, **settings):
+    with connected(peer, **settings) as serving:
+        return serving.localize([peers.png()])
+
+
+@contextlib.contextmanager
+def taking_at_most(seconds):
+    start = time.monotonic()
+    yield
+    assert time.monotonic() - start < seconds
+
+
+def unavailable(request, context):
+    import grpc
+
+    context.abort(grpc.StatusCode.UNAVAILABLE, "loading")
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+# Good answers ----------------------------------------------------------------
+def test_answers_are_those_of_the_formula(peer):
+    images = [peers.png((40, 20)), peers.png((8, 80), (0, 30, 90))]
+    with connected(peer) as serving:
+        first, second = serving.localize(images)
+        assert serving.localize([]) == []
+    assert first.box == (10, 5, 20, 10) and first.size_wh == (40, 20)
+    assert second.class_ids == (2, 1, 0)
+    assert second.class_names == ("blue", "green", "red")
+    np.testing.assert_allclose(second.scores, [0.75, 0.25, 0])
+    assert not second.degenerate and not second.fault
+    assert peer.images == images  # byte for byte, NUL bytes too
+    assert [r["signature"] for r in peer.requests] == ["serving_default"]
+
+
+def test_a_given_class(peer):
+    with connected(peer) as serving:
+        found = serving.localize_class([peers.png()] * 2, [2, 1])
+        with pytest.raises(ValueError, match="1 images but 2 class_ids"):
+            serving.localize_class([peers.png()], [1, 2])
+    assert [f.class_ids for f in found] == [(2,), (1,)]
+    assert found[0].box == (10, 5, 20, 10) and found[0].scores == ()
+    request = peer.requests[0]
+    assert (request["signature"], request["class_ids"]) == ("localize_class", [2, 1])
+
+
+def test_one_bad_row_among_eight(peer):
+    images = [peers.png() for _ in range(8)]
+    images[3] = b"no image"
+    with connected(peer) as serving:
+        found = serving.localize(images)
+    assert [bool(f.fault) for f in found] == [i == 3 for i in range(8)]
+    assert "cannot decode" in found[3].fault and found[3].box == ()
+
+
+@pytest.mark.parametrize(
+    "model, path",
+    [
+        (ServedModel(), "/v1/models/bas:predict"),
+        (ServedModel("a b", version=7), "/v1/models/a%20b/versions/7:predict"),
+        (ServedModel(label="stable"), "/v1/models/bas/labels/stable:predict"),
+    ],
+)
+def test_rest_names_model_and_version(rest, model, path):
+    localize_one(rest, model=model)
+    assert rest.requests[0]["path"] == path
+
+
+@needs_grpc
+def test_grpc_names_model_and_version(grpc_peer):
+    localize_one(grpc_peer, model=ServedModel("birds", version=7))
+    localize_one(grpc_peer, model=ServedModel(label="stable"))
+    first, second = (request["spec"] for request in grpc_peer.requests)
+    assert (first.name, first.version.value) == ("birds", 7)
+    assert (second.name, second.version_label) == ("bas", "stable")
+
+
+def test_a_connection_is_used_again(peer):
+    with connected(peer) as serving:
+        for _ in range(10):
+            serving.localize([peers.png()])
+    assert len(peer.requests) == 10 and len(peer.connections) == 1
+
+
+def test_threads_share_as_many_connections_as_calls_at_a_time(peer):
+    peer.seconds = 0.05
+    with connected(peer) as serving, futures.ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: serving.localize([peers.png()]), range(12)))
+    assert len(peer.requests) == 12
+    assert len(peer.connections) <= (3 if peer.protocol == "rest" else 1)
+
+
+def test_a_connection_that_ended_while_idle_is_made_anew(rest):
+    rest.faults = [peers.closes_afterwards]
+    with connected(rest) as serving:
+        serving.localize([peers.png()])
+        time.sleep(0.2)
+        serving.localize([peers.png()])
+    assert len(rest.connections) == 2
+
+
+# What is tried again, and what is not ----------------------------------------
+def test_rest_retries_503(rest):
+    rest.faults = [peers.says(503, {"error": "loading"})] * 3
+    assert localize_one(rest)[0].box == (10, 5, 20, 10)
+    assert len(rest.requests) == 4
+
+
+def test_rest_gives_up_at_the_deadline_with_the_servers_message(rest):
+    rest.faults = [peers.says(503, {"error": "no model yet"})] * 99
+    with (
+        taking_at_most(6),
+        pytest.raises(ServingError, match=r"HTTP 503: no model yet \(tried \d times"),
+    ):
+        localize_one(rest, timeout_s=3.0)
+    # The shortest pauses are 0.05, 0.1, 0.2, 0.4, 0.8 and 1 s, and one more is late.
+    assert 3 <= len(rest.requests) <= 7
+
+
+@needs_grpc
+def test_grpc_retries_unavailable(grpc_peer):
+    grpc_peer.faults = [unavailable] * 2
+    assert localize_one(grpc_peer)[0].box == (10, 5, 20, 10)
+    assert len(grpc_peer.requests) == 3
+    grpc_peer.faults = [unavailable] * 99
+    with (
+        taking_at_most(5),
+        pytest.raises(ServingError, match=r"UNAVAILABLE: loading \(tried \d times"),
+    ):
+        localize_one(grpc_peer, timeout_s=1.0)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_nobody_listens(protocol):
+    address = f"127.0.0.1:{free_port()}"
+    told = r"refuse[sd].*tried \d times in 1 s"
+    with (
+        client.connect(address, protocol=protocol, timeout_s=1.0) as serving,
+        taking_at_most(5),
+        pytest.raises(ServingError, match=told),
+    ):
+        serving.localize([peers.png()])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_server_that_starts_late_is_found(protocol):
+    port = free_port()
+    with (
+        client.connect(f"127.0.0.1:{port}", protocol=protocol) as serving,
+        futures.ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(serving.localize, [peers.png()])
+        time.sleep(0.7)
+        with getattr(peers, f"{protocol}_peer")(port):
+            assert answer.result()[0].box == (10, 5, 20, 10)
+
+
+@pytest.mark.parametrize(
+    "fault, told",
+    [
+        (peers.says(400, {"error": "bad\n input"}), "^HTTP 400: bad input$"),
+        (peers.says(404, {"error": "Servable not found"}), "404: Servable not found"),
+        (peers.says(404, b"<HTML>Not Found"), "404: '<HTML>Not Found'"),
+        (peers.says(500, b""), "500: an empty body"),
+        (peers.says(502, {"error": 7}), "502: "),
+        (peers.drops_mid_body, "broke: closed after 13 of the answer's 400 bytes"),
+        (peers.drops_before_answering, "the connection broke: "),
+        (peers.says(200, b'{"outputs": {'), "the answer is not JSON: "),
+        (peers.says(200, b"[" * 100_000), "the answer is not JSON: "),
+        (peers.says(200, b"\xff\xfe"), "the answer is not JSON: "),
+        (peers.says(200, b"[1]"), "the answer has no outputs: '.1.'"),
+        (peers.says(200, {"predictions": []}), "the answer has no outputs"),
+        (peers.says(200, {"outputs": [1, 2]}), "the answer has no outputs"),
+    ],
+)  # fmt: skip
+def test_rest_tells_at_once_and_asks_once(rest, fault, told):
+    rest.faults = [fault]
+    with connected(rest) as serving:
+        with taking_at_most(3), pytest.raises(ServingError, match=told):
+            serving.localize([peers.png()])
+        assert len(rest.requests) == 1
+        assert serving.localize([peers.png()])[0].box == (10, 5, 20, 10)
+
+
+@needs_grpc
+@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "NOT_FOUND", "INTERNAL"])
+def test_grpc_tells_at_once_and_asks_once(grpc_peer, code):
+    import grpc
+
+    def refuses(request, context):
+        context.abort(grpc.StatusCode[code], "Servable\n not found")
+
+    grpc_peer.faults = [refuses]
+    with pytest.raises(ServingError, match=f"^{code}: Servable not found$"):
+        localize_one(grpc_peer)
+    assert len(grpc_peer.requests) == 1
+
+
+# Deadlines -------------------------------------------------------------------
+def test_a_slow_server(peer):
+    peer.seconds = 4
+    with (
+        connected(peer, timeout_s=0.5) as serving,
+        taking_at_most(3),
+        pytest.raises(ServingError, match="no whole answer within 0.5 s"),
+    ):
+        serving.localize([peers.png()])
+
+
+@pytest.mark.parametrize("place", ["head", "body"])
+def test_bytes_that_trickle_do_not_prolong_a_call(rest, place):
+    rest.faults = [peers.trickles(place)]
+    with (
+        taking_at_most(5),
+        pytest.raises(ServingError, match="no whole answer within 0.5 s"),
+    ):
+        localize_one(rest, timeout_s=0.5)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_peer_that_accepts_and_says_nothing(protocol):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        big = [bytes(30_000_000)]  # more than the sockets' buffers hold
+        with (
+            client.connect(address, protocol=protocol, timeout_s=0.7) as serving,
+            taking_at_most(5),
+            pytest.raises(ServingError, match="no whole answer within|UNAVAILABLE"),
+        ):
+            serving.localize(big)
+
+
+def test_closing_ends_a_call_that_waits(peer):
+    peer.seconds = 6
+    serving = connected(peer, timeout_s=20.0)
+    threading.Timer(0.3, serving.close).start()
+    with taking_at_most(4), pytest.raises(ServingError):
+        serving.localize([peers.png()])
+    with pytest.raises(ServingError, match="closed"):
+        serving.localize([peers.png()])
+
+
+# Answers that are not as promised --------------------------------------------
+def changed(**outputs):
+    return {**peers.answer([peers.png()]), **outputs}
+
+
+WRONG = [
+    ({"boxes": [[1, 2, 3]]}, r"'boxes' is \w+ \[1, 3\]; expected numbers \[1, 4\]"),
+    ({"boxes": [[1, 2, 3, 4]] * 2}, r"'boxes' is \w+ \[2, 4\]"),
+    ({"scores": [0.5]}, r"'scores' is .*; expected numbers \[1, classes\]"),
+    ({"scores": [[0.5, 0.5]]}, "classes do not fit together"),
+    ({"class_ids": [[]], "class_names": [[]], "scores": [[]]}, "answer's"),
+    ({"class_ids": [["a", "b", "c"]]}, "'class_ids' is .*; expected integers"),
+    ({"degenerate": [3]}, "'degenerate' is .*; expected booleans"),
+    ({"status": [0.5]}, "'status' is float.*; expected integers"),
+]
+
+
+@pytest.mark.parametrize("outputs, told", WRONG)
+def test_rest_outputs_of_wrong_shapes(rest, outputs, told):
+    rest.faults = [peers.says(200, {"outputs": changed(**outputs)})]
+    with pytest.raises(ServingError, match=told):
+        localize_one(rest)
+
+
+@pytest.mark.parametrize("value", [[[1, 2, 3, 4], [1]], [[1, None, 3, 4]], {}, "x"])
+def test_rest_outputs_that_are_no_arrays(rest, value):
+    rest.faults = [peers.says(200, {"outputs": changed(boxes=value)})]
+    with pytest.raises(ServingError, match="output 'boxes' is "):
+        localize_one(rest)
+
+
+@needs_grpc
+@pytest.mark.parametrize("outputs, told", WRONG[:4])
+def test_grpc_outputs_of_wrong_shapes(grpc_peer, outputs, told):
+    grpc_peer.faults = [lambda *_: grpc_peer.response(changed(**outputs))]
+    with pytest.raises(ServingError, match=told):
+        localize_one(grpc_peer)
+
+
+def test_a_missing_output_is_named(peer):
+    outputs = peers.answer([peers.png()])
+    del outputs["boxes"]
+    peer.faults = [
+        peers.says(200, {"outputs": outputs})
+        if peer.protocol == "rest"
+        else lambda *_: peer.response(outputs)
+    ]
+    with pytest.raises(ServingError, match="lacks output 'boxes'; its outputs: class"):
+        localize_one(peer)
+
+
+def test_nan_is_a_fault_of_its_row_alone(peer):
+    outputs = peers.answer([peers.png()] * 3)
+    outputs["boxes"][1][2] = float("nan")
+    outputs["scores"][2][0] = float("inf")
+    peer.faults = [
+        peers.says(200, {"outputs": outputs})  # bare tokens, as the server writes them
+        if peer.protocol == "rest"
+        else lambda *_: peer.response(outputs)
+    ]
+    with connected(peer) as serving:
+        good, nan, infinite = serving.localize([peers.png()] * 3)
+    assert not good.fault
+    assert nan.fault.startswith("the server's boxes are not finite")
+    assert infinite.fault.startswith("the server's scores are not finite")
+
+
+# What connecting asks for ----------------------------------------------------
+@pytest.mark.parametrize(
+    "address", ["localhost", "http://localhost:8501", "localhost:0", "a:99999", ":1"]
+)
+def test_an_address_that_is_none(address):
+    with pytest.raises(UserError, match="--address=.*: not HOST:PORT"):
+        client.connect(address)
+    with pytest.raises(UserError, match="protocol is 'http'; known: grpc, rest"):
+        client.connect("localhost:1", protocol="http")
+
+
+def test_rest_loads_neither_tensorflow_nor_the_serving_api():
+    with peers.rest_peer() as peer:
+        script = f"""
+import sys
+from export.serving import client, photos, results_file, run_client
+with client.connect("{peer.address}", protocol="rest") as serving:
+    assert serving.localize([b"no image"])[0].fault
+loaded = {{"tensorflow", "tensorflow_serving", "grpc"}} & set(sys.modules)
+sys.exit(str(loaded) if loaded else 0)"""
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True
+        )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_without_the_serving_api_one_line_says_what_to_install():
+    script = """
+import sys
+sys.modules["tensorflow_serving"] = None  # as if it were not installed
+from export.serving import client
+client.connect("localhost:8500")"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True
+    )
+    assert "UserError: --protocol=grpc: " in done.stderr
+    assert "`pip install --no-deps tensorflow-serving-api==2.21.0`" in done.stderr

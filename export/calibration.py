@@ -1,6 +1,6 @@
 """Images that an int8 conversion measures its ranges on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -40,7 +40,14 @@ def calibration_crops(config, source) -> np.ndarray:
     return crops
 
 
-def representative_dataset(crops: np.ndarray) -> Iterator[list[np.ndarray]]:
-    """One image [1, h, w, 3] at a time, as TensorFlow Lite's converter wants them."""
+def representative_dataset(
+    crops: np.ndarray, as_input: Callable[[np.ndarray], np.ndarray]
+) -> Iterator[list[np.ndarray]]:
+    """One image [1, h, w, 3] at a time, as TensorFlow Lite's converter wants them.
+
+    Args:
+      crops: of `calibration_crops`.
+      as_input: makes of crops what the graph takes.
+    """
     for crop in crops:
-        yield [crop[np.newaxis]]
+        yield [np.asarray(as_input(crop[np.newaxis]))]

@@ -1,5 +1,6 @@
 """What every exported file computes, and the names it answers to."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import convert_to_constants
@@ -8,7 +9,9 @@ from bas_tf import inference, names
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import masking
 
-PIXELS = "pixels"  # between the parts of a file: uint8 [1, h, w, 3], the network's size
+# Between the parts of a file, [1, h, w, 3] of the network's size.
+PIXELS = "pixels"  # uint8
+SCALED = "scaled"  # float32, as the weights were trained on
 TOP = 5  # classes reported; fewer when there are fewer
 
 
@@ -60,22 +63,45 @@ class ServedLocalizer(tf.Module):
 
         return tf.function(serve, input_signature=[spec])
 
+    def edge_pixels(self, input_dtype: tf.DType = tf.uint8):
+        """A tf.function: IMAGES [1, h, w, 3] of the network's size -> SCALED float32.
+
+        Args:
+          input_dtype: uint8; int8, which is the pixel less 128; or float32 in 0..255,
+            which is rounded to whole pixels.
+        """
+        spec = tf.TensorSpec([1, *self._size_hw, 3], input_dtype, name=names.IMAGES)
+
+        def serve(images):
+            if images.dtype == tf.int8:
+                images = tf.cast(images, tf.int32) + 128
+            elif images.dtype == tf.float32:
+                images = tf.clip_by_value(tf.round(images), 0.0, 255.0)
+            return {SCALED: self.scaled(images)}
+
+        return tf.function(serve, input_signature=[spec])
+
+    def scaled(self, images) -> tf.Tensor:
+        """Pixels in 0..255 -> float32, as the first layer takes them."""
+        return self.localizer.backbone.trunk.layers[0](images)
+
     def edge_layers(self, variant: str = "full"):
-        """A tf.function, the layers of an edge file: IMAGES uint8 [1, h, w, 3] of the
+        """A tf.function, the layers of an edge file: SCALED float32 [1, h, w, 3] of the
         network's size -> FEATURES and CLASS_MAPS; of "given_class" FEATURES alone.
         """
-        spec = tf.TensorSpec([1, *self._size_hw, 3], tf.uint8, name=names.IMAGES)
+        spec = tf.TensorSpec([1, *self._size_hw, 3], tf.float32, name=SCALED)
         backbone = self.localizer.backbone
+        trunk = keras.Sequential(backbone.trunk.layers[1:])  # behind the scaling
 
-        def all_layers(images):
-            features, class_maps = backbone(tf.cast(images, tf.float32), training=False)
-            return {names.FEATURES: features, names.CLASS_MAPS: class_maps}
+        def features_of(scaled):
+            return {names.FEATURES: trunk(scaled, training=False)}
 
-        def trunk(images):
-            images = tf.cast(images, tf.float32)
-            return {names.FEATURES: backbone.trunk(images, training=False)}
+        def all_layers(scaled):
+            outputs = features_of(scaled)
+            class_maps = backbone.head(outputs[names.FEATURES], training=False)
+            return {**outputs, names.CLASS_MAPS: class_maps}
 
-        layers = trunk if variant == "given_class" else all_layers
+        layers = features_of if variant == "given_class" else all_layers
         return tf.function(layers, input_signature=[spec])
 
     def edge_answer(self, variant: str = "full", *, int8_kernels: bool = False):
@@ -143,23 +169,6 @@ class ServedLocalizer(tf.Module):
             names.DEGENERATE: outputs[names.DEGENERATE],
             names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
         }
-
-
-def pixels_of(input_dtype: tf.DType, size_wh: tuple[int, int]):
-    """A tf.function: IMAGES [1, h, w, 3] of another dtype -> PIXELS uint8.
-
-    int8 is the pixel less 128; float32 in 0..255 is rounded to whole pixels.
-    """
-    spec = tf.TensorSpec([1, *size_wh[::-1], 3], input_dtype, name=names.IMAGES)
-
-    def serve(images):
-        if images.dtype == tf.int8:
-            pixels = tf.cast(images, tf.int32) + 128
-        else:
-            pixels = tf.clip_by_value(tf.round(images), 0.0, 255.0)
-        return {PIXELS: tf.cast(pixels, tf.uint8)}
-
-    return tf.function(serve, input_signature=[spec])
 
 
 def _maps_function(localizer: Localizer, int8_kernels: bool):

@@ -117,9 +117,10 @@ def convert_localizer(
 ) -> dict[str, bytes]:
     """A localizer -> {quantization: the bytes of a TFLite file}.
 
-    The layers are quantized. What follows them, from the chosen class's kernel to the
-    box, computes in float32 in every file: it is a hundredth of the work, and rounding
-    each of its sums and its scaling to 256 levels cost more than rounding the layers.
+    The layers are quantized. The scaling of pixels before them, and what follows them,
+    from the chosen class's kernel to the box, computes in float32 in every file: it is
+    a hundredth of the work, and rounding each of its sums to 256 levels cost more than
+    rounding the layers.
 
     Args:
       served: a `signatures.ServedLocalizer`.
@@ -130,25 +131,24 @@ def convert_localizer(
     """
     import tensorflow as tf
 
-    from export import any_size, chain, signatures
+    from export import any_size, chain
+    from export.signatures import PIXELS, SCALED
 
     def part(function, quantization: str = "none") -> bytes:
         return convert(function, [quantization])[quantization]
 
-    size_wh = served.input_size_wh
     takes_any = variant == "any_size"
     computed = "full" if takes_any else variant
-    before, after, to_pixels = [], [], {}
+    before = [(part(served.edge_pixels(tf.as_dtype(input_type))), {})]
+    after = []
     if takes_any:
-        before = [(part(any_size.resizing(size_wh[::-1])), {})]
+        resizing = any_size.resizing(served.input_size_wh[::-1])
+        before = [(part(resizing), {}), (before[0][0], {PIXELS: IMAGES})]
         wires = {name: name for name in (BOXES, any_size.BOX_SCALE)}
         after = [(part(any_size.scaling()), wires)]
-    elif input_type != "uint8":
-        pixels = signatures.pixels_of(tf.as_dtype(input_type), size_wh)
-        before = [(part(pixels), {})]
-    if before:
-        to_pixels = {signatures.PIXELS: IMAGES}
-    layers = convert(served.edge_layers(computed), quantizations, crops)
+    layers = convert(
+        served.edge_layers(computed), quantizations, crops, as_input=served.scaled
+    )
     contents = {}
     for quantization, content in layers.items():
         in_int8 = quantization in ("dynamic", "int8")
@@ -156,18 +156,21 @@ def convert_localizer(
         answer = part(answer, "none" if in_int8 else quantization)
         wires = {name: name for name in ANSWERED[computed]}
         contents[quantization] = chain.chained_files(
-            *before, (content, to_pixels), (answer, wires), *after
+            *before, (content, {SCALED: SCALED}), (answer, wires), *after
         )
     return contents
 
 
-def convert(function, quantizations, crops=None) -> dict[str, bytes]:
+def convert(
+    function, quantizations, crops=None, *, as_input=lambda images: images
+) -> dict[str, bytes]:
     """A tf.function -> {quantization: the bytes of a TFLite file}.
 
     Args:
       function: with an input signature; int8 needs one of images alone.
       quantizations: keys of QUANTIZATIONS.
       crops: of `calibration.calibration_crops`; int8 needs them.
+      as_input: makes of crops [1, h, w, 3] what the function takes.
     """
     import tensorflow as tf
 
@@ -177,12 +180,12 @@ def convert(function, quantizations, crops=None) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
         return {
-            quantization: _converter(folder, quantization, crops).convert()
+            quantization: _converter(folder, quantization, crops, as_input).convert()
             for quantization in quantizations
         }
 
 
-def _converter(folder: str, quantization: str, crops):
+def _converter(folder: str, quantization: str, crops, as_input):
     import tensorflow as tf
 
     from export import calibration
@@ -194,7 +197,7 @@ def _converter(folder: str, quantization: str, crops):
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
         converter.representative_dataset = lambda: calibration.representative_dataset(
-            crops
+            crops, as_input
         )
     return converter
 

@@ -64,8 +64,11 @@ def build_model(
     *,
     precision: str = "float32",
     synchronized_batch_norm: bool = False,
+    quantization_aware: bool = False,
 ):
-    """A fresh localizer as the config's model and data groups say.
+    """A localizer as the config's model and data groups say.
+
+    Its weights are fresh or of a file; for those of a workdir see `load_start`.
 
     Args:
       config: a config.
@@ -74,12 +77,14 @@ def build_model(
         `train.precision`; evaluation and export take float32, on the same variables.
       synchronized_batch_norm: see `blocks.synchronize_batch_norm`; only training has
         more than one replica to ask.
+      quantization_aware: see `models.quantization_aware`; only training rounds.
 
     Raises:
-      UserError: a setting that does not exist.
+      UserError: a setting that does not exist, or weights that do not fit.
     """
     from bas_tf.models import backbones
     from bas_tf.models.localizer import build_localizer
+    from bas_tf.models.quantization_aware import make_quantization_aware
     from bas_tf.models.weights.sources import load_weights
     from bas_tf.ops.precision import layers_computing_in
 
@@ -111,8 +116,39 @@ def build_model(
             synchronized_batch_norm=synchronized_batch_norm,
             **options,
         )
-    load_weights(localizer, model.weights)
+    if not names_workdir(model.weights):
+        load_weights(localizer, model.weights)
+    if quantization_aware:
+        make_quantization_aware(localizer)
     return localizer
+
+
+def names_workdir(weights: str) -> bool:
+    """Whether a config's `model.weights` is a folder: the workdir of a training."""
+    return bool(weights) and Path(weights).is_dir()
+
+
+def load_start(localizer, config, class_names: tuple[str, ...]) -> None:
+    """Gives a localizer the weights of the workdir that `model.weights` names, if any.
+
+    They are those that evaluation takes. To be called outside of a strategy's scope.
+
+    Raises:
+      UserError: it is no workdir, or has other classes or another network.
+    """
+    weights = config.model.weights
+    if not names_workdir(weights):
+        return
+    start, where = load_experiment(weights), f"model.weights={weights}"
+    _check_same_classes(start, class_names, where=where)
+    theirs, ours = start.config.model.to_dict(), config.model.to_dict()
+    for key in sorted(ours.keys() - {"weights", "top_k"}):
+        if theirs.get(key) != ours[key]:
+            raise UserError(
+                f"{where}: was trained with model.{key}={theirs.get(key)!r}, "
+                f"the config says {ours[key]!r}"
+            )
+    _restore(start, localizer)
 
 
 def load_experiment(workdir: str | Path) -> Experiment:
@@ -150,16 +186,21 @@ def load_localizer(experiment: Experiment):
 
 def load_trained(experiment: Experiment):
     """As `load_localizer`, and how many steps are behind its weights."""
-    from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER, Checkpointer
-
     config = experiment.config.copy_and_resolve_references()
     config.model.weights = ""  # the checkpoint holds every weight
     localizer = build_model(config, len(experiment.class_names))
-    folder = BEST_FOLDER if selects_best(config) else FOLDER
+    return localizer, _restore(experiment, localizer)
+
+
+def _restore(experiment: Experiment, localizer) -> int:
+    """Gives a localizer the weights of a workdir, and says how many steps they took."""
+    from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER, Checkpointer
+
+    folder = BEST_FOLDER if selects_best(experiment.config) else FOLDER
     steps = Checkpointer(experiment.workdir, localizer, folder=folder).restore()
     if steps is None:
         raise UserError(f"{experiment.workdir}: no checkpoint in it yet")
-    return localizer, steps
+    return steps
 
 
 def selects_best(config) -> bool:
@@ -233,20 +274,26 @@ def write_experiment(workdir: Path, config, class_names: tuple[str, ...]) -> Non
 
 def _check_same_training(saved: Experiment, config, class_names) -> None:
     advice = f"use another --workdir, or delete {saved.workdir}"
-    if saved.class_names != tuple(class_names):
-        raise UserError(
-            f"{saved.workdir}: was trained on {_unlike(saved.class_names, class_names)}"
-            f", the data has {_unlike(class_names, saved.class_names)}; {advice}"
-        )
+    _check_same_classes(saved, class_names, where=saved.workdir, advice=f"; {advice}")
     before, now = _flat(saved.config.to_dict()), _flat(config.to_dict())
     for key in sorted(before.keys() | now.keys()):
         if key.split(".")[0] not in TRAINING_GROUPS or key in FREE_KEYS:
+            continue
+        if key not in before and not now[key]:  # a switch that came later, off
             continue
         if before.get(key) != now.get(key):
             raise UserError(
                 f"{saved.workdir}: was trained with {key}={before.get(key)!r}, "
                 f"the config says {now.get(key)!r}; {advice}"
             )
+
+
+def _check_same_classes(saved: Experiment, class_names, *, where, advice="") -> None:
+    if saved.class_names != tuple(class_names):
+        raise UserError(
+            f"{where}: was trained on {_unlike(saved.class_names, class_names)}, "
+            f"the data has {_unlike(class_names, saved.class_names)}{advice}"
+        )
 
 
 def _unlike(names: Sequence[str], others: Sequence[str]) -> str:

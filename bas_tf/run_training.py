@@ -86,7 +86,10 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
             len(source.class_names),
             precision=config.train.precision,
             synchronized_batch_norm=config.train.synchronized_batch_norm,
+            quantization_aware=config.train.quantization_aware,
         )
+    experiment.load_start(localizer, config, source.class_names)
+    with distribution.scope():
         sgd = build_optimizer(config, steps)
         sgd.build(localizer.trainable_variables)
     checkpointer = checkpoint.Checkpointer(

@@ -36,10 +36,11 @@ def base_config() -> ml_collections.ConfigDict:
             "variant": "paper",
             "width": 1.0,  # mobilenet_v1: multiplier of the channels
             "head_downsampling": "stride",  # mobilenet_v1: stride (paper), pool
-            # "" for fresh weights, "imagenet", or a file of bas_tf.import_weights
+            # "" for fresh weights, "imagenet", a file of bas_tf.import_weights, or the
+            # workdir of a training with the same network and classes
             "weights": "",
-            "classifier": "paper",  # paper, linear
-            "classifier_width": 1024,  # paper: channels of the two 3x3 convolutions
+            "classifier": "paper",  # paper, linear, separable
+            "classifier_width": 1024,  # paper, separable: channels of two hidden layers
             "final_relu": True,  # ReLU on the class maps
             "normalize_generator_input": False,
             "top_k": 1,  # predicted classes whose maps are averaged
@@ -87,6 +88,8 @@ def base_config() -> ml_collections.ConfigDict:
             # What layers compute in: float32, mixed_bfloat16, or mixed_float16 (with a
             # loss scale); weights, losses and exports are float32 in any case.
             "precision": "float32",
+            # True: training rounds as an int8 file will; a few epochs regain its loss
+            "quantization_aware": False,
             # Equal parts, one after the other, in which a replica takes its share of
             # data.batch_size: less memory. BatchNorm then sees a part at a time.
             "accumulation_steps": 1,

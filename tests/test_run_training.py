@@ -136,3 +136,45 @@ def test_two_replicas_save_by_a_thread_and_continue(config, tmp_path, monkeypatc
     run_training.run_training(config, tmp_path)
     for path, value in weights_at(config, tmp_path, 18).items():
         np.testing.assert_array_equal(value, through[path], err_msg=path)
+
+
+@pytest.fixture
+def start(config, demo_workdir):
+    """No epoch, from the weights of the quick demo."""
+    config.train.epochs = 0
+    config.model.weights = str(demo_workdir)
+    return config
+
+
+def test_a_training_starts_from_the_weights_of_a_workdir(start, demo_workdir, tmp_path):
+    run_training.run_training(start, tmp_path)
+    found, expected = (
+        weights_of(experiment.load_localizer(experiment.load_experiment(workdir)))
+        for workdir in (tmp_path, demo_workdir)
+    )
+    assert found.keys() == expected.keys()
+    for path, value in found.items():
+        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"backbone": "vgg16"}, "was trained with model.backbone='mobilenet_v1', the"),
+        ({"width": 0.5}, "was trained with model.width=0.25, the config says 0.5"),
+    ],
+)
+def test_a_start_of_another_network_is_refused(start, tmp_path, change, message):
+    start.model.update(change)
+    with pytest.raises(UserError, match=message):
+        run_training.run_training(start, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_start_of_other_classes_or_no_workdir_is_refused(start, demo_workdir):
+    loaded = experiment.load_experiment(demo_workdir)
+    with pytest.raises(UserError, match="was trained on 8 classes.*the data has 1 cla"):
+        experiment.load_start(None, start, loaded.class_names[:1])
+    start.model.weights = str(demo_workdir / "checkpoints")
+    with pytest.raises(UserError, match="no config.json in it"):
+        experiment.load_start(None, start, loaded.class_names)

@@ -44,6 +44,6 @@ def load_weights(localizer: Localizer, weights: str) -> None:
         weights_file.load(localizer, weights)
     else:
         raise UserError(
-            f"model.weights is {weights!r}; known: '', imagenet, or a file that ends "
-            f"in {weights_file.SUFFIX}"
+            f"model.weights is {weights!r}; known: '', imagenet, a workdir, or a file "
+            f"that ends in {weights_file.SUFFIX}"
         )

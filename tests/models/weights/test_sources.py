@@ -57,8 +57,8 @@ def test_an_unknown_name(localizer, weights):
     with pytest.raises(UserError) as error:
         load_weights(localizer, weights)
     assert str(error.value) == (
-        f"model.weights is {weights!r}; known: '', imagenet, or a file that ends in "
-        ".weights.h5"
+        f"model.weights is {weights!r}; known: '', imagenet, a workdir, or a file that "
+        "ends in .weights.h5"
     )
 
 

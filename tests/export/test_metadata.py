@@ -166,7 +166,7 @@ def test_inputs_and_outputs_are_those_of_the_file(exported):
 @pytest.mark.slow
 def test_calibration_is_told_of_int8_alone(exported, demo_workdir):
     loaded = experiment.load_experiment(demo_workdir)
-    crops, _ = calibration.calibration_crops(
+    crops = calibration.calibration_crops(
         loaded.config, experiment.open_source(loaded.config)
     )
     assert runners.read_tflite_document(exported["int8"])["calibration"] == {
@@ -179,6 +179,16 @@ def test_calibration_is_told_of_int8_alone(exported, demo_workdir):
 
 
 @pytest.mark.slow
+def test_float_operators_are_told_of_int8_alone(exported):
+    """What follows the layers is in float32: scores, the map's nine taps, the box."""
+    found = runners.read_tflite_document(exported["int8"])["float_operators"]
+    once = ("BATCH_MATMUL", "ADD_N", "LOGISTIC", "SOFTMAX", "RESIZE_BILINEAR")
+    assert {kind: found[kind] for kind in once} == dict.fromkeys(once, 1)
+    assert not {"CONV_2D", "DEPTHWISE_CONV_2D", "QUANTIZE", "DEQUANTIZE"} & set(found)
+    assert runners.read_tflite_document(exported["none"])["float_operators"] is None
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["none", "int8"])
 def test_the_standard_entry_is_of_the_files_own_outputs(exported, quantization):
     content = exported[quantization].read_bytes()
@@ -186,7 +196,6 @@ def test_the_standard_entry_is_of_the_files_own_outputs(exported, quantization):
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
     assert [entry.Name() for entry in entries] == [
         b"min_runtime_version",
-        b"CONVERSION_METADATA",
         b"TFLITE_METADATA",
     ]
     document = runners.read_tflite_document(exported[quantization])

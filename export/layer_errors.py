@@ -1,0 +1,378 @@
+r"""Says per layer where an int8 file departs from the float32 one of its workdir.
+
+  python -m export.layer_errors --workdir=runs/demo \
+      --artifact=runs/demo/export/localizer_int8.tflite --output=layers.json
+
+Both files run on calibration images with every tensor kept. A layer's SNR is of all the
+noise that has come together up to its output; `lost` is how far it is below that of its
+worst input, and so the layer's own part. Below the table stand the float islands: the
+operators of the file that compute in floating point.
+"""
+
+import collections
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+from ai_edge_litert import schema_py_generated as schema
+
+from bas_tf import entry_point, names
+from bas_tf.errors import UserError
+
+IMAGES, WORST = 16, 20
+EXACT_DB = 48.0  # of 8 bits themselves: an input without noise counts as this
+CASTS = ("QUANTIZE", "DEQUANTIZE")
+_KINDS = {v: k for k, v in vars(schema.BuiltinOperator).items() if k.isupper()}
+_FLOATS = (schema.TensorType.FLOAT16, schema.TensorType.FLOAT32)
+_INTEGERS = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """A tensor of a file's main graph; `scale` None where it is not quantized."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    is_float: bool
+    scale: float | None
+    zero_point: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Operator:
+    """An operator of a file; `kind` as CONV_2D."""
+
+    kind: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+def read_operators(tflite: bytes, subgraph: int = 0) -> list[Operator]:
+    """The operators of a file's graph in the order in which they run."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite))
+    graph = model.subgraphs[subgraph]
+    tensors = [_tensor(i, tensor) for i, tensor in enumerate(graph.tensors)]
+
+    def of(indices) -> tuple[Tensor, ...]:
+        return tuple(tensors[i] for i in _or_none(indices) if i >= 0)
+
+    operators = []
+    for operator in _or_none(graph.operators):
+        code = model.operatorCodes[operator.opcodeIndex]
+        kind = _KINDS[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        operators.append(Operator(kind, of(operator.inputs), of(operator.outputs)))
+    return operators
+
+
+def _tensor(index: int, tensor: schema.TensorT) -> Tensor:
+    quantized = tensor.type in _INTEGERS and tensor.quantization is not None
+    scales = _or_none(tensor.quantization.scale) if quantized else []
+    one = len(scales) == 1  # kernels, with a scale a channel, are no layer's output
+    return Tensor(
+        index,
+        tensor.name.decode(),
+        tuple(map(int, _or_none(tensor.shape))),
+        tensor.type in _FLOATS,
+        float(scales[0]) if one else None,
+        int(tensor.quantization.zeroPoint[0]) if one else 0,
+    )
+
+
+def _or_none(values):
+    return [] if values is None else values
+
+
+def float_islands(tflite: bytes) -> dict[str, dict[str, int]]:
+    """{operator: {module: count}} of all that reads or writes a floating tensor.
+
+    QUANTIZE and DEQUANTIZE, the islands' shores, are left out. A module is what stands
+    before the last slash of the output's name, "" where that has none.
+    """
+    count = schema.Model.GetRootAs(tflite).SubgraphsLength()
+    islands = collections.defaultdict(collections.Counter)
+    for operator in (o for i in range(count) for o in read_operators(tflite, i)):
+        tensors = (*operator.inputs, *operator.outputs)
+        if operator.kind not in CASTS and any(t.is_float for t in tensors):
+            islands[operator.kind][module_of(operator.outputs[0].name)] += 1
+    return {kind: dict(sorted(islands[kind].items())) for kind in sorted(islands)}
+
+
+def float_operators(tflite: bytes) -> dict[str, int]:
+    """{operator: count} of `float_islands`."""
+    return {kind: sum(n.values()) for kind, n in float_islands(tflite).items()}
+
+
+def module_of(tensor_name: str) -> str:
+    """The path of the layer that a tensor's name carries; of fused ones the first."""
+    return tensor_name.split(";")[0].rpartition("/")[0]
+
+
+def matched_tensors(
+    quantized: list[Operator], floating: list[Operator]
+) -> dict[int, tuple[Tensor, Tensor]]:
+    """{index: (quantized tensor, the same of the float file)} of operators' outputs.
+
+    By name; where names differ, by the operators' order, which casts do not change.
+    """
+    by_name = {t.name: t for o in floating for t in o.outputs if t.is_float}
+    pairs = [
+        (t, by_name[t.name]) for o in quantized for t in o.outputs if t.name in by_name
+    ]
+    matched = {t.index: (t, other) for t, other in _comparable(pairs)}
+    ours, theirs = (
+        [o for o in s if o.kind not in CASTS] for s in (quantized, floating)
+    )
+    order = difflib.SequenceMatcher(
+        None, [o.kind for o in ours], [o.kind for o in theirs], autojunk=False
+    )
+    for block in order.get_matching_blocks():
+        a, b = ours[block.a :][: block.size], theirs[block.b :][: block.size]
+        for one, other in zip(a, b, strict=True):
+            pairs = zip(one.outputs, other.outputs, strict=True)
+            for tensor, twin in _comparable(pairs):
+                matched.setdefault(tensor.index, (tensor, twin))
+    return matched
+
+
+def _comparable(pairs: Iterable[tuple[Tensor, Tensor]]):
+    for ours, theirs in pairs:
+        if ours.scale is not None and theirs.is_float and ours.shape == theirs.shape:
+            yield ours, theirs
+
+
+def noise_sums(expected: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """[count, sum of expected, of its squares, of the error's squares], float64."""
+    expected, error = expected.astype(np.float64), actual - expected.astype(np.float64)
+    return np.array(
+        [expected.size, expected.sum(), (expected**2).sum(), (error**2).sum()]
+    )
+
+
+def signal_to_noise_db(sums: np.ndarray) -> float:
+    """Of `noise_sums`: 10 log10(signal / noise); inf of no noise, -inf of no signal."""
+    _, _, signal, noise = sums
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal else -math.inf
+
+
+def relative_error(sums: np.ndarray) -> float | None:
+    """Of `noise_sums`: rms error / standard deviation; None of a constant tensor."""
+    count, total, squares, noise = sums
+    variance = squares / count - (total / count) ** 2
+    return math.sqrt(noise / count / variance) if variance > 0 else None
+
+
+def layer_rows(
+    operators: list[Operator], sums: dict[int, np.ndarray], scales: dict[int, float]
+) -> list[dict]:
+    """One row a measured tensor, in the order in which the operators run.
+
+    Args:
+      operators: of the quantized file.
+      sums: {tensor: `noise_sums`}.
+      scales: {tensor: its scale}.
+
+    Returns:
+      {"operator", "tensor", "scale", "snr_db", "relative_error", "lost_db"}. `lost_db`
+      is the worst input's SNR, at most EXACT_DB, less the tensor's own, which is at
+      most that too; a tensor that is not measured hands on its inputs'.
+    """
+    reached, rows = {}, []
+    for operator in operators:
+        inputs = [reached.get(t.index, EXACT_DB) for t in operator.inputs]
+        incoming = min(inputs, default=EXACT_DB)
+        for tensor in operator.outputs:
+            reached[tensor.index] = incoming
+            if tensor.index not in sums:
+                continue
+            snr = signal_to_noise_db(sums[tensor.index])
+            reached[tensor.index] = min(snr, EXACT_DB)
+            lost = incoming - reached[tensor.index]
+            rows.append(
+                {
+                    "operator": operator.kind,
+                    "tensor": tensor.name,
+                    "scale": scales[tensor.index],
+                    "snr_db": snr if math.isfinite(snr) else None,
+                    "relative_error": relative_error(sums[tensor.index]),
+                    "lost_db": lost if math.isfinite(lost) else None,
+                }
+            )
+    return rows
+
+
+def worst_rows(rows: list[dict], count: int = WORST) -> list[dict]:
+    """The rows that lose most, in graph order; where no number is, all is lost."""
+
+    def lost(i: int) -> float:
+        found = rows[i]["lost_db"]
+        return math.inf if found is None else found
+
+    picked = sorted(range(len(rows)), key=lost, reverse=True)[:count]
+    return [rows[i] for i in sorted(picked)]
+
+
+class KeptTensors:
+    """A file run with every tensor kept.
+
+    Args:
+      tflite: its bytes.
+    """
+
+    def __init__(self, tflite: bytes):
+        from ai_edge_litert import interpreter
+
+        self._interpreter = interpreter.Interpreter(
+            model_content=tflite,
+            experimental_preserve_all_tensors=True,
+            # A delegate keeps what lies between its operators to itself.
+            experimental_op_resolver_type=(
+                interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            ),
+        )
+        self._run = self._interpreter.get_signature_runner(names.SIGNATURE)
+
+    def run(self, inputs: dict[str, np.ndarray]) -> None:
+        """Runs one image; inputs by the signature's names."""
+        self._run(**inputs)
+
+    def value(self, tensor: Tensor) -> np.ndarray:
+        """A tensor of the last run as real numbers."""
+        found = self._interpreter.get_tensor(tensor.index)
+        if tensor.scale is None:
+            return found
+        return tensor.scale * (found.astype(np.float64) - tensor.zero_point)
+
+
+def measure(
+    quantized: bytes, floating: bytes, examples: Iterable[dict[str, np.ndarray]]
+) -> list[dict]:
+    """`layer_rows` of a quantized file beside its float32 one.
+
+    Args:
+      quantized, floating: files of one signature.
+      examples: inputs by the signature's names.
+    """
+    operators = read_operators(quantized)
+    matched = matched_tensors(operators, read_operators(floating))
+    ours, theirs = KeptTensors(quantized), KeptTensors(floating)
+    sums = {index: np.zeros(4) for index in matched}
+    for inputs in examples:
+        ours.run(inputs)
+        theirs.run(inputs)
+        for index, (tensor, twin) in matched.items():
+            sums[index] += noise_sums(theirs.value(twin), ours.value(tensor))
+    return layer_rows(operators, sums, {i: t.scale for i, (t, _) in matched.items()})
+
+
+def float_file(loaded, document: dict) -> bytes:
+    """The float32 file of the same variant and input as a file with this document."""
+    from export import saved_model, tflite
+
+    variant = "full"
+    if names.CLASS_IDS in document["inputs"]:
+        variant = "given_class"
+    elif names.BOXES not in document["outputs"]:
+        variant = "no_boxes"
+    served, _ = saved_model.served_localizer(loaded)
+    input_type = document["inputs"][names.IMAGES]["dtype"]
+    return tflite.convert_localizer(
+        served, ["none"], variant=variant, input_type=input_type
+    )["none"]
+
+
+def check_artifact(path: Path, document: dict, loaded) -> None:
+    """Raises UserError: not an int8 file of one size, or of another workdir."""
+    from export import metadata
+
+    if document["quantization"] != "int8":
+        raise UserError(
+            f"--artifact={path}: its quantization is {document['quantization']!r}; "
+            "expected an int8 file"
+        )
+    if -1 in document["inputs"][names.IMAGES]["shape"]:
+        raise UserError(
+            f"--artifact={path}: takes frames of any size; name the file of the "
+            "network's size, whose layers are the same"
+        )
+    trained = metadata.config_sha256(loaded.config.to_dict())
+    if document["training"]["config_sha256"] != trained:
+        raise UserError(
+            f"--artifact={path}: was exported from another training than "
+            f"--workdir={loaded.workdir}"
+        )
+
+
+def calibration_examples(loaded, document: dict) -> Iterable[dict[str, np.ndarray]]:
+    """Inputs of IMAGES calibration images, evenly picked, by the signature's names."""
+    from bas_tf import experiment, runners
+    from export import calibration
+
+    source = experiment.open_source(loaded.config, loaded.class_names)
+    crops = calibration.calibration_crops(loaded.config, source)
+    picked = np.linspace(0, len(crops) - 1, min(IMAGES, len(crops))).astype(int)
+    dtype = document["inputs"][names.IMAGES]["dtype"]
+    for i, crop in enumerate(crops[picked]):
+        inputs = {names.IMAGES: runners.as_tflite_input(crop[np.newaxis], dtype)}
+        if names.CLASS_IDS in document["inputs"]:
+            inputs[names.CLASS_IDS] = np.array([i % len(loaded.class_names)], np.int32)
+        yield inputs
+
+
+def format_rows(rows: list[dict]) -> str:
+    """A table for people: the worst layers in graph order."""
+    lines = [f"{'lost dB':>8}{'SNR dB':>8}{'rms/std':>9}{'scale':>11}  layer"]
+    for row in worst_rows(rows):
+        lines.append(
+            f"{_number(row['lost_db'], 8, '.1f')}{_number(row['snr_db'], 8, '.1f')}"
+            f"{_number(row['relative_error'], 9, '.3f')}{row['scale']:>11.3g}  "
+            f"{row['operator']} {row['tensor'].split(';')[0]}"
+        )
+    return "\n".join(lines)
+
+
+def _number(value: float | None, width: int, spec: str) -> str:
+    return ("-" if value is None else format(value, spec)).rjust(width)
+
+
+def format_islands(islands: dict[str, dict[str, int]]) -> str:
+    """A list for people, one line an operator and module."""
+    lines = ["float islands:"]
+    lines += [
+        f"{count:>4} {kind} {module}".rstrip()
+        for kind, modules in islands.items()
+        for module, count in modules.items()
+    ]
+    return "\n".join(lines)
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    from bas_tf import experiment, files, runners
+
+    path = Path(flags.FLAGS.artifact)
+    loaded = experiment.load_experiment(flags.FLAGS.workdir)
+    document = runners.read_tflite_document(path)
+    check_artifact(path, document, loaded)
+    tflite = path.read_bytes()
+    examples = calibration_examples(loaded, document)
+    rows = measure(tflite, float_file(loaded, document), examples)
+    islands = float_islands(tflite)
+    files.write_json(
+        flags.FLAGS.output,
+        {"artifact": str(path), "rows": rows, "float_islands": islands},
+    )
+    print(f"{format_rows(rows)}\n\n{format_islands(islands)}")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
+    flags.DEFINE_string("artifact", None, "An int8 file of it.", required=True)
+    flags.DEFINE_string("output", None, "JSON to write.", required=True)
+    entry_point.run(main)

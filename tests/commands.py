@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,11 @@ from bas_tf import entry_point
 REPO = Path(__file__).parent.parent
 
 
+def _heed_ctrl_c() -> None:
+    """A suite that runs in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start_command(module: str, *args) -> subprocess.Popen:
     """`python -m module args...` in the repository, its output kept as text."""
     return subprocess.Popen(
@@ -23,6 +29,7 @@ def start_command(module: str, *args) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_heed_ctrl_c,
     )
 
 

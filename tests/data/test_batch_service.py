@@ -125,9 +125,10 @@ def test_a_killed_data_worker_costs_no_batch(address, images, caplog):
         )
     assert time.monotonic() - started < 60
     assert_same(batches, arrays(pipeline.train_batches(images, **batch)))
-    assert 1 <= len(caplog.messages) <= 2
-    assert f"data.service is '{address}': batch " in caplog.messages[0]
-    assert "read here" in caplog.messages[0]
+    assert len(caplog.messages) <= 2  # none where it had no batch of this epoch yet
+    for message in caplog.messages:
+        assert f"data.service is '{address}': batch " in message
+        assert "read here" in message
     caplog.clear()
     assert_same(
         arrays(served.train_batches(**{**batch, "epoch": 2})),

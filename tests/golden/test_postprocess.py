@@ -1,4 +1,4 @@
-"""From maps to boxes, IoU and true boxes: all recorded rows, on the host and in graph.
+"""From maps to boxes, IoU and true boxes: all recorded rows, on the host, in graph, in LiteRT.
 
 Both paths are exact where this was written. The graph and other builds of OpenCV may
 round a pixel that lies on the threshold the other way: one pixel of slack is given to
@@ -8,10 +8,12 @@ a box whose nearest pixel is less than 1e-6 from it (11 of 200), none to the oth
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from bas_tf import inference, names
 from bas_tf.geometry import boxes, components
 from bas_tf.geometry.frames import CropFrame
+from export import tflite
 
 CROP = (224, 224)
 
@@ -51,6 +53,28 @@ def test_all_boxes_one_at_a_time(recorded):
     ]
     found, degenerate = map(np.stack, zip(*found, strict=True))
     assert_boxes_equal(recorded, found.reshape(40, 5, 4), degenerate.reshape(40, 5))
+
+
+def test_all_boxes_from_litert(recorded):
+    maps = tf.TensorSpec([1, *recorded["maps"].shape[1:], 1], tf.float32, name="maps")
+    threshold = tf.TensorSpec([], tf.float32, name="threshold")
+
+    @tf.function(input_signature=[maps, threshold], autograph=False)
+    def boxes_of(maps, threshold):
+        return inference.map_to_boxes(maps, CROP, score_threshold=threshold)
+
+    content = tflite.convert(boxes_of, ["none"])["none"]
+    run = Interpreter(model_content=content).get_signature_runner(names.SIGNATURE)
+    found = [
+        run(maps=one[np.newaxis, ..., np.newaxis], threshold=np.float32(threshold))
+        for one in recorded["maps"]
+        for threshold in recorded["thresholds"]
+    ]
+    assert_boxes_equal(
+        recorded,
+        np.reshape([one[names.BOXES] for one in found], [40, 5, 4]),
+        np.reshape([one[names.DEGENERATE] for one in found], [40, 5]),
+    )
 
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "tf_function"])

@@ -1,4 +1,4 @@
-"""From maps to boxes, IoU and true boxes: all recorded rows, on host, in graph, in LiteRT.
+"""From maps to boxes, IoU and true boxes: on the host, in graph, in LiteRT; every row.
 
 Both paths are exact where this was written. The graph and other builds of OpenCV may
 round a pixel that lies on the threshold the other way: one pixel of slack is given to

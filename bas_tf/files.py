@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +49,12 @@ def write_json(path: str | Path, document: Mapping[str, Any] | Sequence) -> None
     """
     text = json.dumps(document, indent=2, allow_nan=False) + "\n"
     write_file(path, text.encode())
+
+
+def unused_name(stem: str, suffix: str, taken: Container[str]) -> str:
+    """STEM.png, or the first of STEM_2.png, STEM_3.png, ... that is not taken."""
+    name, count = f"{stem}{suffix}", 1
+    while name in taken:
+        count += 1
+        name = f"{stem}_{count}{suffix}"
+    return name

@@ -111,9 +111,5 @@ def _overlay_names(paths: list[Path]) -> list[str]:
     """File names of the overlays; photos of one name from two folders both stay."""
     taken: list[str] = []
     for path in paths:
-        name, count = f"{path.stem}.png", 1
-        while name in taken:
-            count += 1
-            name = f"{path.stem}_{count}.png"
-        taken.append(name)
+        taken.append(files.unused_name(path.stem, ".png", taken))
     return taken

@@ -10,23 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from bas_tf.report.chart_style import GREY, INK, STYLE
 from benchmarks.edge_front import COSTS, pareto_front
 
-_INK, _GREY = "#22262a", "#6b7177"
-_STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "axes.edgecolor": _GREY,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-}
 _SIZE_INCHES, _DOTS_PER_INCH = (14.0, 7.5), 110
 _PANELS = {"mean_iou": "mean IoU", "gt_known_loc": "GT-known Loc"}
 _HEAD_COLORS = ("#2f81e0", "#e8830c", "#2ca25f", "#a45ad6")
@@ -59,7 +45,7 @@ def front_figure(rows: Sequence[Mapping]) -> Figure:
     """
     heads = list(dict.fromkeys(row["head"] for row in rows))
     colors = dict(zip(heads, _HEAD_COLORS, strict=False))
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=_SIZE_INCHES, facecolor="white", dpi=_DOTS_PER_INCH)
         figure.subplots_adjust(0.055, 0.2, 0.99, 0.95, wspace=0.13)
         panels = figure.subplots(1, len(_PANELS), sharex=True)
@@ -79,7 +65,7 @@ def _draw_front(axes: Axes, rows: Sequence[Mapping], key: str) -> None:
     front = pareto_front(rows, costs=COSTS[:1], accuracy=key)
     x = [row["p50_ms"] for row in front]
     y = [100 * row[key] for row in front]
-    axes.step(x, y, where="post", color=_GREY, lw=1.5, zorder=1)
+    axes.step(x, y, where="post", color=GREY, lw=1.5, zorder=1)
 
 
 def _draw_points(axes: Axes, rows: Sequence[Mapping], key: str, colors) -> None:
@@ -91,7 +77,7 @@ def _draw_points(axes: Axes, rows: Sequence[Mapping], key: str, colors) -> None:
         )  # fmt: skip
         if row["is_knee"]:
             axes.scatter(
-                x, y, _outer_area(row), facecolors="none", edgecolors=_INK, lw=1.8,
+                x, y, _outer_area(row), facecolors="none", edgecolors=INK, lw=1.8,
                 zorder=3,
             )  # fmt: skip
 
@@ -205,15 +191,15 @@ def _legend(rows: Sequence[Mapping], colors: Mapping[str, str]) -> list[Line2D]:
     return [
         *(dot(f"head {head}", color) for head, color in colors.items()),
         *(
-            dot(_MARKER_NAMES.get(key, key), _GREY, marker)
+            dot(_MARKER_NAMES.get(key, key), GREY, marker)
             for key, marker in _MARKERS.items()
             if key in used
         ),
         *(
-            dot(f"{size} MB", _GREY, size=math.sqrt(_area(size * 1e6)), alpha=0.5)
+            dot(f"{size} MB", GREY, size=math.sqrt(_area(size * 1e6)), alpha=0.5)
             for size in (5, 20)
         ),
-        Line2D([], [], color=_GREY, lw=1.5, label="front of the panel"),
-        dot("knee: the default to ship", _INK, size=13, mfc="none", mew=1.8),
+        Line2D([], [], color=GREY, lw=1.5, label="front of the panel"),
+        dot("knee: the default to ship", INK, size=13, mfc="none", mew=1.8),
         dot("number: input size", "none"),
     ]

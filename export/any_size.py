@@ -7,7 +7,7 @@ operators that LiteRT has.
 import tensorflow as tf
 
 from bas_tf import names
-from export.signatures import PIXELS
+from export.signatures import PIXELS, box_scale
 
 BOX_SCALE = "box_scale"  # between the parts of a file: float32 [1, 4]
 
@@ -50,11 +50,9 @@ def resizing(size_hw: tuple[int, int]):
     spec = tf.TensorSpec([1, None, None, 3], tf.uint8, name=names.IMAGES)
 
     def serve(images):
-        sent = tf.cast(tf.shape(images)[1:3], tf.float32)
-        scale = sent[::-1] / tf.constant(size_hw[::-1], tf.float32)  # x, y
         return {
             PIXELS: resized_pixels(images, size_hw),
-            BOX_SCALE: tf.concat([scale, scale], axis=0)[tf.newaxis],
+            BOX_SCALE: box_scale(images, size_hw)[tf.newaxis],
         }
 
     return tf.function(serve, input_signature=[spec])

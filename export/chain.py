@@ -4,8 +4,6 @@ So each part of a file is converted as suits it: the layers rounded to int8, wha
 a box of their answers in float32, pixels resized as they are.
 """
 
-import copy
-
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
@@ -34,22 +32,22 @@ def _read(content: bytes) -> schema.ModelT:
 
 
 def chained(
-    first: schema.ModelT, second: schema.ModelT, wires: dict[str, str]
+    model: schema.ModelT, second: schema.ModelT, wires: dict[str, str]
 ) -> schema.ModelT:
-    """One model that runs `first`, then `second`.
+    """One model that runs `model`, then `second`.
 
     Args:
-      first: a model of one signature.
-      second: another; only one of both has more than one subgraph.
-      wires: {output of first: input of second} by the signatures' names; the tensors
+      model: one of one signature; it becomes the result.
+      second: another, whose tensors and operators pass into it; only one of both has
+        more than one subgraph.
+      wires: {output of model: input of second} by the signatures' names; the tensors
         are of one dtype and shape.
 
     Returns:
-      A model that takes first's inputs and the inputs of second that are not wired;
-      it gives first's outputs that are not wired and second's. Of the metadata only
+      A model that takes model's inputs and the inputs of second that are not wired;
+      it gives model's outputs that are not wired and second's. Of the metadata only
       the newest of both runtime versions is kept.
     """
-    model, second = copy.deepcopy(first), copy.deepcopy(second)
     if len(model.subgraphs) > 1 and len(second.subgraphs) > 1:
         raise ValueError("both models have subgraphs: their numbers would collide")
     runtime = _runtime(model)

@@ -12,6 +12,7 @@ operators of the file that compute in floating point.
 import collections
 import dataclasses
 import difflib
+import itertools
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,17 +53,20 @@ class Operator:
     outputs: tuple[Tensor, ...]
 
 
-def read_operators(tflite: bytes, subgraph: int = 0) -> list[Operator]:
-    """The operators of a file's graph in the order in which they run."""
+def read_operators(tflite: bytes) -> list[list[Operator]]:
+    """The operators of each of a file's graphs in the order in which they run."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite))
-    graph = model.subgraphs[subgraph]
+    return [_operators_of(model, graph) for graph in model.subgraphs]
+
+
+def _operators_of(model: schema.ModelT, graph: schema.SubGraphT) -> list[Operator]:
     tensors = [_tensor(i, tensor) for i, tensor in enumerate(graph.tensors)]
 
     def of(indices) -> tuple[Tensor, ...]:
-        return tuple(tensors[i] for i in _or_none(indices) if i >= 0)
+        return tuple(tensors[i] for i in _or_empty(indices) if i >= 0)
 
     operators = []
-    for operator in _or_none(graph.operators):
+    for operator in _or_empty(graph.operators):
         code = model.operatorCodes[operator.opcodeIndex]
         kind = _KINDS[max(code.builtinCode, code.deprecatedBuiltinCode)]
         operators.append(Operator(kind, of(operator.inputs), of(operator.outputs)))
@@ -71,19 +75,19 @@ def read_operators(tflite: bytes, subgraph: int = 0) -> list[Operator]:
 
 def _tensor(index: int, tensor: schema.TensorT) -> Tensor:
     quantized = tensor.type in _INTEGERS and tensor.quantization is not None
-    scales = _or_none(tensor.quantization.scale) if quantized else []
+    scales = _or_empty(tensor.quantization.scale) if quantized else []
     one = len(scales) == 1  # kernels, with a scale a channel, are no layer's output
     return Tensor(
         index,
         tensor.name.decode(),
-        tuple(map(int, _or_none(tensor.shape))),
+        tuple(map(int, _or_empty(tensor.shape))),
         tensor.type in _FLOATS,
         float(scales[0]) if one else None,
         int(tensor.quantization.zeroPoint[0]) if one else 0,
     )
 
 
-def _or_none(values):
+def _or_empty(values):
     return [] if values is None else values
 
 
@@ -93,9 +97,8 @@ def float_islands(tflite: bytes) -> dict[str, dict[str, int]]:
     QUANTIZE and DEQUANTIZE, the islands' shores, are left out. A module is what stands
     before the last slash of the output's name, "" where that has none.
     """
-    count = schema.Model.GetRootAs(tflite).SubgraphsLength()
     islands = collections.defaultdict(collections.Counter)
-    for operator in (o for i in range(count) for o in read_operators(tflite, i)):
+    for operator in itertools.chain(*read_operators(tflite)):
         tensors = (*operator.inputs, *operator.outputs)
         if operator.kind not in CASTS and any(t.is_float for t in tensors):
             islands[operator.kind][module_of(operator.outputs[0].name)] += 1
@@ -259,8 +262,8 @@ def measure(
       quantized, floating: files of one signature.
       examples: inputs by the signature's names.
     """
-    operators = read_operators(quantized)
-    matched = matched_tensors(operators, read_operators(floating))
+    operators = read_operators(quantized)[0]
+    matched = matched_tensors(operators, read_operators(floating)[0])
     ours, theirs = KeptTensors(quantized), KeptTensors(floating)
     sums = {index: np.zeros(4) for index in matched}
     for inputs in examples:

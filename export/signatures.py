@@ -43,13 +43,9 @@ class ServedLocalizer(tf.Module):
         spec = tf.TensorSpec([None, None, None, 3], tf.uint8, name=names.IMAGES)
 
         def serve(images):
-            sent_hw = tf.shape(images)[1:3]
             resized = tf.image.resize(images, self._size_hw, antialias=True)
             outputs = self._outputs(resized)
-            scale = tf.cast(sent_hw, tf.float32) / tf.constant(
-                self._size_hw, tf.float32
-            )
-            scale = tf.stack([scale[1], scale[0], scale[1], scale[0]])
+            scale = box_scale(images, self._size_hw)
             return {**outputs, names.BOXES: outputs[names.BOXES] * scale}
 
         return tf.function(serve, input_signature=[spec]).get_concrete_function()
@@ -104,25 +100,27 @@ class ServedLocalizer(tf.Module):
         layers = features_of if variant == "given_class" else all_layers
         return tf.function(layers, input_signature=[spec])
 
-    def edge_answer(self, variant: str = "full", *, int8_kernels: bool = False):
+    def edge_answer(self, layers, variant: str = "full", *, int8_kernels: bool = False):
         """A tf.function, what an edge file makes of its layers' answers.
 
         Args:
+          layers: of `edge_layers`, of the same variant.
           variant: "full" answers as the SavedModel; "no_boxes" leaves BOXES and
             DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] beside FEATURES
             and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class.
           int8_kernels: keeps the generator's kernels in int8, each class with a scale
             of its own. What is computed is float32.
         """
-        shapes = self.edge_layers().get_concrete_function().structured_outputs
-        features, class_maps = (
-            tf.TensorSpec(shapes[name].shape, tf.float32, name=name)
-            for name in (names.FEATURES, names.CLASS_MAPS)
-        )
+        answers = [
+            tf.TensorSpec(output.shape, tf.float32, name=name)
+            for name, output in sorted(
+                layers.get_concrete_function().structured_outputs.items()
+            )
+        ]
         class_ids = tf.TensorSpec([1], tf.int32, name=names.CLASS_IDS)
         maps_of = _maps_function(self.localizer, int8_kernels)
 
-        def no_boxes(features, class_maps):
+        def no_boxes(class_maps, features):
             logits = masking.global_average_pool(class_maps)
             _, best = tf.math.top_k(logits, k=self.localizer.top_k)
             maps = masking.top_k_mean(maps_of(features, best))
@@ -131,21 +129,17 @@ class ServedLocalizer(tf.Module):
                 names.LOCALIZATION_MAP: maps,
             }
 
-        def full(features, class_maps):
-            outputs = no_boxes(features, class_maps)
+        def full(class_maps, features):
+            outputs = no_boxes(class_maps, features)
             return {**outputs, **self._boxes(outputs[names.LOCALIZATION_MAP])}
 
         def given_class(features, class_ids):
             maps = maps_of(features, class_ids[:, tf.newaxis])
             return {**self._boxes(maps), names.LOCALIZATION_MAP: maps}
 
-        functions = {
-            "full": (full, [features, class_maps]),
-            "no_boxes": (no_boxes, [features, class_maps]),
-            "given_class": (given_class, [features, class_ids]),
-        }
-        function, specs = functions[variant]
-        return tf.function(function, input_signature=specs)
+        functions = {"full": full, "no_boxes": no_boxes, "given_class": given_class}
+        specs = [*answers, class_ids] if variant == "given_class" else answers
+        return tf.function(functions[variant], input_signature=specs)
 
     def _boxes(self, maps: tf.Tensor) -> dict[str, tf.Tensor]:
         return inference.map_to_boxes(
@@ -169,6 +163,13 @@ class ServedLocalizer(tf.Module):
             names.DEGENERATE: outputs[names.DEGENERATE],
             names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
         }
+
+
+def box_scale(images: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
+    """Factors, float32 [4], of boxes in `size_hw` pixels: to those of `images`."""
+    sent = tf.cast(tf.shape(images)[1:3], tf.float32)
+    height, width = tf.unstack(sent / tf.constant(size_hw, tf.float32))
+    return tf.stack([width, height, width, height])
 
 
 def _maps_function(localizer: Localizer, int8_kernels: bool):

@@ -7,6 +7,7 @@ The files are localizer_<quantization>.tflite; --any_size, --given_class and --n
 write others beside them.
 """
 
+import functools
 import tempfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from absl import flags
 
 from bas_tf import entry_point, files
 from bas_tf.errors import UserError
-from bas_tf.names import BOXES, CLASS_MAPS, FEATURES, IMAGES, LABELS_FILE, SIGNATURE
+from bas_tf.names import BOXES, IMAGES, LABELS_FILE, SIGNATURE
 
 QUANTIZATIONS = {  # --quantize: in a file's name
     "none": "float32",
@@ -30,12 +31,6 @@ PREFIXES = {
     "any_size": "localizer_any_size",
     "no_boxes": "no_boxes",
     "given_class": "given_class",
-}
-# What the layers give to a variant.
-ANSWERED = {
-    "full": (FEATURES, CLASS_MAPS),
-    "no_boxes": (FEATURES, CLASS_MAPS),
-    "given_class": (FEATURES,),
 }
 INPUT_TYPES = ("uint8", "int8", "float32")
 
@@ -85,11 +80,19 @@ def export_tflite(
     files.write_file(
         output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode()
     )
-    written = []
-    for variant in variants:
-        contents = convert_localizer(
+
+    @functools.cache
+    def converted(variant: str) -> dict[str, bytes]:
+        return convert_localizer(
             served, quantizations, crops, variant=variant, input_type=input_type
         )
+
+    written = []
+    for variant in variants:
+        if variant == "any_size":
+            contents = with_any_size(converted("full"), served.input_size_wh)
+        else:
+            contents = converted(variant)
         for quantization, content in contents.items():
             document = metadata.model_document(
                 loaded,
@@ -126,39 +129,53 @@ def convert_localizer(
       served: a `signatures.ServedLocalizer`.
       quantizations: keys of QUANTIZATIONS.
       crops: of `calibration.calibration_crops`; int8 needs them.
-      variant: a key of PREFIXES.
+      variant: of `ServedLocalizer.edge_answer`.
       input_type: of INPUT_TYPES.
     """
     import tensorflow as tf
 
-    from export import any_size, chain
-    from export.signatures import PIXELS, SCALED
+    from export import chain
+    from export.signatures import SCALED
 
-    def part(function, quantization: str = "none") -> bytes:
-        return convert(function, [quantization])[quantization]
+    layers = served.edge_layers(variant)
+    wires = {name: name for name in layers.get_concrete_function().structured_outputs}
+    pixels = _part(served.edge_pixels(tf.as_dtype(input_type)))
 
-    takes_any = variant == "any_size"
-    computed = "full" if takes_any else variant
-    before = [(part(served.edge_pixels(tf.as_dtype(input_type))), {})]
-    after = []
-    if takes_any:
-        resizing = any_size.resizing(served.input_size_wh[::-1])
-        before = [(part(resizing), {}), (before[0][0], {PIXELS: IMAGES})]
-        wires = {name: name for name in (BOXES, any_size.BOX_SCALE)}
-        after = [(part(any_size.scaling()), wires)]
-    layers = convert(
-        served.edge_layers(computed), quantizations, crops, as_input=served.scaled
-    )
+    @functools.cache
+    def answer(int8_kernels: bool, quantization: str) -> bytes:
+        function = served.edge_answer(layers, variant, int8_kernels=int8_kernels)
+        return _part(function, quantization)
+
     contents = {}
-    for quantization, content in layers.items():
+    converted = convert(layers, quantizations, crops, as_input=served.scaled)
+    for quantization, content in converted.items():
         in_int8 = quantization in ("dynamic", "int8")
-        answer = served.edge_answer(computed, int8_kernels=in_int8)
-        answer = part(answer, "none" if in_int8 else quantization)
-        wires = {name: name for name in ANSWERED[computed]}
         contents[quantization] = chain.chained_files(
-            *before, (content, {SCALED: SCALED}), (answer, wires), *after
+            (pixels, {}),
+            (content, {SCALED: SCALED}),
+            (answer(in_int8, "none" if in_int8 else quantization), wires),
         )
     return contents
+
+
+def with_any_size(contents: dict[str, bytes], size_wh) -> dict[str, bytes]:
+    """Files of `size_wh` that take uint8 -> the same for frames of any size."""
+    from export import any_size, chain
+    from export.signatures import PIXELS
+
+    resizing = _part(any_size.resizing(size_wh[::-1]))
+    scaling = _part(any_size.scaling())
+    wires = {name: name for name in (BOXES, any_size.BOX_SCALE)}
+    return {
+        quantization: chain.chained_files(
+            (resizing, {}), (content, {PIXELS: IMAGES}), (scaling, wires)
+        )
+        for quantization, content in contents.items()
+    }
+
+
+def _part(function, quantization: str = "none") -> bytes:
+    return convert(function, [quantization])[quantization]
 
 
 def convert(

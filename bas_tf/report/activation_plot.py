@@ -7,21 +7,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-_INK, _GREY = "#22262a", "#6b7177"
-_STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "axes.edgecolor": _GREY,
-    "axes.labelcolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-}
+from bas_tf.report.chart_style import GREY, STYLE
+
 _SIZE_INCHES, _DOTS_PER_INCH = (8.0, 5.0), 130
 # Name, colour, whether the range is shown falling from 1, and what 95 % of it means.
 _CURVES = {
@@ -53,7 +40,7 @@ def activation_figure(document: Mapping) -> Figure:
     Args:
       document: as `run_analysis.analyze_model` returns.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=_SIZE_INCHES, layout="constrained", facecolor="white")
         axes = figure.add_subplot()
         for name in _CURVES:
@@ -92,7 +79,7 @@ def _draw_frame(axes: Axes, document: Mapping) -> None:
     axes.set_xscale("log")
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)
-    axes.axvline(1, color=_GREY, lw=1.2, ls="--", label="the object's boundary")
+    axes.axvline(1, color=GREY, lw=1.2, ls="--", label="the object's boundary")
     axes.set(
         xlabel="area of the mask / area of the object",
         ylabel="share of the curve's own range",

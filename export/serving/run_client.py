@@ -7,9 +7,10 @@ from concurrent import futures
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
-from bas_tf import visualize
+from bas_tf import files, visualize
 from bas_tf.data import decode
 from bas_tf.errors import DataError, one_line
 from export.serving import photos
@@ -73,21 +74,21 @@ class BatchLocalizer:
         try:
             row = _row(asked, encoded, answer)
             if asked.overlay is not None:
-                self._draw(asked, row)
+                self._draw(row, decode.decode_picture(encoded.content, asked.file))
         except (ServingError, DataError) as error:
             return _failed(asked, error)
         return row
 
-    def _draw(self, asked: Asked, row: Row) -> None:
+    def _draw(self, row: Row, picture: Image.Image) -> None:
         name = row["class_name"]
         drawn = visualize.overlay(
-            decode.decode_image(asked.photo.path),
+            np.asarray(picture),
             boxes=[np.asarray(row["box"])],
             label=f"class {row['class_id']}"
             if name is None
             else f"{name} {row['score']:.2f}",
         )
-        visualize.write_png(self.output / asked.overlay, drawn)
+        visualize.write_png(self.output / row["overlay"], drawn)
 
 
 def localize_photos(
@@ -172,10 +173,7 @@ def _with_overlays(
     named = []
     for photo in todo:
         stem = f"{OVERLAYS}/{photo.relative.as_posix()}"
-        name, count = f"{stem}.png", 1
-        while name in taken:
-            count += 1
-            name = f"{stem}_{count}.png"
+        name = files.unused_name(stem, ".png", taken)
         taken.add(name)
         named.append(Asked(photo, name))
     return named

@@ -126,7 +126,7 @@ def test_the_demos_int8_file(demo_workdir, tmp_path, monkeypatch, capsys):
     document = json.loads(output.read_text())
     rows = document["rows"]
     # Every convolution of the file is measured, and its scale is the file's own.
-    operators = layer_errors.read_operators(artifact.read_bytes())
+    operators = layer_errors.read_operators(artifact.read_bytes())[0]
     convolutions = {
         o.outputs[0].name: o.outputs[0].scale
         for o in operators
@@ -166,5 +166,5 @@ def test_the_float_file_is_of_the_same_variant(demo_workdir):
         "outputs": {names.BOXES: {}},
     }
     content = layer_errors.float_file(loaded, document)
-    kinds = [o.kind for o in layer_errors.read_operators(content)]
+    kinds = [o.kind for o in layer_errors.read_operators(content)[0]]
     assert "SOFTMAX" not in kinds and "BATCH_MATMUL" in kinds  # no classifier

@@ -151,9 +151,11 @@ def test_the_generators_kernel_is_rounded_for_each_class(aware):
     np.testing.assert_array_equal(found, round_kernel(kernel.value, axes=(0, 1, 2)))
     # The answer of an edge file has int8 kernels, and maps the same.
     features = tf.random.stateless_uniform([1, 8, 8, kernel.shape[2]], [0, 0])
-    answer = signatures.ServedLocalizer(
+    served = signatures.ServedLocalizer(
         aware, input_size_wh=(64, 64), score_threshold=0.5
-    ).edge_answer("given_class", int8_kernels=True)
+    )
+    layers = served.edge_layers("given_class")
+    answer = served.edge_answer(layers, "given_class", int8_kernels=True)
     for c in range(3):
         of_file = answer(features, tf.constant([c]))[names.LOCALIZATION_MAP]
         ours = aware.generator(features, tf.constant([[c]]))

@@ -46,6 +46,30 @@ def predict(
     }
 
 
+def predict_given_class(
+    localizer: Localizer,
+    images: tf.Tensor,
+    class_ids: tf.Tensor,
+    *,
+    score_threshold: float,
+) -> dict[str, tf.Tensor]:
+    """As `predict`, with the map and box of one given class an image, and without CAM.
+
+    Args:
+      localizer: a built localizer.
+      images: [batch, height, width, 3] uint8 or float32 in 0..255.
+      class_ids: [batch] int, in [0, classes).
+      score_threshold: in [0, 1).
+    """
+    features, class_maps = localizer.backbone(images, training=False)
+    maps = localizer.generator(features, class_ids[:, tf.newaxis])
+    return {
+        names.SCORES: tf.nn.softmax(masking.global_average_pool(class_maps)),
+        names.LOCALIZATION_MAP: maps,
+        **map_to_boxes(maps, images.shape[1:3], score_threshold=score_threshold),
+    }
+
+
 def map_to_boxes(
     localization_map: tf.Tensor, size_hw: tuple[int, int], *, score_threshold: float
 ) -> dict[str, tf.Tensor]:
@@ -109,15 +133,14 @@ def make_given_class_fn(
     @tf.function(reduce_retracing=True)
     def in_graph(images):
         class_ids = tf.fill([tf.shape(images)[0]], class_id)
-        features, class_maps = localizer.backbone(images, training=False)
-        probabilities = tf.nn.softmax(masking.global_average_pool(class_maps))
+        outputs = predict_given_class(
+            localizer, images, class_ids, score_threshold=score_threshold
+        )
         given = tf.one_hot(class_ids, localizer.num_classes)
-        maps = localizer.generator(features, class_ids[:, tf.newaxis])
-        boxes = map_to_boxes(maps, images.shape[1:3], score_threshold=score_threshold)
         return {
-            names.SCORES: probabilities * given,
-            names.LOCALIZATION_MAP: maps[..., 0],
-            **boxes,
+            **outputs,
+            names.SCORES: outputs[names.SCORES] * given,
+            names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP][..., 0],
         }
 
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:

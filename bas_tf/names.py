@@ -38,3 +38,13 @@ LOSS = "loss"  # the weighted sum, scalar after averaging
 # Exported files --------------------------------------------------------------
 SIGNATURE = "serving_default"  # the signature that every file answers to
 LABELS_FILE = "labels.txt"  # class names, one a line, in the order of class ids
+
+# Served models ---------------------------------------------------------------
+TENSOR_SIGNATURE = "serving_tensor"  # of pixels; SIGNATURE is of encoded files
+CLASS_SIGNATURE = "localize_class"  # as SIGNATURE, the box of a given class
+HEATMAP_SIGNATURE = "heatmap"  # as SIGNATURE, the map besides
+IMAGE_BYTES = "image_bytes"  # [batch] string, whole files: JPEG, PNG, BMP, GIF
+CLASS_NAMES = "class_names"  # [batch, min(5, classes)] string, those of CLASS_IDS
+IMAGE_SIZE = "image_size"  # [batch, 2] int32, width and height of the image as sent
+STATUS = "status"  # [batch] int32, 0 good; see `export.decoding`
+HEATMAP_BYTES = "heatmap_bytes"  # [batch] string, the normalised map as grey PNG

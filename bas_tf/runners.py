@@ -57,10 +57,11 @@ def load_saved_model(folder: str | Path) -> Runner:
     folder = Path(folder)
     try:
         loaded = tf.saved_model.load(str(folder))
-        serve = loaded.signatures[names.SIGNATURE]
+        serve = loaded.signatures[names.TENSOR_SIGNATURE]
     except (OSError, KeyError) as error:
         raise UserError(
-            f"{folder}: not a SavedModel with signature {names.SIGNATURE!r}"
+            f"{folder}: not a SavedModel with signature {names.TENSOR_SIGNATURE!r}; "
+            "export it again with export.saved_model"
         ) from error
     class_names = read_labels(folder / "assets" / names.LABELS_FILE)
 

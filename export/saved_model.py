@@ -11,38 +11,46 @@ from pathlib import Path
 from absl import flags
 
 from bas_tf import entry_point
-from bas_tf.names import LABELS_FILE, SIGNATURE
+from bas_tf.names import LABELS_FILE
 
 
 def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
-    """Writes a SavedModel; its labels lie in assets/, one class name a line.
+    """Writes a SavedModel with the signatures of `server_model.ServerModel`.
 
-    Signature `serving_default`: `images` uint8 [batch, height, width, 3] of any size
-    -> `class_ids`, `scores` [batch, 5], `boxes` [batch, 4] in pixels of the sent
-    images, `degenerate` [batch], `localization_map` [batch, h, w, 1].
-
-    The folder appears whole or not at all.
+    Its labels lie in assets/, one class name a line. The folder appears whole or not
+    at all.
     """
-    import tensorflow as tf
-
     from bas_tf import experiment
 
     loaded = experiment.load_experiment(workdir)
-    served, _ = served_localizer(loaded)
     output = Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
-        labels = Path(temporary) / LABELS_FILE
-        labels.write_text("\n".join(loaded.class_names) + "\n")
-        served.labels = tf.saved_model.Asset(str(labels))
         folder = Path(temporary) / "saved_model"
-        tf.saved_model.save(
-            served,
-            str(folder),
-            signatures={SIGNATURE: served.flexible_signature()},
-        )
+        write_saved_model(loaded, folder)
         replace_folder(folder, output)
     return output
+
+
+def write_saved_model(loaded, folder: Path) -> None:
+    """Writes the SavedModel of an experiment into a folder that is not there yet."""
+    import tensorflow as tf
+
+    from bas_tf import experiment
+    from export import server_model
+
+    served = server_model.ServerModel(
+        experiment.load_localizer(loaded),
+        class_names=loaded.class_names,
+        input_size_wh=tuple(loaded.config.data.crop_size),
+        score_threshold=loaded.config.eval.score_threshold,
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        labels = Path(temporary) / LABELS_FILE
+        labels.write_text("\n".join(loaded.class_names) + "\n")
+        module = served.trackable()
+        module.labels = tf.saved_model.Asset(str(labels))
+        tf.saved_model.save(module, str(folder), signatures=served.signatures())
 
 
 def served_localizer(loaded):

@@ -16,12 +16,11 @@ TOP = 5  # classes reported; fewer when there are fewer
 
 
 class ServedLocalizer(tf.Module):
-    """A localizer as a servable: uint8 images in, classes and boxes out.
+    """A localizer as a file on a device: uint8 images in, classes and boxes out.
 
     Args:
       localizer: a trained localizer.
-      input_size_wh: the size that the network sees; other images are resized to it
-        inside the graph (antialiased bilinear, aspect not kept).
+      input_size_wh: the size that the network sees.
       score_threshold: where the normalised map is cut, in [0, 1).
     """
 
@@ -38,24 +37,16 @@ class ServedLocalizer(tf.Module):
         self._size_hw = (input_size_wh[1], input_size_wh[0])
         self._score_threshold = score_threshold
 
-    def flexible_signature(self):
-        """A concrete function for images of any size: uint8 [batch, H, W, 3]."""
-        spec = tf.TensorSpec([None, None, None, 3], tf.uint8, name=names.IMAGES)
-
-        def serve(images):
-            resized = tf.image.resize(images, self._size_hw, antialias=True)
-            outputs = self._outputs(resized)
-            scale = box_scale(images, self._size_hw)
-            return {**outputs, names.BOXES: outputs[names.BOXES] * scale}
-
-        return tf.function(serve, input_signature=[spec]).get_concrete_function()
-
     def batch_function(self):
         """A tf.function of images of the network's size: uint8 [batch, h, w, 3]."""
         spec = tf.TensorSpec([None, *self._size_hw, 3], tf.uint8, name=names.IMAGES)
 
         def serve(images):
-            return self._outputs(tf.cast(images, tf.float32))
+            return localized(
+                self.localizer,
+                tf.cast(images, tf.float32),
+                score_threshold=self._score_threshold,
+            )
 
         return tf.function(serve, input_signature=[spec])
 
@@ -125,7 +116,7 @@ class ServedLocalizer(tf.Module):
             _, best = tf.math.top_k(logits, k=self.localizer.top_k)
             maps = masking.top_k_mean(maps_of(features, best))
             return {
-                **self._top_classes(tf.nn.softmax(logits)),
+                **top_classes(tf.nn.softmax(logits)),
                 names.LOCALIZATION_MAP: maps,
             }
 
@@ -146,23 +137,20 @@ class ServedLocalizer(tf.Module):
             maps, self._size_hw, score_threshold=self._score_threshold
         )
 
-    def _top_classes(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-        scores, class_ids = tf.math.top_k(
-            probabilities, k=min(TOP, self.localizer.num_classes)
-        )
-        return {names.CLASS_IDS: class_ids, names.SCORES: scores}
 
-    def _outputs(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        """CLASS_IDS and SCORES [batch, TOP], BOXES, DEGENERATE, LOCALIZATION_MAP."""
-        outputs = inference.predict(
-            self.localizer, images, score_threshold=self._score_threshold
-        )
-        return {
-            **self._top_classes(outputs[names.SCORES]),
-            names.BOXES: outputs[names.BOXES],
-            names.DEGENERATE: outputs[names.DEGENERATE],
-            names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
-        }
+def localized(
+    localizer: Localizer, images: tf.Tensor, *, score_threshold: float
+) -> dict[str, tf.Tensor]:
+    """names.CLASS_IDS and SCORES [batch, TOP], BOXES, DEGENERATE, LOCALIZATION_MAP."""
+    outputs = inference.predict(localizer, images, score_threshold=score_threshold)
+    del outputs[names.CAM]
+    return {**outputs, **top_classes(outputs[names.SCORES])}
+
+
+def top_classes(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+    """names.CLASS_IDS and SCORES [batch, TOP] of softmax [batch, classes]."""
+    scores, class_ids = tf.math.top_k(probabilities, k=min(TOP, probabilities.shape[1]))
+    return {names.CLASS_IDS: class_ids, names.SCORES: scores}
 
 
 def box_scale(images: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:

@@ -50,7 +50,7 @@ def load(path: Path, num_threads: int) -> Run:
 
     tf.config.threading.set_intra_op_parallelism_threads(num_threads)
     loaded = tf.saved_model.load(str(path))
-    serve = loaded.signatures["serving_default"]
+    serve = loaded.signatures["serving_tensor"]
     return lambda images: {
         name: value.numpy() for name, value in serve(tf.constant(images)).items()
     }

@@ -17,10 +17,11 @@ import numpy as np
 import tensorflow as tf
 
 folder, images = sys.argv[1:]
-serve = tf.saved_model.load(folder).signatures["serving_default"]
+serve = tf.saved_model.load(folder).signatures["serving_tensor"]
 outputs = serve(images=tf.constant(np.load(images)))
 assert not any(name.startswith("bas_tf") for name in sys.modules)
-print(json.dumps({key: value.numpy().tolist() for key, value in outputs.items()}))
+outputs = {key: value.numpy().tolist() for key, value in outputs.items()}
+print(json.dumps(outputs, default=bytes.decode))
 """
 
 
@@ -34,7 +35,7 @@ def serve(folder):
     loaded = tf.saved_model.load(str(folder))
     return lambda images: {
         key: value.numpy()
-        for key, value in loaded.signatures["serving_default"](
+        for key, value in loaded.signatures["serving_tensor"](
             images=tf.constant(images)
         ).items()
     }
@@ -53,8 +54,8 @@ def test_a_process_without_this_project_gets_the_keras_models_answer(
     outputs = {key: np.array(value) for key, value in json.loads(done.stdout).items()}
     expected = keras_reference.outputs
     assert set(outputs) == {
-        names.CLASS_IDS, names.SCORES, names.BOXES, names.DEGENERATE,
-        names.LOCALIZATION_MAP,
+        names.CLASS_IDS, names.CLASS_NAMES, names.SCORES, names.BOXES,
+        names.DEGENERATE, names.IMAGE_SIZE, names.LOCALIZATION_MAP,
     }  # fmt: skip
     assert outputs[names.CLASS_IDS].shape == outputs[names.SCORES].shape == (3, 5)
     assert outputs[names.LOCALIZATION_MAP].shape == (3, 8, 8, 1)

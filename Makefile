@@ -6,7 +6,7 @@ WORKDIR ?= runs/demo
 # Test files run at a time; each takes up to 4 GiB.
 JOBS ?= 2
 
-.PHONY: setup torch demo test quicktest lint format
+.PHONY: setup torch serving demo test quicktest lint format
 
 setup: $(VENV)/installed
 
@@ -19,6 +19,10 @@ $(VENV)/installed: requirements.txt
 # Optional, see requirements-torch.txt.
 torch: setup
 	$(BIN)/python -m pip install --quiet --requirement requirements-torch.txt
+
+# Optional, see requirements-serving.txt.
+serving: setup
+	$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-serving.txt
 
 demo: setup
 	$(BIN)/python -m export.demo --config=$(CONFIG) --workdir=$(WORKDIR)

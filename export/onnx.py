@@ -18,7 +18,7 @@ OPSET, ONNX_FILE = 18, "localizer.onnx"
 
 
 def export_onnx(workdir: str | Path, output: str | Path) -> Path:
-    """Writes output/localizer.onnx.
+    """Writes output/localizer.onnx and the model card beside it.
 
     Input `images` uint8 [batch, height, width, 3] of the network's size, any batch;
     outputs as the SavedModel's, by the same names.
@@ -27,14 +27,16 @@ def export_onnx(workdir: str | Path, output: str | Path) -> Path:
       UserError: tf2onnx or onnx cannot be imported here.
     """
     from bas_tf import experiment
-    from export import saved_model
+    from export import model_card, saved_model
 
     loaded = experiment.load_experiment(workdir)
-    served, _ = saved_model.served_localizer(loaded)
+    served, steps = saved_model.served_localizer(loaded)
     model = convert(served.batch_function())
     _add_metadata(model, {"labels": json.dumps(list(loaded.class_names))})
     path = Path(output) / ONNX_FILE
     files.write_file(path, model.SerializeToString())
+    card = path.with_name(model_card.CARD_FILE)
+    model_card.write_model_card(card, loaded, steps=steps)
     return path
 
 

@@ -1,6 +1,11 @@
-"""Exports a trained localizer as a SavedModel.
+r"""Exports a trained localizer as a SavedModel, or as a server's next version of it.
 
-python -m export.saved_model --workdir=runs/demo --output=runs/demo/export/saved_model
+  python -m export.saved_model --workdir=runs/demo --output=runs/demo/export/saved_model
+  python -m export.saved_model --workdir=runs/demo --serving_dir=models/bas
+
+A running TensorFlow Serving takes up the new version of a --serving_dir by itself.
+Beside the versions lie the server's configurations and two ways to start it; those that
+are there are kept as they are.
 """
 
 import os
@@ -10,15 +15,16 @@ from pathlib import Path
 
 from absl import flags
 
-from bas_tf import entry_point
+from bas_tf import entry_point, files
+from bas_tf.errors import UserError
 from bas_tf.names import LABELS_FILE
 
 
 def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
     """Writes a SavedModel with the signatures of `server_model.ServerModel`.
 
-    Its labels lie in assets/, one class name a line. The folder appears whole or not
-    at all.
+    Its labels lie in assets/, one class name a line, its model card in assets.extra/.
+    The folder appears whole or not at all.
     """
     from bas_tf import experiment
 
@@ -32,15 +38,54 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
     return output
 
 
+def export_version(workdir: str | Path, serving_dir: str | Path) -> Path:
+    """Adds a version to a model that TensorFlow Serving serves.
+
+    It is the SavedModel of `export_saved_model` with requests that the server answers
+    before the version goes live. It appears whole, under a number of its own. The files
+    of `server_files` are written beside it where they are missing.
+
+    Args:
+      workdir: of the training.
+      serving_dir: the folder of the versions; its name is the model's.
+
+    Returns:
+      `serving_dir`/N.
+
+    Raises:
+      UserError: no trained workdir, a folder that cannot be written, or
+        tensorflow-serving-api is not installed.
+    """
+    from bas_tf import experiment
+    from export.serving import server_files, versions, warm_up
+
+    serving_dir = Path(serving_dir)
+    loaded = experiment.load_experiment(workdir)
+    requests = warm_up.warm_up_requests(
+        input_size_wh=tuple(loaded.config.data.crop_size),
+        batch_sizes=server_files.BATCH_SIZES,
+    )
+    warm_up_content = warm_up.warm_up_file(
+        requests, model_name=server_files.model_name(serving_dir)
+    )
+    with versions.temporary_folder(serving_dir) as temporary:
+        folder = temporary / "version"
+        write_saved_model(loaded, folder)
+        files.write_file(folder / warm_up.FILE, warm_up_content)
+        server_files.write_server_files(serving_dir)
+        return versions.add_version(folder, serving_dir)
+
+
 def write_saved_model(loaded, folder: Path) -> None:
     """Writes the SavedModel of an experiment into a folder that is not there yet."""
     import tensorflow as tf
 
     from bas_tf import experiment
-    from export import server_model
+    from export import model_card, server_model
 
+    localizer, steps = experiment.load_trained(loaded)
     served = server_model.ServerModel(
-        experiment.load_localizer(loaded),
+        localizer,
         class_names=loaded.class_names,
         input_size_wh=tuple(loaded.config.data.crop_size),
         score_threshold=loaded.config.eval.score_threshold,
@@ -51,6 +96,8 @@ def write_saved_model(loaded, folder: Path) -> None:
         module = served.trackable()
         module.labels = tf.saved_model.Asset(str(labels))
         tf.saved_model.save(module, str(folder), signatures=served.signatures())
+    card = folder / "assets.extra" / model_card.CARD_FILE
+    model_card.write_model_card(card, loaded, steps=steps)
 
 
 def served_localizer(loaded):
@@ -80,10 +127,22 @@ def replace_folder(new: Path, output: Path) -> None:
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    print(export_saved_model(flags.FLAGS.workdir, flags.FLAGS.output))
+    workdir, output = flags.FLAGS.workdir, flags.FLAGS.output
+    serving_dir = flags.FLAGS.serving_dir
+    if bool(output) == bool(serving_dir):
+        raise UserError(
+            f"--output={output or ''} --serving_dir={serving_dir or ''}: one of "
+            "the two is needed, a folder to write or one to add a version to"
+        )
+    print(
+        export_saved_model(workdir, output)
+        if output
+        else export_version(workdir, serving_dir)
+    )
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-    flags.DEFINE_string("output", None, "The folder to write.", required=True)
+    flags.DEFINE_string("output", None, "The folder to write.")
+    flags.DEFINE_string("serving_dir", None, "The folder to add a version to.")
     entry_point.run(main)

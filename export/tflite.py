@@ -43,7 +43,7 @@ def export_tflite(
     variants: tuple[str, ...] = ("full",),
     input_type: str = "uint8",
 ) -> list[Path]:
-    """Writes one file for each variant and quantization, and labels.txt beside them.
+    """Writes a file for each variant and quantization; labels and a card beside them.
 
     Each has its labels and all that `metadata.model_document` says of it inside, and
     the same document beside it: FILE.json.
@@ -64,7 +64,7 @@ def export_tflite(
         few calibration images.
     """
     from bas_tf import experiment
-    from export import calibration, metadata, saved_model
+    from export import calibration, metadata, model_card, saved_model
 
     if "any_size" in variants and input_type != "uint8":
         raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
@@ -80,6 +80,8 @@ def export_tflite(
     files.write_file(
         output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode()
     )
+
+    model_card.write_model_card(output / model_card.CARD_FILE, loaded, steps=steps)
 
     @functools.cache
     def converted(variant: str) -> dict[str, bytes]:

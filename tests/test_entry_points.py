@@ -40,7 +40,7 @@ COMMANDS = {
     "bas_tf.analyze_activation": ["model", "config", "split", "output"],
     "bas_tf.ablate": ["config", "workdir"],
     "export.demo": ["config", "workdir"],
-    "export.saved_model": ["workdir", "output"],
+    "export.saved_model": ["workdir", "output", "serving_dir"],
     "export.tflite": [
         "workdir",
         "output",

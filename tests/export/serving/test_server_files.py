@@ -1,0 +1,378 @@
+"""The operator's files, read by the real classes where the package has them."""
+
+import configparser
+import contextlib
+import http.server
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+import yaml
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    text_format,
+    wrappers_pb2,
+)
+
+from bas_tf.errors import UserError
+from export.serving import server_files
+
+# Of what `tensorflow_model_server --help` lists.
+KNOWN_FLAGS = {
+    "port", "grpc_socket_path", "rest_api_port", "rest_api_num_threads",
+    "rest_api_timeout_in_ms", "rest_api_enable_cors_support", "enable_batching",
+    "batching_parameters_file", "allow_version_labels_for_unavailable_models",
+    "enable_per_model_batching_parameters", "model_config_file",
+    "model_config_file_poll_wait_seconds", "model_name", "model_base_path",
+    "num_load_threads", "num_unload_threads", "max_num_load_retries",
+    "load_retry_interval_micros", "file_system_poll_wait_seconds",
+    "flush_filesystem_caches", "tensorflow_session_parallelism",
+    "tensorflow_session_config_file", "tensorflow_intra_op_parallelism",
+    "tensorflow_inter_op_parallelism", "ssl_config_file", "platform_config_file",
+    "per_process_gpu_memory_fraction", "saved_model_tags", "grpc_channel_arguments",
+    "grpc_max_threads", "enable_model_warmup", "num_request_iterations_for_warmup",
+    "version", "monitoring_config_file",
+}  # fmt: skip
+NAMES = [
+    "bas",
+    "two words",
+    'it\'s "so"',
+    "modèle Ω 鳥 😀",
+    "100% $HOME ${HOME} %h $$",
+    "back\\slash\\n",
+    "ends\\",
+    "a:b",
+    "c;d#e",
+    "- {x}: [y] & *z !t |",
+]
+
+
+@pytest.fixture(autouse=True)
+def package():
+    pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+
+
+@pytest.fixture(params=NAMES)
+def named(request, tmp_path):
+    """A folder of each name, and its files."""
+    folder = tmp_path / request.param
+    return folder, server_files.server_files(folder)
+
+
+def models_config(text):
+    from tensorflow_serving.config import model_server_config_pb2
+
+    config = model_server_config_pb2.ModelServerConfig()
+    return text_format.Parse(text, config).model_config_list.config
+
+
+def message_class(name, fields, others=()):
+    """A class of tensorflow.serving.NAME that the installed package has not.
+
+    Field numbers and types are those of the server's own .proto files.
+    """
+    file = descriptor_pb2.FileDescriptorProto(
+        name=f"for_test/{name}.proto",
+        package="tensorflow.serving",
+        syntax="proto3",
+        dependency=[wrappers_pb2.DESCRIPTOR.name],
+    )
+    for message, its_fields in [*others, (name, fields)]:
+        descriptor = file.message_type.add(name=message)
+        for field, (number, kind) in its_fields.items():
+            made = descriptor.field.add(name=field, number=number, label=1)
+            if kind == "repeated int64":
+                made.type, made.label = made.TYPE_INT64, made.LABEL_REPEATED
+            elif kind in ("bool", "string"):
+                made.type = getattr(made, f"TYPE_{kind.upper()}")
+            else:
+                made.type, made.type_name = made.TYPE_MESSAGE, kind
+    pool = descriptor_pool.DescriptorPool()
+    wrappers = descriptor_pb2.FileDescriptorProto()
+    wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
+    pool.Add(wrappers)
+    pool.Add(file)
+    found = pool.FindMessageTypeByName(f"tensorflow.serving.{name}")
+    return message_factory.GetMessageClass(found)
+
+
+@pytest.fixture(scope="module")
+def batching_parameters():
+    int64, string = ".google.protobuf.Int64Value", ".google.protobuf.StringValue"
+    return message_class("BatchingParameters", {
+        "max_batch_size": (1, int64), "batch_timeout_micros": (2, int64),
+        "max_enqueued_batches": (3, int64), "num_batch_threads": (4, int64),
+        "thread_pool_name": (5, string), "allowed_batch_sizes": (6, "repeated int64"),
+        "pad_variable_length_inputs": (7, "bool"),
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def monitoring_config():
+    prometheus = {"enable": (1, "bool"), "path": (2, "string")}
+    return message_class(
+        "MonitoringConfig",
+        {"prometheus_config": (1, ".tensorflow.serving.PrometheusConfig")},
+        others=[("PrometheusConfig", prometheus)],
+    )
+
+
+# models.config ---------------------------------------------------------------
+def test_models_config(named):
+    folder, texts = named
+    (model,) = models_config(texts["models.config"])
+    assert model.name == folder.name
+    assert model.base_path == str(folder) and os.path.isabs(model.base_path)
+    assert model.model_platform == "tensorflow"
+    assert not model.HasField("model_version_policy")  # the latest
+
+
+def test_a_relative_folder_becomes_absolute(tmp_path, monkeypatch):
+    (tmp_path / "bas").mkdir()
+    monkeypatch.chdir(tmp_path / "bas")
+    for path in (server_files.Path("."), server_files.Path("../bas/")):
+        texts = server_files.server_files(path)
+        (model,) = models_config(texts["models.config"])
+        assert (model.name, model.base_path) == ("bas", str(tmp_path / "bas"))
+
+
+def test_the_comment_on_labels_works_where_it_is_to_be_put(tmp_path):
+    text = server_files.server_files(tmp_path / "bas")["models.config"]
+    commented = re.findall(r"^#    (.+)$", text, re.MULTILINE)
+    before, platform, after = text.partition('    model_platform: "tensorflow"\n')
+    (model,) = models_config(before + platform + "\n".join(commented) + after)
+    assert list(model.model_version_policy.specific.versions) == [1, 2]
+    assert dict(model.version_labels) == {"stable": 1, "canary": 2}
+    flag = re.search(r"--(allow\w+)", text)[1]
+    assert f"--{flag}=true" in server_files.server_arguments(tmp_path)
+
+
+# batching.config and monitoring.config ---------------------------------------
+def test_batching_config(tmp_path, batching_parameters):
+    text = server_files.server_files(tmp_path)["batching.config"]
+    read = text_format.Parse(text, batching_parameters())
+    sizes = list(read.allowed_batch_sizes)
+    assert sizes == [1, 2, 4, 8, 16, 32] == list(server_files.BATCH_SIZES)
+    assert sizes == sorted(set(sizes)) and sizes[-1] == read.max_batch_size.value
+    assert 0 < read.batch_timeout_micros.value <= 20_000
+    assert read.max_enqueued_batches.value >= read.num_batch_threads.value >= 1
+    assert not read.pad_variable_length_inputs
+
+
+def test_monitoring_config(tmp_path, monitoring_config):
+    text = server_files.server_files(tmp_path)["monitoring.config"]
+    prometheus = text_format.Parse(text, monitoring_config()).prometheus_config
+    assert prometheus.enable and prometheus.path == "/monitoring/prometheus/metrics"
+
+
+# The command line -------------------------------------------------------------
+def test_every_flag_is_one_of_the_servers(tmp_path):
+    arguments = server_files.server_arguments(tmp_path)
+    flags = dict(re.fullmatch(r"--(\w+)=(.+)", a).groups() for a in arguments)
+    assert set(flags) <= KNOWN_FLAGS and len(flags) == len(arguments)
+    assert (flags["port"], flags["rest_api_port"]) == ("8500", "8501")
+    texts = server_files.server_files(tmp_path)
+    named = {v for name, v in flags.items() if name.endswith("_file")}
+    assert named == {str(tmp_path / f) for f in texts if f.endswith(".config")}
+
+
+# compose.yaml ------------------------------------------------------------------
+def service_of(texts):
+    (service,) = yaml.safe_load(texts["compose.yaml"])["services"].values()
+    return service
+
+
+def interpolated(text):
+    """As Compose reads a string: $$ is $, and a single $ would be a variable."""
+    assert "$" not in text.replace("$$", "")
+    return text.replace("$$", "$")
+
+
+def test_compose_runs_the_same_command(named):
+    folder, texts = named
+    service = service_of(texts)
+    assert service["entrypoint"] == ["tensorflow_model_server"]
+    command = [interpolated(word) for word in service["command"]]
+    assert command == server_files.server_arguments(folder)
+    (volume,) = service["volumes"]
+    assert interpolated(volume["source"]) == interpolated(volume["target"])
+    assert interpolated(volume["target"]) == str(folder)
+    assert volume["type"] == "bind" and volume["read_only"] is True
+
+
+def test_compose_opens_no_port_to_others(tmp_path):
+    service = service_of(server_files.server_files(tmp_path))
+    assert service["ports"] == ["127.0.0.1:8500:8500", "127.0.0.1:8501:8501"]
+    assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", service["image"])
+    assert service["restart"] == "unless-stopped"
+
+
+class Status(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        content = self.server.content.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def status_server(content):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Status) as server:
+        server.asked, server.content = [], content
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def is_healthy(texts, port):
+    kind, *command = map(interpolated, service_of(texts)["healthcheck"]["test"])
+    assert kind == "CMD"
+    command = [word.replace("/8501 ", f"/{port} ") for word in command]
+    done = subprocess.run(command, capture_output=True, timeout=20)
+    return done.returncode == 0
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is missing")
+@pytest.mark.parametrize("content, healthy", [
+    ('{\n "state": "AVAILABLE",\n', True),
+    ('{"state": "END"}, {"state": "AVAILABLE"}', True),
+    ('{"state": "LOADING", "error_message": "UNAVAILABLE"}', False),
+    ('{"error": "Could not find any versions of model bas"}', False),
+])  # fmt: skip
+def test_the_health_check_asks_for_an_available_version(tmp_path, content, healthy):
+    texts = server_files.server_files(tmp_path / "it's %41")
+    with status_server(content) as server:
+        assert is_healthy(texts, server.server_port) is healthy
+        assert server.asked == ["/v1/models/it%27s%20%2541"]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is missing")
+def test_no_server_is_not_healthy(tmp_path):
+    with status_server("") as server:
+        port = server.server_port
+    assert not is_healthy(server_files.server_files(tmp_path), port)
+
+
+# serve.service -----------------------------------------------------------------
+def unit_of(texts):
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    unit.read_string(texts["serve.service"].replace("\\\n", " "))
+    return unit
+
+
+def words_of(value, *, variables):
+    """As systemd reads a setting: quoted words, %% is %, and in commands $$ is $."""
+    assert not re.search(r"(?<!%)(%%)*%(?!%)", value)
+    value = value.replace("%%", "%")
+    return [interpolated(w) if variables else w for w in shlex.split(value)]
+
+
+def test_the_unit_runs_the_same_command(named):
+    folder, texts = named
+    service = unit_of(texts)["Service"]
+    command = words_of(service["ExecStart"], variables=True)
+    assert command == [
+        "tensorflow_model_server", *server_files.server_arguments(folder)
+    ]  # fmt: skip
+    assert words_of(service["BindReadOnlyPaths"], variables=False) == [str(folder)]
+    # A colon would part the path from another unless it is quoted.
+    assert ":" not in folder.name or service["BindReadOnlyPaths"][0] == '"'
+    assert folder.name.replace("%", "%%") in unit_of(texts)["Unit"]["Description"]
+    assert unit_of(texts)["Unit"]["After"] == "network.target"
+
+
+def test_the_unit_keeps_the_server_in(tmp_path):
+    unit = unit_of(server_files.server_files(tmp_path))
+    service = unit["Service"]
+    assert service["DynamicUser"] == "yes" and service["ProtectSystem"] == "strict"
+    assert service["IPAddressDeny"] == "any"
+    assert service["IPAddressAllow"] == "localhost"
+    assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
+@pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="systemd-analyze is missing"
+)
+def test_systemd_takes_the_unit(named, tmp_path):
+    """The server is not on this machine, so another program stands for it."""
+    text = named[1]["serve.service"]
+    path = tmp_path / "checked.service"
+    path.write_text(text.replace("=tensorflow_model_server", "=/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(path)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0 and "checked" not in done.stderr, done.stderr
+
+
+# Writing -------------------------------------------------------------------------
+def test_all_are_written_and_stay_the_same(tmp_path):
+    folder = tmp_path / "bas"
+    written = server_files.write_server_files(folder)
+    texts = server_files.server_files(folder)
+    assert written == dict.fromkeys(texts, True)
+    assert {p.name: p.read_text() for p in folder.iterdir()} == texts
+    before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+    assert server_files.write_server_files(folder) == written
+    assert {p.name: p.stat().st_mtime_ns for p in folder.iterdir()} == before
+
+
+def test_what_an_operator_wrote_is_kept(tmp_path):
+    (tmp_path / "batching.config").write_text("max_batch_size { value: 4 }\n")
+    (tmp_path / "compose.yaml").symlink_to(tmp_path / "not there yet")
+    written = server_files.write_server_files(tmp_path)
+    assert {name for name, is_ours in written.items() if not is_ours} == {
+        "batching.config", "compose.yaml"
+    }  # fmt: skip
+    edited = (tmp_path / "batching.config").read_text()
+    assert edited == "max_batch_size { value: 4 }\n"
+    assert (tmp_path / "compose.yaml").is_symlink()
+
+
+def test_a_folder_in_a_files_place_is_told(tmp_path):
+    (tmp_path / "serve.service").mkdir()
+    with pytest.raises(UserError, match=r"serve\.service: cannot be read \(.+\)$"):
+        server_files.write_server_files(tmp_path)
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "bas").write_text("")
+    with pytest.raises(UserError, match=r"bas/.*: cannot be written \(.+\)$"):
+        server_files.write_server_files(tmp_path / "bas")
+
+
+@pytest.mark.parametrize("name", ["new\nline", "tab\t", "\x7f", "bad\udcff", "\u2028"])
+def test_names_that_files_cannot_hold_are_told(tmp_path, name):
+    with pytest.raises(UserError, match="^--serving_dir=.*rename it$") as raised:
+        server_files.write_server_files(tmp_path / name)
+    assert str(raised.value).isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_root_has_no_name():
+    with pytest.raises(UserError, match="^--serving_dir=/: "):
+        server_files.model_name(server_files.Path("/"))
+
+
+def test_without_the_package(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.config", None)
+    with pytest.raises(UserError, match="write models.config: pip install --no-deps"):
+        server_files.write_server_files(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ from bas_tf.errors import UserError
 from bas_tf.experiment import Experiment
 from bas_tf.models.localizer import Localizer
 from bas_tf.runners import DOCUMENT_FILE, DOCUMENT_FORMAT
-from export import layer_errors, metadata_tables
+from export import metadata_tables, operators
 
 ENTRY = "TFLITE_METADATA"  # the name that the standard tools look for
 NOT_STATED = "not stated"
@@ -106,7 +106,7 @@ def model_document(
         "quantization": quantization,
         "calibration": calibration_document(crops) if quantization == "int8" else None,
         "float_operators": (
-            layer_errors.float_operators(tflite) if quantization == "int8" else None
+            operators.float_operators(tflite) if quantization == "int8" else None
         ),
         "training": {
             "config_sha256": config_sha256(config.to_dict()),

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from bas_tf.errors import one_line
-from export.serving import client
 from export.serving.photos import Encoded
 from export.serving.served import ServingError
 from export.serving.serving_client import ServingClient, UnavailableError
@@ -100,7 +99,7 @@ class Asker:
     """Sends requests of the photos in turns; for any number of threads.
 
     Args:
-      serving: of `connect_once`.
+      serving: of `client.connect`, without retries.
       photos: what is sent, at least one.
       images_per_request: at least 1.
     """
@@ -134,13 +133,6 @@ class Asker:
                 told = f"the server decoded {answer.size_wh} of a photo of "
                 return Failure("row", f"{told}{photo.size_wh} pixels")
         return None
-
-
-def connect_once(address: str, **settings) -> ServingClient:
-    """As `client.connect`, but without retries, which would hide failures."""
-    serving = client.connect(address, **settings)
-    serving._retried = lambda attempt, _: attempt()
-    return serving
 
 
 def run(

@@ -101,7 +101,9 @@ def read_photos(arguments: Sequence[str], *, output: Path) -> list[Encoded]:
 def check_server(address: str, photo: Encoded, *, timeout_s: float, **settings) -> None:
     """Raises UserError when a first request has no answer."""
     patience = max(timeout_s, PATIENCE_S)
-    with load.connect_once(address, timeout_s=patience, **settings) as serving:
+    with client.connect(
+        address, timeout_s=patience, retries=False, **settings
+    ) as serving:
         failure = Asker(serving, [photo], images_per_request=1)()
     if failure:
         raise UserError(f"--address={address}: the first request: {failure.message}")
@@ -168,8 +170,8 @@ def main(args: list[str]) -> None:
     }
     others, new = load_report.without(kept, label=label, loop=loop), []
     with (
-        load.connect_once(
-            given.address, timeout_s=given.timeout_s, **server
+        client.connect(
+            given.address, timeout_s=given.timeout_s, retries=False, **server
         ) as serving,
         stopped_by_ctrl_c() as stop,
     ):

@@ -32,6 +32,7 @@ def connect(
     protocol: str = "grpc",
     model: ServedModel = ServedModel(),  # noqa: B008  frozen
     timeout_s: float = 10.0,
+    retries: bool = True,
 ) -> ServingClient:
     """A client of a server; connects with its first call.
 
@@ -40,6 +41,7 @@ def connect(
       protocol: "grpc" (needs tensorflow-serving-api) or "rest".
       model: which of the server's is asked.
       timeout_s: for each call, its retries included.
+      retries: False tells of every failure.
 
     Raises:
       UserError: the address is none, the protocol is not known or its package missing.
@@ -49,10 +51,10 @@ def connect(
     if protocol == "rest":
         from export.serving.requests_rest import RestClient
 
-        return RestClient(address, model, timeout_s=timeout_s)
+        return RestClient(address, model, timeout_s=timeout_s, retries=retries)
     from export.serving.requests_grpc import GrpcClient
 
-    return GrpcClient(address, model, timeout_s=timeout_s)
+    return GrpcClient(address, model, timeout_s=timeout_s, retries=retries)
 
 
 def _check_address(address: str) -> None:

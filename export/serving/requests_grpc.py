@@ -34,13 +34,16 @@ class GrpcClient(ServingClient):
       address: HOST:PORT of the server's gRPC port.
       model: which one is asked.
       timeout_s: for each call.
+      retries: see `ServingClient`.
 
     Raises:
       UserError: tensorflow-serving-api is not installed.
     """
 
-    def __init__(self, address: str, model: ServedModel, *, timeout_s: float):
-        super().__init__(model, timeout_s=timeout_s)
+    def __init__(
+        self, address: str, model: ServedModel, *, timeout_s: float, retries: bool
+    ):
+        super().__init__(model, timeout_s=timeout_s, retries=retries)
         try:
             # Imports TensorFlow, so only those who ask over gRPC wait for it.
             import grpc

@@ -36,10 +36,13 @@ class RestClient(ServingClient):
       address: HOST:PORT of the server's REST port.
       model: which one is asked.
       timeout_s: for each call.
+      retries: see `ServingClient`.
     """
 
-    def __init__(self, address: str, model: ServedModel, *, timeout_s: float):
-        super().__init__(model, timeout_s=timeout_s)
+    def __init__(
+        self, address: str, model: ServedModel, *, timeout_s: float, retries: bool
+    ):
+        super().__init__(model, timeout_s=timeout_s, retries=retries)
         self._address = address
         self._path = _predict_path(model)
         self._lock = threading.Lock()

@@ -65,11 +65,13 @@ class ServingClient(abc.ABC):
     Args:
       model: which one is asked.
       timeout_s: for each call.
+      retries: False tells of every failure, as a load test wants.
     """
 
-    def __init__(self, model: ServedModel, *, timeout_s: float):
+    def __init__(self, model: ServedModel, *, timeout_s: float, retries: bool):
         self.model = model
         self.timeout_s = timeout_s
+        self._retries = retries
         self._closed = threading.Event()
 
     def localize(self, images: Sequence[bytes]) -> list[Served]:
@@ -131,6 +133,8 @@ class ServingClient(abc.ABC):
             try:
                 return attempt()
             except UnavailableError as error:
+                if not self._retries:
+                    raise
                 pause = longest * random.uniform(0.5, 1)
                 if not _fits(pause, deadline):
                     told = f"{error} (tried {tries} times in {self.timeout_s:g} s)"

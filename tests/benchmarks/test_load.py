@@ -11,6 +11,7 @@ import pytest
 from bas_tf.errors import UserError
 from benchmarks.serving import load, load_report, load_test
 from benchmarks.serving.load import Failure, Level, Run, Sample
+from export.serving import client
 from export.serving.photos import Encoded
 from tests.commands import exit_code_in_process, only_error_line, start_command
 from tests.export.serving import peers
@@ -19,12 +20,6 @@ NO_GRPC = importlib.util.find_spec("tensorflow_serving") is None
 needs_grpc = pytest.mark.skipif(NO_GRPC, reason="tensorflow-serving-api is missing")
 PROTOCOLS = ["rest", pytest.param("grpc", marks=needs_grpc)]
 COMMAND = "benchmarks.serving.load_test"
-
-
-@pytest.fixture(autouse=True)
-def prompt_answers(monkeypatch):
-    # Else an answer's second packet waits 40 ms for the first one's acknowledgement.
-    monkeypatch.setattr(peers._Handler, "disable_nagle_algorithm", True)
 
 
 @pytest.fixture
@@ -43,8 +38,8 @@ def peer(request):
 
 def run(peer, level, *, seconds, timeout_s=5.0, images_per_request=1, **settings):
     """A level's load on a peer; all of its samples."""
-    with load.connect_once(
-        peer.address, protocol=peer.protocol, timeout_s=timeout_s
+    with client.connect(
+        peer.address, protocol=peer.protocol, timeout_s=timeout_s, retries=False
     ) as serving:
         asker = load.Asker(
             serving,

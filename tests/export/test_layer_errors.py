@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from bas_tf import experiment, names
 from export import layer_errors, tflite
-from export.layer_errors import EXACT_DB, Operator, Tensor
+from export import operators as tflite_operators
+from export.layer_errors import EXACT_DB
+from export.operators import Operator, Tensor
 from tests.commands import exit_code_in_process, only_error_line
 
 LAYERS = ("first", "second", "third", "fourth")
@@ -110,7 +112,7 @@ def test_a_layer_of_huge_range_is_the_worst(bad):
     examples = [{names.IMAGES: crop[np.newaxis]} for crop in crops[1:5]]
     rows = layer_errors.measure(files["int8"], files["none"], examples)
     (worst,) = layer_errors.worst_rows(rows, 1)
-    assert layer_errors.module_of(worst["tensor"]) == bad
+    assert tflite_operators.module_of(worst["tensor"]) == bad
     assert worst["lost_db"] > 10 and worst["scale"] > 0.3
 
 
@@ -126,7 +128,7 @@ def test_the_demos_int8_file(demo_workdir, tmp_path, monkeypatch, capsys):
     document = json.loads(output.read_text())
     rows = document["rows"]
     # Every convolution of the file is measured, and its scale is the file's own.
-    operators = layer_errors.read_operators(artifact.read_bytes())[0]
+    operators = tflite_operators.read_operators(artifact.read_bytes())[0]
     convolutions = {
         o.outputs[0].name: o.outputs[0].scale
         for o in operators
@@ -166,5 +168,5 @@ def test_the_float_file_is_of_the_same_variant(demo_workdir):
         "outputs": {names.BOXES: {}},
     }
     content = layer_errors.float_file(loaded, document)
-    kinds = [o.kind for o in layer_errors.read_operators(content)[0]]
+    kinds = [o.kind for o in tflite_operators.read_operators(content)[0]]
     assert "SOFTMAX" not in kinds and "BATCH_MATMUL" in kinds  # no classifier

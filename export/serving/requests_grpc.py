@@ -7,7 +7,6 @@ import numpy as np
 
 from bas_tf import names
 from bas_tf.errors import UserError, one_line
-from export.serving import served
 from export.serving.serving_client import (
     Deadline,
     ServedModel,
@@ -84,10 +83,10 @@ class GrpcClient(ServingClient):
             request.model_spec.version.value = self.model.version
         if self.model.label is not None:
             request.model_spec.version_label = self.model.label
-        images = request.inputs[served.IMAGE_BYTES]
+        images = request.inputs[names.IMAGE_BYTES]
         images.dtype = self._tf.string.as_datatype_enum
-        images.tensor_shape.dim.add(size=len(inputs[served.IMAGE_BYTES]))
-        images.string_val.extend(inputs[served.IMAGE_BYTES])
+        images.tensor_shape.dim.add(size=len(inputs[names.IMAGE_BYTES]))
+        images.string_val.extend(inputs[names.IMAGE_BYTES])
         if names.CLASS_IDS in inputs:
             class_ids = np.array(inputs[names.CLASS_IDS], np.int32)
             proto = self._tf.make_tensor_proto(class_ids)

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from bas_tf import names
 from bas_tf.errors import one_line
-from export.serving import served
 from export.serving.serving_client import (
     Deadline,
     ServedModel,
@@ -178,12 +178,11 @@ def _predict_path(model: ServedModel) -> str:
 
 def _request_body(signature: str, inputs: dict[str, list]) -> bytes:
     images = [
-        {"b64": base64.b64encode(image).decode()}
-        for image in inputs[served.IMAGE_BYTES]
+        {"b64": base64.b64encode(image).decode()} for image in inputs[names.IMAGE_BYTES]
     ]
     document = {
         "signature_name": signature,
-        "inputs": {**inputs, served.IMAGE_BYTES: images},
+        "inputs": {**inputs, names.IMAGE_BYTES: images},
     }
     return json.dumps(document).encode()
 

@@ -8,27 +8,24 @@ import numpy as np
 
 from bas_tf import names
 
-LOCALIZE, LOCALIZE_CLASS = names.SIGNATURE, "localize_class"
-IMAGE_BYTES = "image_bytes"
-CLASS_NAMES, IMAGE_SIZE, STATUS = "class_names", "image_size", "status"
-
-_FAULTS = {
+_FAULTS = {  # by STATUS, see `export.decoding`
     1: "the server cannot decode the image",
     2: "the image has more pixels than the server decodes",
+    3: "the model does not have the class",
 }
 _CLASSES = -1  # a dimension: the five best classes, or all where there are fewer
 # Output: kinds of NumPy dtypes that hold it, what to call them, shape of a row.
 _EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
     names.CLASS_IDS: ("iu", "integers", (_CLASSES,)),
-    CLASS_NAMES: ("U", "strings", (_CLASSES,)),
+    names.CLASS_NAMES: ("U", "strings", (_CLASSES,)),
     names.SCORES: ("iuf", "numbers", (_CLASSES,)),
     names.BOXES: ("iuf", "numbers", (4,)),
     names.DEGENERATE: ("b", "booleans", ()),
-    IMAGE_SIZE: ("iu", "integers", (2,)),
-    STATUS: ("iu", "integers", ()),
+    names.IMAGE_SIZE: ("iu", "integers", (2,)),
+    names.STATUS: ("iu", "integers", ()),
 }
-_OF_THE_BOX = (names.BOXES, names.DEGENERATE, IMAGE_SIZE, STATUS)
-_OF_THE_CLASSES = (names.CLASS_IDS, CLASS_NAMES, names.SCORES)
+_OF_THE_BOX = (names.BOXES, names.DEGENERATE, names.IMAGE_SIZE, names.STATUS)
+_OF_THE_CLASSES = (names.CLASS_IDS, names.CLASS_NAMES, names.SCORES)
 
 
 class ServingError(RuntimeError):
@@ -77,7 +74,7 @@ def read_localized(outputs: Mapping[str, Any], *, count: int) -> list[Served]:
     return [
         _row(
             {key: column[row] for key, column in columns.items()},
-            class_names=tuple(map(str, columns[CLASS_NAMES][row])),
+            class_names=tuple(map(str, columns[names.CLASS_NAMES][row])),
             scores=tuple(map(float, columns[names.SCORES][row])),
         )
         for row in range(count)
@@ -99,13 +96,13 @@ def read_localized_class(
 
 
 def _row(values: Mapping[str, Any], **of_classes) -> Served:
-    status = int(values[STATUS])
+    status = int(values[names.STATUS])
     if status:
         return Served(fault=_FAULTS.get(status, f"the server answers status {status}"))
     for key in (names.BOXES, names.SCORES):
         if not np.isfinite(values.get(key, 0)).all():
             return Served(fault=f"the server's {key} are not finite: {values[key]}")
-    width, height = map(int, values[IMAGE_SIZE])
+    width, height = map(int, values[names.IMAGE_SIZE])
     return Served(
         class_ids=tuple(map(int, values[names.CLASS_IDS])),
         box=tuple(map(float, values[names.BOXES])),

@@ -20,7 +20,7 @@ from export.serving import warm_up
 MODELS, BATCHING, MONITORING = "models.config", "batching.config", "monitoring.config"
 COMPOSE, UNIT = "compose.yaml", "serve.service"
 
-BATCH_SIZES = (1, 2, 4, 8, 16, 32)  # those that the model is run with
+BATCH_SIZES = (1, 2, 4, 8, 16, 32)  # of the warm-up; the last is the server's largest
 SERVER = "tensorflow_model_server"
 IMAGE = "tensorflow/serving:2.20.0"
 GRPC_PORT, REST_PORT = 8500, 8501
@@ -146,15 +146,15 @@ _MODELS_COMMENT = f"""\
 """
 
 # Written by hand: tensorflow-serving-api lacks BatchingParameters and MonitoringConfig.
-_ALLOWED_BATCH_SIZES = "\n".join(f"allowed_batch_sizes: {n}" for n in BATCH_SIZES)
 _BATCHING_TEXT = f"""\
 # How the server makes one batch of several requests; read when it starts.
 # The numbers are a start: measure with your machine and your photos.
 
-# A batch is filled up to the next of these sizes with copies of an image, so that the
-# model is run with few shapes, each of which the warm-up has run before. They ascend,
-# and the last one is max_batch_size, or no version is loaded.
-{_ALLOWED_BATCH_SIZES}
+# No allowed_batch_sizes, up to which the server would fill batches with copies: on a
+# processor, copies cost what images cost. They are for devices that compile each shape.
+# And by its source, a request of no images that is the last of a batch to be filled
+# ends the server. Without them such a call waits until another joins it: let calls have
+# deadlines. The client of this project sends none.
 
 # A request of more images is refused (INVALID_ARGUMENT). The warm-up of each version
 # has requests of {BATCH_SIZES[-1]}: with a smaller maximum, no version is loaded.

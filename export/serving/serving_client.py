@@ -89,7 +89,7 @@ class ServingClient(abc.ABC):
         """
         if not images:
             return []
-        outputs = self._call(served.LOCALIZE, {served.IMAGE_BYTES: list(images)})
+        outputs = self._call(names.SIGNATURE, {names.IMAGE_BYTES: list(images)})
         return served.read_localized(outputs, count=len(images))
 
     def localize_class(
@@ -100,8 +100,8 @@ class ServingClient(abc.ABC):
             raise ValueError(f"{len(images)} images but {len(class_ids)} class_ids")
         if not images:
             return []
-        inputs = {served.IMAGE_BYTES: list(images), names.CLASS_IDS: list(class_ids)}
-        outputs = self._call(served.LOCALIZE_CLASS, inputs)
+        inputs = {names.IMAGE_BYTES: list(images), names.CLASS_IDS: list(class_ids)}
+        outputs = self._call(names.CLASS_SIGNATURE, inputs)
         return served.read_localized_class(outputs, class_ids=list(class_ids))
 
     def close(self) -> None:

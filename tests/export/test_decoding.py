@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from export import decoding
+from export.serving import served
 from tests.export import encoded_images
 from tests.export.encoded_images import encode, smooth
 
@@ -84,6 +85,11 @@ def test_sizes_come_from_the_head_of_each_kind(decode, kind, monkeypatch):
     _, sizes, status = decoding.decode_batch(tf.constant([content]), SIZE_HW)
     assert status.numpy().tolist() == [decoding.TOO_LARGE]
     assert sizes.numpy().tolist() == [[300, 7]]
+
+
+def test_the_client_knows_each_fault_of_a_row():
+    faults = {decoding.UNREADABLE, decoding.TOO_LARGE, decoding.UNKNOWN_CLASS}
+    assert served._FAULTS.keys() == faults
 
 
 def test_a_bmp_whose_rows_come_from_above(decode):

@@ -158,9 +158,8 @@ def test_the_comment_on_labels_works_where_it_is_to_be_put(tmp_path):
 def test_batching_config(tmp_path, batching_parameters):
     text = server_files.server_files(tmp_path)["batching.config"]
     read = text_format.Parse(text, batching_parameters())
-    sizes = list(read.allowed_batch_sizes)
-    assert sizes == [1, 2, 4, 8, 16, 32] == list(server_files.BATCH_SIZES)
-    assert sizes == sorted(set(sizes)) and sizes[-1] == read.max_batch_size.value
+    assert not read.allowed_batch_sizes  # see there: copies, and a request of nothing
+    assert read.max_batch_size.value == max(server_files.BATCH_SIZES)
     assert 0 < read.batch_timeout_micros.value <= 20_000
     assert read.max_enqueued_batches.value >= read.num_batch_threads.value >= 1
     assert not read.pad_variable_length_inputs

@@ -1,0 +1,408 @@
+"""What a real TensorFlow Serving answers, asked in every way; see `real_server`.
+
+Of a server that was up before nothing is known but that it serves a model of ours:
+other classes, another size, requests of others in the same batches.
+"""
+
+import base64
+import contextlib
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bas_tf import names
+from export import decoding
+from export.serving import client
+from export.serving.serving_client import ServedModel
+from tests.export import test_server_model
+from tests.export.serving import real_server
+from tests.export.serving.real_server import assert_same, grey, strings
+
+NO_GRPC = importlib.util.find_spec("tensorflow_serving") is None
+pytestmark = [
+    pytest.mark.slow,
+    real_server.needs_server,
+    pytest.mark.skipif(NO_GRPC, reason="tensorflow-serving-api is missing"),
+]
+
+PHOTOS = test_server_model.photos(7)  # JPEG and PNG of seven sizes
+SIZES = [test_server_model.size_of(photo) for photo in PHOTOS]
+PIXELS = np.random.default_rng(0).integers(0, 256, [2, 20, 30, 3], np.uint8)
+FILES = {names.IMAGE_BYTES: strings(PHOTOS)}
+REQUESTS = {
+    names.SIGNATURE: FILES,
+    names.HEATMAP_SIGNATURE: FILES,
+    names.CLASS_SIGNATURE: FILES
+    | {names.CLASS_IDS: np.arange(7, dtype=np.int32) % 2},  # any model has these two
+    names.TENSOR_SIGNATURE: {names.IMAGES: PIXELS},
+}
+OF_EVERY_IMAGE = {
+    names.CLASS_IDS, names.CLASS_NAMES, names.SCORES, names.BOXES, names.DEGENERATE,
+    names.IMAGE_SIZE,
+}  # fmt: skip
+OUTPUTS = {
+    names.SIGNATURE: OF_EVERY_IMAGE | {names.STATUS},
+    names.CLASS_SIGNATURE: OF_EVERY_IMAGE | {names.STATUS},
+    names.HEATMAP_SIGNATURE: OF_EVERY_IMAGE
+    | {names.STATUS, names.LOCALIZATION_MAP, names.HEATMAP_BYTES},
+    names.TENSOR_SIGNATURE: OF_EVERY_IMAGE | {names.LOCALIZATION_MAP},
+}
+NO_NUMBER = 2**62  # a version that nobody has, and an int64
+
+
+@pytest.fixture(scope="module", params=real_server.NAMED or [""])
+def server(request, tmp_path_factory):
+    if request.param == real_server.ADDRESS:
+        with contextlib.closing(real_server.running()) as running:
+            yield running
+        return
+    from export import saved_model
+
+    workdir = request.getfixturevalue("demo_workdir")
+    folder = tmp_path_factory.mktemp("models") / "bas"
+    saved_model.export_version(workdir, folder)
+    with real_server.started(folder) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def logs():
+    with real_server.logs_shown():
+        yield
+
+
+@pytest.fixture(scope="module")
+def answers(server) -> dict[str, dict[str, np.ndarray]]:
+    """{signature: outputs} over gRPC."""
+    return {
+        signature: server.predict(signature, inputs).outputs
+        for signature, inputs in REQUESTS.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def network_wh(answers) -> tuple[int, int]:
+    height, width = grey(answers[names.HEATMAP_SIGNATURE][names.HEATMAP_BYTES][0]).shape
+    return width, height
+
+
+def as_json(values):
+    """What REST takes: nested lists, bytes as {"b64": ...}."""
+    if isinstance(values, bytes):
+        return {"b64": base64.b64encode(values).decode()}
+    if isinstance(values, np.ndarray):
+        return [as_json(value) for value in values]
+    return values.item()
+
+
+def columns(inputs: dict) -> dict:
+    return {key: as_json(values) for key, values in inputs.items()}
+
+
+def rows(inputs: dict) -> list[dict]:
+    count = len(next(iter(inputs.values())))
+    keys_and_columns = columns(inputs).items()
+    return [{key: c[i] for key, c in keys_and_columns} for i in range(count)]
+
+
+def from_json(key: str, column: list) -> np.ndarray:
+    """An output as gRPC gives it; checks how REST writes its strings."""
+    if key == names.HEATMAP_BYTES:
+        assert all(list(value) == ["b64"] for value in column)
+        return strings([base64.b64decode(value["b64"]) for value in column])
+    if key == names.CLASS_NAMES:
+        return strings([[name.encode() for name in row] for row in column])
+    return np.array(column)
+
+
+def asked_by_columns(server, signature, inputs, **where) -> dict[str, np.ndarray]:
+    document = {"signature_name": signature, "inputs": columns(inputs)}
+    status, answer = server.post(document, **where)
+    assert status == 200, answer
+    assert list(answer) == ["outputs"]
+    return {key: from_json(key, column) for key, column in answer["outputs"].items()}
+
+
+def asked_by_rows(server, signature, instances) -> dict[str, np.ndarray]:
+    status, answer = server.post({"signature_name": signature, "instances": instances})
+    assert status == 200, answer
+    assert list(answer) == ["predictions"]
+    found = answer["predictions"]
+    assert len(found) == len(instances)
+    return {key: from_json(key, [row[key] for row in found]) for key in found[0]}
+
+
+def refusal(server, signature, inputs, **model_spec) -> str:
+    """The code with which gRPC refuses."""
+    import grpc
+
+    with pytest.raises(grpc.RpcError) as raised:
+        server.predict(signature, inputs, **model_spec)
+    return raised.value.code().name
+
+
+# What it says of itself ------------------------------------------------------
+def test_status(server):
+    states = server.states()
+    assert real_server.AVAILABLE in states.values()
+    assert server.states_by_grpc() == states
+    status, text = server.rest("GET", "/v1/models/no_such_model")
+    assert status == 404 and "no_such_model" in text
+
+
+def test_metadata_has_the_signatures_with_their_inputs_and_outputs(server):
+    status, text = server.rest("GET", f"{server.path}/metadata")
+    assert status == 200
+    by_rest = json.loads(text)["metadata"]["signature_def"]["signature_def"]
+    by_grpc = server.metadata()
+    assert by_rest.keys() == by_grpc.keys() >= REQUESTS.keys()
+    for signature, inputs in REQUESTS.items():
+        for definition in (by_rest[signature], vars_of(by_grpc[signature])):
+            assert set(definition["inputs"]) == set(inputs)
+            assert set(definition["outputs"]) == OUTPUTS[signature]
+        image_bytes = by_rest[signature]["inputs"].get(names.IMAGE_BYTES)
+        if image_bytes:
+            assert image_bytes["dtype"] == "DT_STRING"
+            assert [dim["size"] for dim in image_bytes["tensor_shape"]["dim"]] == ["-1"]
+
+
+def vars_of(signature_def) -> dict:
+    return {"inputs": signature_def.inputs, "outputs": signature_def.outputs}
+
+
+# Every way of asking ---------------------------------------------------------
+@pytest.mark.parametrize("signature", REQUESTS)
+def test_columns_rows_and_grpc_answer_the_same(server, answers, network_wh, signature):
+    inputs, expected = REQUESTS[signature], answers[signature]
+    assert set(expected) == OUTPUTS[signature]
+    by_columns = asked_by_columns(server, signature, inputs)
+    assert_same(by_columns, expected, network_wh=network_wh)
+    by_rows = asked_by_rows(server, signature, rows(inputs))
+    assert_same(by_rows, expected, network_wh=network_wh)
+
+
+def test_the_only_input_needs_no_name_nor_the_default_signature(
+    server, answers, network_wh
+):
+    content = as_json(FILES[names.IMAGE_BYTES])
+    for document in ({"instances": content}, {"inputs": content}):
+        status, answer = server.post(document)
+        assert status == 200, answer
+    outputs = {key: from_json(key, c) for key, c in answer["outputs"].items()}
+    assert_same(outputs, answers[names.SIGNATURE], network_wh=network_wh)
+
+
+@pytest.mark.parametrize("protocol", client.PROTOCOLS)
+def test_our_client_answers_the_same(server, answers, network_wh, protocol):
+    address = server.address if protocol == "grpc" else server.rest_address
+    model, seconds = ServedModel(server.model), real_server.CALL_SECONDS
+    class_ids = REQUESTS[names.CLASS_SIGNATURE][names.CLASS_IDS].tolist()
+    with client.connect(
+        address, protocol=protocol, model=model, timeout_s=seconds
+    ) as serving:
+        found = serving.localize(PHOTOS)
+        of_class = serving.localize_class(PHOTOS, class_ids)
+    for rows_found, signature in (
+        (found, names.SIGNATURE), (of_class, names.CLASS_SIGNATURE)
+    ):  # fmt: skip
+        assert not any(row.fault for row in rows_found)
+        outputs = {
+            names.BOXES: np.array([row.box for row in rows_found]),
+            names.DEGENERATE: np.array([row.degenerate for row in rows_found]),
+            names.IMAGE_SIZE: np.array([row.size_wh for row in rows_found]),
+        }
+        expected = {key: answers[signature][key] for key in outputs}
+        assert_same(outputs, expected, network_wh=network_wh)
+    outputs = {
+        names.CLASS_IDS: np.array([row.class_ids for row in found]),
+        names.SCORES: np.array([row.scores for row in found]),
+        names.CLASS_NAMES: strings(
+            [[name.encode() for name in row.class_names] for row in found]
+        ),
+    }
+    expected = {key: answers[names.SIGNATURE][key] for key in outputs}
+    assert_same(outputs, expected, network_wh=network_wh)
+    assert [row.class_ids for row in of_class] == [(i,) for i in class_ids]
+
+
+# What holds of every model ---------------------------------------------------
+@pytest.mark.parametrize("signature", REQUESTS)
+def test_what_every_answer_holds(answers, network_wh, signature):
+    outputs = answers[signature]
+    sizes = [(30, 20)] * 2 if signature == names.TENSOR_SIGNATURE else SIZES
+    assert outputs[names.IMAGE_SIZE].tolist() == [list(size) for size in sizes]
+    if names.STATUS in outputs:
+        assert (outputs[names.STATUS] == decoding.GOOD).all()
+    scores, class_ids = outputs[names.SCORES], outputs[names.CLASS_IDS]
+    count = scores.shape[1]
+    assert 1 <= count <= 5 and scores.shape == class_ids.shape == (len(sizes), count)
+    assert (scores >= 0).all() and (scores.sum(axis=1) <= 1 + 1e-4).all()
+    assert (np.diff(scores, axis=1) <= 0).all()
+    assert (class_ids >= 0).all()
+    assert all(len(set(row)) == count for row in class_ids.tolist())
+    assert outputs[names.CLASS_NAMES].shape == scores.shape
+    # A class has one and the same name in every row.
+    named = set(zip(class_ids.flat, outputs[names.CLASS_NAMES].flat, strict=True))
+    assert len(named) == len(set(class_ids.flat))
+    boxes, size = outputs[names.BOXES], np.array(sizes)
+    assert boxes.shape == (len(sizes), 4)
+    assert (boxes >= 0).all() and (boxes <= np.tile(size, [1, 2]) + 1e-3).all()
+    assert (boxes[:, :2] < boxes[:, 2:]).all()
+    whole = np.concatenate([np.zeros_like(size), size], axis=1)
+    degenerate = outputs[names.DEGENERATE]
+    np.testing.assert_allclose(boxes[degenerate], whole[degenerate], rtol=1e-5)
+
+
+def test_the_heatmap_is_the_map_as_a_grey_picture(answers, network_wh):
+    outputs = answers[names.HEATMAP_SIGNATURE]
+    maps = outputs[names.LOCALIZATION_MAP]
+    assert maps.ndim == 4 and maps.shape[3] == 1
+    assert (maps >= 0).all() and (maps <= 1).all()
+    for values, content in zip(maps, outputs[names.HEATMAP_BYTES], strict=True):
+        low, high = values.min(), values.max()
+        if low < high:
+            scaled = (values - low) / (high - low)
+            expected = 255 * tf.image.resize(scaled, network_wh[::-1])[..., 0]
+            np.testing.assert_allclose(grey(content), expected, atol=1)
+        assert grey(content).shape == network_wh[::-1]
+
+
+def test_the_signatures_agree_on_an_image(answers, network_wh):
+    default, heatmap = answers[names.SIGNATURE], answers[names.HEATMAP_SIGNATURE]
+    same = {key: heatmap[key] for key in default}
+    assert_same(same, default, network_wh=network_wh)
+
+
+# Images and requests that are wrong ------------------------------------------
+def test_an_unreadable_image_among_eight(server, answers, network_wh):
+    inputs = {names.IMAGE_BYTES: strings([*PHOTOS[:3], b"no image", *PHOTOS[3:]])}
+    signature = names.HEATMAP_SIGNATURE
+    for outputs in (
+        server.predict(signature, inputs).outputs,
+        asked_by_columns(server, signature, inputs),
+        asked_by_rows(server, signature, rows(inputs)),
+    ):
+        row = {key: values[3] for key, values in outputs.items()}
+        assert row[names.STATUS] == decoding.UNREADABLE and row[names.DEGENERATE]
+        assert (row[names.CLASS_IDS] == -1).all() and not row[names.SCORES].any()
+        assert not any(row[names.CLASS_NAMES]) and not row[names.BOXES].any()
+        assert row[names.IMAGE_SIZE].tolist() == [0, 0]
+        assert row[names.HEATMAP_BYTES] == b"" and not row[names.LOCALIZATION_MAP].any()
+        others = {key: np.delete(values, 3, axis=0) for key, values in outputs.items()}
+        assert_same(others, answers[signature], network_wh=network_wh)
+
+
+def test_a_class_that_the_model_does_not_have(server, answers):
+    inputs = {
+        names.IMAGE_BYTES: strings(PHOTOS[:3]),
+        names.CLASS_IDS: np.array([0, 2**31 - 1, -1], np.int32),
+    }
+    unknown = decoding.UNKNOWN_CLASS
+    outputs = server.predict(names.CLASS_SIGNATURE, inputs).outputs
+    assert outputs[names.STATUS].tolist() == [decoding.GOOD, unknown, unknown]
+    outputs = asked_by_rows(server, names.CLASS_SIGNATURE, rows(inputs))
+    assert outputs[names.STATUS].tolist() == [decoding.GOOD, unknown, unknown]
+    assert (outputs[names.CLASS_IDS][1:] == -1).all()
+    assert not outputs[names.BOXES][1:].any()
+
+
+IMAGE = as_json(PHOTOS[0])
+EXPECTED_SHAPE = "expected shape [?,?,?,3]"
+
+
+def of_pixels(**document) -> dict:
+    return {"signature_name": names.TENSOR_SIGNATURE, **document}
+
+
+WRONG = {  # a document, and what its 400 says
+    "no instances": ({"instances": []}, "No values in 'instances' array"),
+    "both keys": ({"instances": [IMAGE], "inputs": [IMAGE]}, "only one of"),
+    "neither key": ({"signature_name": names.SIGNATURE}, "Missing 'inputs' or"),
+    "no json": (b"{not json", "JSON Parse error"),
+    "no such signature": (
+        {"signature_name": "zzz", "inputs": [IMAGE]}, '"zzz" not found in signature'
+    ),
+    "no base64": ({"instances": [{"b64": "!!!"}]}, "base64"),
+    "no such input": ({"instances": [{"zzz": IMAGE}]}, "named input: zzz"),
+    "input is missing": ({"inputs": {"zzz": [IMAGE]}}, names.IMAGE_BYTES),
+    "class is missing": (
+        {
+            "signature_name": names.CLASS_SIGNATURE,
+            "inputs": {names.IMAGE_BYTES: [IMAGE]},
+        },
+        names.CLASS_IDS,
+    ),
+    "a matrix of images": ({"inputs": {names.IMAGE_BYTES: [[IMAGE]]}}, ""),
+    "an image without a batch": ({"inputs": {names.IMAGE_BYTES: IMAGE}}, ""),
+    "two channels": (of_pixels(instances=PIXELS[..., :2].tolist()), EXPECTED_SHAPE),
+    "pixels without a batch": (of_pixels(inputs=PIXELS[0].tolist()), EXPECTED_SHAPE),
+    "half a pixel": (of_pixels(inputs=[[[[1.5, 0, 0]]]]), "1.5"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_rest_refuses_what_makes_no_sense(server, name):
+    document, told = WRONG[name]
+    status, answer = server.post(document)
+    assert status == 400, answer
+    assert list(answer) == ["error"]
+    assert told in answer["error"]
+
+
+def test_grpc_refuses_what_makes_no_sense(server):
+    pixels = names.TENSOR_SIGNATURE
+    assert refusal(server, "zzz", FILES) == "FAILED_PRECONDITION"
+    for signature, inputs in [
+        (pixels, {names.IMAGES: PIXELS[..., :2]}),
+        (pixels, {names.IMAGES: PIXELS[0]}),
+        (pixels, {names.IMAGES: PIXELS[:, :0]}),
+        (pixels, {names.IMAGES: PIXELS.astype(np.float32)}),
+        (names.SIGNATURE, {names.IMAGES: PIXELS}),
+        (names.SIGNATURE, {names.IMAGE_BYTES: strings([[PHOTOS[0]]])}),
+        (names.SIGNATURE, {}),
+        (names.CLASS_SIGNATURE, FILES),
+        (names.CLASS_SIGNATURE, FILES | {names.CLASS_IDS: np.zeros([1], np.int32)}),
+    ]:
+        code = refusal(server, signature, inputs)
+        assert code == "INVALID_ARGUMENT", (signature, inputs)
+
+
+# Versions --------------------------------------------------------------------
+def test_a_version_by_its_number(server, answers, network_wh):
+    live = [v for v, state in server.states().items() if state == real_server.AVAILABLE]
+    signature, expected = names.SIGNATURE, answers[names.SIGNATURE]
+    for version in live:
+        found = server.predict(signature, FILES, version=version)
+        assert found.version == version
+        by_rest = asked_by_columns(
+            server, signature, FILES, path=f"{server.path}/versions/{version}"
+        )
+        assert_same(by_rest, found.outputs, network_wh=network_wh)
+        if version == max(live):
+            assert_same(found.outputs, expected, network_wh=network_wh)
+
+
+@pytest.mark.parametrize(
+    "spec, code, path, status",
+    [
+        ({"name": "no_such_model"}, "NOT_FOUND", "/v1/models/no_such_model", 404),
+        ({"name": ""}, "INVALID_ARGUMENT", None, None),
+        ({"version": NO_NUMBER}, "NOT_FOUND", f"/versions/{NO_NUMBER}", 404),
+        (
+            {"version_label": "no_such_label"},
+            "INVALID_ARGUMENT",
+            "/labels/no_such_label",
+            400,
+        ),
+    ],
+    ids=["model", "no name", "version", "label"],
+)
+def test_what_is_not_there(server, spec, code, path, status):
+    assert refusal(server, names.SIGNATURE, FILES, **spec) == code
+    if path:
+        if not path.startswith("/v1/"):
+            path = server.path + path
+        assert server.post({"inputs": [IMAGE]}, path=path)[0] == status

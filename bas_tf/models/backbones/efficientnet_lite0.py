@@ -9,11 +9,10 @@ Removing a stride moves what a window sees: the weights of a stride-2 window loo
 between two pixels (training images are mirrored), so at stride 1 they look half a
 pixel aside, and features lie 3 to 4 pixels beside the object (measured on butterflies
 at 160 pixels by mirroring and flipping the input). The depthwise layer of the
-192-channel stage therefore sees the mean of 2x2 pixels, at stride 1, which moves it as
-far to the other side as both layers together are aside; one mean in each stage would
-move features too far. It is the 6x6 window that is the mean of the 5x5's four
-placements, as two layers: LiteRT has no fast kernel for a window of 6x6. The head
-halves by pooling, not by a stride, for the same reason: 2x2 windows are centred.
+192-channel stage therefore gets an even window, 6x6, whose ImageNet weights are the
+mean of the odd window's four placements: that centres both layers' sum; one in each
+stage moves features as far to the other side. The head halves by pooling, not by a
+stride, for the same reason: 2x2 windows are centred.
 """
 
 from keras import layers
@@ -22,15 +21,14 @@ from bas_tf.models import blocks
 from bas_tf.models.backbones.backbone import Backbone
 
 EPSILON = 1e-3
-STAGES = (  # (repeats, kernel, stride, expansion, channels)
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 1, 6, 80),  # stride 2 in Lite0
-    (3, 5, 1, 6, 112),
-    (4, 5, 1, 6, 192),  # stride 2 in Lite0
+STAGES = (  # (repeats, first kernel, kernel, stride, expansion, channels)
+    (1, 3, 3, 1, 1, 16),
+    (2, 3, 3, 2, 6, 24),
+    (2, 5, 5, 2, 6, 40),
+    (3, 3, 3, 1, 6, 80),  # stride 2 in Lite0
+    (3, 5, 5, 1, 6, 112),
+    (4, 6, 5, 1, 6, 192),  # kernel 5, stride 2 in Lite0
 )
-CENTERED = 192  # channels of the stage whose first block has the 2x2 mean
 LAST_EXPANSION, LAST_CHANNELS, HEAD_CHANNELS = 1152, 320, 1280
 
 
@@ -48,22 +46,9 @@ def conv_norm(filters, kernel_size, strides=1, *, activation="relu6", **kwargs):
 
 
 class InvertedResidual(layers.Layer):
-    """Expand 1x1, depthwise k x k, project 1x1 without activation, skip if it fits.
+    """Expand 1x1, depthwise k x k, project 1x1 without activation, skip if it fits."""
 
-    With `centered` the depthwise layer sees means of 2x2: half a pixel further.
-    """
-
-    def __init__(
-        self,
-        channels_in,
-        kernel,
-        strides,
-        expansion,
-        channels,
-        *,
-        centered=False,
-        **kwargs,
-    ):
+    def __init__(self, channels_in, kernel, strides, expansion, channels, **kwargs):
         super().__init__(**kwargs)
         wide = channels_in * expansion
         self.steps = [
@@ -72,8 +57,6 @@ class InvertedResidual(layers.Layer):
         ]
         if expansion > 1:
             self.steps.insert(0, conv_norm(wide, 1, name="expand"))
-        if centered:
-            self.steps.insert(-2, layers.AveragePooling2D(2, 1, "same", name="center"))
         self.skip = strides == 1 and channels_in == channels
 
     def build(self, input_shape):
@@ -97,16 +80,15 @@ class InvertedResidual(layers.Layer):
 def build_stages() -> list[InvertedResidual]:
     """The fifteen inverted residuals that lie wholly in the trunk."""
     stages, channels_in = [], 32
-    for repeats, kernel, stride, expansion, channels in STAGES:
+    for repeats, first_kernel, kernel, stride, expansion, channels in STAGES:
         for repeat in range(repeats):
             stages.append(
                 InvertedResidual(
                     channels_in,
-                    kernel,
+                    kernel if repeat else first_kernel,
                     1 if repeat else stride,
                     expansion,
                     channels,
-                    centered=channels == CENTERED and not repeat,
                     name=f"block{len(stages)}",
                 )
             )

@@ -3,9 +3,11 @@
 import importlib.resources
 import re
 
+import numpy as np
+
 from bas_tf.errors import UserError
 from bas_tf.models.localizer import Localizer
-from bas_tf.models.weights.assign import Weights
+from bas_tf.models.weights.assign import Weights, model_variables
 from bas_tf.models.weights.torch_file import read_state_dict
 from bas_tf.models.weights.torch_names import LEAVES, keras_layout
 
@@ -24,7 +26,7 @@ RULES = (
 
 
 def read(localizer: Localizer, path=None) -> Weights:
-    """The package's weights, each as it is in the file.
+    """The weights, windows widened where the localizer's are (see the backbone).
 
     Args:
       localizer: of the backbone efficientnet_lite0.
@@ -45,6 +47,10 @@ def read(localizer: Localizer, path=None) -> Weights:
         for name, array in state.items()
         if name not in IGNORED and not name.endswith("num_batches_tracked")
     }
+    for variable in model_variables(localizer):
+        name = name_of(variable.path)
+        if name in arrays and variable.path.endswith("depthwise/conv/kernel"):
+            arrays[name] = widened(arrays[name], variable.shape[0])
     return Weights(
         origin=str(path or FILE),
         arrays=arrays,
@@ -67,6 +73,18 @@ def name_of(path: str) -> str | None:
     block, step, kind = match.groups(default=str(LAST_BLOCK))
     module = f"_{step}_conv" if kind == "conv" else NORMS[step]
     return f"_blocks.{block}.{module}.{LEAVES[leaf]}"
+
+
+def widened(kernel: np.ndarray, side: int) -> np.ndarray:
+    """A depthwise window [k, k, channels, 1] as one of `side` pixels.
+
+    One pixel larger takes the mean of the four places where the window fits: centred
+    between pixels, as `backbones.efficientnet_lite0` explains.
+    """
+    if len(kernel) + 1 != side:
+        return kernel
+    places = [((i, 1 - i), (j, 1 - j), (0, 0), (0, 0)) for i in (0, 1) for j in (0, 1)]
+    return np.mean([np.pad(kernel, place) for place in places], axis=0)
 
 
 def _package_file():

@@ -82,27 +82,41 @@ def test_the_stem_is_the_files(lite0, state):
 
 @needs_package
 @pytest.mark.slow
-def test_depthwise_windows_are_the_files(lite0, state):
-    """Sixteen layers; at stride 1 where Lite0 halves a third and a fourth time."""
-    layers = list(depthwise_layers(lite0[0]))
-    for name, layer in layers:
+def test_depthwise_windows_are_the_files_or_the_mean_of_four_placements(lite0, state):
+    """Sixteen layers; the first of the 192 channels alone has an even window."""
+    widened = []
+    for name, layer in depthwise_layers(lite0[0]):
         expected = state[name][:, 0].transpose(1, 2, 0)  # [kh, kw, channels]
-        np.testing.assert_array_equal(layer.kernel[..., 0], expected, err_msg=name)
-    halving = [i for i, (_, layer) in enumerate(layers) if layer.strides == (2, 2)]
-    assert len(layers) == 16
-    assert halving == [1, 3]
+        side = len(expected)
+        if layer.kernel.shape[0] != side:
+            assert layer.kernel.shape[0] == side + 1 and layer.strides == (1, 1)
+            placed = np.zeros([4, side + 1, side + 1, expected.shape[2]])
+            for place, (y, x) in zip(placed, np.ndindex(2, 2), strict=True):
+                place[y : y + side, x : x + side] = expected
+            expected = placed.mean(axis=0)
+            widened.append(name)
+        np.testing.assert_allclose(
+            layer.kernel[..., 0], expected, atol=1e-7, err_msg=name
+        )
+    assert widened == ["_blocks.11._depthwise_conv.weight"]  # behind 1+2+2+3+3 blocks
 
 
 @needs_package
 @pytest.mark.slow
 def test_every_tensor_of_the_file_is_in_the_model_once(lite0, state):
+    """As many numbers as the file has, the widened windows aside."""
+    localizer, _ = lite0
     used = {name: value.size for name, value in state.items() if is_of_the_file(name)}
     held = sum(
         int(np.prod(v.shape))
-        for v in lite0[0].backbone.variables
+        for v in localizer.backbone.variables
         if not {"classifier", "scaling"} & set(v.path.split("/"))
     )
-    assert held == sum(used.values())
+    extra = sum(
+        int(np.prod(layer.kernel.shape)) - state[name].size
+        for name, layer in depthwise_layers(localizer)
+    )
+    assert held - extra == sum(used.values())
 
 
 @needs_package
@@ -185,6 +199,14 @@ def test_a_tensor_without_a_layer_and_a_layer_without_a_tensor(state, tmp_path):
 )
 def test_some_names(path, name):
     assert efficientnet_lite.name_of(f"localizer/{path}") == name
+
+
+def test_a_widened_window_is_the_mean_of_four_placements():
+    """A single 4 becomes a quarter of it in each of four places."""
+    kernel = np.full([1, 1, 1, 1], 4.0)
+    wide = efficientnet_lite.widened(kernel, 2)
+    np.testing.assert_array_equal(wide[:, :, 0, 0], [[1, 1], [1, 1]])
+    assert efficientnet_lite.widened(kernel, 1) is kernel
 
 
 def test_another_backbone():

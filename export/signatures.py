@@ -8,6 +8,7 @@ from tensorflow.python.framework import convert_to_constants
 from bas_tf import inference, names
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import masking
+from export import narrow_windows
 
 # Between the parts of a file, [1, h, w, 3] of the network's size.
 PIXELS = "pixels"  # uint8
@@ -81,11 +82,13 @@ class ServedLocalizer(tf.Module):
         trunk = keras.Sequential(backbone.trunk.layers[1:])  # behind the scaling
 
         def features_of(scaled):
-            return {names.FEATURES: trunk(scaled, training=False)}
+            with narrow_windows.narrow_windows(trunk):
+                return {names.FEATURES: trunk(scaled, training=False)}
 
         def all_layers(scaled):
             outputs = features_of(scaled)
-            class_maps = backbone.head(outputs[names.FEATURES], training=False)
+            with narrow_windows.narrow_windows(backbone.head):
+                class_maps = backbone.head(outputs[names.FEATURES], training=False)
             return {**outputs, names.CLASS_MAPS: class_maps}
 
         layers = features_of if variant == "given_class" else all_layers

@@ -1,0 +1,80 @@
+"""Wide depthwise windows as sums of narrower ones, for LiteRT.
+
+Its int8 kernels for depthwise convolutions end at 25 taps. A window of 6x6, which has
+36, took fifteen times as long as two of 3x6 and their sum; in float32 four times. The
+sum is the same function up to its rounding, so training and weights know nothing of it.
+"""
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from bas_tf.models.blocks import ConvNormActivation
+
+MOST_TAPS = 25
+
+
+@contextlib.contextmanager
+def narrow_windows(model: keras.Model) -> Iterator[None]:
+    """Inside the block, depthwise layers of a built model sum narrower windows.
+
+    Those of stride 1 with a window of more than MOST_TAPS taps, BatchNorm folded in by
+    its moving statistics: to be called where the model is traced for inference.
+    """
+    wide = [layer for layer in model._flatten_layers() if _is_wide(layer)]
+    try:
+        for layer in wide:
+            layer.call = _narrow_call(layer)
+        yield
+    finally:
+        for layer in wide:
+            del layer.call  # the class's own again
+
+
+def _is_wide(layer: keras.layers.Layer) -> bool:
+    return (
+        isinstance(layer, ConvNormActivation)
+        and isinstance(layer.conv, layers.DepthwiseConv2D)
+        and layer.conv.strides == (1, 1)
+        and layer.conv.padding == "same"
+        and math.prod(layer.conv.kernel_size) > MOST_TAPS
+    )
+
+
+def _narrow_call(layer: ConvNormActivation):
+    def call(x, training=False):
+        norm, kernel = layer.norm, tf.convert_to_tensor(layer.conv.kernel)
+        scale = norm.gamma * tf.math.rsqrt(norm.moving_variance + norm.epsilon)
+        offset = norm.beta - norm.moving_mean * scale
+        summed = _sum_of_parts(x, kernel * scale[:, tf.newaxis], offset)
+        return layer.activation(summed)
+
+    return call
+
+
+def _sum_of_parts(x: tf.Tensor, kernel: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    """Depthwise convolution at stride 1, zeros around it, by groups of kernel rows.
+
+    Args:
+      x: [batch, h, w, channels].
+      kernel: [kh, kw, channels, 1].
+      offset: [channels].
+
+    Returns:
+      [batch, h, w, channels].
+    """
+    height, (kernel_height, kernel_width) = x.shape[1], kernel.shape[:2]
+    margins = [((side - 1) // 2, side // 2) for side in (kernel_height, kernel_width)]
+    padded = tf.pad(x, [(0, 0), *margins, (0, 0)])
+    count = math.ceil(kernel_height / max(MOST_TAPS // kernel_width, 1))
+    bounds = [round(i * kernel_height / count) for i in range(count + 1)]
+    total = None
+    for first, last in zip(bounds, bounds[1:], strict=False):
+        seen = padded[:, first : last + height - 1]
+        part = tf.nn.depthwise_conv2d(seen, kernel[first:last], [1] * 4, "VALID")
+        total = part + offset if total is None else total + part
+    return total

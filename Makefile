@@ -6,7 +6,7 @@ WORKDIR ?= runs/demo
 # Test files run at a time; each takes up to 4 GiB.
 JOBS ?= 2
 
-.PHONY: setup torch serving demo test quicktest lint format
+.PHONY: setup torch serving demo bench test quicktest lint format
 
 setup: $(VENV)/installed
 
@@ -27,10 +27,16 @@ serving: setup
 demo: setup
 	$(BIN)/python -m export.demo --config=$(CONFIG) --workdir=$(WORKDIR)
 
+bench: setup
+	$(BIN)/python -m benchmarks.method_speed --output=runs/bench/method_speed.json
+
 test: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-quicktest: setup
+quickbench: setup
+	$(BIN)/python -m benchmarks.method_speed --output=runs/bench/method_speed.json
+
+test: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 lint: setup

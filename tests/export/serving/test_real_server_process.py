@@ -169,8 +169,7 @@ def test_batches_of_the_server_change_no_answer(batching, not_batching, signatur
             assert_same(found, one, network_wh=NETWORK_WH)
 
 
-def test_a_batch_that_the_server_fills_up(batching, not_batching):
-    """Three images become four; what fills up is in no answer."""
+def test_a_batch_of_a_client_is_answered_as_without_batching(batching, not_batching):
     for signature, inputs in (
         (names.HEATMAP_SIGNATURE, of_files(PHOTOS[:3])),
         (names.TENSOR_SIGNATURE, {names.IMAGES: PIXELS}),

@@ -1,0 +1,45 @@
+"""What is measured: the paper's networks, their losses, a batch of noise, the tasks.
+
+Loads neither TensorFlow nor PyTorch: the process of either imports it.
+"""
+
+import importlib
+
+import numpy as np
+
+BACKBONES = ("vgg16", "mobilenet_v1", "resnet50", "inception_v3")
+FLAVOURS = {200: "cub", 1000: "ilsvrc"}  # classes: whose losses
+TRAIN_BATCH = 8
+BATCHES = {"train": TRAIN_BATCH, "network_1": 1, "network_8": 8}  # of every side
+BOXES = {"boxes_1": 1, "boxes_8": 8}  # the same with the box, of ours
+PHASES = {"train": ("train",), "inference": ("network_1", "network_8")}
+CEILING = ("float32", "bfloat16")
+
+
+def load_config(backbone: str, classes: int, size: int):
+    """The paper's config of a network, at another size and batch, on fresh weights.
+
+    Args:
+      backbone: one of `BACKBONES`.
+      classes: a key of `FLAVOURS`.
+      size: width and height of the images; a multiple of 32.
+
+    Returns:
+      A ConfigDict.
+    """
+    name = f"configs.{FLAVOURS[classes]}_{backbone}"
+    config = importlib.import_module(name).get_config()
+    config.data.crop_size = (size, size)
+    config.data.batch_size = TRAIN_BATCH
+    config.model.weights = ""
+    config.model.variant = "paper"  # of ImageNet's weights it is another
+    config.model.top_k = 1
+    config.train.strategy = "default"
+    return config
+
+
+def noise(batch: int, classes: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images, uint8 [batch, size, size, 3], and labels, int32 [batch]."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, [batch, size, size, 3], np.uint8)
+    return images, rng.integers(0, classes, [batch], np.int32)

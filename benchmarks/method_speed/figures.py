@@ -1,0 +1,133 @@
+"""What rows say: medians, ratios, shares of the ceiling, and their table."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+
+from benchmarks.method_speed import cases, flops, matrix_product
+
+TITLES = {"train": "train, 8", "network_1": "infer, 1", "network_8": "infer, 8"}
+HEAD = (
+    "network", "classes", "images", "ours ms", "with box", "bf16", "plain", "torch",
+    "plain / ours", "torch / ours", "expected", "ours / bf16", "GFLOP an image",
+    "of ceiling", "MiB an image: ours, bf16, plain, torch",
+)  # fmt: skip
+TIMED = ("ours", "boxes", "bfloat16", "plain", "torch")
+
+
+def figures_of(row: Mapping) -> list[dict]:
+    """A row in numbers to show, one dict for each of `cases.BATCHES`.
+
+    Args:
+      row: of `measure.measure_network`.
+
+    Returns:
+      backbone, classes, task;
+      milliseconds: {side: median of a call}, "boxes" is ours with its boxes;
+      ratios: {side: [median, least, most] of its time over ours}; "bfloat16" is our
+        time over it;
+      expected: multiply-adds of the reference over ours;
+      gigaflop: of an image, ours;
+      share_of_ceiling: of the float32 matrix product's speed, ours;
+      mib_per_image: {side: peak less level, over the batch}, of training alone;
+      peak_mib: {side: of the phase}.
+    """
+    return [
+        _figures(row, phase, task)
+        for phase, tasks in cases.PHASES.items()
+        for task in tasks
+    ]
+
+
+def _figures(row: Mapping, phase: str, task: str) -> dict:
+    sides = {k: v for k, v in row["phases"][phase].items() if k != "ceiling"}
+    seconds = {name: side["seconds"][task] for name, side in sides.items()}
+    ours, batch = seconds["ours"], cases.BATCHES[task]
+    work, reference = (
+        flops.total(row["multiply_adds"][phase][side]) for side in ("ours", "reference")
+    )
+    timed = dict(seconds)
+    if phase == "inference":
+        boxes = task.replace("network", "boxes")
+        timed["boxes"] = sides["ours"]["seconds"][boxes]
+    product = row["phases"][phase]["ceiling"]["seconds"]["float32"]
+    at_ceiling = 2 * work * batch / matrix_product.FLOP  # products a call
+    ratios = {
+        name: _ratios(ours, of) if name == "bfloat16" else _ratios(of, ours)
+        for name, of in seconds.items()
+        if name != "ours"
+    }
+    return {
+        "backbone": row["backbone"],
+        "classes": row["classes"],
+        "task": task,
+        "milliseconds": {k: 1e3 * statistics.median(v) for k, v in timed.items()},
+        "ratios": ratios,
+        "expected": reference / work,
+        "gigaflop": 2e-9 * work,
+        "share_of_ceiling": at_ceiling * _ratios(product, ours)[0],
+        "mib_per_image": {
+            name: (side["peak_bytes"] - side["level_bytes"]) / 2**20 / batch
+            for name, side in sides.items()
+            if phase == "train"
+        },
+        "peak_mib": {name: side["peak_bytes"] / 2**20 for name, side in sides.items()},
+    }
+
+
+def _ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
+    """Median, least and most of the rounds' own ratios."""
+    ratios = [s / f for s, f in zip(slow, fast, strict=True)]
+    return [statistics.median(ratios), min(ratios), max(ratios)]
+
+
+def speed_table(rows: Sequence[Mapping]) -> str:
+    """The rows in Markdown, a line for each network and task; no final newline."""
+    lines = [HEAD, ("---", "---:", "---", *("---:",) * (len(HEAD) - 3))]
+    lines += [_cells(found) for row in rows for found in figures_of(row)]
+    settings = rows[0]["settings"]
+    idle = min(row["idle_before"] for row in rows)
+    return "\n".join(
+        [
+            f"{settings['size']} pixels, {settings['threads']} threads, "
+            f"{settings['rounds']} rounds, {settings['cpu']}; ceiling "
+            + ", ".join(_ceiling(rows, dtype) for dtype in cases.CEILING)
+            + f"; before each network at least {idle:.0%} idle",
+            "",
+            *(f"| {' | '.join(line)} |" for line in lines),
+        ]
+    )
+
+
+def _ceiling(rows: Iterable[Mapping], dtype: str) -> str:
+    seconds = [
+        second
+        for row in rows
+        for phase in row["phases"].values()
+        for second in phase["ceiling"]["seconds"][dtype]
+    ]
+    speed = 1e-9 * matrix_product.FLOP / statistics.median(seconds)
+    return f"{speed:.0f} GFLOP/s in {dtype}"
+
+
+def _cells(found: Mapping) -> list[str]:
+    timed, memory = found["milliseconds"], found["mib_per_image"]
+    return [
+        found["backbone"],
+        f"{found['classes']:,}",
+        TITLES[found["task"]],
+        *(f"{timed[name]:,.0f}" if name in timed else "" for name in TIMED),
+        _ratio_cell(found["ratios"].get("plain")),
+        _ratio_cell(found["ratios"].get("torch")),
+        f"{found['expected']:.2f}",
+        _ratio_cell(found["ratios"].get("bfloat16")),
+        f"{found['gigaflop']:.1f}",
+        f"{found['share_of_ceiling']:.0%}",
+        ", ".join(f"{memory[name]:.0f}" for name in TIMED if name in memory),
+    ]
+
+
+def _ratio_cell(ratios: Sequence[float] | None) -> str:
+    if ratios is None:
+        return ""
+    middle, least, most = ratios
+    return f"{middle:.2f} ({least:.2f} to {most:.2f})"

@@ -1,0 +1,146 @@
+"""Multiply-adds of the method, part by part: convolutions and dense layers alone.
+
+Counted from the layers themselves: each position of an output costs its kernel's
+weights, zeros of the padding among them. A gradient by the input costs the forward
+pass again, so does one by the weights.
+"""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from bas_tf.models.localizer import Localizer
+
+COUNTED = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
+Work = Mapping[str, Mapping[str, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """Multiply-adds of one image in one forward pass.
+
+    Attributes:
+      trunk, head: f1 and f2.
+      first: the trunk's first layer; no gradient goes on to the pixels.
+      one_map: the generator, for the map of one class.
+      classes: how many maps there are.
+    """
+
+    trunk: int
+    head: int
+    first: int
+    one_map: int
+    classes: int
+
+
+def count_parts(localizer: Localizer, size_wh: tuple[int, int]) -> Parts:
+    """The parts of a localizer that sees images of a size."""
+    width, height = size_wh
+    trunk = localizer.backbone.trunk
+    in_trunk, features = count_layers(trunk, (1, height, width, 3))
+    in_head, _ = count_layers(localizer.backbone.head, features)
+    *kernel, classes = localizer.generator.kernel.shape
+    return Parts(
+        trunk=sum(in_trunk),
+        head=sum(in_head),
+        first=in_trunk[0],
+        one_map=math.prod(features[1:3]) * math.prod(kernel),
+        classes=classes,
+    )
+
+
+def count_layers(
+    model: keras.layers.Layer, input_shape: tuple[int, ...]
+) -> tuple[list[int], tuple[int, ...]]:
+    """Multiply-adds of each counted layer, in the order of their calls.
+
+    Args:
+      model: a built model or layer.
+      input_shape: of a batch of one.
+
+    Returns:
+      The counts, and the shape of the model's output.
+    """
+    with _counting(model) as counts:
+        traced = tf.function(lambda x: model(x, training=False))
+        spec = tf.TensorSpec(input_shape, tf.float32)
+        outputs = traced.get_concrete_function(spec).outputs
+    return counts, tuple(outputs[0].shape)
+
+
+@contextlib.contextmanager
+def _counting(model) -> Iterator[list[int]]:
+    """Within, every call of a layer adds its multiply-adds to the list."""
+    counts: list[int] = []
+
+    def counted(layer):
+        call = layer.call
+
+        def call_and_count(inputs, *args, **kwargs):
+            outputs = call(inputs, *args, **kwargs)
+            positions = math.prod(outputs.shape[:-1])
+            counts.append(positions * math.prod(layer.kernel.shape))
+            return outputs
+
+        return call_and_count
+
+    found = [x for x in model._flatten_layers() if isinstance(x, COUNTED)]
+    for layer in found:
+        layer.call = counted(layer)
+    try:
+        yield counts
+    finally:
+        for layer in found:
+            del layer.call
+
+
+def training_work(parts: Parts, *, as_reference: bool) -> Work:
+    """{part: {pass: multiply-adds of an image}} of one training step.
+
+    Args:
+      parts: from `count_parts`.
+      as_reference: every class's map is computed, and the background pass computes
+        gradients of its weights; else neither.
+    """
+    generator = parts.one_map * (parts.classes if as_reference else 1)
+    return {
+        "trunk": _passes(parts.trunk, parts.trunk - parts.first, parts.trunk),
+        "head": _passes(parts.head, parts.head, parts.head),
+        "generator": _passes(generator, generator, generator),
+        "background": _passes(
+            parts.head, parts.head, parts.head if as_reference else 0
+        ),
+    }
+
+
+def inference_work(parts: Parts, *, as_reference: bool) -> Work:
+    """As `training_work`, of inference; ours has no background pass."""
+    generator = parts.one_map * (parts.classes if as_reference else 1)
+    background = parts.head if as_reference else 0
+    return {
+        "trunk": _passes(parts.trunk),
+        "head": _passes(parts.head),
+        "generator": _passes(generator),
+        "background": _passes(background),
+    }
+
+
+def total(work: Work) -> int:
+    """The sum of all parts and passes."""
+    return sum(sum(passes.values()) for passes in work.values())
+
+
+COUNTS = {"train": training_work, "inference": inference_work}  # by phase
+
+
+def _passes(forward: int, by_input: int = 0, by_weights: int = 0) -> dict[str, int]:
+    return {
+        "forward": forward,
+        "input_gradient": by_input,
+        "weight_gradient": by_weights,
+    }

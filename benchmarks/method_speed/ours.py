@@ -1,0 +1,124 @@
+"""Our side: the step of the training loop, and prediction."""
+
+import functools
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bas_tf import experiment, inference, names, repeatability, run_training
+from bas_tf.models.localizer import Localizer
+from bas_tf.training import strategy, train_step
+from benchmarks.method_speed import cases
+
+
+def build(
+    *,
+    phase: str,
+    backbone: str,
+    classes: int,
+    size: int,
+    threads: int,
+    precision: str = "float32",
+) -> dict[str, Callable[[], None]]:
+    """{task: what it runs}, see `cases.PHASES`; the training step is traced.
+
+    Args:
+      phase: "train" or "inference".
+      backbone, classes, size: see `cases.load_config`.
+      threads: that TensorFlow may use; nothing may have run before.
+      precision: what layers compute in.
+    """
+    use_threads(threads)
+    repeatability.repeat_to_the_bit()
+    config = cases.load_config(backbone, classes, size)
+    localizer = build_localizer(config, classes, precision=precision)
+    if phase == "train":
+        return {"train": training(config, localizer)}
+    threshold = config.eval.score_threshold
+    predict_fn = inference.make_predict_fn(localizer, score_threshold=threshold)
+    calls = {}
+    for task, batch in (cases.BATCHES | cases.BOXES).items():
+        images, _ = cases.noise(batch, classes, size)
+        if task in cases.PHASES[phase]:
+            calls[task] = network(localizer, images)
+        elif task in cases.BOXES:
+            calls[task] = functools.partial(predict_fn, images)
+    return calls
+
+
+def use_threads(threads: int) -> None:
+    """Holds TensorFlow to as many threads; before anything runs."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def build_localizer(config, classes: int, *, precision: str = "float32") -> Localizer:
+    """A localizer with fresh weights, the same ones each time."""
+    keras.utils.set_random_seed(0)
+    return experiment.build_model(config, classes, precision=precision)
+
+
+def training(config, localizer: Localizer) -> Callable[[], None]:
+    """One call of the training step on one batch, which `training.loop` makes alike."""
+    step = make_step(config, localizer)
+    images, labels = cases.noise(
+        config.data.batch_size, localizer.num_classes, config.data.crop_size[0]
+    )
+    batch = {names.IMAGES: tf.constant(images), names.LABELS: tf.constant(labels)}
+    step.get_concrete_function(batch)
+
+    def train() -> None:
+        values = {key: value.numpy() for key, value in step(batch).items()}
+        check_loss(values[names.LOSS])
+
+    return train
+
+
+def make_step(config, localizer: Localizer) -> Callable:
+    """The very function that `training.loop` calls, made as `run_training` does."""
+    return train_step.make_train_step(
+        localizer=localizer,
+        optimizer=make_optimizer(config, localizer),
+        strategy=strategy.make_strategy(config.train.strategy),
+        method=train_step.Method(
+            **config.loss,
+            batch_statistics=config.train.batch_statistics,
+            accumulation_steps=config.train.accumulation_steps,
+            jit_compile=config.train.jit_compile,
+        ),
+        bas_active=True,
+        batch_size=config.data.batch_size,
+    )
+
+
+def make_optimizer(config, localizer: Localizer) -> keras.optimizers.Optimizer:
+    """The paper's, with its rate groups."""
+    optimizer = run_training.build_optimizer(config, steps_per_epoch=1000)
+    optimizer.build(localizer.trainable_variables)
+    return optimizer
+
+
+def check_loss(loss: float) -> None:
+    """Raises RuntimeError where it is not finite: NaN takes another time."""
+    if not np.isfinite(loss):
+        raise RuntimeError(f"the loss is {loss}")
+
+
+def network(localizer: Localizer, images: np.ndarray) -> Callable[[], None]:
+    """One call of `network_in_graph`, from NumPy to NumPy."""
+    in_graph = network_in_graph(localizer)
+    return lambda: [value.numpy() for value in in_graph(tf.constant(images))]
+
+
+def network_in_graph(localizer: Localizer):
+    """`inference.predict` without its box: scores, the best class's map, its CAM."""
+
+    @tf.function
+    def in_graph(images):
+        outputs = localizer(images, training=False)
+        scores = tf.nn.softmax(outputs[names.LOGITS])
+        return scores, outputs[names.LOCALIZATION_MAP], outputs[names.CAM]
+
+    return in_graph

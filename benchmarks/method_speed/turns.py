@@ -1,0 +1,132 @@
+"""Sides in processes of their own, called in turns."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+
+from bas_tf.errors import UserError
+from benchmarks.method_speed import cases
+
+WARM_UPS = 2
+MODULES = {
+    "ours": "ours",
+    "bfloat16": "ours",
+    "plain": "plain_port",
+    "torch": "torch_reference",
+    "ceiling": "matrix_product",
+}
+
+
+class Side:
+    """A side in a process of its own, which calls a task when told to.
+
+    Args:
+      name: of `MODULES`.
+      settings: of its module's `build`.
+      tasks: names of what that makes.
+
+    Raises:
+      UserError: the process ends early; any method may.
+    """
+
+    def __init__(self, name: str, settings: Mapping, tasks: Sequence[str]):
+        self._name, self._tasks = name, tasks
+        self.seconds: dict[str, list[float]] = {task: [] for task in tasks}
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.method_speed.process",
+             f"benchmarks.method_speed.{MODULES[name]}", json.dumps(settings)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(settings["threads"])},
+        )  # fmt: skip
+        try:
+            self._memory = self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, *, counts: bool) -> None:
+        """Calls each task once."""
+        for task in self._tasks:
+            with contextlib.suppress(BrokenPipeError):  # then nothing answers
+                print(task, file=self._process.stdin, flush=True)
+            seconds = self._read()
+            if counts:
+                self.seconds[task].append(seconds)
+
+    def finish(self) -> dict:
+        """Ends the process.
+
+        Returns:
+          seconds {task: of each call}, level_bytes, peak_bytes.
+        """
+        self._process.stdin.close()
+        return {"seconds": self.seconds, **self._memory, **self._read()}
+
+    def close(self) -> None:
+        """Ends the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._errors.close()
+
+    def _read(self):
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().strip().splitlines() or ["it said nothing"]
+        raise UserError(f"side {self._name}: ended early ({said[-1][:300]})")
+
+
+def sides_here() -> list[str]:
+    """What can be measured: torch only where it is installed."""
+    has_torch = importlib.util.find_spec("torch") is not None
+    return [name for name in MODULES if name != "torch" or has_torch]
+
+
+def take_turns(phase: str, network: Mapping, settings: Mapping) -> dict[str, dict]:
+    """Calls every task of every side once a round, after `WARM_UPS`.
+
+    Args:
+      phase: of `cases.PHASES`.
+      network: backbone and classes.
+      settings: from `measure.make_settings`.
+
+    Returns:
+      {side: what `Side.finish` gives}.
+
+    Raises:
+      UserError: a side ends early.
+    """
+    with contextlib.ExitStack() as started:
+        sides = {}
+        for name in settings["sides"]:
+            options = {"threads": settings["threads"]}
+            if name != "ceiling":
+                options |= {"phase": phase, "size": settings["size"], **network}
+            if name == "bfloat16":
+                options["precision"] = "mixed_bfloat16"
+            sides[name] = Side(name, options, tasks_of(name, phase))
+            started.callback(sides[name].close)
+        for turn in range(WARM_UPS + settings["rounds"]):
+            for side in sides.values():
+                side.run(counts=turn >= WARM_UPS)
+        return {name: side.finish() for name, side in sides.items()}
+
+
+def tasks_of(side: str, phase: str) -> tuple[str, ...]:
+    """The tasks of a side in a phase."""
+    if side == "ceiling":
+        return cases.CEILING
+    with_boxes = phase == "inference" and MODULES[side] == "ours"
+    return (*cases.PHASES[phase], *(cases.BOXES if with_boxes else ()))

@@ -1,0 +1,341 @@
+"""The speed benchmark: its sides compute the method, its figures on made-up seconds."""
+
+import importlib.util
+import io
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from bas_tf import names
+from bas_tf.errors import UserError
+from benchmarks.method_speed import (
+    cases,
+    figures,
+    matrix_product,
+    measure,
+    ours,
+    plain_port,
+    plot,
+    turns,
+)
+from tests.commands import only_error_line, run_command
+
+SIZE, CLASSES = 64, 200
+
+
+@pytest.fixture(scope="module")
+def localizers():
+    """Ours and one for the plain port, with equal weights and living class maps."""
+    config = cases.load_config("mobilenet_v1", CLASSES, SIZE)
+    both = [ours.build_localizer(config, CLASSES) for _ in range(2)]
+    for localizer in both:
+        classifier = localizer.backbone.head.get_layer("classifier")
+        classifier.convolutions[-1].bias.assign(tf.ones(CLASSES))
+    return config, *both
+
+
+@pytest.mark.slow
+def test_the_plain_port_infers_as_we_do(localizers):
+    _, mine, plain = localizers
+    images, _ = cases.noise(2, CLASSES, SIZE)
+    scores, best_map, _ = ours.network_in_graph(mine)(images)
+    best = tf.argmax(scores, axis=-1, output_type=tf.int32)
+    logits, found_map, background = plain_port.network_in_graph(plain)(images, best)
+    np.testing.assert_allclose(tf.nn.softmax(logits), scores, rtol=1e-4)
+    np.testing.assert_allclose(found_map, best_map, atol=1e-5)
+    assert (background.numpy() > 0).all()
+
+
+@pytest.mark.slow
+def test_the_plain_port_trains_as_we_do_with_gradients_that_nobody_uses(localizers):
+    """The same losses, the same weights after two steps, more gradients.
+
+    Of weights there are more: the copied head's five convolutions and two depthwise
+    ones, and the generator's, which is a matrix product in our step.
+    """
+    config, mine, plain = localizers
+    images, labels = map(tf.constant, cases.noise(8, CLASSES, SIZE))
+    our_step, step = ours.make_step(config, mine), plain_port.make_step(config, plain)
+    batch = {names.IMAGES: images, names.LABELS: labels}
+    before = [v.numpy() for v in mine.trainable_variables]
+    loss, ran_ours = with_nodes_that_ran(lambda: our_step(batch)[names.LOSS])
+    loss_of_port, ran = with_nodes_that_ran(lambda: step(images, labels))
+    np.testing.assert_allclose(loss_of_port, loss, rtol=1e-4)
+    np.testing.assert_allclose(
+        step(images, labels), our_step(batch)[names.LOSS], rtol=1e-4
+    )
+    for was, variable, of_port in zip(
+        before, mine.trainable_variables, plain.trainable_variables, strict=True
+    ):
+        moved, moved_there = variable.numpy() - was, of_port.numpy() - was
+        off = np.linalg.norm(moved_there - moved)
+        assert off < 0.02 * np.linalg.norm(moved) + 1e-6, variable.path
+
+    kinds = ("Conv2D", "DepthwiseConv2dNative")
+    more = [ran[f"{k}BackpropFilter"] - ran_ours[f"{k}BackpropFilter"] for k in kinds]
+    assert more == [5 + 1, 2]
+
+
+def with_nodes_that_ran(step) -> tuple[np.ndarray, Counter]:
+    """What a function gives in its first call, and {type: how many} nodes that were
+    left when the runtime had optimized its graph."""
+    from tensorflow.python.eager import context
+
+    context.enable_run_metadata()
+    try:
+        found = step().numpy()
+        graphs = context.export_run_metadata().function_graphs
+    finally:
+        context.disable_run_metadata()
+    nodes = [node.op for g in graphs for node in g.post_optimization_graph.node]
+    return found, Counter(nodes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["vgg16", "mobilenet_v1"])
+def test_the_reference_differentiates_the_weights_of_its_copied_head(backbone):
+    torch = pytest.importorskip("torch")
+    from benchmarks.method_speed import torch_reference
+
+    reference = torch_reference.make_reference(backbone, CLASSES)
+    images, labels = torch_reference.tensors(*cases.noise(2, CLASSES, SIZE))
+    total = reference.losses(reference(images, labels), labels)["total"]
+    leaves, seen, left = set(), set(), [total.grad_fn]
+    while left:
+        node = left.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            left += [following for following, _ in node.next_functions]
+            if hasattr(node, "variable"):
+                leaves.add(node.variable)
+    own, head = set(reference.parameters()), set(reference.head().parameters())
+    assert own < leaves
+    assert len(leaves - own) == len(head)
+    shapes = sorted(tuple(leaf.shape) for leaf in leaves - own)
+    assert shapes == sorted(tuple(p.shape) for p in head)
+    assert isinstance(total, torch.Tensor)
+
+
+@pytest.mark.slow
+def test_an_independent_count_of_the_reference_agrees():
+    """PyTorch's own counter; it counts a multiply-add as two."""
+    pytest.importorskip("torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from benchmarks.method_speed import flops, torch_reference
+
+    reference = torch_reference.make_reference("vgg16", CLASSES)
+    batch = torch_reference.tensors(*cases.noise(2, CLASSES, SIZE))
+    config = cases.load_config("vgg16", CLASSES, SIZE)
+    work = measure.count_work("vgg16", CLASSES, SIZE)
+    for phase, call in (
+        ("train", torch_reference.training(config.optimizer, reference, *batch)),
+        ("inference", torch_reference.network(reference, *batch)),
+    ):
+        with FlopCounterMode(display=False) as counter:
+            call()
+        counted = flops.total(work[phase]["reference"])
+        assert counter.get_total_flops() == 2 * 2 * counted
+
+
+def side(times: dict, level=100, peak=900) -> dict:
+    return {
+        "seconds": times, "level_bytes": level * 2**20, "peak_bytes": peak * 2**20,
+    }  # fmt: skip
+
+
+def made_up_row(backbone="vgg16", classes=200, torch=True) -> dict:
+    """Ours takes 1 s, 2 s and 4 s of three rounds; the product a tenth of that."""
+    work = {
+        "ours": {"trunk": {"forward": matrix_product.FLOP // 32}},
+        "reference": {"trunk": {"forward": matrix_product.FLOP // 16}},
+    }
+    infer = {"network_1": [0.1] * 3, "network_8": [1.0] * 3}
+    boxes = {"boxes_1": [0.2] * 3, "boxes_8": [1.5, 1.25, 9.0]}
+    product = side({"float32": [0.1, 0.2, 0.4], "bfloat16": [0.05, 0.1, 0.2]})
+    phases = {
+        "train": {
+            "ours": side({"train": [1.0, 2.0, 4.0]}),
+            "bfloat16": side({"train": [0.5, 1.0, 1.0]}),
+            "plain": side({"train": [2.0, 3.0, 10.0]}, peak=1700),
+            "torch": side({"train": [3.0, 6.0, 16.0]}),
+            "ceiling": product,
+        },
+        "inference": {
+            "ours": side(infer | boxes),
+            "bfloat16": side(infer | boxes),
+            "plain": side({"network_1": [0.3] * 3, "network_8": [2.0] * 3}),
+            "torch": side({"network_1": [0.4] * 3, "network_8": [3.0] * 3}),
+            "ceiling": product,
+        },
+    }
+    if not torch:
+        for phase in phases.values():
+            del phase["torch"]
+    settings = {"size": 224, "threads": 2, "rounds": 3, "cpu": "a CPU"}
+    return {
+        "backbone": backbone,
+        "classes": classes,
+        "settings": settings,
+        "idle_before": 0.987,
+        "multiply_adds": {"train": work, "inference": work},
+        "phases": phases,
+    }
+
+
+def test_figures_by_hand():
+    train, one, eight = figures.figures_of(made_up_row())
+    assert [f["task"] for f in (train, one, eight)] == list(cases.BATCHES)
+    assert train["milliseconds"] == {
+        "ours": 2000, "bfloat16": 1000, "plain": 3000, "torch": 6000,
+    }  # fmt: skip
+    # A round's own ratios: 2/1, 3/2, 10/4; 3/1, 6/2, 16/4; and 1/0.5, 2/1, 4/1.
+    assert train["ratios"] == {
+        "plain": [2.0, 1.5, 2.5], "torch": [3.0, 3.0, 4.0], "bfloat16": [2.0, 2.0, 4.0],
+    }  # fmt: skip
+    assert train["expected"] == 2.0
+    # A call of 8 images does 2 x 8 / 32 = half the operations of a product, and takes
+    # ten times as long.
+    assert train["share_of_ceiling"] == pytest.approx(0.05)
+    assert train["gigaflop"] == pytest.approx(2e-9 * matrix_product.FLOP / 32)
+    assert train["mib_per_image"] == {
+        "ours": 100, "bfloat16": 100, "plain": 200, "torch": 100,
+    }  # fmt: skip
+    assert train["peak_mib"]["plain"] == 1700
+    assert one["milliseconds"]["boxes"] == pytest.approx(200)
+    assert eight["milliseconds"]["boxes"] == pytest.approx(1500)
+    assert one["mib_per_image"] == {}
+    assert one["ratios"]["plain"] == pytest.approx([3.0] * 3)
+    # 1/16 of a product in 0.1 s, and a product in 0.1, 0.2, 0.4 s.
+    assert one["share_of_ceiling"] == pytest.approx(2 / 16)
+
+
+def test_the_table():
+    rows = [made_up_row(), made_up_row("resnet50", 1000, torch=False)]
+    lines = figures.speed_table(rows).splitlines()
+    flop = matrix_product.FLOP / 1e9
+    assert lines[0] == (
+        f"224 pixels, 2 threads, 3 rounds, a CPU; ceiling {flop / 0.2:.0f} GFLOP/s in "
+        f"float32, {flop / 0.1:.0f} GFLOP/s in bfloat16; before each network at least "
+        "99% idle"
+    )
+    assert len(lines) == 2 + 2 + 6
+    assert len({line.count("|") for line in lines[2:]}) == 1
+    cells = [cell.strip() for cell in lines[4].strip("|").split("|")]
+    assert cells == [
+        "vgg16", "200", "train, 8", "2,000", "", "1,000", "3,000", "6,000",
+        "2.00 (1.50 to 2.50)", "3.00 (3.00 to 4.00)", "2.00", "2.00 (2.00 to 4.00)",
+        f"{flop / 16:.1f}", "5%", "100, 100, 200, 100",
+    ]  # fmt: skip
+    without_torch = [cell.strip() for cell in lines[7].strip("|").split("|")]
+    assert without_torch[1] == "1,000"
+    assert without_torch[7] == without_torch[9] == ""
+
+
+def test_the_plot_has_every_ratio():
+    rows = [made_up_row(), made_up_row("resnet50", 1000, torch=False)]
+    found = [line for row in rows for line in figures.figures_of(row)]
+    drawn = plot.speed_figure(found)
+    labels = [text.get_text() for text in drawn.axes[0].get_yticklabels()]
+    assert labels == ["vgg16, 200", "resnet50, 1,000"]
+    for axes, task in zip(drawn.axes, cases.BATCHES, strict=True):
+        of_task = [line for line in found if line["task"] == task]
+        medians = [r[0] for line in of_task for r in line["ratios"].values()]
+        expected = [line["expected"] for line in of_task]
+        # Of a line: one point is a median, two are an expectation or the 1.
+        points = [line.get_xdata() for line in axes.get_lines()]
+        assert sorted(p[0] for p in points if len(p) == 1) == sorted(medians)
+        ticks = [p[0] for p in points if len(p) == 2]
+        assert sorted(ticks) == sorted([1, *expected])
+    png = plot.speed_png(found)
+    assert png == plot.speed_png(found)
+    assert Image.open(io.BytesIO(png)).width > 1000
+
+
+def test_networks_are_every_backbone_with_every_number_of_classes():
+    found = measure.parse_networks(["vgg16", "resnet50"], ["1000", "200"])
+    assert found == [
+        ("vgg16", 1000), ("vgg16", 200), ("resnet50", 1000), ("resnet50", 200),
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="--backbones: 'vgg' is none of vgg16, mobile"):
+        measure.parse_networks(["vgg"], ["200"])
+    with pytest.raises(UserError, match="--classes: '100' is none of 200, 1000"):
+        measure.parse_networks(["vgg16"], ["100"])
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"front": 1}'])
+def test_another_file_is_not_written_over(tmp_path, content):
+    path = tmp_path / "bench.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=f"--output={path}: not a JSON of this command"):
+        measure.measure_all([("vgg16", 200)], {}, path)
+    assert path.read_text() == content
+
+
+def test_what_the_json_has_is_not_measured_again(tmp_path):
+    output, row = tmp_path / "bench.json", made_up_row()
+    output.write_text(json.dumps({"rows": [made_up_row("resnet50"), row]}))
+    written = output.read_bytes()
+    assert measure.measure_all([("vgg16", 200)], row["settings"], output) == [row]
+    assert output.read_bytes() == written
+
+
+def test_other_settings_are_measured_anew(tmp_path, monkeypatch):
+    output, row = tmp_path / "bench.json", made_up_row()
+    output.write_text(json.dumps({"rows": [made_up_row("resnet50"), row]}))
+    settings = row["settings"] | {"rounds": 4}
+    again = row | {"settings": settings}
+    monkeypatch.setattr(measure, "measure_network", lambda *_: again)
+    assert measure.measure_all([("vgg16", 200)], settings, output) == [again]
+    assert json.loads(output.read_text())["rows"] == [again]
+
+
+@pytest.mark.slow
+def test_a_side_that_ends_early_is_named_with_its_last_words():
+    with pytest.raises(UserError, match="side plain: ended early .*unexpected keyword"):
+        turns.Side("plain", {"threads": 2, "speed": "fast"}, ["train"])
+
+
+@pytest.mark.slow
+def test_a_task_that_fails_is_told():
+    side = turns.Side("ceiling", {"threads": 2}, ["float32", "float3"])
+    try:
+        with pytest.raises(UserError, match="side ceiling: ended early .*'float3'"):
+            side.run(counts=True)
+    finally:
+        side.close()
+
+
+@pytest.mark.slow
+def test_a_small_network_is_measured(tmp_path):
+    """All sides that are installed, one round, 64 pixels."""
+    output = tmp_path / "bench.json"
+    settings = measure.make_settings(1, size=SIZE)
+    (row,) = measure.measure_all([("mobilenet_v1", 200)], settings, output)
+    assert ("torch" in row["settings"]["sides"]) == bool(
+        importlib.util.find_spec("torch")
+    )
+    for phase, sides in row["phases"].items():
+        assert list(sides) == settings["sides"]
+        for name, found in sides.items():
+            assert set(found["seconds"]) == set(turns.tasks_of(name, phase))
+            assert all(len(s) == 1 and s[0] > 0 for s in found["seconds"].values())
+            assert 0 < found["level_bytes"] < found["peak_bytes"]
+    document = json.loads(output.read_text())
+    assert document["rows"] == [row]
+    assert [f["task"] for f in document["figures"]] == list(cases.BATCHES)
+    png = output.with_suffix(".png").read_bytes()
+    assert Image.open(io.BytesIO(png)).width > 1000
+
+
+@pytest.mark.slow
+def test_a_mistake_is_told_before_anything_is_measured():
+    done = run_command(
+        "benchmarks.method_speed", "--output=bench.json", "--classes=200,10"
+    )
+    assert done.returncode == 2
+    assert only_error_line(done.stderr) == "error: --classes: '10' is none of 200, 1000"

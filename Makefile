@@ -33,10 +33,7 @@ bench: setup
 test: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-quickbench: setup
-	$(BIN)/python -m benchmarks.method_speed --output=runs/bench/method_speed.json
-
-test: setup
+quicktest: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 lint: setup

@@ -52,7 +52,7 @@ def resizing(size_hw: tuple[int, int]):
     def serve(images):
         return {
             PIXELS: resized_pixels(images, size_hw),
-            BOX_SCALE: box_scale(images, size_hw)[tf.newaxis],
+            BOX_SCALE: box_scale(tf.shape(images)[tf.newaxis, 2:0:-1], size_hw),
         }
 
     return tf.function(serve, input_signature=[spec])

@@ -6,18 +6,24 @@ pass over what fails. So every image is a data set of its own, which falls back 
 that says so. Sizes are read from the headers first: what would take too much memory is
 never decoded.
 
-JPEG, PNG, BMP and the first picture of a GIF, as `tf.io.decode_image` reads them. EXIF
-orientation is not applied, transparency not laid over anything, and 16 bits are cut to
-8: `export.serving.photos` encodes such photos anew before it sends them.
+JPEG, PNG and BMP. No GIF: TensorFlow keeps all of its frames, of sizes that the head
+does not tell. EXIF orientation is not applied, transparency not laid over anything, and
+16 bits are cut to 8: `export.serving.photos` encodes such photos, and GIFs, anew before
+it sends them.
 """
 
 import tensorflow as tf
 
-GOOD, UNREADABLE, TOO_LARGE, UNKNOWN_CLASS = range(4)  # a row's status
-LARGEST = 50_000_000  # pixels; decoding takes 3 bytes for each, resizing little more
+# A row's status. UNREADABLE is all that failed in decoding; a server's log says more.
+GOOD, UNREADABLE, TOO_LARGE, UNKNOWN_CLASS = range(4)
+LARGEST = 50_000_000  # pixels; 3 bytes each, of a progressive JPEG three times as much
+LONGEST = (
+    20_000  # pixels of a side; resizing takes 12 bytes for each x network's height
+)
 PARALLEL = 8  # images of a batch that are decoded at a time
 
-_JPEG, _PNG, _GIF, _BMP = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
+_JPEG, _BMP = b"\xff\xd8\xff", b"BM"
+_PNG, _PNG_HEAD_AT, _PNG_HEAD = b"\x89PNG\r\n\x1a\n", 12, b"IHDR"
 
 
 def decode_batch(
@@ -61,21 +67,23 @@ def _decoded(encoded: tf.Tensor, size_hw: tuple[int, int]):
     size_wh = _header_size(encoded)
     area = tf.reduce_prod(tf.cast(size_wh, tf.int64))
     return tf.cond(
-        area > LARGEST,
+        (area > LARGEST) | tf.reduce_any(size_wh > LONGEST),
         lambda: _nothing(size_wh, TOO_LARGE, size_hw),
-        lambda: _pixels(encoded, size_hw),
+        lambda: _pixels(encoded, size_wh, size_hw),
     )
 
 
-def _pixels(encoded: tf.Tensor, size_hw: tuple[int, int]):
+def _pixels(encoded: tf.Tensor, size_wh: tf.Tensor, size_hw: tuple[int, int]):
     image = tf.cond(
         _starts_with(encoded, _JPEG),
         # The slow transform is the one that Pillow takes.
         lambda: tf.io.decode_jpeg(encoded, channels=3, dct_method="INTEGER_ACCURATE"),
         lambda: tf.io.decode_image(encoded, channels=3, expand_animations=False),
     )
-    size_wh = tf.shape(image)[1::-1]
-    return resize(image[tf.newaxis], size_hw)[0], size_wh, tf.constant(GOOD)
+    same = tf.debugging.assert_equal(tf.shape(image)[1::-1], size_wh)
+    with tf.control_dependencies([same]):  # the head had told the truth
+        resized = resize(image[tf.newaxis], size_hw)[0]
+    return resized, size_wh, tf.constant(GOOD)
 
 
 def _nothing(size_wh: tf.Tensor, status: int, size_hw: tuple[int, int]):
@@ -86,8 +94,7 @@ def _header_size(encoded: tf.Tensor) -> tf.Tensor:
     """Width and height, int32 [2], from the file's head; an error where it has none."""
     cases = [
         (_JPEG, lambda: tf.image.extract_jpeg_shape(encoded)[1::-1]),
-        (_PNG, lambda: _integers(encoded, [16, 20], tf.int32, big_endian=True)),
-        (_GIF, lambda: _integers(encoded, [6, 8], tf.uint16)),
+        (_PNG, lambda: _png_size(encoded)),
         # A negative height says that the rows come from above.
         (_BMP, lambda: tf.abs(_integers(encoded, [18, 22], tf.int32))),
     ]
@@ -97,6 +104,13 @@ def _header_size(encoded: tf.Tensor) -> tf.Tensor:
     )
     with tf.control_dependencies([tf.debugging.assert_positive(size_wh)]):
         return tf.identity(size_wh)
+
+
+def _png_size(encoded: tf.Tensor) -> tf.Tensor:
+    """Of the first chunk, which has to be the head; an error where it is not."""
+    kind = tf.strings.substr(encoded, _PNG_HEAD_AT, len(_PNG_HEAD))
+    with tf.control_dependencies([tf.debugging.assert_equal(kind, _PNG_HEAD)]):
+        return _integers(encoded, [16, 20], tf.int32, big_endian=True)
 
 
 def _starts_with(encoded: tf.Tensor, magic: bytes) -> tf.Tensor:

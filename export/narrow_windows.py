@@ -26,9 +26,9 @@ def narrow_windows(model: keras.Model) -> Iterator[None]:
     its moving statistics: to be called where the model is traced for inference.
     """
     wide = [layer for layer in model._flatten_layers() if _is_wide(layer)]
+    for layer in wide:
+        layer.call = _narrow_call(layer)
     try:
-        for layer in wide:
-            layer.call = _narrow_call(layer)
         yield
     finally:
         for layer in wide:
@@ -41,6 +41,9 @@ def _is_wide(layer: keras.layers.Layer) -> bool:
         and isinstance(layer.conv, layers.DepthwiseConv2D)
         and layer.conv.strides == (1, 1)
         and layer.conv.padding == "same"
+        and layer.conv.dilation_rate == (1, 1)
+        and layer.conv.depth_multiplier == 1
+        and layer.conv.kernel_size[1] <= MOST_TAPS
         and math.prod(layer.conv.kernel_size) > MOST_TAPS
     )
 
@@ -70,7 +73,7 @@ def _sum_of_parts(x: tf.Tensor, kernel: tf.Tensor, offset: tf.Tensor) -> tf.Tens
     height, (kernel_height, kernel_width) = x.shape[1], kernel.shape[:2]
     margins = [((side - 1) // 2, side // 2) for side in (kernel_height, kernel_width)]
     padded = tf.pad(x, [(0, 0), *margins, (0, 0)])
-    count = math.ceil(kernel_height / max(MOST_TAPS // kernel_width, 1))
+    count = math.ceil(kernel_height / (MOST_TAPS // kernel_width))
     bounds = [round(i * kernel_height / count) for i in range(count + 1)]
     total = None
     for first, last in zip(bounds, bounds[1:], strict=False):

@@ -10,6 +10,7 @@ are there are kept as they are.
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def export_version(workdir: str | Path, serving_dir: str | Path) -> Path:
     loaded = experiment.load_experiment(workdir)
     requests = warm_up.warm_up_requests(
         input_size_wh=tuple(loaded.config.data.crop_size),
-        batch_sizes=server_files.BATCH_SIZES,
+        batch_sizes=server_files.WARM_UP_SIZES,
     )
     warm_up_content = warm_up.warm_up_file(
         requests, model_name=server_files.model_name(serving_dir)
@@ -72,7 +73,10 @@ def export_version(workdir: str | Path, serving_dir: str | Path) -> Path:
         folder = temporary / "version"
         write_saved_model(loaded, folder)
         files.write_file(folder / warm_up.FILE, warm_up_content)
-        server_files.write_server_files(serving_dir)
+        for name, as_written in server_files.write_server_files(serving_dir).items():
+            if not as_written:
+                kept = f"{serving_dir / name}: kept, though it differs from a new one"
+                print(kept, file=sys.stderr)
         return versions.add_version(folder, serving_dir)
 
 

@@ -54,7 +54,7 @@ class ServerModel:
 
         A row whose STATUS is not 0 has CLASS_IDS -1, names "", zeros, an empty PNG, and
         is DEGENERATE. An empty batch, a class for some images only, pixels of another
-        rank or channel count are errors of the whole request (INVALID_ARGUMENT).
+        rank or channel count are errors of the whole call (INVALID_ARGUMENT).
         """
         encoded = tf.TensorSpec([None], tf.string, name=names.IMAGE_BYTES)
         class_ids = tf.TensorSpec([None], tf.int32, name=names.CLASS_IDS)
@@ -140,14 +140,12 @@ class ServerModel:
     def _in_sent_pixels(self, outputs, size_wh):
         """The outputs with the best classes, names, boxes of images of these sizes."""
         best = signatures.top_classes(outputs[names.SCORES])
-        scale = tf.cast(size_wh, tf.float32) / tf.constant(
-            self._size_hw[::-1], tf.float32
-        )
+        scale = signatures.box_scale(size_wh, self._size_hw)
         return {
             **outputs,
             **best,
             names.CLASS_NAMES: tf.gather(self._class_names, best[names.CLASS_IDS]),
-            names.BOXES: outputs[names.BOXES] * tf.tile(scale, [1, 2]),
+            names.BOXES: outputs[names.BOXES] * scale,
             names.IMAGE_SIZE: size_wh,
         }
 
@@ -187,5 +185,10 @@ def _checked_pixels(images):
         tf.shape(images)[:3],
         f"{names.IMAGES}: empty; send at least one image of at least one pixel",
     )
-    with tf.control_dependencies([some]):
+    fits = tf.debugging.assert_less_equal(
+        tf.shape(images)[1:3],
+        decoding.LONGEST,
+        f"{names.IMAGES}: a side has more than {decoding.LONGEST} pixels",
+    )
+    with tf.control_dependencies([some, fits]):
         return tf.identity(images)

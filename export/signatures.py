@@ -156,11 +156,18 @@ def top_classes(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
     return {names.CLASS_IDS: class_ids, names.SCORES: scores}
 
 
-def box_scale(images: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
-    """Factors, float32 [4], of boxes in `size_hw` pixels: to those of `images`."""
-    sent = tf.cast(tf.shape(images)[1:3], tf.float32)
-    height, width = tf.unstack(sent / tf.constant(size_hw, tf.float32))
-    return tf.stack([width, height, width, height])
+def box_scale(sizes_wh: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
+    """Factors from boxes in `size_hw` pixels to those of images of these sizes.
+
+    Args:
+      sizes_wh: int [batch, 2], widths and heights.
+      size_hw: height and width that the boxes are in.
+
+    Returns:
+      float32 [batch, 4].
+    """
+    size_wh = tf.constant(size_hw[::-1], tf.float32)
+    return tf.tile(tf.cast(sizes_wh, tf.float32) / size_wh, [1, 2])
 
 
 def _maps_function(localizer: Localizer, int8_kernels: bool):

@@ -6,8 +6,8 @@ r"""What a server's signature costs beside the bare network, and what bad input 
 In one process, on two threads, through TensorFlow's C++ runtime:
 
 - Images a second of the SavedModel's `serving_default` (JPEG files of --image_size in,
-  boxes out) and of the network alone (pixels of its own size in; scores and the
-  predicted class's map out); batches of 1 to 32, in turns, median of 7 rounds.
+  boxes out) and of the network alone (pixels of its own size in; logits and the
+  localization map out); batches of 1 to 32, in turns, median of 7 rounds.
 - Resident memory before and after 1,000 requests that are no good: no images at all,
   empty files, text, noise, half a JPEG, a PNG that promises 30,000 x 30,000 pixels, and
   every 100th one 50 MB of noise.

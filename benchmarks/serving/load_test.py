@@ -98,13 +98,20 @@ def read_photos(arguments: Sequence[str], *, output: Path) -> list[Encoded]:
     return [photos.encoded(photo.path) for photo in chosen]
 
 
-def check_server(address: str, photo: Encoded, *, timeout_s: float, **settings) -> None:
-    """Raises UserError when a first request has no answer."""
+def check_server(
+    address: str,
+    photo: Encoded,
+    *,
+    images_per_request: int,
+    timeout_s: float,
+    **settings,
+) -> None:
+    """Raises UserError when a first request, as the load's are, has no answer."""
     patience = max(timeout_s, PATIENCE_S)
     with client.connect(
         address, timeout_s=patience, retries=False, **settings
     ) as serving:
-        failure = Asker(serving, [photo], images_per_request=1)()
+        failure = Asker(serving, [photo], images_per_request=images_per_request)()
     if failure:
         raise UserError(f"--address={address}: the first request: {failure.message}")
 
@@ -153,7 +160,13 @@ def main(args: list[str]) -> None:
     server = {"protocol": given.protocol, "model": ServedModel(given["model"].value)}
     if given.protocol == "grpc":
         entry_point.load_tensorflow()
-    check_server(given.address, sent[0], timeout_s=given.timeout_s, **server)
+    check_server(
+        given.address,
+        sent[0],
+        images_per_request=given.images_per_request,
+        timeout_s=given.timeout_s,
+        **server,
+    )
     load_report.write_rows(output, kept)  # fails now rather than after the work
 
     loop = "soak" if soak else "closed" if given.rate is None else "open"

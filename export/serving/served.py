@@ -10,7 +10,7 @@ from bas_tf import names
 
 _FAULTS = {  # by STATUS, see `export.decoding`
     1: "the server cannot decode the image",
-    2: "the image has more pixels than the server decodes",
+    2: "the image is larger than the server decodes",
     3: "the model does not have the class",
 }
 _CLASSES = -1  # a dimension: the five best classes, or all where there are fewer

@@ -20,7 +20,7 @@ from export.serving import warm_up
 MODELS, BATCHING, MONITORING = "models.config", "batching.config", "monitoring.config"
 COMPOSE, UNIT = "compose.yaml", "serve.service"
 
-BATCH_SIZES = (1, 2, 4, 8, 16, 32)  # of the warm-up; the last is the server's largest
+WARM_UP_SIZES, MAX_BATCH_SIZE = (1, 2, 4, 8), 32  # images of a batch
 SERVER = "tensorflow_model_server"
 IMAGE = "tensorflow/serving:2.20.0"
 GRPC_PORT, REST_PORT = 8500, 8501
@@ -157,8 +157,8 @@ _BATCHING_TEXT = f"""\
 # deadlines. The client of this project sends none.
 
 # A request of more images is refused (INVALID_ARGUMENT). The warm-up of each version
-# has requests of {BATCH_SIZES[-1]}: with a smaller maximum, no version is loaded.
-max_batch_size {{ value: {BATCH_SIZES[-1]} }}
+# has requests of {WARM_UP_SIZES[-1]}: with a smaller maximum, no version is loaded.
+max_batch_size {{ value: {MAX_BATCH_SIZE} }}
 
 # How long a request waits for others to join it: little beside the model's own time.
 batch_timeout_micros {{ value: 5000 }}
@@ -171,10 +171,12 @@ max_enqueued_batches {{ value: 16 }}
 # while the first decodes its photos. On many cores, try more.
 num_batch_threads {{ value: 2 }}
 
-# Requests to serving_tensor whose images differ in height or width cannot be one batch.
+# Requests whose shapes differ in more than the number of images cannot be one batch:
+# images of other sizes to serving_tensor, and what is of another rank or channel count.
 # When such requests meet, the server fails all of that batch, those of other clients
 # too (FAILED_PRECONDITION, "have different shapes and padding is turned off"). So let
-# all clients send it one size, or encoded images to serving_default, which may differ.
+# all clients send serving_tensor one size, or encoded images to serving_default, and
+# check requests before they come here where you do not trust who sends them.
 # Padding would not help: boxes would be in pixels of the padded image.
 pad_variable_length_inputs: false
 """

@@ -38,6 +38,15 @@ def png_of_size(width: int, height: int) -> bytes:
     )
 
 
+def _with_a_chunk_before_the_head(png: bytes) -> bytes:
+    """Its size would be read from the wrong chunk; libpng passes over that one."""
+    kind, data = b"teSt", bytes(13)
+    chunk = (
+        struct.pack(">I", 13) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    )
+    return png[:8] + chunk + png[8:]
+
+
 def readable() -> dict[str, bytes]:
     """An image of each kind that a server decodes, none of them alike in size."""
     return {
@@ -47,7 +56,6 @@ def readable() -> dict[str, bytes]:
         "cmyk jpeg": encode(smooth((64, 48)).convert("CMYK"), "JPEG"),
         "png": encode(smooth((70, 333)), "PNG"),
         "palette png": encode(smooth((33, 20)).convert("P"), "PNG"),
-        "gif": encode(smooth((31, 17)).convert("P"), "GIF"),
         "bmp": encode(smooth((33, 21)), "BMP"),
         "one pixel": encode(smooth((1, 1)), "PNG"),
         "a line": encode(smooth((1000, 3)), "PNG"),
@@ -70,6 +78,8 @@ def unreadable() -> dict[str, bytes]:
         "png without pixels": png_of_size(10, 10),
         "png of no width": png_of_size(0, 10),
         "png of negative width": png_of_size(2**31 + 5, 10),
+        "png whose head comes second": _with_a_chunk_before_the_head(png),
+        "gif": encode(smooth((31, 17)).convert("P"), "GIF"),
         "webp": encode(smooth((33, 20)), "WEBP"),
         "tiff": encode(smooth((33, 20)), "TIFF"),
     }

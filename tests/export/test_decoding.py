@@ -78,13 +78,21 @@ def test_more_pixels_than_are_decoded(decode, monkeypatch):
     assert status.numpy().tolist() == [decoding.GOOD, decoding.TOO_LARGE]
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
 def test_sizes_come_from_the_head_of_each_kind(decode, kind, monkeypatch):
     monkeypatch.setattr(decoding, "LARGEST", 10)
     content = encode(smooth((300, 7)), kind)
     _, sizes, status = decoding.decode_batch(tf.constant([content]), SIZE_HW)
     assert status.numpy().tolist() == [decoding.TOO_LARGE]
     assert sizes.numpy().tolist() == [[300, 7]]
+
+
+@pytest.mark.parametrize("size", [(20_001, 1), (1, 20_001)])
+def test_a_side_that_is_too_long_to_be_resized(decode, size):
+    """Few bytes and few pixels; a line is resized by way of height x its width."""
+    _, sizes, status = decode([encode(Image.new("RGB", size), "PNG")])
+    assert status.tolist() == [decoding.TOO_LARGE]
+    assert sizes.tolist() == [list(size)]
 
 
 def test_the_client_knows_each_fault_of_a_row():

@@ -64,7 +64,7 @@ def test_every_request_of_the_warm_up_runs_in_a_session(served, tmp_path):
         names.SIGNATURE, names.TENSOR_SIGNATURE, names.CLASS_SIGNATURE,
         names.HEATMAP_SIGNATURE,
     )  # fmt: skip
-    assert asked == {(s, n) for s in signatures for n in server_files.BATCH_SIZES}
+    assert asked == {(s, n) for s in signatures for n in server_files.WARM_UP_SIZES}
     (tmp_path / "requests").write_bytes(pickle.dumps(requests))
     done = subprocess.run(
         [sys.executable, str(test_server_model.SESSION), str(served / "1"),
@@ -80,7 +80,9 @@ def test_every_request_of_the_warm_up_runs_in_a_session(served, tmp_path):
             assert not answer[names.STATUS].any()
 
 
-def test_the_next_version_and_files_that_an_operator_edited(served, demo_workdir):
+def test_the_next_version_and_files_that_an_operator_edited(
+    served, demo_workdir, capsys
+):
     edited = served / server_files.MODELS
     text = edited.read_text() + "# mine\n"
     edited.write_text(text)
@@ -88,6 +90,8 @@ def test_the_next_version_and_files_that_an_operator_edited(served, demo_workdir
     version = saved_model.export_version(demo_workdir, served)
     assert version == served / "2"
     assert edited.read_text() == text
+    kept = [line for line in capsys.readouterr().err.splitlines() if "kept" in line]
+    assert kept == [f"{edited}: kept, though it differs from a new one"]
     assert (served / server_files.COMPOSE).is_file()
     # The same training: the same answers, the same card and warm-up.
     for name in (warm_up.FILE, f"assets.extra/{CARD_FILE}"):

@@ -100,6 +100,10 @@ WRONG = {  # a request, and what its INVALID_ARGUMENT says
         (names.TENSOR_SIGNATURE, {names.IMAGES: PIXELS[:, :0]}),
         "images: empty",
     ),
+    "a long side": (
+        (names.TENSOR_SIGNATURE, {names.IMAGES: np.zeros([1, 1, 20_001, 3], np.uint8)}),
+        "a side has more than 20000 pixels",
+    ),
     "no tensors": (
         (names.TENSOR_SIGNATURE, {names.IMAGES: PIXELS[:0]}),
         "images: empty",

@@ -43,7 +43,7 @@ PHOTOS = test_server_model.photos(7)  # JPEG and PNG of seven sizes
 PIXELS = np.random.default_rng(0).integers(0, 256, [3, 50, 81, 3], np.uint8)
 NETWORK_WH = (64, 64)  # of the quick demo
 GIVEN = 3  # a class
-MOST = server_files.BATCH_SIZES[-1]
+MOST = server_files.MAX_BATCH_SIZE
 NO_BATCHING = {"enable_batching": "false", "batching_parameters_file": None}
 CALLERS = 4
 
@@ -216,7 +216,7 @@ def test_an_empty_batch_without_batching(not_batching):
 def test_the_warm_up_ran(batching, exported):
     path = exported / "1" / warm_up.FILE
     count = sum(1 for _ in tf.data.TFRecordDataset(str(path)))
-    assert count == 4 * len(server_files.BATCH_SIZES)
+    assert count == 4 * len(server_files.WARM_UP_SIZES)
     text = batching.log.read_text(errors="replace")
     told = re.search(r"warmup data.*\n?.*warmup records read: (\d+)", text)
     assert told and int(told[1]) == count

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,6 +106,12 @@ def test_no_more_records_than_the_server_takes(tmp_path):
     assert len(records_of(full, tmp_path)) == 1000
     with pytest.raises(ValueError, match="1001 requests; the server takes 1000"):
         warm_up.warm_up_file([request] * 1001, model_name="bas")
+
+
+def test_the_package_is_the_one_of_the_requirements():
+    root = Path(warm_up.__file__).parents[2]
+    lines = (root / "requirements-serving.txt").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [warm_up.PACKAGE]
 
 
 def test_without_the_package(monkeypatch):

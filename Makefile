@@ -31,7 +31,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.method_speed --output=runs/bench/method_speed.json
 
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=20
 
 quicktest: setup
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"

@@ -1,8 +1,8 @@
 """Wide depthwise windows as sums of narrower ones, for LiteRT.
 
 Its fast kernels for depthwise convolutions end at 25 taps. A window of 6x6, which has
-36, took ten times as long in int8 as two of 3x6 and their sum; in float32 four times.
-The sum is the same function up to its rounding: training and weights know nothing of it.
+36, took five times as long in int8 as two of 3x6 and their sum; in float32 twice. The
+sum is the same function up to its rounding: training and weights know nothing of it.
 """
 
 import contextlib

@@ -1,6 +1,5 @@
 """The front of `edge_front` as a PNG: accuracy over latency, a point for each file."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from bas_tf.report.chart_style import GREY, INK, STYLE
+from bas_tf.report.chart_style import GREY, INK, STYLE, png_of
 from benchmarks.edge_front import COSTS, pareto_front
 
 _SIZE_INCHES, _DOTS_PER_INCH = (14.0, 7.5), 110
@@ -26,11 +25,7 @@ _TICKS = (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200)
 
 def front_png(rows: Sequence[Mapping]) -> bytes:
     """`front_figure` as a PNG file; equal rows give equal bytes."""
-    file = io.BytesIO()
-    front_figure(rows).savefig(
-        file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}
-    )
-    return file.getvalue()
+    return png_of(front_figure(rows), dots_per_inch=_DOTS_PER_INCH)
 
 
 def front_figure(rows: Sequence[Mapping]) -> Figure:

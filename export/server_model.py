@@ -83,8 +83,8 @@ class ServerModel:
         return module
 
     def _localize(self, image_bytes):
-        outputs = self._heatmap(image_bytes)
-        return _without(outputs, names.LOCALIZATION_MAP, names.HEATMAP_BYTES)
+        outputs, status = self._localized(image_bytes)
+        return _with_status(_without(outputs, names.LOCALIZATION_MAP), status)
 
     def _localize_class(self, image_bytes, class_ids):
         images, size_wh, status = self._decoded(image_bytes)
@@ -105,12 +105,12 @@ class ServerModel:
         )
         unknown = (status == decoding.GOOD) & ~known
         status = tf.where(unknown, decoding.UNKNOWN_CLASS, status)
-        outputs = self._in_sent_pixels(outputs, size_wh)
+        best = signatures.top_classes(outputs[names.SCORES])
+        outputs = self._in_sent_pixels({**outputs, **best}, size_wh)
         return _with_status(_without(outputs, names.LOCALIZATION_MAP), status)
 
     def _heatmap(self, image_bytes):
-        images, size_wh, status = self._decoded(image_bytes)
-        outputs = self._predicted(images, size_wh)
+        outputs, status = self._localized(image_bytes)
         normalized = score_maps.normalize_min_max(outputs[names.LOCALIZATION_MAP])
         resized = score_maps.resize_bilinear(normalized, self._size_hw)
         grey = tf.cast(tf.round(255 * resized), tf.uint8)
@@ -123,6 +123,11 @@ class ServerModel:
         size_wh = tf.tile(tf.shape(images)[tf.newaxis, 2:0:-1], [count, 1])
         return self._predicted(decoding.resize(images, self._size_hw), size_wh)
 
+    def _localized(self, image_bytes):
+        """The outputs of every row, as if it were GOOD, and the status."""
+        images, size_wh, status = self._decoded(image_bytes)
+        return self._predicted(images, size_wh), status
+
     def _decoded(self, image_bytes):
         image_bytes = _checked_shape(image_bytes, [None])
         some = tf.debugging.assert_positive(
@@ -132,19 +137,17 @@ class ServerModel:
             return decoding.decode_batch(image_bytes, self._size_hw)
 
     def _predicted(self, images, size_wh):
-        outputs = inference.predict(
+        outputs = signatures.localized(
             self._localizer, images, score_threshold=self._score_threshold
         )
-        return self._in_sent_pixels(_without(outputs, names.CAM), size_wh)
+        return self._in_sent_pixels(outputs, size_wh)
 
     def _in_sent_pixels(self, outputs, size_wh):
-        """The outputs with the best classes, names, boxes of images of these sizes."""
-        best = signatures.top_classes(outputs[names.SCORES])
+        """The outputs with the classes' names, boxes in images of these sizes."""
         scale = signatures.box_scale(size_wh, self._size_hw)
         return {
             **outputs,
-            **best,
-            names.CLASS_NAMES: tf.gather(self._class_names, best[names.CLASS_IDS]),
+            names.CLASS_NAMES: tf.gather(self._class_names, outputs[names.CLASS_IDS]),
             names.BOXES: outputs[names.BOXES] * scale,
             names.IMAGE_SIZE: size_wh,
         }

@@ -58,11 +58,20 @@ def load(path: Path, num_threads: int) -> Run:
 
 def peak_memory(process: int | str = "self") -> int:
     """The most resident bytes of a process so far; `getrusage` has its parent's too."""
+    return _resident_bytes(process, "VmHWM")
+
+
+def memory(process: int | str = "self") -> int:
+    """The resident bytes of a process now."""
+    return _resident_bytes(process, "VmRSS")
+
+
+def _resident_bytes(process: int | str, key: str) -> int:
     path = Path(f"/proc/{process}/status")
     for line in path.read_text().splitlines():
-        if line.startswith("VmHWM"):
+        if line.startswith(f"{key}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError(f"{path} has no VmHWM: the process has ended")
+    raise RuntimeError(f"{path} has no {key}: the process has ended")
 
 
 def main(path: Path, images: np.ndarray, num_threads: int) -> None:

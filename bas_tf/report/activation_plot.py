@@ -1,13 +1,12 @@
 """The paper's figure 1 as a PNG: three curves over the area of the mask."""
 
-import io
 from collections.abc import Mapping
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bas_tf.report.chart_style import GREY, STYLE
+from bas_tf.report.chart_style import GREY, STYLE, png_of
 
 _SIZE_INCHES, _DOTS_PER_INCH = (8.0, 5.0), 130
 # Name, colour, whether the range is shown falling from 1, and what 95 % of it means.
@@ -23,11 +22,7 @@ _WIDEST_SHARE = 20.0  # further right there is background only
 
 def activation_png(document: Mapping) -> bytes:
     """`activation_figure` as a PNG file; equal documents give equal bytes."""
-    file = io.BytesIO()
-    activation_figure(document).savefig(
-        file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}
-    )
-    return file.getvalue()
+    return png_of(activation_figure(document), dots_per_inch=_DOTS_PER_INCH)
 
 
 def activation_figure(document: Mapping) -> Figure:

@@ -1,4 +1,8 @@
-"""What every chart looks like."""
+"""What every chart looks like, and how it becomes a file."""
+
+import io
+
+from matplotlib.figure import Figure
 
 INK, GREY = "#22262a", "#6b7177"
 STYLE = {
@@ -15,3 +19,10 @@ STYLE = {
     "grid.alpha": 0.25,
     "legend.frameon": False,
 }
+
+
+def png_of(figure: Figure, *, dots_per_inch: int) -> bytes:
+    """A figure as a PNG file; equal figures give equal bytes."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=dots_per_inch, metadata={"Software": None})
+    return file.getvalue()

@@ -48,7 +48,7 @@ def run_local_workers(count: int, command: Sequence[str], *, log_dir: Path) -> i
 
 def environments(count: int) -> list[dict[str, str]]:
     """This process's environment with the TF_CONFIG of each of `count` workers."""
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(count)]}
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
     return [
         {
             **os.environ,
@@ -60,7 +60,7 @@ def environments(count: int) -> list[dict[str, str]]:
     ]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on; all are held until all are found."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]

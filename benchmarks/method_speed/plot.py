@@ -1,6 +1,5 @@
 """The figures as a PNG: how many times as long the others take."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 from matplotlib import rc_context
@@ -8,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from bas_tf.report.chart_style import GREY, INK, STYLE
+from bas_tf.report.chart_style import GREY, INK, STYLE, png_of
 
 _WIDTH_INCHES, _DOTS_PER_INCH = 13.0, 110
 _PANELS = {
@@ -25,11 +24,7 @@ _SIDES = {  # label, colour, marker, height in the network's row
 
 def speed_png(figures: Sequence[Mapping]) -> bytes:
     """`speed_figure` as a PNG file; equal figures give equal bytes."""
-    file = io.BytesIO()
-    speed_figure(figures).savefig(
-        file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}
-    )
-    return file.getvalue()
+    return png_of(speed_figure(figures), dots_per_inch=_DOTS_PER_INCH)
 
 
 def speed_figure(figures: Sequence[Mapping]) -> Figure:

@@ -15,27 +15,20 @@ import importlib
 import json
 import sys
 import time
-from pathlib import Path
 
-
-def resident_bytes(key: str) -> int:
-    """VmRSS, what this process holds in memory, or VmHWM, the most it held."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"/proc/self/status has no {key}")
+from export.timed_artifact import memory, peak_memory
 
 
 def main(module: str, settings: dict) -> None:
     calls = importlib.import_module(module).build(**settings)
     gc.collect()
-    _say({"level_bytes": resident_bytes("VmRSS")})
+    _say({"level_bytes": memory()})
     for line in sys.stdin:
         call = calls[line.strip()]
         start = time.perf_counter()
         call()
         _say(time.perf_counter() - start)
-    _say({"peak_bytes": resident_bytes("VmHWM")})
+    _say({"peak_bytes": peak_memory()})
 
 
 def _say(document) -> None:

@@ -102,13 +102,14 @@ def bad_requests(jpeg: bytes) -> Iterator[list[bytes]]:
 
 def memory_of_bad_requests(ask: Callable, jpegs: Sequence[bytes]) -> list[int]:
     """Resident bytes before BAD_REQUESTS, and after each quarter of them."""
-    import psutil
     import tensorflow as tf
 
-    process, level = psutil.Process(), []
+    from export.timed_artifact import memory
+
+    level = []
     for batch in BATCH_SIZES:
         ask(tf.constant([jpegs[0]] * batch))
-    level.append(process.memory_info().rss)
+    level.append(memory())
     for i, request in enumerate(bad_requests(jpegs[0]), 1):
         try:
             ask(tf.constant(request, tf.string))
@@ -116,7 +117,7 @@ def memory_of_bad_requests(ask: Callable, jpegs: Sequence[bytes]) -> list[int]:
             if request:
                 raise
         if i % (BAD_REQUESTS // STEPS) == 0:
-            level.append(process.memory_info().rss)
+            level.append(memory())
     return level
 
 

@@ -1,6 +1,5 @@
 """Load against peers whose pace and faults are known; figures by hand."""
 
-import importlib.util
 import json
 import signal
 import threading
@@ -15,10 +14,8 @@ from export.serving import client
 from export.serving.photos import Encoded
 from tests.commands import exit_code_in_process, only_error_line, start_command
 from tests.export.serving import peers
+from tests.export.serving.peers import PROTOCOLS, needs_grpc
 
-NO_GRPC = importlib.util.find_spec("tensorflow_serving") is None
-needs_grpc = pytest.mark.skipif(NO_GRPC, reason="tensorflow-serving-api is missing")
-PROTOCOLS = ["rest", pytest.param("grpc", marks=needs_grpc)]
 COMMAND = "benchmarks.serving.load_test"
 
 

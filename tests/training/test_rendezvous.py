@@ -13,7 +13,7 @@ from bas_tf.training import rendezvous, workers
 
 @pytest.fixture
 def addresses():
-    return [f"127.0.0.1:{port}" for port in workers._free_ports(3)]
+    return [f"127.0.0.1:{port}" for port in workers.free_ports(3)]
 
 
 def meet(addresses, index, timeout_s=20.0):

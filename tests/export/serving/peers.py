@@ -6,6 +6,7 @@ strongest channel. What cannot be decoded has status 1.
 
 import base64
 import contextlib
+import importlib.util
 import io
 import json
 import threading
@@ -14,8 +15,14 @@ from concurrent import futures
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
+import pytest
 from PIL import Image
 
+needs_grpc = pytest.mark.skipif(
+    importlib.util.find_spec("tensorflow_serving") is None,
+    reason="tensorflow-serving-api is missing",
+)
+PROTOCOLS = ["rest", pytest.param("grpc", marks=needs_grpc)]
 CLASSES = ("red", "green", "blue")
 
 

@@ -14,7 +14,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ import pytest
 from PIL import Image
 
 from bas_tf import names
+from bas_tf.training import workers
 from export.serving import server_files, versions
 
 BINARY, ADDRESS = "TF_SERVING_BINARY", "TF_SERVING_ADDRESS"
@@ -244,7 +244,7 @@ def started(folder: Path, **changed: str | None) -> Iterator[StartedServer]:
       folder: of the versions, with the files of `server_files`.
       **changed: flags in place of those exported; None leaves one out.
     """
-    ports = _free_ports(2)
+    ports = workers.free_ports(2)
     flags = {
         **dict(a[2:].split("=", 1) for a in server_files.server_arguments(folder)),
         "port": ports[0],
@@ -334,14 +334,6 @@ def _binary() -> str:
     found = shutil.which(named)
     assert found, f"{BINARY}={named}: no program"
     return os.path.abspath(found)
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
 
 
 def _die_with_the_tests() -> None:

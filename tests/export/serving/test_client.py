@@ -1,7 +1,6 @@
 """Both clients against peers that answer by formula and misbehave when told."""
 
 import contextlib
-import importlib.util
 import socket
 import subprocess
 import sys
@@ -18,10 +17,7 @@ from export.serving.served import ServingError
 from export.serving.serving_client import ServedModel
 from tests.commands import REPO
 from tests.export.serving import peers
-
-NO_GRPC = importlib.util.find_spec("tensorflow_serving") is None
-needs_grpc = pytest.mark.skipif(NO_GRPC, reason="tensorflow-serving-api is missing")
-PROTOCOLS = ["rest", pytest.param("grpc", marks=needs_grpc)]
+from tests.export.serving.peers import PROTOCOLS, needs_grpc
 
 
 @pytest.fixture(params=PROTOCOLS)

@@ -6,7 +6,6 @@ other classes, another size, requests of others in the same batches.
 
 import base64
 import contextlib
-import importlib.util
 import json
 
 import numpy as np
@@ -19,13 +18,13 @@ from export.serving import client
 from export.serving.serving_client import ServedModel
 from tests.export import test_server_model
 from tests.export.serving import real_server
+from tests.export.serving.peers import needs_grpc
 from tests.export.serving.real_server import assert_same, grey, strings
 
-NO_GRPC = importlib.util.find_spec("tensorflow_serving") is None
 pytestmark = [
     pytest.mark.slow,
     real_server.needs_server,
-    pytest.mark.skipif(NO_GRPC, reason="tensorflow-serving-api is missing"),
+    needs_grpc,
 ]
 
 PHOTOS = test_server_model.photos(7)  # JPEG and PNG of seven sizes

@@ -4,7 +4,6 @@ See `real_server`; these tests start its processes themselves.
 """
 
 import base64
-import importlib.util
 import itertools
 import re
 import threading
@@ -22,6 +21,7 @@ from export.serving.serving_client import ServedModel, ServingError
 from tests.export import test_server_model
 from tests.export.encoded_images import encode, smooth
 from tests.export.serving import real_server
+from tests.export.serving.peers import needs_grpc
 from tests.export.serving.real_server import (
     AVAILABLE,
     END,
@@ -31,12 +31,11 @@ from tests.export.serving.real_server import (
     strings,
 )
 
-NO_GRPC = importlib.util.find_spec("tensorflow_serving") is None
 pytestmark = [
     pytest.mark.slow,
     real_server.needs_server,
     real_server.needs_binary,
-    pytest.mark.skipif(NO_GRPC, reason="tensorflow-serving-api is missing"),
+    needs_grpc,
 ]
 
 PHOTOS = test_server_model.photos(7)  # JPEG and PNG of seven sizes

@@ -1,7 +1,6 @@
 """The command: folders in, results.jsonl and overlays out, however it ends."""
 
 import collections
-import importlib.util
 import json
 import os
 import pty
@@ -23,10 +22,8 @@ from tests.commands import (
     start_command,
 )
 from tests.export.serving import peers
+from tests.export.serving.peers import PROTOCOLS
 
-NO_GRPC = importlib.util.find_spec("tensorflow_serving") is None
-needs_grpc = pytest.mark.skipif(NO_GRPC, reason="tensorflow-serving-api is missing")
-PROTOCOLS = ["rest", pytest.param("grpc", marks=needs_grpc)]
 COMMAND = "export.serving.client"
 
 

@@ -77,37 +77,87 @@ class BatchNormalization(ReplicatedBatchNormalization):
     """
 
     def call(self, inputs, training=False):
-        x = at_least_float32(inputs)
-        mean = tf.convert_to_tensor(self.moving_mean)
-        variance = tf.convert_to_tensor(self.moving_variance)
-        if training:
-            mean, variance, count = self._batch_statistics(x)
+        if not training:
+            return self._normalized(inputs)
+        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        if inputs.dtype.size == 2 and not self.synchronized:
+            normalized, mean, unbiased = _fused_batch_norm(
+                inputs, gamma, beta, self.epsilon
+            )
+        else:
+            over = replica_mean if self.synchronized else tf.identity
+            x = at_least_float32(inputs)
+            normalized, mean, variance = _batch_norm(
+                x, gamma, beta, epsilon=self.epsilon, over_replicas=over
+            )
+            count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
+            if self.synchronized:
+                count *= tf.distribute.get_strategy().num_replicas_in_sync
             unbiased = variance * count / tf.maximum(count - 1, 1)
-            self._move(self.moving_mean, mean)
-            self._move(self.moving_variance, unbiased)
-        gamma = self.gamma if self.scale else None
-        beta = self.beta if self.center else None
+        self._move(self.moving_mean, mean)
+        self._move(self.moving_variance, unbiased)
+        return tf.cast(normalized, self.compute_dtype)
+
+    def _normalized(self, inputs):
+        """By the moving statistics."""
         normalized = tf.nn.batch_normalization(
-            x, mean, variance, beta, gamma, self.epsilon
+            at_least_float32(inputs),
+            tf.convert_to_tensor(self.moving_mean),
+            tf.convert_to_tensor(self.moving_variance),
+            tf.convert_to_tensor(self.beta),
+            tf.convert_to_tensor(self.gamma),
+            self.epsilon,
         )
         return tf.cast(normalized, self.compute_dtype)
 
-    def _batch_statistics(self, x):
-        """Mean and biased variance, [channels] each, and how many values a channel.
-
-        Two passes: the squares are taken around the mean of all replicas.
-        """
-        count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
-        if not self.synchronized:
-            mean = channel_mean(x)
-            return mean, channel_mean(tf.square(x - mean)), count
-        mean = replica_mean(channel_mean(x))
-        variance = replica_mean(channel_mean(tf.square(x - mean)))
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return mean, variance, count * replicas
-
     def _move(self, moving, value):
         moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+
+
+def _fused_batch_norm(x, gamma, beta, epsilon):
+    """Of half-precision values: one operation, whose sums are no worse than those.
+
+    Returns:
+      What is normalised, the mean and the unbiased variance.
+    """
+    unused = tf.zeros_like(gamma)
+    return tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=gamma, offset=beta, mean=unused, variance=unused, epsilon=epsilon
+    )[:3]
+
+
+def _batch_norm(x, gamma, beta, *, epsilon, over_replicas):
+    """Of float32 and float64 values, by accurate sums (see `channel_mean`).
+
+    The backward pass is written out: it keeps x alone, where the derivative of each
+    operation would keep x and its distance from the mean.
+
+    Returns:
+      What is normalised, the mean and the biased variance, these two without gradient.
+    """
+
+    @tf.custom_gradient
+    def normalize(x, gamma, beta):
+        # The squares are taken around the mean of all replicas.
+        mean = over_replicas(channel_mean(x))
+        variance = over_replicas(channel_mean(tf.math.squared_difference(x, mean)))
+        inverse = tf.math.rsqrt(variance + epsilon)
+        scale = gamma * inverse
+
+        def gradients(by_normalized, *_):
+            count = tf.cast(tf.size(x) // x.shape[-1], x.dtype)
+            centred = x - mean
+            by_offset = channel_mean(by_normalized)
+            by_centred = channel_mean(by_normalized * centred)
+            slope = over_replicas(by_centred) * tf.square(inverse)
+            through = scale * over_replicas(by_offset)
+            by_x = by_normalized * scale - (centred * (scale * slope) + through)
+            return by_x, count * by_centred * inverse, count * by_offset
+
+        normalized = x * scale + (beta - mean * scale)
+        return (normalized, mean, variance), gradients
+
+    return normalize(x, gamma, beta)
 
 
 def synchronize_batch_norm(model: keras.Model) -> None:
@@ -280,7 +330,7 @@ class Classifier(layers.Layer):
                 hidden += _separable_convolution(width, number)
             else:
                 hidden.append(_hidden_convolution(width, 3, name=f"conv{number}"))
-        class_maps = layers.Conv2D(
+        class_maps = ClassMaps(
             num_classes,
             1,
             activation="relu" if final_relu else None,
@@ -294,10 +344,30 @@ class Classifier(layers.Layer):
             input_shape = layer.compute_output_shape(input_shape)
         self.built = True
 
-    def call(self, x):
-        for layer in self.convolutions:
+    def call(self, x, class_ids=None):
+        """Class maps [batch, h', w', classes], or [batch, h', w', 1] of given classes.
+
+        Args:
+          x: features at stride 16.
+          class_ids: None, or [batch] int: each example's class.
+        """
+        *hidden, class_maps = self.convolutions
+        for layer in hidden:
             x = layer(x)
-        return x  # [batch, h', w', classes]
+        return class_maps(x, class_ids=class_ids)
+
+
+class ClassMaps(layers.Conv2D):
+    """A 1x1 convolution to one map a class, or to that of one class an example."""
+
+    def call(self, inputs, class_ids=None):
+        """As `Classifier.call`; same numbers, classes times less arithmetic."""
+        if class_ids is None:
+            return super().call(inputs)
+        kernel = tf.gather(tf.convert_to_tensor(self.kernel)[0, 0], class_ids, axis=1)
+        bias = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
+        maps = tf.einsum("bhwc,cb->bhw", inputs, kernel) + bias[:, None, None]
+        return self.activation(maps[..., tf.newaxis])
 
 
 def _hidden_convolution(width: int, kernel_size: int, *, name: str) -> layers.Conv2D:

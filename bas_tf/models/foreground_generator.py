@@ -53,7 +53,9 @@ class ForegroundGenerator(layers.Layer):
           [batch, h, w, classes or k] float32 in [0, 1].
         """
         if class_ids is not None:
-            kernels = tf.gather(self.kernels_by_class(), class_ids)
+            # Not from `kernels_by_class`: that would copy every kernel each time.
+            kernels = tf.gather(self.kernel_in_use(), class_ids, axis=3)
+            kernels = tf.transpose(kernels, [3, 4, 2, 0, 1])
             biases = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
             return self.maps_by(features, kernels, biases, training=training)
         features = self._normalized(features, training)

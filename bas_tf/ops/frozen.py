@@ -5,7 +5,7 @@ import tensorflow as tf
 
 
 def call_frozen(
-    layer: keras.layers.Layer, inputs: tf.Tensor, *, training: bool
+    layer: keras.layers.Layer, inputs: tf.Tensor, *, training: bool, **options
 ) -> tf.Tensor:
     """f2*: the layer's output with gradient-stopped weights (paper, section 3.2).
 
@@ -16,7 +16,7 @@ def call_frozen(
     Args:
       layer: a built Keras layer or model.
       inputs: what the layer takes; its gradient flows.
-      training: as in a layer's call.
+      training, options: as in the layer's call.
 
     Returns:
       What the layer returns. No gradient reaches a variable of the layer, so the
@@ -24,5 +24,7 @@ def call_frozen(
     """
     constants = [tf.stop_gradient(v.value) for v in layer.trainable_variables]
     statistics = [v.value for v in layer.non_trainable_variables]
-    outputs, _ = layer.stateless_call(constants, statistics, inputs, training=training)
+    outputs, _ = layer.stateless_call(
+        constants, statistics, inputs, training=training, **options
+    )
     return outputs

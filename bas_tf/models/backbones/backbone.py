@@ -8,6 +8,17 @@ from bas_tf.models import blocks
 from bas_tf.models.input_scaling import input_scaling
 
 
+class Head(keras.Sequential):
+    """f2: layers at stride 16, then the classifier (section 3.1)."""
+
+    def call(self, inputs, class_ids=None, training=False):
+        """F -> A: all class maps, or one of each example, see `Classifier.call`."""
+        *body, classifier = self.layers
+        for layer in body:
+            inputs = layer(inputs, training=training)
+        return classifier(inputs, class_ids=class_ids)
+
+
 class Backbone(keras.Model):
     """A classification network, split for activation map constraint (section 3.1).
 
@@ -42,7 +53,7 @@ class Backbone(keras.Model):
         pixels = blocks.PixelScaling(**input_scaling(scaling), name="scaling")
         last = blocks.Classifier(num_classes, name="classifier", **classifier)
         self.trunk = keras.Sequential([pixels, *trunk], name="trunk")
-        self.head = keras.Sequential([*head, last], name="head")
+        self.head = Head([*head, last], name="head")
 
     def call(self, images, training=False):
         """Images -> (F, A); see the attributes."""

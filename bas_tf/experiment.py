@@ -75,7 +75,7 @@ def build_model(
       num_classes: classes.
       precision: what its layers compute in, see `ops.precision`. Training says
         `train.precision`; evaluation and export take float32, on the same variables.
-      synchronized_batch_norm: see `blocks.synchronize_batch_norm`; only training has
+      synchronized_batch_norm: see `models.batch_norm`; only training has
         more than one replica to ask.
       quantization_aware: see `models.quantization_aware`; only training rounds.
 

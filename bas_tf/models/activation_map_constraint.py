@@ -52,7 +52,5 @@ def background_activation(
       labels: [batch] int.
     """
     hidden = masking.background_map(foreground_map)
-    logits = masked_logits(
-        head, features, hidden, training=training, class_ids=labels
-    )
+    logits = masked_logits(head, features, hidden, training=training, class_ids=labels)
     return logits[:, 0]

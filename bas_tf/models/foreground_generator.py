@@ -3,7 +3,7 @@
 import tensorflow as tf
 from keras import layers
 
-from bas_tf.models.blocks import ReplicatedBatchNormalization
+from bas_tf.models.batch_norm import ReplicatedBatchNormalization
 from bas_tf.ops.precision import at_least_float32
 
 INPUT_NORM_SCALE = 0.1  # keeps the 9 x channels sum of one-signed features small

@@ -6,7 +6,7 @@ import tensorflow as tf
 from bas_tf import names
 from bas_tf.errors import UserError, check_choice
 from bas_tf.models import backbones
-from bas_tf.models.blocks import synchronize_batch_norm
+from bas_tf.models.batch_norm import synchronize_batch_norm
 from bas_tf.models.foreground_generator import ForegroundGenerator
 from bas_tf.ops import masking
 from bas_tf.ops.precision import at_least_float32
@@ -104,7 +104,7 @@ def build_localizer(
       normalize_generator_input: see `ForegroundGenerator`.
       top_k: see `Localizer`.
       backbone_options: more options of the backbone, as {"width": 0.5}.
-      synchronized_batch_norm: see `blocks.synchronize_batch_norm`.
+      synchronized_batch_norm: see `batch_norm.synchronize_batch_norm`.
 
     Raises:
       UserError: unknown backbone, or a size that is not a multiple of 32.

@@ -221,10 +221,11 @@ class ClassMaps(layers.Conv2D):
         """As `Classifier.call`; same numbers, classes times less arithmetic."""
         if class_ids is None:
             return super().call(inputs)
-        kernel = tf.gather(tf.convert_to_tensor(self.kernel)[0, 0], class_ids, axis=1)
+        kernel = tf.convert_to_tensor(self.kernel)[0, 0]
+        weights = tf.transpose(tf.gather(kernel, class_ids, axis=1))  # [batch, c]
         bias = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
-        maps = tf.einsum("bhwc,cb->bhw", inputs, kernel) + bias[:, None, None]
-        return self.activation(maps[..., tf.newaxis])
+        maps = inputs @ weights[:, tf.newaxis, :, tf.newaxis]
+        return self.activation(maps + bias[:, tf.newaxis, tf.newaxis, tf.newaxis])
 
 
 def _hidden_convolution(width: int, kernel_size: int, *, name: str) -> layers.Conv2D:

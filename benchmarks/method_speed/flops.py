@@ -27,6 +27,7 @@ class Parts:
     Attributes:
       trunk, head: f1 and f2.
       first: the trunk's first layer; no gradient goes on to the pixels.
+      class_maps: the head's last layer, one class map a class.
       one_map: the generator, for the map of one class.
       classes: how many maps there are.
     """
@@ -34,6 +35,7 @@ class Parts:
     trunk: int
     head: int
     first: int
+    class_maps: int
     one_map: int
     classes: int
 
@@ -49,6 +51,7 @@ def count_parts(localizer: Localizer, size_wh: tuple[int, int]) -> Parts:
         trunk=sum(in_trunk),
         head=sum(in_head),
         first=in_trunk[0],
+        class_maps=in_head[-1],
         one_map=math.prod(features[1:3]) * math.prod(kernel),
         classes=classes,
     )
@@ -104,16 +107,18 @@ def training_work(parts: Parts, *, as_reference: bool) -> Work:
 
     Args:
       parts: from `count_parts`.
-      as_reference: every class's map is computed, and the background pass computes
-        gradients of its weights; else neither.
+      as_reference: generator and background pass compute every class's map, and that
+        pass gradients of its weights; else one map, and none.
     """
     generator = parts.one_map * (parts.classes if as_reference else 1)
+    others = parts.class_maps - parts.class_maps // parts.classes
+    background = parts.head - (0 if as_reference else others)
     return {
         "trunk": _passes(parts.trunk, parts.trunk - parts.first, parts.trunk),
         "head": _passes(parts.head, parts.head, parts.head),
         "generator": _passes(generator, generator, generator),
         "background": _passes(
-            parts.head, parts.head, parts.head if as_reference else 0
+            background, background, background if as_reference else 0
         ),
     }
 

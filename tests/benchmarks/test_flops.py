@@ -45,18 +45,21 @@ def test_layers_that_a_model_calls_twice_count_twice():
 
 
 def test_work_by_hand():
-    parts = flops.Parts(trunk=100, head=10, first=7, one_map=2, classes=5)
+    parts = flops.Parts(
+        trunk=100, head=20, first=7, class_maps=15, one_map=2, classes=5
+    )
     ours_train = flops.training_work(parts, as_reference=False)
-    # Trunk 100 + 93 + 100, head 3 x 10, generator 3 x 2, background 2 x 10.
-    assert flops.total(ours_train) == 293 + 30 + 6 + 20
+    # Trunk 100 + 93 + 100, head 3 x 20, generator 3 x 2; the background's head has one
+    # class map, 5 + 15 / 5, in two passes.
+    assert flops.total(ours_train) == 293 + 60 + 6 + 16
     assert ours_train["background"] == {
-        "forward": 10, "input_gradient": 10, "weight_gradient": 0,
+        "forward": 8, "input_gradient": 8, "weight_gradient": 0,
     }  # fmt: skip
     # The generator five times as wide, the copied head's weights too.
     as_reference = flops.training_work(parts, as_reference=True)
-    assert flops.total(as_reference) == 293 + 30 + 30 + 30
-    assert flops.total(flops.inference_work(parts, as_reference=False)) == 112
-    assert flops.total(flops.inference_work(parts, as_reference=True)) == 130
+    assert flops.total(as_reference) == 293 + 60 + 30 + 60
+    assert flops.total(flops.inference_work(parts, as_reference=False)) == 122
+    assert flops.total(flops.inference_work(parts, as_reference=True)) == 150
 
 
 def build(backbone: str):

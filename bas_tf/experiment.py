@@ -15,7 +15,7 @@ import ml_collections
 from bas_tf import files
 from bas_tf.data.records import Source
 from bas_tf.data.sources import load_source
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, check_choice
 
 CONFIG_FILE, LOG_FILE = "config.json", "metrics.jsonl"
 # Groups that must agree for a workdir to be resumed, and the keys that may change.
@@ -208,16 +208,22 @@ def selects_best(config) -> bool:
     return bool(config.train.get("select_by") and config.train.epochs)
 
 
-def load_runner(model: str | Path, *, score_threshold: float | None = None):
+def load_runner(
+    model: str | Path,
+    *,
+    score_threshold: float | None = None,
+    scores_precision: str = "float32",
+):
     """Any model the commands take: a workdir, a SavedModel folder, .tflite or .onnx.
 
     Args:
       model: its path.
       score_threshold: of a workdir's boxes; None takes its config's. Files keep the
         threshold they were exported with.
+      scores_precision: see `keras_runner`; files compute in their own.
 
     Raises:
-      UserError: nothing there that could be run.
+      UserError: nothing there that could be run, or an unknown precision.
     """
     from bas_tf import runners
 
@@ -241,18 +247,50 @@ def load_runner(model: str | Path, *, score_threshold: float | None = None):
         loaded.config,
         loaded.class_names,
         score_threshold=score_threshold,
+        scores_precision=scores_precision,
     )
 
 
-def keras_runner(localizer, config, class_names, *, score_threshold: float):
-    """A localizer as the judge and the command line see it: a `runners.Runner`."""
-    from bas_tf import inference, runners
+def keras_runner(
+    localizer,
+    config,
+    class_names,
+    *,
+    score_threshold: float,
+    scores_precision: str = "float32",
+):
+    """A localizer as the judge and the command line see it: a `runners.Runner`.
 
+    Args:
+      localizer: a localizer in float32.
+      config: it was built by.
+      class_names: its classes.
+      score_threshold: of its boxes.
+      scores_precision: what the pass that only classifies computes in. In another one
+        than float32 a copy of the localizer does it.
+
+    Raises:
+      UserError: an unknown precision.
+    """
+    from bas_tf import inference, runners
+    from bas_tf.ops.precision import PRECISIONS
+
+    check_choice("eval.ten_crop_precision", scores_precision, PRECISIONS)
+    classifier = localizer
+    if scores_precision != "float32":
+        config = config.copy_and_resolve_references()
+        config.model.weights = ""
+        classifier = build_model(config, len(class_names), precision=scores_precision)
+        for copied, variable in zip(
+            classifier.variables, localizer.variables, strict=True
+        ):
+            copied.assign(variable)
     return runners.Runner(
         inference.make_predict_fn(localizer, score_threshold=score_threshold),
         tuple(class_names),
         tuple(config.data.crop_size),
-        inference.make_scores_fn(localizer),
+        inference.make_scores_fn(classifier),
+        scores_precision,
     )
 
 

@@ -97,6 +97,8 @@ class Judge:
             config=self.config_name,
             seed=seed,
         )
+        if options.ten_crop:
+            document["ten_crop_precision"] = runner.scores_precision
         if isinstance(self._source, bad_images.SkippingSource):
             document["num_skipped_images"] = self._source.num_skipped[self.split]
         return Judged(
@@ -111,6 +113,13 @@ class Judge:
         )
 
     def _check(self, runner: Runner) -> None:
+        wanted = self.config.eval.ten_crop_precision
+        if self.config.eval.ten_crop and runner.scores_precision != wanted:
+            raise UserError(
+                f"eval.ten_crop_precision is {wanted!r}, but the model classifies in "
+                f"{runner.scores_precision}; only a workdir that bas_tf.evaluate "
+                "judges can be asked for another"
+            )
         crop = tuple(self.config.data.crop_size)
         if runner.input_size_wh not in (None, crop):
             raise UserError(
@@ -173,7 +182,12 @@ class Judge:
 
 def judge_model(model: str, config, **options) -> Judged:
     """Judges anything that `experiment.load_runner` loads; options as `Judge`."""
-    runner = experiment.load_runner(model, score_threshold=config.eval.score_threshold)
+    judging = config.eval
+    runner = experiment.load_runner(
+        model,
+        score_threshold=judging.score_threshold,
+        scores_precision=judging.ten_crop_precision if judging.ten_crop else "float32",
+    )
     judge = Judge(config, class_names=runner.class_names, **options)
     seed = None
     if (Path(model) / experiment.CONFIG_FILE).is_file():

@@ -32,12 +32,14 @@ class Runner:
       input_size_wh: the only size it takes; None when it takes any.
       scores_fn: as `inference.make_scores_fn` returns, the classifier alone; None
         where it cannot be run alone, as in a file.
+      scores_precision: of `scores_fn`, see `ops.precision`.
     """
 
     predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
     class_names: tuple[str, ...]
     input_size_wh: tuple[int, int] | None
     scores_fn: Callable[[np.ndarray], np.ndarray] | None = None
+    scores_precision: str = "float32"
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Softmax [batch, classes], with as little else as the model can do."""

@@ -118,6 +118,7 @@ def base_config() -> ml_collections.ConfigDict:
             "score_threshold": 0.15,
             "threshold_origin": "fixed",  # fixed, val-optimal, oracle
             "ten_crop": False,  # classify by the mean of ten crops
+            "ten_crop_precision": "float32",  # of the nine that give no box
         }
     )
     config.export = ml_collections.ConfigDict(

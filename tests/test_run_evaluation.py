@@ -85,6 +85,43 @@ def test_ten_crops_change_class_figures_only(judged_by_origin, demo_workdir):
     assert after["metrics"]["top1_acc"] == pytest.approx(hits.mean())
 
 
+@pytest.mark.slow
+def test_ten_crops_in_half_precision_change_no_box(judged_by_origin, demo_workdir):
+    judged = {
+        precision: run_evaluation.judge_model(
+            str(demo_workdir),
+            demo_config(ten_crop=True, ten_crop_precision=precision),
+            split="test",
+        )
+        for precision in ("float32", "mixed_bfloat16")
+    }
+    exact, half = judged["float32"], judged["mixed_bfloat16"]
+    assert half.document["ten_crop_precision"] == "mixed_bfloat16"
+    assert "ten_crop_precision" not in judged_by_origin["fixed"].document
+    np.testing.assert_array_equal(half.predictions.boxes, exact.predictions.boxes)
+    np.testing.assert_array_equal(half.predictions.maps, exact.predictions.maps)
+    scores = [j.predictions.scores for j in (half, exact)]
+    np.testing.assert_allclose(*scores, atol=0.03)
+    assert not np.array_equal(*scores)
+
+
+def test_a_file_or_another_runner_classifies_in_float32(photo_folder, fresh_runner):
+    judge = folder_judge(
+        photo_folder, ten_crop=True, ten_crop_precision="mixed_bfloat16"
+    )
+    expected = (
+        "is 'mixed_bfloat16', but the model classifies in float32; only a workdir"
+    )
+    with pytest.raises(UserError, match=f"eval.ten_crop_precision {expected}"):
+        judge.judge(fresh_runner, model="fresh")
+
+
+def test_an_unknown_ten_crop_precision(demo_workdir):
+    config = demo_config(ten_crop=True, ten_crop_precision="int8")
+    with pytest.raises(UserError, match="eval.ten_crop_precision is 'int8'; known: fl"):
+        run_evaluation.judge_model(str(demo_workdir), config, split="test")
+
+
 def plain_ten_crops(runner: Runner, images) -> np.ndarray:
     """Mean softmax of ten crops, every one through the whole model."""
     return np.stack(

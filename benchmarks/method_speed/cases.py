@@ -21,13 +21,13 @@ def load_config(backbone: str, classes: int, size: int):
 
     Args:
       backbone: one of `BACKBONES`.
-      classes: a key of `FLAVOURS`.
+      classes: a key of `FLAVOURS`; another number takes the losses of ILSVRC.
       size: width and height of the images; a multiple of 32.
 
     Returns:
       A ConfigDict.
     """
-    name = f"configs.{FLAVOURS[classes]}_{backbone}"
+    name = f"configs.{FLAVOURS.get(classes, 'ilsvrc')}_{backbone}"
     config = importlib.import_module(name).get_config()
     config.data.crop_size = (size, size)
     config.data.batch_size = TRAIN_BATCH

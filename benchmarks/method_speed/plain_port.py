@@ -7,17 +7,20 @@ port does as the reference:
 - the background branch runs on a copy of the head, whose weights get gradients that
   nobody uses. They are assigned to variables: the graph optimizer keeps what is stored,
   and drops what is not;
-- at inference the background branch runs too.
+- at inference the background branch runs too;
+- batch normalisation is derived operation by operation, as Keras's is.
 
 Gradients stop at F there, as in the reference.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from bas_tf import losses, names
+from bas_tf.models import batch_norm
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import masking
 from benchmarks.method_speed import cases, ours
@@ -60,7 +63,7 @@ def make_step(config, localizer: Localizer):
     @tf.function
     def step(images, labels):
         copied = [tf.stop_gradient(v.value) for v in head.trainable_variables]
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, _derived_batch_norm():
             tape.watch(copied)
             features, class_maps = localizer.backbone(images, training=True)
             foreground_map = _map_of(localizer, features, labels, training=True)
@@ -79,6 +82,26 @@ def make_step(config, localizer: Localizer):
         return loss
 
     return step
+
+
+@contextlib.contextmanager
+def _derived_batch_norm() -> Iterator[None]:
+    """Within, batch normalisation has no backward pass of its own."""
+    written = batch_norm.normalize_by_batch
+
+    def derived(x, gamma, beta, *, epsilon, over_replicas):
+        mean = over_replicas(batch_norm.channel_mean(x))
+        squares = batch_norm.channel_mean(tf.square(x - mean))
+        variance = over_replicas(squares)
+        moments = mean, variance
+        normalized = tf.nn.batch_normalization(x, *moments, beta, gamma, epsilon)
+        return normalized, *map(tf.stop_gradient, moments)
+
+    batch_norm.normalize_by_batch = derived
+    try:
+        yield
+    finally:
+        batch_norm.normalize_by_batch = written
 
 
 def network(

@@ -26,21 +26,22 @@ class Side:
     """A side in a process of its own, which calls a task when told to.
 
     Args:
-      name: of `MODULES`.
-      settings: of its module's `build`.
+      name: for messages.
+      module: its full name.
+      settings: of the module's `build`; "threads" among them.
       tasks: names of what that makes.
 
     Raises:
       UserError: the process ends early; any method may.
     """
 
-    def __init__(self, name: str, settings: Mapping, tasks: Sequence[str]):
+    def __init__(self, name: str, module: str, settings: Mapping, tasks: Sequence[str]):
         self._name, self._tasks = name, tasks
         self.seconds: dict[str, list[float]] = {task: [] for task in tasks}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.method_speed.process",
-             f"benchmarks.method_speed.{MODULES[name]}", json.dumps(settings)],
+             module, json.dumps(settings)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": str(settings["threads"])},
@@ -116,12 +117,25 @@ def take_turns(phase: str, network: Mapping, settings: Mapping) -> dict[str, dic
                 options |= {"phase": phase, "size": settings["size"], **network}
             if name == "bfloat16":
                 options["precision"] = "mixed_bfloat16"
-            sides[name] = Side(name, options, tasks_of(name, phase))
+            module = f"benchmarks.method_speed.{MODULES[name]}"
+            sides[name] = Side(name, module, options, tasks_of(name, phase))
             started.callback(sides[name].close)
-        for turn in range(WARM_UPS + settings["rounds"]):
-            for side in sides.values():
-                side.run(counts=turn >= WARM_UPS)
-        return {name: side.finish() for name, side in sides.items()}
+        return run_in_turns(sides, settings["rounds"])
+
+
+def run_in_turns(sides: Mapping[str, Side], rounds: int) -> dict[str, dict]:
+    """Runs every side once a round, after `WARM_UPS`, and ends them.
+
+    Returns:
+      {side: what `Side.finish` gives}.
+
+    Raises:
+      UserError: a side ends early.
+    """
+    for turn in range(WARM_UPS + rounds):
+        for side in sides.values():
+            side.run(counts=turn >= WARM_UPS)
+    return {name: side.finish() for name, side in sides.items()}
 
 
 def tasks_of(side: str, phase: str) -> tuple[str, ...]:

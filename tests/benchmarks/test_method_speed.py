@@ -297,12 +297,18 @@ def test_other_settings_are_measured_anew(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_side_that_ends_early_is_named_with_its_last_words():
     with pytest.raises(UserError, match="side plain: ended early .*unexpected keyword"):
-        turns.Side("plain", {"threads": 2, "speed": "fast"}, ["train"])
+        turns.Side(
+            "plain",
+            "benchmarks.method_speed.plain_port",
+            {"threads": 2, "speed": "fast"},
+            ["train"],
+        )
 
 
 @pytest.mark.slow
 def test_a_task_that_fails_is_told():
-    side = turns.Side("ceiling", {"threads": 2}, ["float32", "float3"])
+    module = "benchmarks.method_speed.matrix_product"
+    side = turns.Side("ceiling", module, {"threads": 2}, ["float32", "float3"])
     try:
         with pytest.raises(UserError, match="side ceiling: ended early .*'float3'"):
             side.run(counts=True)

@@ -1,0 +1,1 @@
+"""Images per second of a full evaluation, beside the reference's loop."""

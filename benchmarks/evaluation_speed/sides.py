@@ -1,0 +1,68 @@
+"""One network: photos, sides in turns, boxes compared."""
+
+import contextlib
+import statistics
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.method_speed import turns
+
+PHOTOS, THREADS = 8, 2
+SIDES = {  # the first one makes the weights and files the photos
+    "torch": ("torch_loop", {}),
+    "ours": ("our_judge", {"precision": "float32"}),
+    "bfloat16": ("our_judge", {"precision": "mixed_bfloat16"}),
+}
+
+
+def measure(backbone: str, classes: int, *, rounds: int, photos: int = PHOTOS) -> dict:
+    """backbone, classes, photos, {side: seconds of each evaluation}, equal boxes.
+
+    Raises:
+      UserError: a side ends early.
+    """
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as started:
+        sides = {}
+        for name, (module, options) in SIDES.items():
+            settings = {
+                "backbone": backbone, "classes": classes, "folder": folder,
+                "photos": photos, "threads": THREADS, **options,
+            }  # fmt: skip
+            module = f"benchmarks.evaluation_speed.{module}"
+            sides[name] = turns.Side(name, module, settings, ("evaluate",))
+            started.callback(sides[name].close)
+        results = turns.run_in_turns(sides, rounds)
+        boxes = {path.stem: np.load(path) for path in Path(folder).glob("*.npy")}
+    return {
+        "backbone": backbone,
+        "classes": classes,
+        "photos": photos,
+        "seconds": {name: r["seconds"]["evaluate"] for name, r in results.items()},
+        "equal_boxes": {
+            name: int((boxes[of] == boxes["torch_loop"]).all(axis=1).sum())
+            for name, of in (("ours", "float32"), ("bfloat16", "mixed_bfloat16"))
+        },
+    }
+
+
+def describe(row: Mapping) -> str:
+    """A line: images per second, ratios (median, least to most), equal boxes."""
+    seconds, photos = row["seconds"], row["photos"]
+    speeds = ", ".join(
+        f"{name} {photos / statistics.median(of):.2f}" for name, of in seconds.items()
+    )
+    ratios = []
+    for name in ("ours", "bfloat16"):
+        pairs = zip(seconds["torch"], seconds[name], strict=True)
+        found = sorted(theirs / own for theirs, own in pairs)
+        ratios.append(
+            f"{name} {statistics.median(found):.2f} x ({found[0]:.2f} to "
+            f"{found[-1]:.2f}, {row['equal_boxes'][name]} of {photos} boxes equal)"
+        )
+    return (
+        f"{row['backbone']}, {row['classes']} classes: images per second {speeds}; "
+        f"over torch {', '.join(ratios)}"
+    )

@@ -1,0 +1,53 @@
+r"""How time and memory grow with classes, input size, batch and images.
+
+  python -m benchmarks.growth --output=growth.json [--axes=classes,size,batch,images]
+
+MobileNetV1 with the paper's head, float32, two threads, on fresh weights, at 224
+pixels, 1,000 classes and a batch of 8 where the axis is another. Each point runs in a
+process of its own, called twice to warm up; times are medians.
+
+  classes   10 to 10,000: training step and inference, ours and the plain port
+  size      96 to 448 pixels: the same, ours
+  batch     1 to 64 images: the same, ours
+  images    1,000 to 1,000,000: the start of a training epoch until its first batch,
+            100 batches of 32 tiny pictures, and the judge on stored predictions;
+            of the judge the last point is computed from the exponent
+
+Of every curve the exponent at its upper end: the slope of log time over log axis
+between its last two measured points. Beside it stands that of the multiply-adds. About
+20 minutes. The JSON is written at the end, its plot beside it as PNG.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point
+from bas_tf.errors import UserError
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    from bas_tf import files
+    from benchmarks.growth import curves, plot
+
+    axes = flags.FLAGS.axes
+    for axis in axes:
+        if axis not in curves.AXES:
+            raise UserError(f"--axes: {axis!r} is none of {', '.join(curves.AXES)}")
+    found = [
+        curve
+        for axis in axes
+        for curve in curves.measure_axis(axis, rounds=flags.FLAGS.rounds)
+    ]
+    output = Path(flags.FLAGS.output)
+    files.write_json(output, {"curves": found})
+    files.write_file(output.with_suffix(".png"), plot.growth_png(found))
+    print(curves.table(found))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("output", None, "JSON to write.", required=True)
+    flags.DEFINE_list("axes", ["classes", "size", "batch", "images"], "What grows.")
+    flags.DEFINE_integer("rounds", 5, "Calls that count.", lower_bound=1)
+    entry_point.run(main)

@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from benchmarks.evaluation_speed import data_set
-from benchmarks.method_speed import torch_reference
+from benchmarks.method_speed import cases, torch_reference
 from tests.golden import torch_method
 
 THRESHOLD, SIZE, CROP = data_set.THRESHOLD, data_set.RESIZE, data_set.CROP
@@ -30,11 +31,28 @@ def build(
     and the predicted class's are one.
     """
     torch.set_num_threads(threads)
-    reference = torch_reference.make_reference(backbone, classes).eval()
+    reference = torch_reference.make_reference(backbone, classes)
+    enliven(reference)
     torch.save(reference.state_dict(), Path(folder) / data_set.WEIGHTS)
     predict = functools.partial(predicted_class, reference)
     paths = data_set.file_photos(Path(folder), photos, predict)
     return {"evaluate": lambda: evaluate(reference, paths, Path(folder))}
+
+
+def enliven(reference: torch_method.Twin) -> None:
+    """Weights and moving statistics that let a photo through to maps and scores.
+
+    PyTorch's fresh ones fade from layer to layer, and all maps come out constant.
+    """
+    for module in reference.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the mean over all batches
+    images = standardised(list(cases.noise(4, 1, CROP)[0]))
+    with torch.no_grad():
+        reference.train()(images, torch.zeros(len(images), dtype=torch.int64))
+    reference.eval()
 
 
 def predicted_class(reference: torch_method.Twin, image: np.ndarray) -> int:

@@ -17,6 +17,7 @@ AXES = {
     "images": (1000, 10_000, 100_000, 1_000_000),
 }
 SIDES = {"classes": ("ours", "plain")}  # of other axes ours alone
+TASKS = {"images": ("first_batch", "batches", "judge")}  # of others a network's two
 COMPUTED = {"judge": 1_000_000}  # the point that is computed, not measured
 
 
@@ -35,14 +36,9 @@ def measure_axis(axis: str, *, rounds: int) -> list[dict]:
     Raises:
       UserError: a side ends early.
     """
-    if axis == "images":
-        return [
-            _curve(axis, "ours", task, rounds)
-            for task in ("first_batch", "batches", "judge")
-        ]
     return [
         _curve(axis, side, task, rounds)
-        for task in ("train", "inference")
+        for task in TASKS.get(axis, ("train", "inference"))
         for side in SIDES.get(axis, ("ours",))
     ]
 

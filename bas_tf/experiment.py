@@ -313,7 +313,7 @@ def write_experiment(workdir: Path, config, class_names: tuple[str, ...]) -> Non
 def _check_same_training(saved: Experiment, config, class_names) -> None:
     advice = f"use another --workdir, or delete {saved.workdir}"
     _check_same_classes(saved, class_names, where=saved.workdir, advice=f"; {advice}")
-    before, now = _flat(saved.config.to_dict()), _flat(config.to_dict())
+    before, now = flatten(saved.config.to_dict()), flatten(config.to_dict())
     for key in sorted(before.keys() | now.keys()):
         if key.split(".")[0] not in TRAINING_GROUPS or key in FREE_KEYS:
             continue
@@ -340,12 +340,12 @@ def _unlike(names: Sequence[str], others: Sequence[str]) -> str:
     return f"{len(names)} classes" + (f" ({strangers[0]!r}…)" if strangers else "")
 
 
-def _flat(tree: dict, prefix: str = "") -> dict:
+def flatten(tree: dict, prefix: str = "") -> dict:
     """{"a": {"b": 1}} -> {"a.b": 1}; tuples as lists, as JSON keeps them."""
     flat = {}
     for key, value in tree.items():
         if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{key}."))
+            flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[prefix + key] = list(value) if isinstance(value, tuple) else value
     return flat

@@ -108,9 +108,11 @@ def test_the_first_unscaled_gradients_of_float16_are_those_of_float32(rng):
 
 
 @pytest.mark.slow
-def test_an_overflow_skips_the_step_and_halves_the_scale(rng):
+def test_an_overflow_skips_the_step_and_halves_the_scale():
     localizer, optimizer = build_in("mixed_float16")
-    batch, step = make_batch(rng), make_step(localizer, optimizer)
+    # With some images a fresh S_y is so near 0 that S^b_y / S_y overflows by itself.
+    batch = make_batch(np.random.default_rng(1))
+    step = make_step(localizer, optimizer)
     optimizer.loss_scale.assign(CALM)
     step(batch)
     assert int(optimizer.iterations) == int(optimizer.steps_since_overflow) == 1

@@ -1,0 +1,174 @@
+"""What is on disk of the runs to compare, and what of it can be compared."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bas_tf import experiment, results
+from bas_tf.errors import UserError
+
+# Keys of the config that have columns of their own in every table.
+_OWN_COLUMNS = ("train.seed", "eval.score_threshold")
+_DOCUMENT_KEYS = (*results.SETTING_KEYS, "config", "seed", "metrics", "intervals_95")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run as it is compared.
+
+    Attributes:
+      name: what the tables call it.
+      path: of a workdir or a metrics.json file.
+      document: the content of its metrics.json.
+      trained: what a workdir holds; None of a file.
+    """
+
+    name: str
+    path: Path
+    document: dict
+    trained: experiment.Experiment | None
+
+
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """Reads what is on disk of each run.
+
+    Args:
+      paths: two or more, each a training workdir or a metrics.json file.
+
+    Raises:
+      UserError: fewer than two, one given twice, one that is no run or is not judged.
+    """
+    if len(paths) < 2:
+        given = f" ({paths[0]})" if paths else ""
+        raise UserError(
+            f"{len(paths)} RUN given{given}; a comparison needs two or more, each a "
+            "--workdir of bas_tf.train or a metrics.json file"
+        )
+    absolute = [path.resolve() for path in paths]
+    for place, path in enumerate(absolute):
+        if path in absolute[:place]:
+            raise UserError(f"{paths[place]}: given twice; name each RUN once")
+    return [
+        Run(name, path, *_read_run(path))
+        for name, path in zip(short_names(absolute), paths, strict=True)
+    ]
+
+
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """The shortest ends of distinct absolute paths that tell them apart.
+
+    The name of a metrics.json has its folder too.
+    """
+    count, names = 0, []
+    while len(set(names)) < len(paths):
+        count += 1
+        counts = [count + (path.name == results.METRICS_FILE) for path in paths]
+        names = [
+            str(Path(*path.parts[-each:]))
+            for path, each in zip(paths, counts, strict=True)
+        ]
+    return names
+
+
+def _read_run(path: Path) -> tuple[dict, experiment.Experiment | None]:
+    """A run's metrics.json, and its config and classes where it is a workdir."""
+    if path.is_file():
+        return _read_document(path), None
+    trained = experiment.load_experiment(path)
+    metrics = path / results.METRICS_FILE
+    if not metrics.is_file():
+        raise UserError(
+            f"{path}: no {results.METRICS_FILE} in it: it is not judged yet; finish "
+            f"the training, or call bas_tf.evaluate with --model={path} and "
+            f"--output={metrics}"
+        )
+    return _read_document(metrics), trained
+
+
+def _read_document(path: Path) -> dict:
+    try:
+        document = json.loads(path.read_text())
+    except ValueError as error:  # no JSON, or no text at all
+        raise UserError(f"{path}: not valid JSON ({error})") from error
+    is_object = isinstance(document, dict)
+    missing = [key for key in _DOCUMENT_KEYS if not is_object or key not in document]
+    if missing:
+        raise UserError(
+            f"{path}: has no {missing[0]!r}; expected a {results.METRICS_FILE} of "
+            "bas_tf.train or bas_tf.evaluate"
+        )
+    return document
+
+
+def differing_settings(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    """{run's name: {key: value}} of the config's keys that are not alike in all runs.
+
+    A key that a run's config does not have counts as off; of a file only the config's
+    name is known. What is not known is None.
+    """
+    known = {run.name: {"config": run.document["config"]} for run in runs}
+    for run in runs:
+        if run.trained:
+            known[run.name] |= experiment.flatten(run.trained.config.to_dict())
+    keys = dict.fromkeys(key for settings in known.values() for key in settings)
+    differing = [
+        key
+        for key in keys
+        if key not in _OWN_COLUMNS
+        and _differ(
+            [known[r.name].get(key) for r in runs if r.trained or key in known[r.name]]
+        )
+    ]
+    return {name: {key: s.get(key) for key in differing} for name, s in known.items()}
+
+
+def _differ(values: Sequence) -> bool:
+    """Whether two values differ; a missing one (None) is like one that is off."""
+    return any(value != values[0] and (value or values[0]) for value in values)
+
+
+def group_runs(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs whose figures may stand in one table, in the order of their first ones.
+
+    They agree in protocol, split, number of images and the threshold's origin, and in
+    what says which images these are, where it is known.
+    """
+    groups: list[list[Run]] = []
+    for run in runs:
+        for group in groups:
+            if all(_comparable(run, other) for other in group):
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    return groups
+
+
+def _comparable(run: Run, other: Run) -> bool:
+    keys = [key for key in results.SETTING_KEYS if key != "score_threshold"]
+    images = [judged_images_of(each) for each in (run, other)]
+    return all(run.document[key] == other.document[key] for key in keys) and (
+        None in images or images[0] == images[1]
+    )
+
+
+def judged_images_of(run: Run) -> dict | None:
+    """`images_of` its metrics.json's split; None of a file, which has no config."""
+    if run.trained is None:
+        return None
+    return images_of(run.trained.config, run.document["split"])
+
+
+def images_of(config, split: str) -> dict[str, Any]:
+    """What of a config says which images a split has: {key: value}."""
+    data = config.data
+    if data.source != "synthetic":
+        return {"data.source": data.source, "data.root": data.root}
+    return {
+        "data.source": data.source,
+        "data.image_size": list(data.image_size),
+        "data.seed": data.seed,
+        f"data.num_images.{split}": data.num_images.get(split),
+    }

@@ -1,0 +1,232 @@
+"""Runs side by side: the tables as Markdown, tables and maps as a page."""
+
+import base64
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from bas_tf import files, visualize
+from bas_tf.report.compared_images import ComparedImage
+from bas_tf.report.table import MISSING, format_percent
+
+FIGURES = {
+    "gt_known_loc": "GT-known Loc",
+    "top1_loc": "Top-1 Loc",
+    "top5_loc": "Top-5 Loc",
+    "mean_iou": "Mean IoU",
+    "max_box_acc_v2": "MaxBoxAccV2",
+    "px_ap": "PxAP",
+    "top1_acc": "Top-1 accuracy",
+}
+# Figures whose difference is told image by image.
+PAIRED = ("gt_known_loc", "top1_loc", "mean_iou", "top1_acc")
+SECTIONS = ("Where the runs disagree most", "Other images, evenly spread")
+_APART = (
+    "The tables stand apart since their figures cannot be compared: protocols judge "
+    "boxes differently, splits are of other images, and a threshold that was chosen "
+    "on the judged images (oracle) flatters."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table for people: title, a paragraph, cells as text, the first ones names."""
+
+    title: str
+    note: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def markdown(document: Mapping) -> str:
+    """The tables that a comparison.json gives; no final newline."""
+    parts = [f"# {title(document)}", *notes(document)]
+    for table in tables(document):
+        parts += [f"## {table.title}", table.note, "\n".join(_markdown(table))]
+    return "\n\n".join(parts)
+
+
+def write_page(
+    path: Path, document: Mapping, sections: Mapping[str, Sequence[ComparedImage]]
+) -> None:
+    """Writes the page, whole or not at all; it needs no network and no script.
+
+    Args:
+      path: the HTML file.
+      document: the content of comparison.json.
+      sections: images by heading; one without images is left out.
+
+    Raises:
+      UserError: the path cannot be written.
+    """
+    html = _template().render(
+        title=title(document),
+        notes=notes(document),
+        tables=tables(document),
+        sections={heading: images for heading, images in sections.items() if images},
+    )
+    files.write_file(path, html.encode())
+
+
+def title(document: Mapping) -> str:
+    """Which runs."""
+    return f"Runs side by side: {', '.join(row['name'] for row in document['runs'])}"
+
+
+def notes(document: Mapping) -> list[str]:
+    """What must be said before the tables."""
+    apart = [_APART] if len(document["groups"]) > 1 else []
+    return [*apart, *([document["left_out"]] if document["left_out"] else [])]
+
+
+def tables(document: Mapping) -> list[Table]:
+    """A table for each group of comparable runs, then that of the same images."""
+    rows = {row["name"]: row for row in document["runs"]}
+    groups = [[rows[name] for name in group] for group in document["groups"]]
+    same = document["same_images"]
+    return [*map(_group_table, groups), *([_same_table(same)] if same else [])]
+
+
+def _group_table(rows: Sequence[Mapping]) -> Table:
+    first = rows[0]
+    figures = _present(rows)
+    data = next((row["data"] for row in rows if row["data"]), None)
+    note = "As each metrics.json says; in brackets 95 % intervals."
+    if data:
+        said = ", ".join(f"{key}={_setting(value)}" for key, value in data.items())
+        note += f" Images: {said}."
+    if any(row["data"] is None for row in rows):
+        note += " A file does not say which images it is of."
+    return Table(
+        title=(
+            f"Protocol {first['protocol']}, split {first['split']}, "
+            f"{first['num_images']} images, threshold {first['threshold_origin']}"
+        ),
+        note=note,
+        header=[
+            "run",
+            *first["settings"],
+            "seed",
+            "threshold",
+            *(FIGURES[key] for key in figures),
+        ],
+        rows=[
+            [
+                row["name"],
+                *map(_setting, row["settings"].values()),
+                _setting(row["seed"]),
+                f"{row['score_threshold']:.3g}",
+                *(_figure(row["figures"].get(key)) for key in figures),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _same_table(same: Mapping) -> Table:
+    """Figures of the models as they were run here, each beside its difference."""
+    rows = same["rows"]
+    figures = [key for key in PAIRED if key in _present(rows)]
+    header = ["run", "threshold"]
+    for key in figures:
+        header += [FIGURES[key], "difference"]
+    lines = []
+    for row in rows:
+        cells = [row["name"], f"{row['score_threshold']:.3g}"]
+        for key in figures:
+            cells += [
+                _figure(row["figures"].get(key)),
+                _difference(row["difference"].get(key)),
+            ]
+        lines.append(cells)
+    alone = "" if same["num_images_with_boxes"] else " Without boxes: classes alone."
+    return Table(
+        title=(
+            f"On the same images: split {same['split']}, {same['num_images']} images, "
+            f"{same['num_images_with_boxes']} with boxes"
+        ),
+        note=(
+            f"All models run anew by protocol {same['protocol']}, threshold "
+            f"{same['threshold_origin']}, and the first one's eval settings.{alone} "
+            f"Differences to {same['reference']} in percentage points; their 95 % "
+            "intervals resample these images, so they tell what other images might "
+            "change, not what another seed of the training would."
+        ),
+        header=header,
+        rows=lines,
+    )
+
+
+def _present(rows: Sequence[Mapping]) -> list[str]:
+    """The keys of FIGURES that any of the rows has."""
+    return [key for key in FIGURES if any(key in row["figures"] for row in rows)]
+
+
+def _figure(figure: Mapping | None) -> str:
+    """ "87.5 % (80.1 to 93.2)"; MISSING where there is none."""
+    if figure is None:
+        return MISSING
+    return format_percent(figure["value"]) + _interval(figure, ".1f")
+
+
+def _difference(difference: Mapping | None) -> str:
+    """ "+3.1 (-1.2 to +7.4)"; MISSING where there is none."""
+    if difference is None:
+        return MISSING
+    return f"{100 * difference['value']:+.1f}" + _interval(difference, "+.1f")
+
+
+def _interval(figure: Mapping, form: str) -> str:
+    if figure["interval_95"] is None:
+        return ""
+    low, high = (format(100 * end, form) for end in figure["interval_95"])
+    return f" ({low} to {high})"
+
+
+def _setting(value: Any) -> str:
+    """A config's value for people; MISSING for None."""
+    if value is None:
+        return MISSING
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return f"({', '.join(map(_setting, value))})"
+    return str(value) if value != "" else '""'
+
+
+def _markdown(table: Table) -> list[str]:
+    """Lines whose columns a terminal shows aligned: names left, the rest right."""
+    lines = [
+        [cell.replace("|", r"\|") for cell in cells]
+        for cells in (table.header, *table.rows)
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        name, *rest = zip(cells, widths, strict=True)
+        padded = [name[0].ljust(name[1]), *(cell.rjust(width) for cell, width in rest)]
+        return f"| {' | '.join(padded)} |"
+
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return [line(lines[0]), line(rule), *map(line, lines[1:])]
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["data_uri"] = _data_uri
+    return environment.get_template("comparison.html.j2")
+
+
+def _data_uri(picture: np.ndarray) -> str:
+    content = base64.b64encode(visualize.encode_image(picture, ".jpg")).decode()
+    return f"data:image/jpeg;base64,{content}"

@@ -1,0 +1,329 @@
+"""Runs side by side: their models on the same images, in tables and on a page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from bas_tf import experiment, files, results, run_evaluation
+from bas_tf.compared_runs import (
+    Run,
+    differing_settings,
+    group_runs,
+    images_of,
+    judged_images_of,
+    read_runs,
+)
+from bas_tf.data import pipeline
+from bas_tf.errors import UserError
+from bas_tf.evaluators.judged import Judged
+from bas_tf.metrics.bootstrap import mean_intervals
+from bas_tf.metrics.classification import classification_values
+from bas_tf.metrics.localization import localization_values
+from bas_tf.report import compared_images, comparison
+from bas_tf.report.cases import Case, class_name
+from bas_tf.report.compared_images import ComparedImage
+
+JSON_FILE, TABLE_FILE = "comparison.json", "comparison.md"
+PAGE_FILE = "comparison.html"
+
+
+def compare_runs(
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    split: str | None = None,
+    data_root: str | None = None,
+    max_images: int = 24,
+    on_bad_image: str = "error",
+) -> dict:
+    """Compares runs and writes OUTPUT/comparison.json, .md and .html.
+
+    Args:
+      paths: two or more, each a training workdir or a metrics.json file.
+      output: gets the files, each whole or not at all.
+      split: what the workdirs' models are run on; None takes the first one's
+        eval.split.
+      data_root: replaces the first workdir's data.root.
+      max_images: at most so many on the page.
+      on_bad_image: "error" or "skip", see `bad_images`.
+
+    Returns:
+      The content of comparison.json, see `bas_tf.compare`.
+
+    Raises:
+      UserError: fewer than two runs, one that is none or was not judged, workdirs of
+        other classes or data, or what judging them finds wrong. None of the three
+        files is written then.
+    """
+    runs = read_runs(paths)
+    workdirs = [run for run in runs if run.trained]
+    same, sections, left_out = None, {}, None
+    if len(workdirs) < 2:
+        left_out = (
+            "Maps and differences over the same images are left out: they need two "
+            f"workdirs, whose models can be run, and {len(workdirs)} of the "
+            f"{len(runs)} runs is one."
+        )
+    else:
+        judged = _judge_all(
+            workdirs,
+            split=split or workdirs[0].trained.config.eval.split,
+            data_root=data_root,
+            on_bad_image=on_bad_image,
+            skipped_dir=output,
+        )
+        same, sections = _compare_judged(judged, max_images)
+    settings = differing_settings(runs)
+    document = {
+        "runs": [_row(run, settings[run.name]) for run in runs],
+        "groups": [[run.name for run in group] for group in group_runs(runs)],
+        "same_images": same,
+        "left_out": left_out,
+    }
+    files.write_json(output / JSON_FILE, document)
+    text = comparison.markdown(document)
+    files.write_file(output / TABLE_FILE, f"{text}\n".encode())
+    comparison.write_page(output / PAGE_FILE, document, sections)
+    return document
+
+
+def _row(run: Run, settings: Mapping[str, Any]) -> dict:
+    """A run in comparison.json."""
+    document = run.document
+    return {
+        "name": run.name,
+        "path": str(run.path),
+        "seed": document["seed"],
+        **{key: document[key] for key in results.SETTING_KEYS},
+        "data": judged_images_of(run),
+        "settings": dict(settings),
+        "figures": _figures(document),
+    }
+
+
+def _figures(document: Mapping) -> dict[str, dict]:
+    """{name: value and interval} of what a metrics.json has of the table's figures."""
+    return {
+        key: {
+            "value": document["metrics"][key],
+            "interval_95": document["intervals_95"].get(key),
+        }
+        for key in comparison.FIGURES
+        if key in document["metrics"]
+    }
+
+
+def _judge_all(
+    runs: Sequence[Run], *, split: str, data_root: str | None, **options
+) -> dict[str, Judged]:
+    """{run's name: its judgement} on the images of the first one; options as `Judge`.
+
+    Images are not kept in memory; what is shown of them is read again.
+    """
+    _check_alike(runs, split)
+    first = runs[0].trained.config.copy_and_resolve_references()
+    first.data.cache = False
+    if data_root is not None:
+        first.data.root = data_root
+    # A workdir of an older version may lack it.
+    first.eval.ten_crop_precision = first.eval.get("ten_crop_precision", "float32")
+    judged = {}
+    for place, run in enumerate(runs, 1):
+        logging.info("%s, %d of %d", run.path, place, len(runs))
+        config = _judging_config(run.trained.config, first)
+        judged[run.name] = _judge(run, config, split=split, **options)
+    return judged
+
+
+def _judging_config(own, first):
+    """The first run's images and rules at a run's own size and threshold."""
+    config = first.copy_and_resolve_references()
+    config.data.resize_size = own.data.resize_size
+    config.data.crop_size = own.data.crop_size
+    config.eval.score_threshold = own.eval.score_threshold
+    return config
+
+
+def _judge(run: Run, config, **options) -> Judged:
+    judging = config.eval
+    runner = experiment.load_runner(
+        run.path,
+        scores_precision=judging.ten_crop_precision if judging.ten_crop else "float32",
+    )
+    judge = run_evaluation.Judge(
+        config,
+        class_names=runner.class_names,
+        config_name=run.document["config"],
+        **options,
+    )
+    return judge.judge(runner, model=str(run.path), seed=run.document["seed"])
+
+
+def _check_alike(runs: Sequence[Run], split: str) -> None:
+    """Raises UserError for other classes or other images than the first run's.
+
+    A data.root may differ: folders are moved, and the first one's is read for all.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        ours, theirs = run.trained.class_names, first.trained.class_names
+        if ours != theirs:
+            pairs = zip([*ours, None], [*theirs, None], strict=False)
+            own, other = next(pair for pair in pairs if pair[0] != pair[1])
+            raise UserError(
+                f"{run.path}: has {len(ours)} classes, {first.path} has {len(theirs)}; "
+                f"the first that differs is {own!r} against {other!r}: compare runs "
+                "of the same classes"
+            )
+        own, other = (images_of(each.trained.config, split) for each in (run, first))
+        for key in other:
+            if key != "data.root" and own.get(key) != other[key]:
+                raise UserError(
+                    f"{run.path}: has {key}={own.get(key)!r}, {first.path} has "
+                    f"{other[key]!r}: split {split!r} is of other images; compare "
+                    "their metrics.json files instead"
+                )
+
+
+def _compare_judged(
+    judged: Mapping[str, Judged], max_images: int
+) -> tuple[dict, dict[str, list[ComparedImage]]]:
+    """`same_images` of comparison.json, and the images of the page by section."""
+    reference, first = next(iter(judged.items()))
+    spreads = _spreads(judged)
+    chosen = compared_images.choose_images(spreads, count=max_images)
+    sections = {
+        title: [_compared_image(judged, int(i)) for i in images]
+        for title, images in zip(comparison.SECTIONS, chosen, strict=True)
+    }
+    same = {
+        **{key: first.document[key] for key in results.SETTING_KEYS},
+        "num_images_with_boxes": len(first.truth.images),
+        "reference": reference,
+        "rows": [
+            {
+                "name": name,
+                "score_threshold": each.document["score_threshold"],
+                "figures": _figures(each.document),
+                "difference": {} if each is first else paired_difference(each, first),
+            }
+            for name, each in judged.items()
+        ],
+        "images": [
+            _image_entry(judged, int(i), spreads) for i in np.concatenate(chosen)
+        ],
+    }
+    del same["score_threshold"]  # each row has its own
+    return same, sections
+
+
+def paired_difference(judged: Judged, reference: Judged) -> dict[str, dict]:
+    """How much more than the reference's each figure is, over the same images.
+
+    Returns:
+      {name: {"value", "interval_95"}} of the figures in `comparison.PAIRED` that the
+      split allows; fractions. The interval resamples images, of which each keeps both
+      runs' answers.
+    """
+    ours, theirs = _image_values(judged), _image_values(reference)
+    differences = {key: ours[key].astype(float) - theirs[key] for key in ours}
+    return {
+        key: {
+            "value": float(values.mean()),
+            "interval_95": list(mean_intervals(values[:, np.newaxis])[0]),
+        }
+        for key, values in differences.items()
+    }
+
+
+def _image_values(judged: Judged) -> dict[str, np.ndarray]:
+    """{figure: each image's part in it}; of boxes where there is a true one."""
+    predictions, images = judged.predictions, judged.truth.images
+    class_ids, labels = predictions.class_ids, predictions.labels
+    values = {**classification_values(class_ids, labels)}
+    if len(images):
+        ious = judged.evaluation.per_image["iou"][images]
+        values |= localization_values(ious, class_ids[images], labels[images])
+    return {key: values[key] for key in comparison.PAIRED if key in values}
+
+
+def _spreads(judged: Mapping[str, Judged]) -> np.ndarray:
+    """How far apart the runs are, image by image: [images], see `compared_images`."""
+    first = next(iter(judged.values()))
+    if len(first.truth.images):
+        ious = [each.evaluation.per_image["iou"] for each in judged.values()]
+        return compared_images.iou_spreads(np.stack(ious))
+    return compared_images.map_spreads([j.predictions.maps for j in judged.values()])
+
+
+def _image_entry(
+    judged: Mapping[str, Judged], index: int, spreads: np.ndarray
+) -> dict[str, Any]:
+    """A shown image in comparison.json."""
+    first = next(iter(judged.values()))
+    return {
+        "image_id": first.records[index].image_id,
+        "class": first.class_names[first.predictions.labels[index]],
+        "spread": _number(spreads[index]),
+        "runs": {name: _answer(each, index) for name, each in judged.items()},
+    }
+
+
+def _answer(judged: Judged, index: int) -> dict[str, Any]:
+    predictions, per_image = judged.predictions, judged.evaluation.per_image
+    return {
+        "iou": _number(per_image["iou"][index]),
+        "box": [float(side) for side in per_image["box"][index]],
+        "predicted_class": class_name(
+            judged.class_names, predictions.class_ids[index, 0]
+        ),
+        "score": _number(predictions.scores[index]),
+    }
+
+
+def _number(value: float) -> float | None:
+    """What JSON can hold: None for NaN."""
+    return None if np.isnan(value) else float(value)
+
+
+def _compared_image(judged: Mapping[str, Judged], index: int) -> ComparedImage:
+    first = next(iter(judged.values()))
+    return ComparedImage(
+        image_id=first.records[index].image_id,
+        photo=compared_images.tile(
+            _crop(first, index), true_boxes=_true_boxes(first, index)
+        ),
+        answers={name: _case(each, index) for name, each in judged.items()},
+    )
+
+
+def _case(judged: Judged, index: int) -> Case:
+    """A run's map and box over what its network saw."""
+    predictions, per_image = judged.predictions, judged.evaluation.per_image
+    picture = compared_images.tile(
+        _crop(judged, index),
+        true_boxes=_true_boxes(judged, index),
+        localization_map=predictions.maps[index],
+        box=per_image["box"][index],
+    )
+    return Case(
+        picture=picture,
+        true_class=judged.class_names[predictions.labels[index]],
+        predicted_class=class_name(judged.class_names, predictions.class_ids[index, 0]),
+        score=float(predictions.scores[index]),
+        iou=float(per_image["iou"][index]),
+    )
+
+
+def _crop(judged: Judged, index: int) -> np.ndarray:
+    crop_size = tuple(judged.config.data.crop_size)
+    return pipeline.centre_crops(judged.images, [index], crop_size_wh=crop_size)[0]
+
+
+def _true_boxes(judged: Judged, index: int) -> np.ndarray:
+    """[m, 4] in the run's crop; m is 0 where there is none."""
+    places = np.flatnonzero(judged.truth.images == index)
+    return judged.truth.boxes[places[0]] if len(places) else np.empty([0, 4])

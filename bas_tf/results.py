@@ -6,13 +6,15 @@ import numpy as np
 
 from bas_tf import experiment, files, visualize
 from bas_tf.data import pipeline
-from bas_tf.evaluators import per_image, sweeps
+from bas_tf.evaluators import bas_protocol, per_image, sweeps
 from bas_tf.evaluators.judged import Judged
-from bas_tf.metrics.localization import IOU_THRESHOLD, best_ious
-from bas_tf.report import cases, curves, page, table
+from bas_tf.metrics import error_taxonomy
+from bas_tf.metrics.localization import IOU_THRESHOLD
+from bas_tf.report import breakdown, cases, class_table, curves, page, table
 
 METRICS_FILE, REPORT_FILE, PANELS_FILE = "metrics.json", "report.html", "panels.png"
 PANELS = 16
+EXAMPLE_HEIGHT = 128  # of the many small pictures of errors
 # What says how the figures of a document were made.
 SETTING_KEYS = (
     "protocol",
@@ -82,17 +84,22 @@ def write_per_image(judged: Judged, path: Path) -> None:
 
 
 def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
-    """WORKDIR/metrics.json, report.html and panels.png of a judged workdir.
+    """What is written of a judged workdir.
+
+    That is WORKDIR/metrics.json, report.html, panels.png and per_class.csv.
 
     Args:
-      judged: the Keras model's judgement.
+      judged: the Keras model's judgement by protocol `bas`.
       workdir: of the training.
       rows: of the results table.
     """
     write_metrics(judged, workdir / METRICS_FILE)
-    ious = _ious(judged)
+    ious = judged.evaluation.per_image["iou"]
+    broken_down = _break_down(judged)
+    per_class = class_table.class_csv(broken_down.classes)
+    files.write_file(workdir / page.CLASSES_FILE, per_class.encode())
     spread, best, worst = (
-        _cases(judged, chosen, ious)
+        _cases(judged, chosen)
         for chosen in (
             cases.choose_spread(judged.predictions.labels, count=PANELS),
             *cases.choose_best_and_worst(ious),
@@ -108,6 +115,7 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
         panels=spread,
         best=best,
         worst=worst,
+        broken_down=broken_down,
         curves={**_loss_curves(workdir), **_threshold_curves(judged)},
         config_text=str(judged.config),
         versions=experiment.versions(),
@@ -115,11 +123,47 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
     )
 
 
-def _cases(judged: Judged, chosen: np.ndarray, ious: np.ndarray) -> list[cases.Case]:
+def _break_down(judged: Judged) -> breakdown.Breakdown:
+    predictions = judged.predictions
+    return breakdown.break_down(
+        labels=predictions.labels,
+        class_ids=predictions.class_ids[:, 0],
+        scores=predictions.scores,
+        ious=judged.evaluation.per_image["iou"],
+        kinds=_kinds(judged),
+        class_names=judged.class_names,
+        draw_cases=lambda chosen: _cases(judged, chosen, tile_height=EXAMPLE_HEIGHT),
+    )
+
+
+def _kinds(judged: Judged) -> np.ndarray:
+    """Each image's kind of `error_taxonomy`, "" without true boxes: [images]."""
+    predictions, truth = judged.predictions, judged.truth
+    boxes, degenerate = bas_protocol.judged_boxes(
+        predictions,
+        truth,
+        score_threshold=judged.evaluation.score_threshold,
+        threshold_origin=judged.evaluation.threshold_origin,
+    )
+    is_class_right = predictions.class_ids[:, 0] == predictions.labels
+    kinds = np.full(len(predictions), "", object)
+    kinds[truth.images] = error_taxonomy.kinds_of(
+        boxes[truth.images],
+        truth.boxes,
+        is_class_right=is_class_right[truth.images],
+        is_degenerate=degenerate[truth.images],
+    )
+    return kinds
+
+
+def _cases(
+    judged: Judged, chosen: np.ndarray, *, tile_height: int = 224
+) -> list[cases.Case]:
     """The chosen images with their maps and boxes, for the page."""
     if not len(chosen):  # best and worst, when no image has a true box
         return []
     predictions, truth = judged.predictions, judged.truth
+    columns = judged.evaluation.per_image
     true_boxes = dict(zip(truth.images.tolist(), truth.boxes, strict=True))
     crops = pipeline.centre_crops(
         judged.images, chosen, crop_size_wh=tuple(judged.config.data.crop_size)
@@ -129,22 +173,15 @@ def _cases(judged: Judged, chosen: np.ndarray, ious: np.ndarray) -> list[cases.C
         images=crops,
         localization_maps=predictions.maps[chosen],
         cams=None if predictions.cams is None else predictions.cams[chosen],
-        boxes=predictions.boxes[chosen],
+        boxes=columns["box"][chosen],
         true_boxes=[true_boxes.get(int(i), np.empty([0, 4])) for i in chosen],
         labels=predictions.labels[chosen],
         class_ids=predictions.class_ids[chosen, 0],
         scores=predictions.scores[chosen],
-        ious=ious[chosen],
+        ious=columns["iou"][chosen],
         class_names=judged.class_names,
+        tile_height=tile_height,
     )
-
-
-def _ious(judged: Judged) -> np.ndarray:
-    """Best IoU of each image's box, NaN without true boxes: [images]."""
-    ious = np.full(len(judged.predictions), np.nan)
-    for image, true_boxes in zip(judged.truth.images, judged.truth.boxes, strict=True):
-        ious[image] = best_ious(judged.predictions.boxes[image], true_boxes)[0]
-    return ious
 
 
 def _loss_curves(workdir: Path) -> dict[str, str]:

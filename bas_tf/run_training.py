@@ -18,6 +18,7 @@ from bas_tf import (
 )
 from bas_tf.data import bad_images, batch_service, pipeline
 from bas_tf.data.class_counts import check_every_class_has_images
+from bas_tf.metrics.by_class import means_by_class
 from bas_tf.training import (
     checkpoint,
     hooks,
@@ -28,7 +29,8 @@ from bas_tf.training import (
     train_step,
 )
 
-PICTURES = 8
+PICTURES, PICTURE_COLUMNS, PICTURE_HEIGHT = 16, 4, 112
+TENSORBOARD_FOLDER = "tensorboard"
 
 
 def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> bool:
@@ -121,6 +123,7 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
         judging_hooks = [
             hooks.keep_best(
                 validate, saver, workdir,
+                log=hooks.tensorboard_validation(workdir / TENSORBOARD_FOLDER / "val"),
                 metric=config.train.select_by,
                 first_step=first_step,
                 steps_per_epoch=steps,
@@ -226,7 +229,7 @@ def _log_hooks(config, workdir, localizer, images, first_step, steps):
             workdir / experiment.LOG_FILE, every_steps=every, first_step=first_step
         ),
         hooks.tensorboard_log(
-            workdir / "tensorboard",
+            workdir / TENSORBOARD_FOLDER,
             every_steps=every,
             draw_pictures=_picture_drawer(config, localizer, images),
         ),
@@ -250,9 +253,16 @@ def _make_validation(config, workdir, localizer, sgd, class_names, on_bad_image)
         judged, config, class_names, score_threshold=config.eval.score_threshold
     )
 
-    def validate() -> dict[str, float]:
+    def validate() -> hooks.Validation:
         checkpoint.copy_for_inference(localizer, sgd, onto=judged)
-        return judge.judge(runner, model=str(workdir)).document["metrics"]
+        found = judge.judge(runner, model=str(workdir))
+        is_right = found.evaluation.per_image["correct"]
+        means = means_by_class(is_right, found.predictions.labels, len(class_names))
+        by_class = dict(zip(class_names, means.tolist(), strict=True))
+        return hooks.Validation(
+            figures=found.document["metrics"],
+            gt_known_by_class={c: v for c, v in by_class.items() if not np.isnan(v)},
+        )
 
     saver = checkpoint.Checkpointer(
         workdir, judged, folder=checkpoint.BEST_FOLDER, keep=1
@@ -261,25 +271,30 @@ def _make_validation(config, workdir, localizer, sgd, class_names, on_bad_image)
 
 
 def _picture_drawer(config, localizer, images):
-    """A few training images with their current map and box, evenly picked."""
+    """As `hooks.tensorboard_log` takes it: training images, always the same ones.
+
+    They are evenly picked. Of each, the photo and its current map, with the box.
+    """
     predict_fn = inference.make_predict_fn(
         localizer, score_threshold=config.eval.score_threshold
     )
     picked = np.linspace(0, len(images) - 1, min(PICTURES, len(images))).astype(int)
 
-    def draw() -> np.ndarray:
+    def draw() -> tuple[np.ndarray, np.ndarray]:
         crops = pipeline.centre_crops(
             images, picked, crop_size_wh=tuple(config.data.crop_size)
         )
         outputs = predict_fn(crops)
-        return np.stack(
-            [
-                visualize.overlay(crop, localization_map, boxes=[box])
-                for crop, localization_map, box in zip(
-                    crops, outputs[names.LOCALIZATION_MAP], outputs[names.BOXES],
-                    strict=True,
-                )
-            ]
-        )  # fmt: skip
+        maps = outputs[names.LOCALIZATION_MAP]
+        panels = [
+            visualize.panel(
+                crop, localization_map=m, box=box, tile_height=PICTURE_HEIGHT
+            )
+            for crop, m, box in zip(crops, maps, outputs[names.BOXES], strict=True)
+        ]
+        sheet = visualize.contact_sheet(
+            panels, columns=PICTURE_COLUMNS, titles=("box", "foreground map")
+        )
+        return sheet, maps.mean(axis=(1, 2))
 
     return draw

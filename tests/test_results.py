@@ -1,8 +1,15 @@
-"""What is told of a judgement, from the document alone."""
+"""What is told of a judgement, from the document alone, and what the demo wrote."""
 
+import csv
+import json
+import re
 import types
 
+import numpy as np
+import pytest
+
 from bas_tf import results
+from bas_tf.report import breakdown
 
 
 def judged(protocol: str, metrics: dict, figures: dict):
@@ -72,3 +79,47 @@ def test_the_other_protocols_tell_their_figures_only():
         "Value 95 % IoU Threshold Origin Images",
         "PxAP 50.0 % 40.0 to 60.0 – – – 40",  # noqa: RUF001
     ]
+
+
+@pytest.fixture
+def written(demo_workdir):
+    """(metrics, rows of per_class.csv, the page) of the quick demo."""
+    metrics = json.loads((demo_workdir / "metrics.json").read_text())["metrics"]
+    with open(demo_workdir / "per_class.csv") as file:
+        rows = list(csv.DictReader(file))
+    return metrics, rows, (demo_workdir / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_demos_classes_have_the_means_of_its_figures(written):
+    metrics, rows, _ = written
+    assert len(rows) == 8
+    assert sum(int(row["images"]) for row in rows) == metrics["num_images"] == 32
+    weights = [int(row["images_with_boxes"]) for row in rows]
+    for name in ("top1_loc", "gt_known_loc", "mean_iou", "top1_acc"):
+        values = [float(row[name]) for row in rows]
+        mean = np.average(values, weights=weights)
+        assert mean == pytest.approx(metrics[name], abs=1e-8)
+        class_mean = metrics[f"{name}_class_mean"]
+        assert np.mean(values) == pytest.approx(class_mean, abs=1e-8)
+    assert [float(row["top1_loc"]) for row in rows] == sorted(
+        float(row["top1_loc"]) for row in rows
+    )
+
+
+@pytest.mark.slow
+def test_the_demos_kinds_of_errors_add_up(written):
+    metrics, _, page = written
+    cells = re.findall(r'<th scope="row">([^<]+)</th><td>(\d+)</td>', page)
+    counts = {name: int(count) for name, count in cells}
+    kinds = [title for title, _ in breakdown.KINDS.values()]
+    total = counts["All with a true box"]
+    assert sum(counts[kind] for kind in kinds) == total == 32
+    assert counts["Right"] == round(metrics["top1_loc"] * total)
+    known = counts["Right"] + counts["Wrong class"]
+    assert known == round(metrics["gt_known_loc"] * total)
+
+
+@pytest.mark.slow
+def test_the_demos_page_is_light(written):
+    assert len(written[2]) < 3_000_000

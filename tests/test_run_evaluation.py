@@ -73,6 +73,16 @@ def test_the_origin_changes_no_class_figure(judged_by_origin):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("origin", ["fixed", "val-optimal", "oracle"])
+def test_kinds_of_errors_are_of_the_judged_boxes(judged_by_origin, origin):
+    judged = judged_by_origin[origin]
+    kinds, metrics = results._kinds(judged), judged.document["metrics"]
+    assert (kinds == "correct").mean() == metrics["top1_loc"]
+    right = np.isin(kinds.astype(str), ["correct", "wrong_class"])
+    assert right.mean() == metrics["gt_known_loc"]
+
+
+@pytest.mark.slow
 def test_ten_crops_change_class_figures_only(judged_by_origin, demo_workdir):
     judged = run_evaluation.judge_model(
         str(demo_workdir), demo_config(ten_crop=True), split="test"
@@ -255,7 +265,8 @@ def test_some_images_without_boxes_are_left_out_of_the_localization(
     judged = folder_judge(photo_folder).judge(fresh_runner, model="fresh")
     metrics = judged.document["metrics"]
     assert (metrics["num_images"], metrics["num_images_without_boxes"]) == (4, 2)
-    assert np.isnan(results._ious(judged)).tolist() == [False] * 2 + [True] * 2
+    ious = judged.evaluation.per_image["iou"]
+    assert np.isnan(ious).tolist() == [False] * 2 + [True] * 2
 
 
 def test_a_model_for_other_classes_or_another_size_is_refused(

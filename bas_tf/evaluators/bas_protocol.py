@@ -101,11 +101,12 @@ def evaluate_predictions(
     check_threshold_origin(threshold_origin)
     if threshold_origin == ORACLE:
         score_threshold = sweeps.best_threshold(predictions, truth)
-    boxes, degenerate = predictions.boxes, predictions.degenerate
-    if threshold_origin != "fixed":
-        boxes, degenerate = _boxes_from_maps(
-            predictions.maps, truth.crop_size_wh, score_threshold
-        )
+    boxes, degenerate = judged_boxes(
+        predictions,
+        truth,
+        score_threshold=score_threshold,
+        threshold_origin=threshold_origin,
+    )
     ious = _best_ious(boxes, truth)
     at = {
         "score_thresholds": [float(score_threshold)],
@@ -133,6 +134,30 @@ def evaluate_predictions(
             "box": boxes,
         },
     )
+
+
+def judged_boxes(
+    predictions: Predictions,
+    truth: GroundTruth,
+    *,
+    score_threshold: float,
+    threshold_origin: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The boxes that an evaluation is about, and whether each map was degenerate.
+
+    Args:
+      predictions: of every record.
+      truth: names the frame.
+      score_threshold: the evaluation's, also where an oracle chose it.
+      threshold_origin: "fixed" takes what the predict_fn gave, the others take
+        boxes from the maps.
+
+    Returns:
+      float32 [records, 4] and bool [records].
+    """
+    if threshold_origin == "fixed":
+        return predictions.boxes, predictions.degenerate
+    return _boxes_from_maps(predictions.maps, truth.crop_size_wh, score_threshold)
 
 
 def choose_threshold(

@@ -35,6 +35,23 @@ def iou_plus_one(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
     return _pairwise_iou(boxes_a, boxes_b, extra=1.0)
 
 
+def share_covered_plus_one(boxes: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """What share of each box others cover, with the extra pixel of `iou_plus_one`.
+
+    Args:
+      boxes: [n, 4] or [4] float or int.
+      by: [m, 4] or [4], same frame.
+
+    Returns:
+      [n, m] float64 in [0, 1]; 0 where a box is inverted by a pixel or more.
+    """
+    a = np.asarray(boxes, np.float64).reshape(-1, 1, 4)
+    b = np.asarray(by, np.float64).reshape(1, -1, 4)
+    shared = _areas(*_intersections(a, b), 1.0)
+    areas = np.broadcast_to(_areas(a[..., :2], a[..., 2:], 1.0), shared.shape)
+    return np.divide(shared, areas, out=np.zeros_like(shared), where=areas > 0)
+
+
 def box_from_mask(mask: np.ndarray) -> np.ndarray:
     """Smallest half-open box around the true pixels.
 
@@ -58,9 +75,7 @@ def box_from_mask(mask: np.ndarray) -> np.ndarray:
 def _pairwise_iou(boxes_a, boxes_b, *, extra: float) -> np.ndarray:
     a = np.asarray(boxes_a, np.float64).reshape(-1, 1, 4)
     b = np.asarray(boxes_b, np.float64).reshape(1, -1, 4)
-    low = np.maximum(a[..., :2], b[..., :2])
-    high = np.minimum(a[..., 2:], b[..., 2:])
-    intersection = _areas(low, high, extra)
+    intersection = _areas(*_intersections(a, b), extra)
     union = (
         _areas(a[..., :2], a[..., 2:], extra)
         + _areas(b[..., :2], b[..., 2:], extra)
@@ -69,6 +84,13 @@ def _pairwise_iou(boxes_a, boxes_b, *, extra: float) -> np.ndarray:
     return np.divide(
         intersection, union, out=np.zeros_like(intersection), where=union > 0
     )
+
+
+def _intersections(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high corners [n, m, 2] of what boxes [n, 1, 4] and [1, m, 4] share."""
+    low = np.maximum(a[..., :2], b[..., :2])
+    high = np.minimum(a[..., 2:], b[..., 2:])
+    return low, high
 
 
 def _areas(low: np.ndarray, high: np.ndarray, extra: float) -> np.ndarray:

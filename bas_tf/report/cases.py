@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bas_tf import visualize
+from bas_tf.metrics.confusion import NO_CLASS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Case:
     def caption(self) -> str:
         """The true class, then the outcome."""
         return f"{self.true_class}, {self.outcome}"
+
+
+def class_name(class_names: Sequence[str], class_id: int) -> str:
+    """The name of a predicted class; "no class" where the model gave no score."""
+    return "no class" if class_id == NO_CLASS else class_names[class_id]
 
 
 def choose_spread(labels: np.ndarray, *, count: int = 16) -> np.ndarray:
@@ -92,6 +98,7 @@ def build_cases(
     scores: np.ndarray,
     ious: np.ndarray,
     class_names: Sequence[str],
+    tile_height: int = 224,
 ) -> list[Case]:
     """The cases of some images of a split.
 
@@ -107,6 +114,7 @@ def build_cases(
       scores: [n] their softmax probabilities.
       ious: [n] best IoU, NaN when there is no true box.
       class_names: names by class id.
+      tile_height: of the panels, see `visualize.panel`.
     """
     return [
         Case(
@@ -116,9 +124,10 @@ def build_cases(
                 cam=None if cams is None else cams[i],
                 box=boxes[i],
                 true_boxes=true_boxes[i],
+                tile_height=tile_height,
             ),
             true_class=class_names[labels[i]],
-            predicted_class=class_names[class_ids[i]],
+            predicted_class=class_name(class_names, class_ids[i]),
             score=float(scores[i]),
             iou=float(ious[i]),
         )

@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,17 @@ from bas_tf import names
 from bas_tf.errors import DataError
 
 # Mid grey and saturated colours: legible on a light and on a dark page.
-_GREY = "#8a8f94"
+GREY = "#8a8f94"
 _STYLE = {
     "svg.fonttype": "none",  # text stays text, in the page's own font
     "svg.hashsalt": "bas_tf",  # the same curves give the same bytes
     "font.family": "sans-serif",
     "font.size": 10,
-    "axes.edgecolor": _GREY,
-    "axes.labelcolor": _GREY,
-    "text.color": _GREY,
-    "xtick.color": _GREY,
-    "ytick.color": _GREY,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": GREY,
+    "text.color": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -34,10 +34,15 @@ _STYLE = {
 }
 _SIZE_INCHES = (5.2, 3.2)
 _METHOD_COLORS = ("#2f81e0", "#e8830c", "#2ca25f", "#a45ad6")
+# The curve sees the answers: no threshold may be taken from it for this very split.
+_THRESHOLD_CAPTION = (
+    "Localization over the threshold: oracle information, since every point is of the "
+    "judged split's own true boxes"
+)
 _METRIC_DASHES = {"gt_known_loc": ("GT-known Loc", "-"), "mean_iou": ("mean IoU", "--")}
 _LOSS_FIGURES = {
     "Losses over steps": {
-        names.LOSS: ("weighted sum L", _GREY),
+        names.LOSS: ("weighted sum L", GREY),
         names.CLASSIFICATION_LOSS: ("classification L_cls", "#2f81e0"),
         names.FOREGROUND_REGION_GUIDANCE_LOSS: ("region guidance L_frg", "#e8830c"),
         names.FOREGROUND_CROSS_ENTROPY_LOSS: ("foreground CE L_ce", "#d6455d"),
@@ -108,11 +113,12 @@ def threshold_curves(
                 name, dash = _METRIC_DASHES[metric]
                 label = f"{method}, {name}"
                 axes.plot(thresholds, values, dash, color=color, label=label)
-        axes.axvline(score_threshold, color=_GREY, linewidth=1, linestyle=":")
-        axes.set(xlabel=f"threshold (dotted: {score_threshold:g})", ylim=(0, 1.02))
+        axes.axvline(score_threshold, color=GREY, linewidth=1, linestyle=":")
+        label = f"threshold (dotted: {score_threshold:g}, in use)"
+        axes.set(xlabel=label, ylim=(0, 1.02))
         axes.legend()
 
-    return {"Localization over the threshold": _draw_svg(draw, "threshold")}
+    return {_THRESHOLD_CAPTION: draw_svg(draw, "threshold")}
 
 
 def _loss_figure(rows: Sequence[Mapping], series: Mapping) -> str:
@@ -126,7 +132,7 @@ def _loss_figure(rows: Sequence[Mapping], series: Mapping) -> str:
         axes.set_ylim(bottom=0)
         axes.legend()
 
-    return _draw_svg(draw, next(iter(series)))
+    return draw_svg(draw, next(iter(series)))
 
 
 def _running_mean(values: np.ndarray) -> np.ndarray:
@@ -138,7 +144,7 @@ def _running_mean(values: np.ndarray) -> np.ndarray:
     return (sums[last] - sums[first]) / (last - first)
 
 
-def _draw_svg(draw, name: str) -> str:
+def draw_svg(draw: Callable[[Axes], None], name: str) -> str:
     """The SVG element of a drawing; its ids start with `name`, unique on a page."""
     with rc_context(_STYLE):
         figure = Figure(figsize=_SIZE_INCHES, layout="constrained")

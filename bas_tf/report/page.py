@@ -9,9 +9,14 @@ import numpy as np
 from markupsafe import Markup
 
 from bas_tf import files, visualize
-from bas_tf.report import table
-from bas_tf.report.cases import Case
+from bas_tf.metrics.calibration import Reliability
+from bas_tf.metrics.confusion import confusions
+from bas_tf.report import class_table, confusion_plot, reliability_plot, table
+from bas_tf.report.breakdown import Breakdown
+from bas_tf.report.cases import Case, class_name
 
+CLASSES_FILE = "per_class.csv"  # beside the page
+LISTED_CONFUSIONS = 10
 # What "right" means in each protocol; see method and metrics.
 _CORRECT_WHEN = {"bas": "IoU > 0.5", "maxboxacc": "IoU ≥ 0.5"}
 
@@ -25,6 +30,7 @@ def write_report(
     panels: Sequence[Case],
     best: Sequence[Case],
     worst: Sequence[Case],
+    broken_down: Breakdown,
     curves: Mapping[str, str],
     config_text: str,
     versions: Mapping[str, str],
@@ -42,6 +48,7 @@ def write_report(
       panels: cases spread over the classes.
       best: cases of the highest IoU, best first.
       worst: cases of the lowest IoU, worst first.
+      broken_down: kinds of errors, classes, confusions and the scores' reliability.
       curves: inline SVG by caption, from `report.curves`; the only input that is
         not escaped.
       config_text: the config as text.
@@ -62,6 +69,10 @@ def write_report(
         best=best,
         worst=worst,
         panel_titles=visualize.PANEL_TITLES,
+        errors=broken_down.errors,
+        classes=_class_section(broken_down),
+        confusion=_confusion_section(broken_down),
+        reliability=_reliability_section(broken_down.reliability),
         curves={caption: Markup(svg) for caption, svg in curves.items()},
         methods=list(table.METHODS.values()),
         metric_rows=table.metric_rows(metrics["metrics"], metrics["intervals_95"]),
@@ -90,6 +101,70 @@ def protocol_facts(metrics: Mapping, *, seed: int) -> dict[str, str]:
     return {name: fact for name, fact in facts.items() if fact}
 
 
+def _class_section(broken_down: Breakdown) -> dict:
+    """The worst classes that have images, and what is not listed."""
+    rows = [row for row in broken_down.classes if row.num_images]
+    return {
+        "columns": list(class_table.FIGURES.values()),
+        "rows": rows[: class_table.LISTED],
+        "num_more": max(len(rows) - class_table.LISTED, 0),
+        "num_without_images": len(broken_down.classes) - len(rows),
+        "file": CLASSES_FILE,
+    }
+
+
+def _confusion_section(broken_down: Breakdown) -> dict:
+    """The most frequent confusions, and the matrix where it can be read."""
+    counts, names = broken_down.confusion, broken_down.class_names
+    found, totals = confusions(counts), counts.sum(axis=1)
+    rows = [
+        {
+            "true_class": names[confusion.label],
+            "predicted_class": class_name(names, confusion.predicted),
+            "count": confusion.count,
+            "share": table.format_percent(confusion.count / totals[confusion.label]),
+        }
+        for confusion in found[:LISTED_CONFUSIONS]
+    ]
+    rest = [confusion.count for confusion in found[LISTED_CONFUSIONS:]]
+    is_small = len(names) <= confusion_plot.MOST_CLASSES
+    return {
+        "rows": rows,
+        "num_more": len(rest),
+        "num_images_more": sum(rest),
+        "num_right": int(np.trace(counts)),
+        "num_images": int(counts.sum()),
+        "num_classes": len(names),
+        "picture": confusion_plot.confusion_png(counts, names) if is_small else None,
+    }
+
+
+def _reliability_section(reliability: Reliability) -> dict:
+    """The chart, and the same as a table."""
+    columns = zip(
+        reliability.edges[:-1],
+        reliability.edges[1:],
+        reliability.counts,
+        reliability.mean_probabilities,
+        reliability.accuracies,
+        strict=True,
+    )
+    return {
+        "error": table.format_percent(reliability.expected_calibration_error),
+        "num_without_score": reliability.num_without_score,
+        "svg": Markup(reliability_plot.reliability_svg(reliability)),
+        "rows": [
+            {
+                "bin": f"{low:g} to {high:g}",
+                "count": int(count),
+                "probability": table.format_percent(probability),
+                "accuracy": table.format_percent(accuracy),
+            }
+            for low, high, count, probability, accuracy in columns
+        ],
+    }
+
+
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -99,9 +174,15 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = _data_uri
+    environment.filters["png_uri"] = _png_uri
+    environment.filters["percent"] = table.format_percent
     return environment.get_template("report.html.j2")
 
 
 def _data_uri(picture: np.ndarray) -> str:
     content = base64.b64encode(visualize.encode_image(picture, ".jpg")).decode()
     return f"data:image/jpeg;base64,{content}"
+
+
+def _png_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

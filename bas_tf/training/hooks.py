@@ -1,9 +1,10 @@
 """What happens beside a step: progress, logs, checkpoints, warnings."""
 
 import contextlib
+import dataclasses
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from bas_tf.training.loop import Hook, Progress
 
 VALIDATION_FILE = "validation.jsonl"
 COLLAPSE_RANGE = (0.02, 0.98)
+PICTURES_TAG, MEAN_MAPS_TAG = "fixed_images", "mean_maps_of_fixed_images"
+BY_CLASS_TAG = "gt_known_loc_by_class"
 SHORT_NAMES = {
     names.LOSS: "loss",
     names.CLASSIFICATION_LOSS: "cls",
@@ -70,14 +73,21 @@ def _read_rows(path: Path) -> list[dict]:
 
 
 def tensorboard_log(
-    folder: Path, *, every_steps: int, draw_pictures: Callable[[], np.ndarray]
+    folder: Path,
+    *,
+    every_steps: int,
+    draw_pictures: Callable[[], tuple[np.ndarray, np.ndarray]],
 ) -> Hook:
-    """TensorBoard scalars each logged step and overlay pictures each epoch.
+    """TensorBoard scalars each logged step; each epoch what some fixed images get.
+
+    The pictures are one image under PICTURES_TAG, the mean maps, which the area term
+    is about, a histogram under MEAN_MAPS_TAG.
 
     Args:
       folder: where the event file goes.
       every_steps: steps between scalars.
-      draw_pictures: returns uint8 [n, height, width, 3].
+      draw_pictures: returns one picture of all images, uint8 [height, width, 3], and
+        the mean of each one's map, [n] in [0, 1].
     """
     writer = tf.summary.create_file_writer(str(folder))
 
@@ -87,11 +97,45 @@ def tensorboard_log(
                 for name, value in progress.values.items():
                     tf.summary.scalar(name, value)
             if progress.epoch_ends:
-                pictures = draw_pictures()
-                tf.summary.image("overlays", pictures, max_outputs=len(pictures))
+                picture, mean_maps = draw_pictures()
+                tf.summary.image(PICTURES_TAG, picture[np.newaxis])
+                tf.summary.histogram(MEAN_MAPS_TAG, mean_maps[np.isfinite(mean_maps)])
                 writer.flush()
 
     return hook
+
+
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """An epoch's judgement.
+
+    Attributes:
+      figures: {name: value}.
+      gt_known_by_class: {class name: GT-known Loc}, of the classes with true boxes.
+    """
+
+    figures: Mapping[str, float]
+    gt_known_by_class: Mapping[str, float]
+
+
+def tensorboard_validation(folder: Path) -> Callable[[int, Validation], None]:
+    """(step, validation) -> its figures, each class's too, as TensorBoard scalars.
+
+    Args:
+      folder: where the event file goes; one that no other writer has, since
+        TensorBoard reads one file of a folder after the other.
+    """
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def log(step: int, validation: Validation) -> None:
+        with writer.as_default(step=step):
+            for name, value in validation.figures.items():
+                tf.summary.scalar(name, value)
+            for name, value in validation.gt_known_by_class.items():
+                tf.summary.scalar(f"{BY_CLASS_TAG}/{name}", value)
+        writer.flush()
+
+    return log
 
 
 class TrainingStoppedError(Exception):
@@ -127,10 +171,11 @@ def save_checkpoints(
 
 
 def keep_best(
-    validate: Callable[[], dict[str, float]],
+    validate: Callable[[], Validation],
     saver: Checkpointer,
     workdir: Path,
     *,
+    log: Callable[[int, Validation], None],
     metric: str,
     first_step: int,
     steps_per_epoch: int,
@@ -144,6 +189,7 @@ def keep_best(
       validate: brings `saver`'s model to the weights of now, and judges it.
       saver: of the model that is judged; keeps one checkpoint.
       workdir: workdir/VALIDATION_FILE gets an object each epoch.
+      log: is told each epoch's step and judgement.
       metric: the figure that the best epoch has the most of.
       first_step: where the training starts; what the file says past it is dropped.
       steps_per_epoch: steps in an epoch.
@@ -155,23 +201,25 @@ def keep_best(
     rows = [row for row in _read_rows(path) if row["step"] <= first_step]
     _write_rows(path, rows)
 
-    def judge() -> dict[str, float]:
-        values = validate()
-        if metric not in values:
-            known = ", ".join(sorted(values))
+    def judge() -> Validation:
+        validation = validate()
+        if metric not in validation.figures:
+            known = ", ".join(sorted(validation.figures))
             raise UserError(
                 f"train.select_by is {metric!r}, which the validation split does not "
                 f"give; it gives: {known}"
             )
-        return values
+        return validation
 
     def judge_epoch(step: int) -> None:
-        values = judge()
+        validation = judge()
+        values = validation.figures
         best = max((row[metric] for row in rows), default=-math.inf)
         if values[metric] > best:
             saver.save(step)
         rows.append({"step": step, "epoch": step // steps_per_epoch - 1, **values})
         _write_rows(path, rows)
+        log(step, validation)
 
     if not first_step:
         judge()  # a mistake shall not cost an epoch

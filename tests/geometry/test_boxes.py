@@ -22,6 +22,14 @@ def test_plus_one_iou_by_hand():
     np.testing.assert_allclose(boxes.iou_plus_one(a, b), expected, rtol=1e-12)
 
 
+def test_share_covered_by_hand():
+    a = [[0, 0, 9, 9], [0, 0, 19, 9], [5, 5, 3, 20]]
+    by = [[5, 0, 14, 9], [0, 0, 99, 99]]
+    # Every side is one more: 5 x 10 of 100 and all; 10 x 10 of 200 and all; inverted.
+    expected = [[0.5, 1.0], [0.5, 1.0], [0.0, 0.0]]
+    np.testing.assert_allclose(boxes.share_covered_plus_one(a, by), expected)
+
+
 def test_pairs_are_rows_by_columns(rng):
     corners = np.sort(rng.uniform(0, 50, [7, 2, 2]), axis=1).reshape(7, 4)
     table = boxes.iou_xyxy(corners[:3], corners[3:])

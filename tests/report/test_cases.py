@@ -65,6 +65,11 @@ def test_cases_follow_the_indices():
     assert first.picture.shape == (224, 3 * 224 + 8, 3)
 
 
+def test_an_image_without_a_score_has_no_class():
+    assert cases.class_name(("ant", "bee"), 1) == "bee"
+    assert cases.class_name(("ant", "bee"), -1) == "no class"
+
+
 def test_without_cam_there_are_two_tiles():
     (case,) = _build([2], cams=None)
     assert case.picture.shape == (224, 2 * 224 + 4, 3)

@@ -77,9 +77,11 @@ def test_threshold_curve_marks_the_threshold_in_use():
         "BAS": {"gt_known_loc": [0.2, 0.8, 0.4], "mean_iou": [0.1, 0.5, 0.3]},
         "CAM": {"gt_known_loc": [0.1, 0.3, 0.0]},
     }
-    (svg,) = curves.threshold_curves(
+    ((caption, svg),) = curves.threshold_curves(
         [0.0, 0.5, 1.0], methods, score_threshold=0.25
-    ).values()
+    ).items()
+    assert "oracle information" in caption
+    assert "dotted: 0.25, in use" in svg
     bas, bas_iou, cam, mark = _paths(svg)
     x, y = bas.T
     assert mark[0, 0] == mark[1, 0]

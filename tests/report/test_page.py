@@ -8,7 +8,7 @@ import jinja2
 import numpy as np
 import pytest
 
-from bas_tf.report import curves, page
+from bas_tf.report import breakdown, curves, page
 from bas_tf.report.cases import Case
 
 _VOID = {"meta", "img", "link", "br", "hr", "input"}
@@ -46,6 +46,20 @@ def _case(shade, iou):
     return Case(picture, _NASTY, "viceroy", 0.83, iou)
 
 
+def _broken_down(kinds=("correct", "wrong_class", "correct", ""), classes=3):
+    """Four images of the first two classes; the second is taken for the first."""
+    labels = np.array([0, 1, 0, 1])
+    return breakdown.break_down(
+        labels=labels,
+        class_ids=np.array([0, 0, 0, -1]),
+        scores=np.array([0.75, 0.35, 0.95, np.nan]),
+        ious=np.where(np.array(kinds) == "", np.nan, 0.75),
+        kinds=np.array(kinds),
+        class_names=[_NASTY, *(f"class {i}" for i in range(1, classes))],
+        draw_cases=lambda chosen: [_case(100 + i, 0.75) for i in chosen],
+    )
+
+
 def _arguments(**changes):
     row = {
         "name": "keras",
@@ -72,6 +86,7 @@ def _arguments(**changes):
         "panels": [_case(10 * i, 0.5) for i in range(16)],
         "best": [_case(200, 0.96)],
         "worst": [_case(220, 0.04)],
+        "broken_down": _broken_down(),
         "curves": curves.loss_curves(log),
         "config_text": "loss.beta: 1.5 # <script>",
         "versions": {"tensorflow": "2.21.0"},
@@ -152,7 +167,8 @@ def test_facts_name_protocol_threshold_and_origin():
 
 def test_pictures_have_alternative_text_and_their_own_pixels(parsed):
     images = [attributes for tag, attributes in parsed.tags if tag == "img"]
-    assert len(images) == 16 + 1 + 1
+    assert len(images) == 16 + 1 + 1 + 3 + 1  # the last is the confusion matrix
+    assert images.pop()["alt"].startswith("Confusion matrix of 3 classes, true classes")
     for attributes in images:
         assert attributes["alt"].startswith(f"{_NASTY}, predicted viceroy 0.83, IoU ")
         assert (attributes["width"], attributes["height"]) == ("24", "8")
@@ -161,15 +177,69 @@ def test_pictures_have_alternative_text_and_their_own_pixels(parsed):
         content = base64.b64decode(attributes["src"].split(",")[1])
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         shades.append(pixels.mean())
-    np.testing.assert_allclose(shades, [*range(0, 160, 10), 200, 220], atol=2)
+    expected = [*range(0, 160, 10), 200, 220, 100, 102, 101]
+    np.testing.assert_allclose(shades, expected, atol=2)
     assert "IoU 0.96" in images[16]["alt"]
     assert "IoU 0.04" in images[17]["alt"]
 
 
 def test_curves_are_inline_and_labelled(parsed):
     labels = [a["aria-label"] for _, a in parsed.tags if a.get("role") == "img"]
-    assert labels == ["Losses over steps"]
-    assert sum(tag == "svg" for tag, _ in parsed.tags) == 1
+    assert labels[0].startswith("Accuracy over the probability")
+    assert labels[1:] == ["Losses over steps"]
+    assert sum(tag == "svg" for tag, _ in parsed.tags) == 2
+
+
+def test_kinds_of_errors_add_up_to_the_images_with_boxes(parsed):
+    assert _cells_after(parsed, "Right", 2) == ["2", "66.7 %"]
+    assert _cells_after(parsed, "Wrong class", 2) == ["1", "33.3 %"]
+    assert _cells_after(parsed, "Box elsewhere", 2) == ["0", "0.0 %"]
+    assert _cells_after(parsed, "All with a true box", 2) == ["3", "100.0 %"]
+    assert "Right: 2 of 2" in parsed.text
+
+
+def test_classes_confusions_and_the_score_are_told(parsed):
+    # Of class 1 one image has a box, and its class is wrong; it comes first.
+    start = parsed.cells.index("Top-1 accuracy") + 1
+    assert parsed.cells[start : start + 7] == [
+        "class 1", "2", "1", "0.0 %", "100.0 %", "75.0 %", "0.0 %",
+    ]  # fmt: skip
+    assert _cells_after(parsed, _NASTY, 6)[:3] == ["2", "2", "100.0 %"]
+    assert "1 class has no image in this split." in parsed.text
+    assert "2 of 4 images have the right class." in parsed.text
+    start = parsed.cells.index("of the true class") + 1
+    assert parsed.cells[start : start + 8] == [
+        "class 1", _NASTY, "1", "50.0 %", "class 1", "no class", "1", "50.0 %",
+    ]  # fmt: skip
+    # (|1 - 0.75| + |0 - 0.35| + |1 - 0.95|) / 3
+    assert "Expected calibration error: 21.7 %" in parsed.text
+    assert "1 image has no score and is in no bin." in parsed.text
+    assert _cells_after(parsed, "0.3 to 0.4", 3) == ["1", "35.0 %", "0.0 %"]
+
+
+def test_every_header_cell_says_what_it_heads(parsed):
+    scopes = [attributes.get("scope") for tag, attributes in parsed.tags if tag == "th"]
+    assert set(scopes) == {"col", "row"}
+
+
+def test_many_classes_are_cut_with_their_number_and_have_no_matrix(tmp_path):
+    n = 45
+    broken_down = breakdown.break_down(
+        labels=np.arange(n),
+        class_ids=np.roll(np.arange(n), 1),
+        scores=np.full(n, 0.5),
+        ious=np.full(n, np.nan),
+        kinds=np.full(n, ""),
+        class_names=[f"class {i}" for i in range(n)],
+        draw_cases=lambda chosen: [],
+    )
+    path = tmp_path / "report.html"
+    page.write_report(path, **_arguments(broken_down=broken_down))
+    text = path.read_text(encoding="utf-8")
+    assert "25 more classes, not shown here." in text
+    assert "35 more pairs of classes with 35 images." in text
+    assert "Confusion matrix" not in text
+    assert "No image of this split has a true box: boxes are not judged." in text
 
 
 def test_a_failed_rendering_leaves_the_old_report_and_nothing_else(tmp_path):

@@ -1,0 +1,84 @@
+"""Whether the score says how often the class is right.
+
+Images are put into bins of equal width by the probability p of their predicted class:
+bin b of B has b / B < p <= (b + 1) / B, the first one p = 0 too. A model is well
+calibrated where, in each bin, the share of right classes is the mean probability. The
+expected calibration error (Guo et al., ICML 2017) is the mean distance between the two,
+each bin weighted by its images:
+
+  ECE = sum over b of n_b / n |accuracy_b - mean probability_b|
+"""
+
+import dataclasses
+
+import numpy as np
+
+NUM_BINS = 10
+_ROUNDING = 1e-5  # of a float32 softmax
+
+
+@dataclasses.dataclass(frozen=True)
+class Reliability:
+    """Predicted probability against accuracy, bin by bin.
+
+    Attributes:
+      edges: float64 [bins + 1], from 0 to 1.
+      counts: int64 [bins], images.
+      mean_probabilities: float64 [bins], NaN for a bin without images.
+      accuracies: float64 [bins], share of right classes, NaN likewise.
+      num_without_score: images whose probability is NaN; they are in no bin.
+    """
+
+    edges: np.ndarray
+    counts: np.ndarray
+    mean_probabilities: np.ndarray
+    accuracies: np.ndarray
+    num_without_score: int
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """See the module; in [0, 1], NaN without any image."""
+        filled = self.counts > 0
+        if not filled.any():
+            return float("nan")
+        gaps = np.abs(self.accuracies - self.mean_probabilities)[filled]
+        return float(np.average(gaps, weights=self.counts[filled]))
+
+
+def reliability(
+    probabilities: np.ndarray, is_right: np.ndarray, *, num_bins: int = NUM_BINS
+) -> Reliability:
+    """Bins the images by the probability of their predicted class.
+
+    Args:
+      probabilities: [n] float in [0, 1], of the first predicted class; NaN where there
+        is none.
+      is_right: bool [n], whether that class is the true one.
+      num_bins: bins of equal width.
+
+    Raises:
+      ValueError: a probability outside [0, 1] by more than rounding.
+    """
+    probabilities = np.asarray(probabilities, np.float64)
+    known = ~np.isnan(probabilities)
+    p, right = probabilities[known], np.asarray(is_right, bool)[known]
+    if ((p < -_ROUNDING) | (p > 1 + _ROUNDING)).any():
+        raise ValueError(
+            f"reliability: probabilities span {p.min():g}..{p.max():g}, expected 0..1"
+        )
+    edges = np.arange(num_bins + 1) / num_bins
+    bins = np.digitize(p, edges[1:-1], right=True)
+    counts = np.bincount(bins, minlength=num_bins)
+
+    def bin_means(values: np.ndarray) -> np.ndarray:
+        sums = np.bincount(bins, values, minlength=num_bins)
+        unknown = np.full(num_bins, np.nan)
+        return np.divide(sums, counts, out=unknown, where=counts > 0)
+
+    return Reliability(
+        edges=edges,
+        counts=counts,
+        mean_probabilities=bin_means(p),
+        accuracies=bin_means(right),
+        num_without_score=int((~known).sum()),
+    )

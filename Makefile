@@ -3,10 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= configs/demo.py
 WORKDIR ?= runs/demo
-# Test files run at a time; each takes up to 4 GiB.
+# Test files run at a time; each takes up to 4 GiB and a core.
 JOBS ?= 2
+ONE_CORE := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: setup torch serving demo bench test quicktest lint format
+.PHONY: setup torch serving demo bench docs test quicktest lint format
 
 setup: $(VENV)/installed
 
@@ -30,11 +31,16 @@ demo: setup
 bench: setup
 	$(BIN)/python -m benchmarks.method_speed --output=runs/bench/method_speed.json
 
+# What is generated in docs/: the API's page and the figures.
+docs: setup
+	$(BIN)/python -m docs.api
+	$(BIN)/python -m docs.figures
+
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=20
+	$(ONE_CORE) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40
 
 quicktest: setup
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+	$(ONE_CORE) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 lint: setup
 	$(BIN)/ruff check .

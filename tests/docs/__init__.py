@@ -1,0 +1,1 @@
+"""The handbook says what is so: links, commands, figures, quoted messages."""

@@ -51,7 +51,10 @@ def exit_code_in_process(monkeypatch, module: str, *args) -> int:
     monkeypatch.chdir(REPO)
     monkeypatch.setattr(sys, "argv", [module, *map(str, args)])
     try:
-        runpy.run_path(f"{module.replace('.', '/')}.py", run_name="__main__")
+        path = Path(module.replace(".", "/"))
+        if path.is_dir():
+            path /= "__main__"
+        runpy.run_path(f"{path}.py", run_name="__main__")
     except SystemExit as end:
         return end.code or 0
     finally:

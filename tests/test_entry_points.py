@@ -39,6 +39,7 @@ COMMANDS = {
     ],
     "bas_tf.analyze_activation": ["model", "config", "split", "output"],
     "bas_tf.ablate": ["config", "workdir"],
+    "bas_tf.compare": ["data_root", "images", "on_bad_image", "output", "split"],
     "export.demo": ["config", "workdir"],
     "export.saved_model": ["workdir", "output", "serving_dir"],
     "export.tflite": [
@@ -67,6 +68,7 @@ COMMANDS = {
         "[no]overlays",
     ],
     "export.verify": ["workdir", "artifacts", "output", "max_drop", "num_threads"],
+    "export.web": ["artifacts", "output", "quantize", "[no]serve", "port"],
 }
 # ml_collections 1.1.0 loads config files by a deprecated call.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")

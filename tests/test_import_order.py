@@ -36,6 +36,8 @@ ROOMS = {  # longest prefix wins
     "bas_tf.run_analysis": 5,
     "bas_tf.run_import": 5,
     "bas_tf.run_check": 5,
+    "bas_tf.compared_runs": 6,
+    "bas_tf.run_comparison": 7,
     "bas_tf.run_ablation": 7,
     "bas_tf.train": 7,
     "bas_tf.evaluate": 7,
@@ -45,6 +47,7 @@ ROOMS = {  # longest prefix wins
     "bas_tf.analyze_activation": 7,
     "bas_tf.import_weights": 7,
     "bas_tf.ablate": 8,
+    "bas_tf.compare": 8,
     "export": 9,
 }
 

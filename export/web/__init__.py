@@ -1,0 +1,1 @@
+"""A page that runs an exported .tflite file in the browser; photos stay there."""

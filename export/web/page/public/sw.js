@@ -1,0 +1,47 @@
+// Keeps the whole site for use without a network: each version whole, or not at all.
+// precache.js sets SITE: {version, files}; it is written with the site.
+importScripts("precache.js");
+
+const OURS = `bas_tf ${self.registration.scope} `;
+const CACHE = OURS + SITE.version;
+
+async function install() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(SITE.files.map((file) => new Request(file, { cache: "reload" })));
+  await self.skipWaiting();
+}
+
+async function activate() {
+  for (const name of await caches.keys()) {
+    if (name.startsWith(OURS) && name !== CACHE) await caches.delete(name);
+  }
+  await self.clients.claim();
+}
+
+// The runtime has a file for each kind of browser: only those that this one took.
+async function keep(urls) {
+  const cache = await caches.open(CACHE);
+  for (const url of urls) {
+    if (!(await cache.match(url))) await cache.add(url);
+  }
+}
+
+async function answer(request) {
+  const cache = await caches.open(CACHE);
+  return (await cache.match(request)) ?? fetch(request);
+}
+
+self.addEventListener("install", (event) => event.waitUntil(install()));
+self.addEventListener("activate", (event) => event.waitUntil(activate()));
+self.addEventListener("message", (event) => {
+  const told = (kept) => event.ports[0].postMessage(kept);
+  event.waitUntil(
+    keep(event.data).then(
+      () => told(true),
+      () => told(false),
+    ),
+  );
+});
+self.addEventListener("fetch", (event) => {
+  if (event.request.method === "GET") event.respondWith(answer(event.request));
+});

@@ -1,0 +1,116 @@
+// A photo and what was found in it, on the page.
+
+import { element, withText } from "./elements";
+import { heatColours } from "./heat";
+import type { Box, Found } from "./localizer";
+import type { Photo } from "./photo";
+
+const LONGEST_SIDE = 1600; // of the photo as it is kept for showing
+
+/** What was looked at: the photo's name and size stay when its pixels are freed. */
+export interface Shown {
+  name: string;
+  width: number;
+  height: number;
+}
+
+/** Puts a photo on the page, without an answer yet. */
+export function showPhoto(photo: Photo): void {
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(photo.width, photo.height));
+  const canvas = element<HTMLCanvasElement>("photo");
+  canvas.width = Math.max(1, Math.round(photo.width * scale));
+  canvas.height = Math.max(1, Math.round(photo.height * scale));
+  const context = canvas.getContext("2d")!;
+  context.imageSmoothingQuality = "high";
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(photo.bitmap, 0, 0, canvas.width, canvas.height);
+  element("empty").hidden = true;
+  element("figure").hidden = false;
+}
+
+/** Scales a box from the network's input to the photo, clipped to it. */
+export function boxInPhoto(box: Box, width: number, height: number, shown: Shown): Box {
+  const x = shown.width / width;
+  const y = shown.height / height;
+  const within = (value: number, end: number) => Math.min(Math.max(value, 0), end);
+  return [
+    within(box[0] * x, shown.width),
+    within(box[1] * y, shown.height),
+    within(box[2] * x, shown.width),
+    within(box[3] * y, shown.height),
+  ];
+}
+
+/**
+ * Draws box and heat and writes the answer.
+ *
+ * @param box in pixels of the photo.
+ * @param title the class that the box is of.
+ * @param score of that class; undefined where it was asked for.
+ * @returns the answer as a sentence.
+ */
+export function showAnswer(
+  shown: Shown,
+  found: Found,
+  box: Box,
+  title: string,
+  score: number | undefined,
+): string {
+  drawHeat(found.map);
+  drawBox(box, shown, score === undefined ? title : `${title} ${score.toFixed(2)}`);
+  const size = `${shown.width} × ${shown.height} pixels`;
+  element("caption").textContent = `${shown.name}, ${size}`;
+  element("best").textContent = title;
+  element("score").textContent =
+    score === undefined ? "asked for" : `score ${score.toFixed(3)}`;
+  const [left, top, right, bottom] = box.map((value) => value.toFixed(1));
+  const place = found.degenerate
+    ? "Nothing stands out: the box is the whole photo."
+    : `Box from ${left}, ${top} to ${right}, ${bottom}.`;
+  element("place").textContent = place;
+  element("result").hidden = false;
+  const sentence =
+    score === undefined
+      ? `Where the ${title} would be in ${shown.name}.`
+      : `${shown.name}: ${title}, score ${score.toFixed(2)}.`;
+  element("picture").setAttribute("aria-label", `${sentence} ${place}`);
+  return `${sentence} ${place}`;
+}
+
+/** The best classes with their scores, as bars. */
+export function showClasses(classes: { name: string; score: number }[]): void {
+  element("classes").replaceChildren(
+    ...classes.map(({ name, score }) => {
+      const item = document.createElement("li");
+      const bar = document.createElement("span");
+      bar.className = "bar";
+      bar.style.width = `${100 * score}%`;
+      const number = withText("span", score.toFixed(3));
+      number.className = "score";
+      item.append(bar, withText("span", name), number);
+      return item;
+    }),
+  );
+}
+
+function drawHeat(map: Found["map"]): void {
+  const canvas = element<HTMLCanvasElement>("heat");
+  canvas.width = map.width; // the browser scales it, bilinearly
+  canvas.height = map.height;
+  const colours = heatColours(map.values, map.width, map.height);
+  canvas.getContext("2d")!.putImageData(colours, 0, 0);
+}
+
+function drawBox(box: Box, shown: Shown, label: string): void {
+  const frame = element("box");
+  const [left, top, right, bottom] = box;
+  const percent = (part: number, whole: number) => `${(100 * part) / whole}%`;
+  frame.style.left = percent(left, shown.width);
+  frame.style.top = percent(top, shown.height);
+  frame.style.width = percent(right - left, shown.width);
+  frame.style.height = percent(bottom - top, shown.height);
+  frame.classList.toggle("high", top < 0.1 * shown.height); // the label goes inside
+  frame.classList.toggle("late", left > 0.5 * shown.width); // and ends with the box
+  element("tag").textContent = label;
+}

@@ -1,0 +1,103 @@
+// An exported .tflite file, run by LiteRT.js.
+
+import { type CompiledModel, loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
+import { loadModel, type ModelFile } from "./site";
+import { Trouble } from "./trouble";
+
+export type Box = [number, number, number, number]; // x0, y0, x1, y1, half-open
+
+export interface Found {
+  /** Best first; none from a file that is told the class. */
+  classes: { id: number; score: number }[];
+  /** In pixels of the network's input. */
+  box: Box;
+  /** The map says nothing; the box is the whole photo. */
+  degenerate: boolean;
+  map: { values: number[]; width: number; height: number };
+}
+
+let runtime: Promise<unknown> | undefined;
+
+/** A loaded file. One call at a time: what it computes with is the page's own thread. */
+export class Localizer {
+  private constructor(
+    private readonly model: CompiledModel,
+    private readonly file: ModelFile,
+  ) {}
+
+  /** @throws Trouble where the file or the runtime cannot be had. */
+  static async load(file: ModelFile): Promise<Localizer> {
+    const [bytes] = await Promise.all([loadModel(file), loadRuntime()]);
+    try {
+      const model = await loadAndCompile(bytes, { accelerator: "wasm" });
+      return new Localizer(model, file);
+    } catch (error) {
+      throw new Trouble(`The model ${file.file} does not run in this browser (${error}).`);
+    }
+  }
+
+  get width(): number {
+    return this.file.document.inputs.images.width!;
+  }
+
+  get height(): number {
+    return this.file.document.inputs.images.height!;
+  }
+
+  /**
+   * Names and boxes what a photo shows.
+   *
+   * @param pixels RGB [height, width, 3] of the network's size.
+   * @param classId for a file that is told the class.
+   */
+  async localize(pixels: Uint8Array<ArrayBuffer>, classId?: number): Promise<Found> {
+    const inputs: Record<string, Tensor> = {
+      images: new Tensor(pixels, [1, this.height, this.width, 3]),
+    };
+    if (classId !== undefined) {
+      inputs.class_ids = new Tensor(Int32Array.of(classId), [1]);
+    }
+    const outputs = await this.model.run(inputs);
+    try {
+      return await this.found(outputs);
+    } finally {
+      for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) {
+        tensor.delete();
+      }
+    }
+  }
+
+  private async found(outputs: Record<string, Tensor>): Promise<Found> {
+    const values = async (name: string) =>
+      name in outputs ? Array.from(await outputs[name].data(), Number) : [];
+    const scores = await values("scores");
+    const [, height, width] = this.file.document.outputs.localization_map.shape;
+    return {
+      classes: (await values("class_ids")).map((id, i) => ({ id, score: scores[i] })),
+      box: (await values("boxes")) as Box,
+      degenerate: (await values("degenerate"))[0] !== 0,
+      map: { values: await values("localization_map"), width, height },
+    };
+  }
+}
+
+/** Several threads where the site is served isolated, otherwise one. */
+async function loadRuntime(): Promise<unknown> {
+  const folder = new URL("wasm/", document.baseURI).href;
+  runtime ??= loadLiteRt(folder, { threads: crossOriginIsolated }).catch(() =>
+    loadLiteRt(folder),
+  );
+  try {
+    return await runtime;
+  } catch (error) {
+    runtime = undefined;
+    throw new Trouble(
+      `The runtime in ${folder} could not be loaded (${words(error)}). ` +
+        "Reload the page; a browser of the last two years is needed.",
+    );
+  }
+}
+
+function words(error: unknown): string {
+  return error instanceof Error ? error.message : "it is missing";
+}

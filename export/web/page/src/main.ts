@@ -1,0 +1,231 @@
+import { boxInPhoto, type Shown, showAnswer, showClasses, showPhoto } from "./answer";
+import { closeCamera, openCamera, takePicture } from "./camera";
+import { showCard } from "./card";
+import { element, withText } from "./elements";
+import { type Found, Localizer } from "./localizer";
+import { keepSite } from "./offline";
+import { openPhoto, type Photo } from "./photo";
+import { loadSite, type Site } from "./site";
+import { Trouble, words } from "./trouble";
+
+const READY = "Ready: choose a photo.";
+
+const video = element<HTMLVideoElement>("video");
+const file = element<HTMLInputElement>("file");
+const wanted = element<HTMLSelectElement>("wanted");
+const opacity = element<HTMLInputElement>("opacity");
+
+let newest = 0; // job: only the last one's answer is shown
+let seen: { shown: Shown; pixels: Uint8Array<ArrayBuffer>; best: Found } | undefined;
+
+/** Runs once; after an error, again when it is next asked for. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined;
+  return () =>
+    (loaded ??= load().catch((error) => {
+      loaded = undefined;
+      throw error;
+    }));
+}
+
+const site = once(async () => {
+  const found = await loadSite();
+  showCard(found);
+  offerClasses(found);
+  return found;
+});
+const localizer = once(async () => Localizer.load((await site()).localizer));
+const givenClass = once(async () => Localizer.load((await site()).given_class!));
+
+/** Does a job unless a newer one has begun; says in words what goes wrong. */
+async function work(start: string, job: (isNewest: () => boolean) => Promise<string>) {
+  const number = ++newest;
+  const isNewest = () => number === newest;
+  element("main").ariaBusy = "true";
+  tell(start, "");
+  try {
+    const said = await job(isNewest);
+    if (isNewest()) tell(said, "");
+  } catch (error) {
+    if (!(error instanceof Trouble)) console.error(error);
+    if (isNewest()) tell("", words(error));
+  } finally {
+    if (isNewest()) element("main").ariaBusy = "false";
+  }
+}
+
+function tell(status: string, problem: string): void {
+  element("status").textContent = status;
+  element("problem").textContent = problem;
+}
+
+/** Looks at a photo: the model's own choice of class. */
+function look(name: string, open: () => Promise<Photo>): void {
+  stopCamera();
+  void work(`Looking at ${name} …`, async (isNewest) => {
+    const photo = await open();
+    try {
+      const model = await localizer();
+      if (!isNewest()) return "";
+      const start = performance.now();
+      const pixels = photo.resized(model.width, model.height);
+      const resized = performance.now();
+      const best = await model.localize(pixels);
+      const end = performance.now();
+      if (!isNewest()) return "";
+      const { width, height } = photo;
+      seen = { shown: { name, width, height }, pixels, best };
+      showPhoto(photo);
+      tellTiming(end - resized, resized - start);
+      wanted.value = "";
+      return await answerBest();
+    } finally {
+      photo.close();
+    }
+  });
+}
+
+/** The answer that the model gave by itself. */
+async function answerBest(): Promise<string> {
+  const { shown, best } = seen!;
+  const names = (await site()).localizer.document.class_names;
+  const model = await localizer();
+  const classes = best.classes.map(({ id, score }) => ({ name: names[id], score }));
+  showClasses(classes);
+  const box = boxInPhoto(best.box, model.width, model.height, shown);
+  return showAnswer(shown, best, box, classes[0].name, classes[0].score);
+}
+
+/** Looks for the chosen class in the same photo. */
+function lookFor(choice: string): void {
+  const { shown, pixels } = seen!;
+  if (choice === "") {
+    void work("", answerBest);
+    return;
+  }
+  void work(`Looking for it in ${shown.name} …`, async (isNewest) => {
+    const { document } = (await site()).given_class!;
+    const model = await givenClass();
+    if (!isNewest()) return "";
+    const start = performance.now();
+    const found = await model.localize(pixels, Number(choice));
+    const end = performance.now();
+    if (!isNewest()) return "";
+    tellTiming(end - start);
+    const box = boxInPhoto(found.box, model.width, model.height, shown);
+    const name = document.class_names[Number(choice)];
+    return showAnswer(shown, found, box, name, undefined);
+  });
+}
+
+function offerClasses(found: Site): void {
+  if (!found.given_class) return;
+  const own = withText("option", "the model's own choice") as HTMLOptionElement;
+  own.value = "";
+  const classes = found.given_class.document.class_names.map((name, id) => {
+    const option = withText("option", name) as HTMLOptionElement;
+    option.value = String(id);
+    return option;
+  });
+  wanted.replaceChildren(own, ...classes);
+  element("asking").hidden = false;
+}
+
+function tellTiming(network: number, resizing?: number): void {
+  const before = resizing === undefined ? "" : `, resizing before it ${ms(resizing)}`;
+  element("timing").textContent = `Network ${ms(network)}${before}.`;
+}
+
+function ms(milliseconds: number): string {
+  return `${milliseconds.toFixed(1)} ms`;
+}
+
+function lookAtFirst(files: FileList | undefined): void {
+  const chosen = files?.[0];
+  if (chosen) {
+    look(chosen.name, () => openPhoto(chosen, chosen.name));
+  } else {
+    tell("", "There was no file in that. Drop or paste a photo, or choose one.");
+  }
+}
+
+async function startCamera(): Promise<void> {
+  await work("Starting the camera …", async (isNewest) => {
+    await openCamera(video);
+    if (!isNewest()) {
+      closeCamera(video);
+      return "";
+    }
+    element("viewfinder").hidden = false;
+    element("take").focus();
+    return "The camera is on.";
+  });
+}
+
+function stopCamera(): void {
+  if (element("viewfinder").hidden) return;
+  closeCamera(video);
+  element("viewfinder").hidden = true;
+  element("camera").focus();
+}
+
+function takeAndLook(): void {
+  const taken = takePicture(video); // before the camera closes
+  void taken.then(
+    () => look("Picture", () => taken),
+    (error) => tell("", words(error)),
+  );
+}
+
+function acceptPhotos(): void {
+  element("choose").addEventListener("click", () => file.click());
+  file.addEventListener("change", () => {
+    if (file.files?.length) lookAtFirst(file.files);
+    file.value = ""; // the same file can be chosen again
+  });
+  document.addEventListener("paste", (event) => lookAtFirst(event.clipboardData?.files));
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("dragging");
+  });
+  document.addEventListener("dragleave", () => {
+    document.body.classList.remove("dragging");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dragging");
+    lookAtFirst(event.dataTransfer?.files);
+  });
+  element("camera").addEventListener("click", () => void startCamera());
+  element("take").addEventListener("click", takeAndLook);
+  element("close").addEventListener("click", () => {
+    stopCamera();
+    tell(READY, "");
+  });
+}
+
+function showOpacity(): void {
+  element("heat").style.opacity = String(opacity.valueAsNumber / 100);
+  opacity.ariaValueText = `${opacity.value} percent`;
+}
+
+async function keepOffline(): Promise<void> {
+  try {
+    const kept = await keepSite(() => {
+      element("offline").textContent = "A newer version of this page is there: reload.";
+    });
+    if (kept) element("offline").textContent = "The page now works offline.";
+  } catch (error) {
+    console.warn("The page does not work offline:", error);
+  }
+}
+
+acceptPhotos();
+opacity.addEventListener("input", showOpacity);
+wanted.addEventListener("change", () => lookFor(wanted.value));
+showOpacity();
+void work("Loading the model …", async () => {
+  await localizer();
+  void keepOffline();
+  return READY;
+});

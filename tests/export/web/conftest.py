@@ -1,0 +1,35 @@
+"""The built page, and a site of the quick demo's files."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from export import tflite
+from export.web import build, site
+
+
+@pytest.fixture(scope="session")
+def page() -> Path:
+    """The built page; skips where there is no npm or it reaches no registry."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    return build.built_page()
+
+
+@pytest.fixture(scope="session")
+def artifacts(demo_workdir, tmp_path_factory) -> Path:
+    """Float32 and int8 files of the quick demo, those of a given class among them."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    tflite.export_tflite(
+        demo_workdir, folder, ["none", "int8"], variants=("full", "given_class")
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site_folder(page, artifacts, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site") / "site"
+    models = site.find_models(artifacts, quantize="none")
+    site.write_site(page, models, folder)
+    return folder

@@ -1,0 +1,417 @@
+"""The page in a real browser: the Python runner's answers, mistakes, no network.
+
+One browser for all tests; each begins on the page as it is opened.
+"""
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+from bas_tf import experiment, names, run_localization
+from bas_tf.data import decode, preprocess
+from bas_tf.data.synthetic import draw_example
+from bas_tf.geometry.frames import CropFrame
+from export.web import build, site
+from tests.export.web.page_session import Page, ServedFolder, start_chromium
+
+pytestmark = pytest.mark.slow
+
+PIXELS = 2  # of the photo, between a box here and there
+EXIF_ORIENTATION = 0x0112
+# In the order of the Tab key, where a photo was looked at.
+CONTROLS = ["choose", "camera", "opacity", "wanted", "summary", "a"]
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    driver = start_chromium(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def served(site_folder):
+    served = ServedFolder(site_folder)
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def page_at(driver, served) -> Page:
+    """The page of the float32 file, ready."""
+    page = Page(driver, served.address)
+    page.wait_until_ready()
+    return page
+
+
+@pytest.fixture
+def served_copy(site_folder, tmp_path):
+    """A copy of the site to damage, at an address that no cache knows."""
+    folder = tmp_path / "copy"
+    shutil.copytree(site_folder, folder, copy_function=os.link)
+    served = ServedFolder(folder)
+    served.folder = folder
+    yield served
+    served.close()
+
+
+def drawing(index: int, size_wh=(320, 240)) -> Image.Image:
+    example = draw_example(seed=0, split="test", index=index, image_size=size_wh)
+    return Image.fromarray(example.image)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> dict[str, Path]:
+    """Photos as people have them, {file name: path}."""
+    folder = tmp_path_factory.mktemp("photos")
+    turned = Image.Exif()
+    turned[EXIF_ORIENTATION] = 6
+    clear = drawing(4).convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    saved = {
+        "plain.png": (drawing(0), {}),
+        "tall.png": (drawing(1, (200, 450)), {}),  # resized height first
+        "small.webp": (drawing(2, (40, 30)), {"lossless": True}),
+        "grey.png": (drawing(3).convert("L"), {}),
+        "clear.png": (clear, {}),
+        "turned.jpg": (drawing(5), {"exif": turned, "quality": 95}),
+        "large.jpg": (drawing(6).resize((4000, 3000)), {"quality": 90}),
+    }
+    for name, (image, options) in saved.items():
+        image.save(folder / name, **options)
+    return {name: folder / name for name in saved}
+
+
+def expected_rows(model: Path, paths: list[Path], output: Path) -> list[dict]:
+    """What `bas_tf.localize` says of the same file."""
+    return run_localization.localize_photos(str(model), paths, output, class_name=None)
+
+
+def assert_equal(answer, row: dict) -> None:
+    assert answer.photo.endswith(f"{row['width']} × {row['height']} pixels")
+    assert answer.class_name == row["class"]
+    assert answer.score == pytest.approx(row["score"], abs=0.002)
+    box = answer.box
+    if box is None:
+        assert row["degenerate"]
+        box = [0, 0, row["width"], row["height"]]
+    np.testing.assert_allclose(box, row["box"], atol=PIXELS, err_msg=answer.photo)
+
+
+def test_photos_get_the_python_runners_answers(page_at, photos, artifacts, tmp_path):
+    model = artifacts / "localizer_float32.tflite"
+    rows = expected_rows(model, list(photos.values()), tmp_path)
+    for path, row in zip(photos.values(), rows, strict=True):
+        page_at.choose(path)
+        assert_equal(page_at.answer_of(path.name), row)
+    assert page_at.text("status").startswith("large.jpg: ")
+    assert page_at.text("problem") == ""
+
+
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_thirty_butterflies_get_the_python_runners_answers(
+    driver, page, shared_dir, artifacts, tmp_path, quantize
+):
+    paths = sorted((shared_dir / "data" / "butterflies" / "val").rglob("*.jpg"))[::5]
+    if len(paths) < 30:
+        pytest.skip("shared/data/butterflies is not there")
+    models = site.find_models(artifacts, quantize=quantize)
+    site.write_site(page, models, tmp_path / "site")
+    rows = expected_rows(models["localizer"], paths[:30], tmp_path / "found")
+    served = ServedFolder(tmp_path / "site")
+    try:
+        opened = Page(driver, served.address)
+        opened.wait_until_ready()
+        for path, row in zip(paths, rows, strict=False):
+            opened.choose(path)
+            assert_equal(opened.answer_of(path.name), row)
+    finally:
+        served.close()
+
+
+def ask_for(page: Page, class_id: str) -> None:
+    """Chooses in the list of classes; "" is the model's own choice."""
+    page.script(
+        """const wanted = document.getElementById('wanted');
+        wanted.value = arguments[0];
+        wanted.dispatchEvent(new Event('change'));""",
+        class_id,
+    )
+
+
+def test_a_given_class_gets_the_box_of_its_own_file(page_at, photos, artifacts):
+    photo = decode.decode_image(photos["plain.png"])
+    path = artifacts / "given_class_float32.tflite"
+    run = Interpreter(model_path=str(path)).get_signature_runner(names.SIGNATURE)
+    page_at.choose(photos["plain.png"])
+    own = page_at.answer_of("plain.png")
+    class_names = experiment.load_runner(
+        artifacts / "localizer_float32.tflite"
+    ).class_names
+    frame = CropFrame(photo.shape[1::-1], (64, 64), (64, 64))
+    for class_id in (1, len(class_names) - 1):
+        outputs = run(
+            images=preprocess.resize(photo, (64, 64))[np.newaxis],
+            class_ids=np.array([class_id], np.int32),
+        )
+        ask_for(page_at, str(class_id))
+        name = class_names[class_id]
+        page_at.wait(
+            lambda name=name: page_at.text("best") == name and page_at.is_idle(),
+            f"answered for {name}",
+        )
+        expected = frame.crop_to_original(outputs[names.BOXES])[0]
+        answer = page_at.answer()
+        np.testing.assert_allclose(answer.box, expected, atol=PIXELS)
+        assert answer.score is None
+        assert page_at.text("status").startswith(f"Where the {name} would be")
+    ask_for(page_at, "")
+    page_at.wait(lambda: page_at.text("best") == own.class_name, "its own answer again")
+    np.testing.assert_array_equal(page_at.answer().box, own.box)
+
+
+def test_files_that_are_no_photo_are_told_and_the_page_lives(page_at, photos, tmp_path):
+    png = photos["plain.png"].read_bytes()
+    cases = {
+        "empty.jpg": (b"", "empty.jpg is empty (0 bytes). Choose a photo: JPEG"),
+        "paper.pdf": (b"%PDF-1.7\n%", "paper.pdf is a PDF, not a photo. Save its page"),
+        "phone.heic": (
+            b"\0\0\0\x18ftypheic\0\0",
+            "phone.heic is a HEIC photo",
+        ),
+        "note.jpg": (b"not a photo", "note.jpg is damaged, or not a photo that this"),
+        "cut.png": (png[:60], "cut.png is damaged, or not a photo that this browser"),
+    }
+    for name, (content, told) in cases.items():
+        (tmp_path / name).write_bytes(content)
+        page_at.choose(tmp_path / name)
+        page_at.wait(lambda told=told: told in page_at.text("problem"), told)
+        assert page_at.is_idle() and page_at.text("status") == ""
+    page_at.choose(photos["plain.png"])
+    page_at.answer_of("plain.png")
+    assert page_at.text("problem") == ""
+
+
+def test_of_two_quick_drops_the_last_one_is_answered(page_at, photos):
+    """The first has 12 megapixels, so its answer would come after the second's."""
+    page_at.drop(photos["large.jpg"], photos["plain.png"])
+    page_at.answer_of("plain.png")
+    page_at.script("window.later = 0; setTimeout(() => (window.later = 1), 2000)")
+    page_at.wait(lambda: page_at.script("return window.later"), "two seconds later")
+    assert page_at.answer().photo.startswith("plain.png, ")
+    page_at.drop(photos["plain.png"], photos["large.jpg"])
+    page_at.answer_of("large.jpg")
+
+
+def test_text_that_is_dropped_is_told(page_at):
+    page_at.script(
+        """const dataTransfer = new DataTransfer();
+        dataTransfer.setData('text/plain', 'words');
+        document.body.dispatchEvent(
+          new DragEvent('drop', {dataTransfer, bubbles: true, cancelable: true}));"""
+    )
+    assert "There was no file in that" in page_at.problem()
+
+
+def test_a_photo_is_pasted(page_at, photos):
+    page_at.script(
+        """const bytes = Uint8Array.from(arguments[0]);
+        const clipboardData = new DataTransfer();
+        clipboardData.items.add(new File([bytes], 'image.png', {type: 'image/png'}));
+        document.dispatchEvent(new ClipboardEvent('paste', {clipboardData}));""",
+        list(photos["small.webp"].read_bytes()),
+    )
+    assert page_at.answer_of("image.png").photo == "image.png, 40 × 30 pixels"
+
+
+def set_camera(page: Page, setting: str) -> None:
+    page.driver.execute_cdp_cmd(
+        "Browser.setPermission",
+        {"permission": {"name": "camera"}, "setting": setting},
+    )
+
+
+def test_a_camera_that_is_denied_is_told_and_the_page_lives(page_at, photos):
+    set_camera(page_at, "denied")
+    page_at.driver.find_element("id", "camera").click()
+    assert "The camera was not allowed" in page_at.problem()
+    assert not page_at.driver.find_element("id", "viewfinder").is_displayed()
+    page_at.choose(photos["plain.png"])
+    page_at.answer_of("plain.png")
+
+
+def test_a_picture_is_taken_with_the_camera(page_at):
+    """Of Chromium's own test picture."""
+    set_camera(page_at, "granted")
+    page_at.driver.find_element("id", "camera").click()
+    take = page_at.driver.find_element("id", "take")
+    page_at.wait(take.is_displayed, "shown the viewfinder")
+    assert page_at.driver.switch_to.active_element == take
+    take.click()
+    assert page_at.answer_of("Picture").photo.startswith("Picture, ")
+    assert not take.is_displayed()
+    assert page_at.script("return document.getElementById('video').srcObject") is None
+
+
+def test_a_model_that_is_changed_or_missing_is_told(driver, served_copy, photos):
+    model = served_copy.folder / "models" / "localizer_float32.tflite"
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.unlink()
+    model.write_bytes(content)
+    page = Page(driver, served_copy.address)
+    told = page.problem()
+    assert told.startswith("The model models/localizer_float32.tflite is damaged: it")
+    model.unlink()
+    page.choose(photos["plain.png"])
+    page.wait(lambda: "is missing (404)" in page.text("problem"), "told it is missing")
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)  # whole again: the next photo gets its answer
+    page.choose(photos["plain.png"])
+    page.answer_of("plain.png")
+    assert page.text("problem") == ""
+
+
+@pytest.mark.parametrize("name", ["site.json", "wasm"])
+def test_another_part_of_the_site_that_is_missing_is_told(driver, served_copy, name):
+    lost = served_copy.folder / name
+    shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    told = Page(driver, served_copy.address).problem()
+    assert {"site.json": "site.json is missing", "wasm": "The runtime in"}[name] in told
+
+
+def test_it_works_without_the_server_once_loaded(driver, site_folder, photos):
+    served = ServedFolder(site_folder)
+    try:
+        page = Page(driver, served.address)
+        page.wait(lambda: "works offline" in page.text("offline"), "kept offline")
+        page.choose(photos["plain.png"])
+        before = page.answer_of("plain.png")
+    finally:
+        served.close()
+    page.open()
+    page.wait_until_ready()
+    assert page.text("caption") == ""
+    page.choose(photos["plain.png"])
+    after = page.answer_of("plain.png")
+    assert (after.class_name, after.score) == (before.class_name, before.score)
+    np.testing.assert_array_equal(after.box, before.box)
+    ask_for(page, "1")
+    page.wait(lambda: page.text("score") == "asked for", "the given class offline")
+
+
+def test_a_newer_site_is_told_and_shown_after_a_reload(
+    driver, page, artifacts, site_folder, tmp_path
+):
+    folder = tmp_path / "site"
+    shutil.copytree(site_folder, folder)
+    served = ServedFolder(folder)
+    try:
+        opened = Page(driver, served.address)
+        opened.wait(lambda: "works offline" in opened.text("offline"), "kept")
+        assert "localizer_float32" in opened.text("facts")
+        models = site.find_models(artifacts, quantize="int8")
+        site.write_site(page, models, folder)
+        opened.open()  # what was kept is shown while the newer one is fetched
+        opened.wait(lambda: "newer version" in opened.text("offline"), "told of it")
+        opened.open()
+        opened.wait_until_ready()
+        assert "localizer_int8" in opened.text("facts")
+    finally:
+        served.close()
+
+
+def test_nothing_leaves_the_machine(page_at, served, photos):
+    page_at.requests()  # those of the tests before
+    page_at.open()
+    page_at.wait_until_ready()
+    page_at.choose(photos["turned.jpg"])
+    page_at.answer_of("turned.jpg")
+    requests = page_at.requests()
+    assert requests
+    host = served.address.removeprefix("http://").rstrip("/")
+    assert {request.host for request in requests} == {host}
+    assert {(r.method, r.has_body) for r in requests} == {("GET", False)}
+
+
+def focused(page: Page) -> str:
+    return page.script(
+        "const at = document.activeElement;return at.id || at.localName;"
+    )
+
+
+def test_everything_is_reached_by_keyboard_and_shows_it(page_at, photos):
+    from selenium.webdriver import ActionChains, Keys
+
+    page_at.choose(photos["plain.png"])
+    page_at.answer_of("plain.png")
+    page_at.script("document.getElementById('card').open = true")
+    reached = []
+    for _ in range(len(CONTROLS)):
+        ActionChains(page_at.driver).send_keys(Keys.TAB).perform()
+        reached.append(focused(page_at))
+        outline = page_at.script(
+            "return getComputedStyle(document.activeElement).outlineWidth"
+        )
+        assert outline == "3px", reached[-1]
+    assert reached == CONTROLS
+    page_at.script("document.getElementById('opacity').focus()")
+    before = float(
+        page_at.script("return document.getElementById('heat').style.opacity")
+    )
+    ActionChains(page_at.driver).send_keys(Keys.ARROW_RIGHT).perform()
+    after = float(
+        page_at.script("return document.getElementById('heat').style.opacity")
+    )
+    assert after == pytest.approx(before + 0.01)
+
+
+def serious_faults(page: Page) -> list[dict]:
+    """What axe, loaded before, finds on the page as it is."""
+    found = page.driver.execute_async_script(
+        """const done = arguments[0];
+        axe.run().then(({violations}) => done(violations.map(({id, impact, nodes}) =>
+          ({id, impact, at: nodes.map((node) => node.html)}))));"""
+    )
+    return [fault for fault in found if fault["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page_at, photos, tmp_path, scheme):
+    page_at.driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    page_at.script((build.PACKAGES / "axe-core" / "axe.min.js").read_text())
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    page_at.choose(tmp_path / "empty.jpg")
+    page_at.problem()
+    assert serious_faults(page_at) == []
+    page_at.choose(photos["plain.png"])
+    page_at.answer_of("plain.png")
+    page_at.script("document.getElementById('card').open = true")
+    assert serious_faults(page_at) == []
+
+
+@pytest.mark.parametrize("size_wh", [(1280, 800), (390, 844)])
+def test_nothing_is_wider_than_the_window(page_at, photos, size_wh):
+    page_at.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": size_wh[0], "height": size_wh[1], "deviceScaleFactor": 1,
+         "mobile": size_wh[0] < 500},
+    )  # fmt: skip
+    try:
+        page_at.choose(photos["tall.png"])
+        page_at.answer_of("tall.png")
+        page_at.script("document.getElementById('card').open = true")
+        assert page_at.script("return document.body.scrollWidth") <= size_wh[0]
+        shown = page_at.driver.find_element("id", "photo").screenshot_as_png
+        assert Image.open(io.BytesIO(shown)).width > 100
+    finally:
+        page_at.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

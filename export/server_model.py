@@ -96,7 +96,8 @@ class ServerModel:
         )
         num_classes = len(self._class_names)
         with tf.control_dependencies([same_count]):
-            known = (class_ids >= 0) & (class_ids < num_classes)
+            class_ids = tf.identity(class_ids)  # the network waits for the check
+        known = (class_ids >= 0) & (class_ids < num_classes)
         outputs = inference.predict_given_class(
             self._localizer,
             images,

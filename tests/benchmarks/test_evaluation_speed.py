@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.evaluation_speed import data_set, sides
+from benchmarks.method_speed import ours
 
 
 def test_a_line_by_hand():
@@ -30,11 +31,12 @@ def test_photos_are_filed_by_class_with_their_boxes(tmp_path):
 
 
 @pytest.mark.slow
-def test_both_sides_find_the_same_boxes(tmp_path):
+def test_both_sides_find_the_same_boxes(tmp_path, monkeypatch):
     """And judge the same: the loop's IoU and classes are those of metrics.json."""
     pytest.importorskip("torch", reason="torch is not installed (make torch)")
     from benchmarks.evaluation_speed import our_judge, torch_loop
 
+    monkeypatch.setattr(ours, "use_threads", lambda threads: None)  # too late for it
     settings = {"backbone": "mobilenet_v1", "classes": 200, "threads": 2, "photos": 3}
     theirs = torch_loop.build(folder=str(tmp_path), **settings)["evaluate"]
     found = theirs()

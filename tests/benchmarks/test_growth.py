@@ -8,7 +8,14 @@ import pytest
 from PIL import Image
 
 from benchmarks.growth import curves, images_cost, network_cost, plot
+from benchmarks.method_speed import ours
 from tests.commands import only_error_line, run_command
+
+
+@pytest.fixture
+def any_threads(monkeypatch):
+    """TensorFlow has run in this process: it is too late to choose its threads."""
+    monkeypatch.setattr(ours, "use_threads", lambda threads: None)
 
 
 def curve(**changes) -> dict:
@@ -59,7 +66,7 @@ def test_the_plot_has_a_panel_for_each_axis():
 
 
 @pytest.mark.parametrize("task", ["first_batch", "batches", "judge"])
-def test_the_tasks_on_many_images_run(task):
+def test_the_tasks_on_many_images_run(any_threads, task):
     images_cost.build(task=task, images=70, threads=2)[task]()
 
 
@@ -80,7 +87,7 @@ def test_the_judge_sees_two_right_classes_of_three(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("side", ["ours", "plain"])
 @pytest.mark.parametrize("task", ["train", "inference"])
-def test_the_tasks_of_a_network_run(side, task):
+def test_the_tasks_of_a_network_run(any_threads, side, task):
     point = {"classes": 3, "size": 32, "batch": 2}
     network_cost.build(side=side, task=task, threads=2, **point)[task]()
 

@@ -9,7 +9,6 @@ from absl import logging
 from bas_tf import (
     experiment,
     files,
-    inference,
     results,
     run_evaluation,
     run_training,
@@ -19,7 +18,6 @@ from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators import bas_protocol
 from bas_tf.evaluators.judged import Judged
 from bas_tf.report import ablation_table
-from bas_tf.runners import Runner
 from bas_tf.training import train_step
 
 JSON_FILE, TABLE_FILE = "ablation.json", "ablation.md"
@@ -132,13 +130,12 @@ def _judge(judge: run_evaluation.Judge, config, workdir: Path):
     trained = experiment.load_experiment(workdir)
     trained.config.model.top_k = config.model.top_k
     localizer = experiment.load_localizer(trained)
-    runner = Runner(
-        inference.make_predict_fn(
-            localizer, score_threshold=config.eval.score_threshold
-        ),
+    runner = experiment.keras_runner(
+        localizer,
+        trained.config,
         trained.class_names,
-        tuple(config.data.crop_size),
-        inference.make_scores_fn(localizer),
+        score_threshold=config.eval.score_threshold,
+        scores_precision=run_evaluation.scores_precision(config),
     )
     judged = judge.judge(runner, model=str(workdir), seed=config.train.seed)
     return dataclasses.replace(judged, config=config)

@@ -148,10 +148,8 @@ def _judging_config(own, first):
 
 
 def _judge(run: Run, config, **options) -> Judged:
-    judging = config.eval
     runner = experiment.load_runner(
-        run.path,
-        scores_precision=judging.ten_crop_precision if judging.ten_crop else "float32",
+        run.path, scores_precision=run_evaluation.scores_precision(config)
     )
     judge = run_evaluation.Judge(
         config,

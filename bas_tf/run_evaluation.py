@@ -180,13 +180,17 @@ class Judge:
             )
 
 
+def scores_precision(config) -> str:
+    """What a config wants the pass that only classifies to compute in."""
+    return config.eval.ten_crop_precision if config.eval.ten_crop else "float32"
+
+
 def judge_model(model: str, config, **options) -> Judged:
     """Judges anything that `experiment.load_runner` loads; options as `Judge`."""
-    judging = config.eval
     runner = experiment.load_runner(
         model,
-        score_threshold=judging.score_threshold,
-        scores_precision=judging.ten_crop_precision if judging.ten_crop else "float32",
+        score_threshold=config.eval.score_threshold,
+        scores_precision=scores_precision(config),
     )
     judge = Judge(config, class_names=runner.class_names, **options)
     seed = None

@@ -1,17 +1,14 @@
 """Runs side by side: the tables as Markdown, tables and maps as a page."""
 
-import base64
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import numpy as np
-
-from bas_tf import files, visualize
+from bas_tf import files
 from bas_tf.report.compared_images import ComparedImage
 from bas_tf.report.table import MISSING, format_percent
+from bas_tf.report.templates import load_template
 
 FIGURES = {
     "gt_known_loc": "GT-known Loc",
@@ -63,7 +60,7 @@ def write_page(
     Raises:
       UserError: the path cannot be written.
     """
-    html = _template().render(
+    html = load_template("comparison.html.j2").render(
         title=title(document),
         notes=notes(document),
         tables=tables(document),
@@ -213,20 +210,3 @@ def _markdown(table: Table) -> list[str]:
 
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return [line(lines[0]), line(rule), *map(line, lines[1:])]
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["data_uri"] = _data_uri
-    return environment.get_template("comparison.html.j2")
-
-
-def _data_uri(picture: np.ndarray) -> str:
-    content = base64.b64encode(visualize.encode_image(picture, ".jpg")).decode()
-    return f"data:image/jpeg;base64,{content}"

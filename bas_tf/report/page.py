@@ -1,10 +1,8 @@
 """report.html: one self-contained page about a run."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -14,6 +12,7 @@ from bas_tf.metrics.confusion import confusions
 from bas_tf.report import class_table, confusion_plot, reliability_plot, table
 from bas_tf.report.breakdown import Breakdown
 from bas_tf.report.cases import Case, class_name
+from bas_tf.report.templates import load_template
 
 CLASSES_FILE = "per_class.csv"  # beside the page
 LISTED_CONFUSIONS = 10
@@ -59,7 +58,7 @@ def write_report(
     Raises:
       UserError: the path cannot be written.
     """
-    html = _template().render(
+    html = load_template("report.html.j2").render(
         title=title,
         facts=protocol_facts(metrics, seed=seed),
         notes=notes,
@@ -163,26 +162,3 @@ def _reliability_section(reliability: Reliability) -> dict:
             for low, high, count, probability, accuracy in columns
         ],
     }
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["png_uri"] = _png_uri
-    environment.filters["percent"] = table.format_percent
-    return environment.get_template("report.html.j2")
-
-
-def _data_uri(picture: np.ndarray) -> str:
-    content = base64.b64encode(visualize.encode_image(picture, ".jpg")).decode()
-    return f"data:image/jpeg;base64,{content}"
-
-
-def _png_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

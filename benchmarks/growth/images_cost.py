@@ -38,7 +38,7 @@ def build(*, task: str, images: int, threads: int) -> dict[str, Callable[[], Non
       threads: that TensorFlow may use.
     """
     ours.use_threads(threads)
-    return {task: {"judge": judging}.get(task, reading)(task, images)}
+    return {task: judging(images) if task == "judge" else reading(task, images)}
 
 
 def make_records(count: int) -> list[Record]:
@@ -69,9 +69,8 @@ def reading(task: str, count: int) -> Callable[[], None]:
     return read
 
 
-def judging(task: str, count: int) -> Callable[[], None]:
+def judging(count: int) -> Callable[[], None]:
     """The judge on predictions of a network that is right two times of three."""
-    del task
     rng, records = np.random.default_rng(0), make_records(count)
     truth = load_ground_truth(records, resize_size_wh=RESIZE, crop_size_wh=CROP)
     labels = np.array([record.label for record in records])

@@ -77,7 +77,7 @@ def test_the_judge_sees_two_right_classes_of_three(monkeypatch):
         "evaluate_predictions",
         lambda predictions, truth, **_: seen.append((predictions, truth)),
     )
-    images_cost.judging("judge", 9)()
+    images_cost.judging(9)()
     ((predictions, truth),) = seen
     right = predictions.class_ids[:, 0] == predictions.labels
     np.testing.assert_array_equal(right, np.arange(9) % 3 > 0)

@@ -78,6 +78,7 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
     )
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
+    source.records(config.eval.split)  # its faults are told now, not after all epochs
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     images = _open_images(config, source)
     steps = pipeline.num_batches(images, config.data.batch_size)

@@ -94,8 +94,7 @@ def base_config() -> ml_collections.ConfigDict:
             # data.batch_size: less memory. BatchNorm then sees a part at a time.
             "accumulation_steps": 1,
             # XLA compiles the forward and backward pass; one replica only. On CPU it
-            # costs: 18 s more for the first step, and eight times the time of each
-            # (narrow MobileNetV1, 128 pixels). It is meant for GPU.
+            # costs: a step takes several times as long (docs/machines.md).
             "jit_compile": False,
             "seed": 0,
             "log_every_steps": 10,

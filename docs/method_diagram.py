@@ -31,6 +31,7 @@ def diagram_png() -> bytes:
         canvas.block((64, 32), "head $f_2$\nclass maps $A$", TRAINED)
         canvas.block((83, 32), "$S$ = mean of $A$", "white")
         canvas.block((103, 32), "$L_{cls} = CE(S, y)$", LOSS)
+        canvas.block((83, 42), "mean of $A\\,M_y$", "white")
         canvas.block((103, 42), "$L_{frg} = CE(\\overline{A\\,M_y}, y)$", LOSS)
         canvas.block((26, 12), "generator\nconv 3x3, sigmoid", TRAINED)
         canvas.block((24, 1), "$L_{ac}$ = mean of $M_y$", LOSS)
@@ -41,12 +42,14 @@ def diagram_png() -> bytes:
         canvas.block((103, 12), "$L_{bas} = S^b_y\\,/\\,S_y$", LOSS)
         for start, end in (
             ((18, 35), (26, 35)), ((40, 35), (45, 35)), ((59, 35), (64, 35)),
-            ((78, 35), (83, 35)), ((97, 35), (103, 35)), ((76, 38), (103, 45)),
+            ((78, 35), (83, 35)), ((97, 35), (103, 35)), ((74, 38), (83, 44)),
             ((49, 32), (36, 18)), ((40, 15), (45, 15)), ((60, 15), (64, 15)),
             ((79, 15), (83, 15)), ((97, 15), (103, 15)), ((93, 32), (107, 18)),
-            ((55, 32), (68, 22.8)), ((45, 8), (40, 5)),
+            ((55, 32), (68, 22.8)), ((45, 8), (40, 5)), ((97, 45), (103, 45)),
         ):  # fmt: skip
             canvas.arrow(start, end)
+        canvas.line((60, 20), (61.5, 20), (61.5, 46.5))
+        canvas.arrow((61.5, 46.5), (83, 46.5))
     return png_of(canvas.figure, dots_per_inch=100)
 
 
@@ -89,6 +92,10 @@ class _Canvas:
                 shrinkA=0, shrinkB=0, zorder=3,
             )
         )  # fmt: skip
+
+    def line(self, *points) -> None:
+        """A line through points, to which an arrow may be joined."""
+        self._axes.plot(*zip(*points, strict=True), color=GREY, lw=1.3, zorder=3)
 
     def _write(self, place, text: str, vertical: str) -> None:
         self._axes.text(*place, text, ha="center", va=vertical, fontsize=10, color=INK)

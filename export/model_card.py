@@ -63,7 +63,7 @@ _KERAS = (
     "an ImageNet classifier of Keras Applications. Keras 3 states no terms for it; the "
     "documentation of Keras 2 does: "
 )
-IMAGENET_TERMS = {  # of model.weights "imagenet", by backbone
+IMAGENET_TERMS = {  # of each backbone that model.weights "imagenet" starts
     "vgg16": f"{_KERAS}ported from the ones of VGG, University of Oxford, under "
     "Creative Commons Attribution (CC BY 4.0), which asks for attribution.",
     "resnet50": f"{_KERAS}ported from the ones of Kaiming He, under the MIT licence.",
@@ -99,6 +99,7 @@ def model_card(loaded: experiment.Experiment, *, steps: int) -> str:
       UserError: metrics.json is there and cannot be read.
     """
     config = loaded.config
+    start = start_kind(config.model.weights)
     text = _template().render(
         name=loaded.workdir.resolve().name,
         version=bas_tf.__version__,
@@ -108,9 +109,11 @@ def model_card(loaded: experiment.Experiment, *, steps: int) -> str:
         steps=steps,
         head=HEADS[config.model.classifier],
         license=config.export.get("license", ""),
-        start=start_kind(config.model.weights),
+        start=start,
         start_name=PurePath(config.model.weights).name,
-        imagenet_terms=IMAGENET_TERMS[config.model.backbone],
+        imagenet_terms=(
+            IMAGENET_TERMS[config.model.backbone] if start == "imagenet" else ""
+        ),
         source=source_words(config.data.source),
         root_name=PurePath(config.data.root).name,
         training_images=training_images(loaded),
@@ -174,7 +177,7 @@ def training_images(loaded: experiment.Experiment) -> tuple[int, int] | None:
 def skipped_images(workdir: Path) -> int:
     """How many training images could not be read and were left out."""
     path = workdir / bad_images.listing_name("train")
-    return len(path.read_text().splitlines()) if path.is_file() else 0
+    return len(path.read_bytes().splitlines()) if path.is_file() else 0
 
 
 def judgement(path: Path) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from absl import flags
 
 from bas_tf import entry_point
+from bas_tf.errors import UserError
 from benchmarks.method_speed import cases
 
 
@@ -26,8 +27,12 @@ def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import files
     from benchmarks.evaluation_speed import sides
-    from benchmarks.method_speed import measure
+    from benchmarks.method_speed import measure, turns
 
+    if "torch" not in turns.sides_here():
+        raise UserError(
+            "torch is not installed, and is the side to compare with: make torch"
+        )
     networks = measure.parse_networks(flags.FLAGS.backbones, flags.FLAGS.classes)
     rows = []
     for backbone, classes in networks:

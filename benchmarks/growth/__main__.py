@@ -23,26 +23,26 @@ from pathlib import Path
 from absl import flags
 
 from bas_tf import entry_point
-from bas_tf.errors import UserError
+from bas_tf.errors import check_choice
 
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import files
     from benchmarks.growth import curves, plot
+    from benchmarks.method_speed.plot import path_beside
 
-    axes = flags.FLAGS.axes
-    for axis in axes:
-        if axis not in curves.AXES:
-            raise UserError(f"--axes: {axis!r} is none of {', '.join(curves.AXES)}")
+    axes, output = flags.FLAGS.axes, Path(flags.FLAGS.output)
+    plot_path = path_beside(output)
+    for axis in axes or [""]:
+        check_choice("--axes", axis, curves.AXES)
     found = [
         curve
         for axis in axes
         for curve in curves.measure_axis(axis, rounds=flags.FLAGS.rounds)
     ]
-    output = Path(flags.FLAGS.output)
     files.write_json(output, {"curves": found})
-    files.write_file(output.with_suffix(".png"), plot.growth_png(found))
+    files.write_file(plot_path, plot.growth_png(found))
     print(curves.table(found))
 
 

@@ -35,6 +35,7 @@ def load_config(backbone: str, classes: int, size: int):
     config.model.variant = "paper"  # of ImageNet's weights it is another
     config.model.top_k = 1
     config.train.strategy = "default"
+    config.optimizer.base_rate = 1e-6  # fresh weights diverge at the pretrained rate
     return config
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bas_tf import experiment, files
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, check_choice
 from benchmarks.method_speed import cases, figures, flops, ours, plot, turns
 
 SIZE, THREADS = 224, 2
@@ -88,14 +88,13 @@ def parse_networks(
     Raises:
       UserError: there is no such backbone or number.
     """
-    for backbone in backbones:
-        if backbone not in cases.BACKBONES:
-            known = ", ".join(cases.BACKBONES)
-            raise UserError(f"--backbones: {backbone!r} is none of {known}")
     numbers = {str(number): number for number in cases.FLAVOURS}
-    for number in classes:
-        if number not in numbers:
-            raise UserError(f"--classes: {number!r} is none of {', '.join(numbers)}")
+    for flag, values, known in (
+        ("backbones", backbones, cases.BACKBONES),
+        ("classes", classes, numbers),
+    ):
+        for value in values or [""]:
+            check_choice(f"--{flag}", value, known)
     return [(backbone, numbers[n]) for backbone in backbones for n in classes]
 
 
@@ -104,20 +103,23 @@ def measure_all(
 ) -> list[dict]:
     """Measures what the JSON lacks; writes it and its plot after each network.
 
-    Rows of other networks are kept where they have the same settings.
+    Rows of other networks are kept.
 
     Returns:
       The rows of `networks`.
 
     Raises:
-      UserError: `output` holds something else or cannot be written, or a side ends
-        early.
+      UserError: `output` holds something else, or rows of other settings, or cannot be
+        written, or a side ends early.
     """
-    rows = {
-        (row["backbone"], row["classes"]): row
-        for row in read_rows(output)
-        if row["settings"] == settings
-    }
+    plot.path_beside(output)
+    rows = {(row["backbone"], row["classes"]): row for row in read_rows(output)}
+    for row in rows.values():
+        if row["settings"] != settings:
+            raise UserError(
+                f"--output={output}: holds what was measured with other settings or "
+                "versions, or on another machine; name another file"
+            )
     for key in networks:
         if key not in rows:
             rows[key] = measure_network(*key, settings)
@@ -129,7 +131,7 @@ def measure_all(
 def _write(rows: Sequence[Mapping], output: Path) -> None:
     found = [line for row in rows for line in figures.figures_of(row)]
     files.write_json(output, {"rows": rows, "figures": found})
-    files.write_file(output.with_suffix(".png"), plot.speed_png(found))
+    files.write_file(plot.path_beside(output), plot.speed_png(found))
 
 
 def read_rows(path: Path) -> list[dict]:
@@ -139,7 +141,10 @@ def read_rows(path: Path) -> list[dict]:
       UserError: the file is something else.
     """
     try:
-        return json.loads(path.read_text())["rows"]
+        rows = json.loads(path.read_text())["rows"]
+        for key in ("backbone", "classes", "settings", "phases"):
+            [row[key] for row in rows]
+        return rows
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,12 +1,14 @@
 """The figures as a PNG: how many times as long the others take."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bas_tf.errors import UserError
 from bas_tf.report.chart_style import GREY, INK, STYLE, png_of
 
 _WIDTH_INCHES, _DOTS_PER_INCH = 13.0, 110
@@ -20,6 +22,18 @@ _SIDES = {  # label, colour, marker, height in the network's row
     "torch": ("PyTorch / ours", "#e8830c", "s", 0.0),
     "bfloat16": ("ours / ours in bfloat16", "#2ca25f", "^", -0.22),
 }
+
+
+def path_beside(output: Path) -> Path:
+    """Where the plot of a JSON goes.
+
+    Raises:
+      UserError: that is the JSON itself.
+    """
+    path = output.with_suffix(".png")
+    if path == output:
+        raise UserError(f"--output={output}: the plot goes there; name a .json file")
+    return path
 
 
 def speed_png(figures: Sequence[Mapping]) -> bytes:

@@ -125,6 +125,6 @@ def test_a_small_axis_in_processes_of_its_own(monkeypatch):
 def test_an_unknown_axis(tmp_path):
     output = f"--output={tmp_path}/growth.json"
     result = run_command("benchmarks.growth", output, "--axes=classes,pixels")
-    expected = "--axes: 'pixels' is none of classes, size, batch, images"
+    expected = "--axes is 'pixels'; known: classes, size, batch, images"
     assert expected in only_error_line(result.stderr)
     assert not list(tmp_path.iterdir())

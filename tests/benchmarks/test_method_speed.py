@@ -261,13 +261,15 @@ def test_networks_are_every_backbone_with_every_number_of_classes():
     assert found == [
         ("vgg16", 1000), ("vgg16", 200), ("resnet50", 1000), ("resnet50", 200),
     ]  # fmt: skip
-    with pytest.raises(UserError, match="--backbones: 'vgg' is none of vgg16, mobile"):
+    with pytest.raises(UserError, match="--backbones is 'vgg'; known: vgg16, mobile"):
         measure.parse_networks(["vgg"], ["200"])
-    with pytest.raises(UserError, match="--classes: '100' is none of 200, 1000"):
+    with pytest.raises(UserError, match="--classes is '100'; known: 200, 1000"):
         measure.parse_networks(["vgg16"], ["100"])
+    with pytest.raises(UserError, match="--backbones is ''"):
+        measure.parse_networks([], ["100"])
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"front": 1}'])
+@pytest.mark.parametrize("content", ["", "[]", '{"front": 1}', '{"rows": [{"a": 1}]}'])
 def test_another_file_is_not_written_over(tmp_path, content):
     path = tmp_path / "bench.json"
     path.write_text(content)
@@ -284,14 +286,20 @@ def test_what_the_json_has_is_not_measured_again(tmp_path):
     assert output.read_bytes() == written
 
 
-def test_other_settings_are_measured_anew(tmp_path, monkeypatch):
+def test_what_was_measured_with_other_settings_is_kept(tmp_path):
     output, row = tmp_path / "bench.json", made_up_row()
-    output.write_text(json.dumps({"rows": [made_up_row("resnet50"), row]}))
+    output.write_text(json.dumps({"rows": [row]}))
+    written = output.read_bytes()
     settings = row["settings"] | {"rounds": 4}
-    again = row | {"settings": settings}
-    monkeypatch.setattr(measure, "measure_network", lambda *_: again)
-    assert measure.measure_all([("vgg16", 200)], settings, output) == [again]
-    assert json.loads(output.read_text())["rows"] == [again]
+    with pytest.raises(UserError, match="other settings or versions.*another file"):
+        measure.measure_all([("resnet50", 200)], settings, output)
+    assert output.read_bytes() == written
+
+
+def test_the_plot_is_not_written_over_the_json(tmp_path):
+    assert plot.path_beside(tmp_path / "a.json") == tmp_path / "a.png"
+    with pytest.raises(UserError, match="a.png: the plot goes there; name a .json"):
+        measure.measure_all([("vgg16", 200)], {}, tmp_path / "a.png")
 
 
 @pytest.mark.slow
@@ -336,4 +344,4 @@ def test_a_mistake_is_told_before_anything_is_measured():
         "benchmarks.method_speed", "--output=bench.json", "--classes=200,10"
     )
     assert done.returncode == 2
-    assert only_error_line(done.stderr) == "error: --classes: '10' is none of 200, 1000"
+    assert only_error_line(done.stderr) == "error: --classes is '10'; known: 200, 1000"

@@ -8,7 +8,7 @@ import pytest
 
 from bas_tf import experiment
 from bas_tf.errors import UserError
-from bas_tf.models import backbones
+from bas_tf.models.weights import keras_applications, sources
 from configs import demo
 from export import model_card
 
@@ -242,7 +242,8 @@ def test_how_many_training_images_the_log_tells(make_workdir):
     log.write_text("\n".join(lines) + "\n")
     assert images() == "between 48 and 63, by the batches of an epoch"
 
-    (loaded.workdir / "skipped_images_train.txt").write_text("a.jpg: bad\nb.jpg: bad\n")
+    listing = loaded.workdir / "skipped_images_train.txt"
+    listing.write_bytes(b"a.jpg: bad\ncaf\xe9.jpg: bad\n")
     assert "2 that could not be read were left out" in card_of(loaded)
 
 
@@ -265,8 +266,15 @@ def test_terms_of_imagenet_weights(make_workdir, backbone, terms):
     assert "non-commercial research" in caveats
 
 
-def test_every_backbone_has_its_terms():
-    assert set(model_card.IMAGENET_TERMS) == set(backbones.BACKBONES)
+def test_every_start_from_imagenet_has_its_terms():
+    starts = {*keras_applications.APPLICATIONS, *sources.IMAGENET_SOURCES}
+    assert set(model_card.IMAGENET_TERMS) == starts
+
+
+def test_a_backbone_without_imagenet_weights_needs_no_terms(make_workdir, monkeypatch):
+    monkeypatch.delitem(model_card.IMAGENET_TERMS, "vgg16")
+    card = card_of(make_workdir(model__backbone="vgg16"))
+    assert "weights: none" in section(card, "Caveats")
 
 
 def test_terms_of_other_starts(make_workdir):

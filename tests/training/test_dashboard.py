@@ -137,6 +137,15 @@ def test_each_judged_epoch_has_its_figures_and_its_classes(build, tmp_path):
     }
 
 
+def test_very_many_classes_are_a_histogram(tmp_path):
+    by_class = {f"class {i}": i / 50 for i in range(51)}
+    hooks.tensorboard_validation(tmp_path)(4, Validation({}, by_class))
+    events = events_of(tmp_path)
+    assert list(events) == ["gt_known_loc_by_class"]
+    low, high, count = events["gt_known_loc_by_class"][4].T
+    assert (low.min(), high.max(), count.sum()) == (0, 1, 51)
+
+
 @pytest.mark.slow
 def test_a_validation_has_the_classes_of_its_figures(tmp_path):
     """Four drawings of each of the eight classes, so both means are the same."""

@@ -34,13 +34,26 @@ def page_weight(site: Path, names: list[str]) -> dict[str, int]:
     }
 
 
-def loaded_names(page) -> list[str]:
-    """The site's files that the page has loaded, its models left out."""
-    urls = page.script(
-        "return performance.getEntriesByType('resource').map((entry) => entry.name)"
-    )
-    names = {url.removeprefix(page.address) for url in urls} | {"index.html"}
-    return sorted(name for name in names if name and not name.startswith("models/"))
+def loaded_names(urls: list[str], address: str) -> list[str]:
+    """The files of the site at an address that a page there has loaded.
+
+    Its models are left out, and what is of no site, as a worker's script in memory.
+    """
+    names = {url.removeprefix(address) for url in urls if url.startswith(address)}
+    names = names - {""} | {"index.html"}
+    return sorted(name for name in names if not name.startswith("models/"))
+
+
+def ratios(page_ms: list[float], native_ms: list[float]) -> dict[str, float]:
+    """Of each round's milliseconds: "median", "lowest" and "highest"."""
+    import numpy as np
+
+    found = np.divide(page_ms, native_ms)
+    return {
+        "median": float(np.median(found)),
+        "lowest": float(found.min()),
+        "highest": float(found.max()),
+    }
 
 
 def page_milliseconds(page, path: Path) -> float:
@@ -91,13 +104,17 @@ def one_round(driver, address: str, paths: list[Path], load_runner, images) -> d
         "native_ms": float(
             np.median(native_milliseconds(load_runner(threads), images))
         ),
-        "loaded": loaded_names(page),
+        "loaded": loaded_names(
+            page.script(
+                "return performance.getEntriesByType('resource').map(({name}) => name)"
+            ),
+            address,
+        ),
     }
 
 
 def measure(artifacts: Path, *, rounds: int) -> dict:
     """Everything that the module says, as JSON has it."""
-    import numpy as np
     from PIL import Image
 
     from bas_tf import runners
@@ -138,19 +155,17 @@ def measure(artifacts: Path, *, rounds: int) -> dict:
         finally:
             served.close()
         weight = page_weight(folder / "site", found[0].pop("loaded"))
-    ratios = [row["page_ms"] / row["native_ms"] for row in found]
-    columns = ("first_box_seconds", "page_ms", "native_ms")
+    columns = {
+        name: [row[name] for row in found]
+        for name in ("first_box_seconds", "page_ms", "native_ms")
+    }
     return {
         "pixels": list(images.shape[2:0:-1]),
         "threads": found[0]["threads"],
         "weight": weight,
         "model_bytes": model.stat().st_size,
-        **{column: [row[column] for row in found] for column in columns},
-        "ratio": {
-            "median": float(np.median(ratios)),
-            "lowest": min(ratios),
-            "highest": max(ratios),
-        },
+        **columns,
+        "ratio": ratios(columns["page_ms"], columns["native_ms"]),
     }
 
 
@@ -159,7 +174,9 @@ def main(args: list[str]) -> None:
     import statistics
 
     from bas_tf import files
+    from tests.export.web import page_session
 
+    page_session.check_browser()
     found = measure(Path(flags.FLAGS.artifacts), rounds=flags.FLAGS.rounds)
     files.write_json(flags.FLAGS.output, found)
     weight, ratio = found["weight"], found["ratio"]

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from bas_tf import runners
+from bas_tf import names, runners
 from bas_tf.errors import UserError
 from export import tflite
 
@@ -39,6 +39,7 @@ def find_models(artifacts: Path, *, quantize: str | None = None) -> dict[str, Pa
     if not artifacts.is_dir():
         raise UserError(f"--artifacts={artifacts}: no such folder")
     wanted = BEST_FIRST if quantize is None else (quantize,)
+    localizers = [tflite.file_name("full", choice, "uint8") for choice in wanted]
     found = {}
     for key, variant in _VARIANTS.items():
         for quantization in wanted:
@@ -48,9 +49,8 @@ def find_models(artifacts: Path, *, quantize: str | None = None) -> dict[str, Pa
                 wanted = (quantization, *wanted)
                 break
     if LOCALIZER not in found:
-        names = [tflite.file_name("full", choice, "uint8") for choice in wanted]
         raise UserError(
-            f"--artifacts={artifacts}: has no {' or '.join(names)}; export.tflite "
+            f"--artifacts={artifacts}: has no {' or '.join(localizers)}; export.tflite "
             "writes them"
         )
     return found
@@ -79,31 +79,76 @@ def write_site(page: Path, models: dict[str, Path], output: Path) -> None:
     Args:
       page: of `build.built_page`.
       models: of `find_models`, whose model card lies beside them or is left out.
-      output: that `check_output` accepts.
+      output: that `check_output` accepts; a link stays one, to a folder that is
+        replaced.
 
     Raises:
-      UserError: a model is not a localizer's, or the folder cannot be written.
+      UserError: a model is not a localizer's, the two are not of one training, or the
+        folder cannot be written.
     """
     described = {key: _described(path) for key, path in models.items()}
-    output = Path(os.path.abspath(output))
+    if GIVEN_CLASS in models:
+        _check_one_training(models, described)
+    place = Path(os.path.realpath(output))
     new, old = (
-        output.with_name(f".{output.name}.{os.getpid()}.{state}")
+        place.with_name(f".{place.name}.{os.getpid()}.{state}")
         for state in ("new", "old")
     )
     try:
         _fill(new, page, models, described)
-        if output.is_dir():
-            output.rename(old)
-        new.rename(output)
+        _put_in_place(new, place, old)
     except OSError as error:
-        if old.is_dir():
-            old.rename(output)
+        kept = f"; the site that was there is now {old}" if old.is_dir() else ""
         raise UserError(
-            f"--output={output}: cannot be written ({error.strerror})"
+            f"--output={output}: cannot be written ({_reason(error)}){kept}"
         ) from error
     finally:
-        for left in (new, old):
-            shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _check_one_training(models: dict[str, Path], described: dict[str, dict]) -> None:
+    """Refuses a file for a given class that another training left in the folder."""
+    ours, other = (
+        _shared(described[key]["document"]) for key in (LOCALIZER, GIVEN_CLASS)
+    )
+    for what, value in ours.items():
+        if other[what] != value:
+            raise UserError(
+                f"{models[GIVEN_CLASS]}: not of the same {what} as "
+                f"{models[LOCALIZER].name}; export both from one workdir with "
+                "export.tflite --given_class, or delete it"
+            )
+
+
+def _shared(document: dict) -> dict:
+    """What two files of one training both say of themselves."""
+    image = document["inputs"][names.IMAGES]
+    return {
+        "classes": document["class_names"],
+        "image size": (image["width"], image["height"]),
+        "training": document["training"],
+    }
+
+
+def _put_in_place(new: Path, place: Path, old: Path) -> None:
+    """Renames `new`; the site in its place is `old` meanwhile, and then goes.
+
+    It comes back where that fails or is interrupted, and stays `old` where it cannot.
+    """
+    try:
+        if place.is_dir():
+            place.rename(old)
+        new.rename(place)
+    finally:
+        if old.is_dir() and not place.exists():
+            old.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, shutil.Error):  # of a folder: source, target, reason of each
+        return error.args[0][0][2]
+    return error.strerror
 
 
 def _described(path: Path) -> dict:
@@ -140,17 +185,23 @@ def _fill(
 def _precache(folder: Path) -> str:
     """JSON for the page's sw.js: what it keeps, and a version of all there is.
 
-    The runtime has a file for each kind of browser; the page tells which it took.
+    Of "runtime", which has files for each kind of browser, it keeps those it took.
     """
-    names = sorted(
+    files = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.is_file()
     )
     version = hashlib.sha256()
-    for name in names:
+    for name in files:
         digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         version.update(f"{name} {digest}\n".encode())
-    kept = [name for name in names if not name.startswith(f"{RUNTIME}/")]
-    kept.remove("sw.js")
-    return json.dumps({"version": version.hexdigest()[:16], "files": ["./", *kept]})
+    runtime = [name for name in files if name.startswith(f"{RUNTIME}/")]
+    kept = [name for name in files if name not in (*runtime, "sw.js")]
+    return json.dumps(
+        {
+            "version": version.hexdigest()[:16],
+            "files": ["./", *kept],
+            "runtime": runtime,
+        }
+    )

@@ -1,6 +1,7 @@
 """The built page, and a site of the quick demo's files."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,23 @@ from export.web import build, site
 
 @pytest.fixture(scope="session")
 def page() -> Path:
-    """The built page; skips where there is no npm or it reaches no registry."""
+    """The built page; skips where there is no npm."""
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed")
     return build.built_page()
+
+
+@pytest.fixture(scope="session")
+def compiled(page, tmp_path_factory) -> Path:
+    """A folder with resize.ts and heat.ts as JavaScript, to run each by itself."""
+    folder = tmp_path_factory.mktemp("compiled")
+    sources = [build.PAGE / "src" / name for name in ("resize.ts", "heat.ts")]
+    subprocess.run(
+        [shutil.which("node"), build.PACKAGES / "typescript" / "bin" / "tsc",
+         "--ignoreConfig", "--target", "es2022", "--outDir", folder, *sources],
+        check=True,
+    )  # fmt: skip
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import importlib.util
 import json
 import re
 import shutil
@@ -10,8 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
-import pytest
 
+from bas_tf.errors import UserError
 from export.web import server
 
 FLAGS = (
@@ -27,6 +28,7 @@ FLAGS = (
     # No name is looked up, and no other host is there.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+PROGRAMS = ("chromium", "chromedriver")
 INNER_SCHEMES = ("chrome", "data", "blob")
 SECONDS = 30  # that a page may take for anything, on a busy machine
 
@@ -72,18 +74,33 @@ class ServedFolder:
         self._thread.join()
 
 
+def check_browser() -> None:
+    """Sees that `start_chromium` has what it needs.
+
+    Raises:
+      UserError: selenium or one of PROGRAMS is missing.
+    """
+    if importlib.util.find_spec("selenium") is None:
+        raise UserError("selenium is not installed, and drives the browser: make setup")
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        raise UserError(
+            f"{' and '.join(missing)}: not found, and the page runs in Chromium "
+            "(Debian: apt-get install chromium chromium-driver)"
+        )
+
+
 def start_chromium(profile: Path):
-    """A Selenium driver of Debian's Chromium; skips where one of them is missing."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
-        pytest.skip("chromium and chromium-driver are not installed")
+    """A Selenium driver of Debian's Chromium, where `check_browser` is content."""
+    from selenium import webdriver
+
+    browser, driver = map(shutil.which, PROGRAMS)
     options = webdriver.ChromeOptions()
-    options.binary_location = programs[0]
+    options.binary_location = browser
     for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1280,800"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=programs[1])
+    service = webdriver.ChromeService(executable_path=driver)
     return webdriver.Chrome(options=options, service=service)
 
 
@@ -112,9 +129,11 @@ class Page:
 
         try:
             WebDriverWait(self.driver, SECONDS, 0.02).until(lambda _: is_so())
-        except TimeoutException:
+        except TimeoutException as error:
             said = [self.text(name) for name in ("status", "problem", "offline")]
-            pytest.fail(f"not {what} after {SECONDS} s; the page says {said}")
+            raise AssertionError(
+                f"not {what} after {SECONDS} s; the page says {said}"
+            ) from error
 
     def is_idle(self) -> bool:
         return self.script("return document.getElementById('main').ariaBusy") == "false"

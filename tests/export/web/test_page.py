@@ -16,9 +16,15 @@ from PIL import Image
 from bas_tf import experiment, names, run_localization
 from bas_tf.data import decode, preprocess
 from bas_tf.data.synthetic import draw_example
+from bas_tf.errors import UserError
 from bas_tf.geometry.frames import CropFrame
-from export.web import build, site
-from tests.export.web.page_session import Page, ServedFolder, start_chromium
+from export.web import build, server, site
+from tests.export.web.page_session import (
+    Page,
+    ServedFolder,
+    check_browser,
+    start_chromium,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +36,10 @@ CONTROLS = ["choose", "camera", "opacity", "wanted", "summary", "a"]
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
+    try:
+        check_browser()
+    except UserError as error:
+        pytest.skip(str(error))
     driver = start_chromium(tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()
@@ -237,6 +247,36 @@ def set_camera(page: Page, setting: str) -> None:
     )
 
 
+def chosen_class(page: Page) -> str:
+    """The list's value, "" is the model's own choice."""
+    return page.script("return document.getElementById('wanted').value")
+
+
+def test_a_photo_on_its_way_is_answered_whatever_is_asked_meanwhile(page_at, photos):
+    set_camera(page_at, "denied")
+    page_at.choose(photos["plain.png"])
+    page_at.answer_of("plain.png")
+    page_at.script(  # the next photo is decoded when the test says so
+        """const decode = window.createImageBitmap;
+        const told = new Promise((resolve) => (window.go = resolve));
+        window.createImageBitmap = async (...args) => {
+          await told;
+          return decode(...args);
+        };"""
+    )
+    page_at.choose(photos["small.webp"])
+    ask_for(page_at, "1")
+    assert chosen_class(page_at) == ""  # it would be asked of the photo before
+    page_at.driver.find_element("id", "camera").click()
+    assert "The camera was not allowed" in page_at.problem()
+    page_at.script("window.go()")
+    answer = page_at.answer_of("small.webp")
+    assert answer.score is not None and chosen_class(page_at) == ""
+    ask_for(page_at, "1")
+    page_at.wait(lambda: page_at.text("score") == "asked for", "asked of the new photo")
+    assert chosen_class(page_at) == "1"
+
+
 def test_a_camera_that_is_denied_is_told_and_the_page_lives(page_at, photos):
     set_camera(page_at, "denied")
     page_at.driver.find_element("id", "camera").click()
@@ -259,6 +299,22 @@ def test_a_picture_is_taken_with_the_camera(page_at):
     assert page_at.script("return document.getElementById('video').srcObject") is None
 
 
+def test_a_camera_that_is_started_again_leaves_no_camera_on(page_at):
+    set_camera(page_at, "granted")
+    page_at.script("const {camera} = window; camera.click(); camera.click();")
+    is_live = "return !viewfinder.hidden && video.srcObject?.active && !video.paused"
+    page_at.wait(lambda: page_at.script(is_live), "shown what the camera sees")
+    page_at.script("window.first = video.srcObject; window.camera.click();")
+    another = f"if (video.srcObject !== first) {{ {is_live}; }}"
+    page_at.wait(lambda: page_at.script(another), "shown it again")
+    assert page_at.script("return first.active") is False
+    set_camera(page_at, "denied")
+    page_at.driver.find_element("id", "camera").click()
+    assert "The camera was not allowed" in page_at.problem()
+    assert not page_at.driver.find_element("id", "viewfinder").is_displayed()
+    assert focused(page_at) == "camera"
+
+
 def test_a_model_that_is_changed_or_missing_is_told(driver, served_copy, photos):
     model = served_copy.folder / "models" / "localizer_float32.tflite"
     content = bytearray(model.read_bytes())
@@ -267,15 +323,22 @@ def test_a_model_that_is_changed_or_missing_is_told(driver, served_copy, photos)
     model.write_bytes(content)
     page = Page(driver, served_copy.address)
     told = page.problem()
-    assert told.startswith("The model models/localizer_float32.tflite is damaged: it")
+    assert told.startswith("The model models/localizer_float32.tflite is damaged or of")
     model.unlink()
     page.choose(photos["plain.png"])
     page.wait(lambda: "is missing (404)" in page.text("problem"), "told it is missing")
+    set_camera(page, "granted")
+    driver.find_element("id", "camera").click()
+    close = driver.find_element("id", "close")
+    page.wait(close.is_displayed, "shown the viewfinder")
+    close.click()
+    assert "is missing (404)" in page.problem()  # and not "Ready"
     content[len(content) // 2] ^= 1
     model.write_bytes(content)  # whole again: the next photo gets its answer
     page.choose(photos["plain.png"])
     page.answer_of("plain.png")
     assert page.text("problem") == ""
+    page.wait(lambda: "works offline" in page.text("offline"), "kept offline")
 
 
 @pytest.mark.parametrize("name", ["site.json", "wasm"])
@@ -306,9 +369,24 @@ def test_it_works_without_the_server_once_loaded(driver, site_folder, photos):
     page.wait(lambda: page.text("score") == "asked for", "the given class offline")
 
 
-def test_a_newer_site_is_told_and_shown_after_a_reload(
-    driver, page, artifacts, site_folder, tmp_path
+def kept_runtime(page: Page) -> list[str]:
+    """Names of the runtime's files in all that the site has kept."""
+    urls = page.driver.execute_async_script(
+        """const done = arguments[0];
+        const keys = async (name) => (await caches.open(name)).keys();
+        caches.keys().then(async (names) => {
+          const kept = (await Promise.all(names.map(keys))).flat();
+          done(kept.map(({url}) => url));
+        });"""
+    )
+    return sorted(Path(url).name for url in urls if "/wasm/" in url)
+
+
+def test_a_newer_site_is_told_and_shown_after_a_reload_without_the_server(
+    driver, page, artifacts, site_folder, photos, tmp_path, monkeypatch
 ):
+    """Of a server that lets browsers take what they have for an hour."""
+    monkeypatch.setitem(server.HEADERS, "Cache-Control", "max-age=3600")
     folder = tmp_path / "site"
     shutil.copytree(site_folder, folder)
     served = ServedFolder(folder)
@@ -316,15 +394,25 @@ def test_a_newer_site_is_told_and_shown_after_a_reload(
         opened = Page(driver, served.address)
         opened.wait(lambda: "works offline" in opened.text("offline"), "kept")
         assert "localizer_float32" in opened.text("facts")
+        runtime = kept_runtime(opened)
+        assert 0 < len(runtime) < len(os.listdir(folder / "wasm"))
         models = site.find_models(artifacts, quantize="int8")
         site.write_site(page, models, folder)
         opened.open()  # what was kept is shown while the newer one is fetched
         opened.wait(lambda: "newer version" in opened.text("offline"), "told of it")
-        opened.open()
-        opened.wait_until_ready()
-        assert "localizer_int8" in opened.text("facts")
+        driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+        opened.choose(photos["plain.png"])
+        own = opened.answer_of("plain.png")
+        ask_for(opened, "1")  # of a file that is no longer there
+        told = "given_class_float32.tflite is missing (404). Reload the page"
+        assert told in opened.problem()
+        assert chosen_class(opened) == "" and opened.answer().score == own.score
     finally:
         served.close()
+    opened.open()
+    opened.wait_until_ready()
+    assert "localizer_int8" in opened.text("facts")
+    assert kept_runtime(opened) == runtime
 
 
 def test_nothing_leaves_the_machine(page_at, served, photos):
@@ -338,6 +426,20 @@ def test_nothing_leaves_the_machine(page_at, served, photos):
     host = served.address.removeprefix("http://").rstrip("/")
     assert {request.host for request in requests} == {host}
     assert {(r.method, r.has_body) for r in requests} == {("GET", False)}
+
+
+def test_the_heat_of_a_map_without_a_scale_is_dark(page_at, compiled):
+    source = (compiled / "heat.js").read_text().replace("export ", "")
+
+    def colours(values: str) -> list[int]:
+        return page_at.script(
+            f"{source}\nreturn [...heatColours([{values}], 3, 1).data];"
+        )
+
+    dark, half, light = [0, 0, 4, 255], [186, 54, 85, 255], [252, 255, 164, 255]
+    assert colours("2, 3, 4") == [*dark, *half, *light]
+    for values in ("7, 7, 7", "0, NaN, 1", "0, Infinity, 1"):
+        assert colours(values) == dark * 3, values
 
 
 def focused(page: Page) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from bas_tf.data import preprocess
-from export.web import build
 
 # Shrunk and enlarged, by whole and by odd factors, thin, and one pixel.
 SIZES = [  # width and height, wanted width and height
@@ -26,7 +25,7 @@ SIZES = [  # width and height, wanted width and height
 ]
 RUN = """
 import { readFileSync, writeFileSync } from "node:fs";
-import { resize } from "./resize.js";
+import { resize } from "./resize.mjs";
 const [folder, ...cases] = process.argv.slice(2);
 for (const name of cases) {
   const [width, height, wantedWidth, wantedHeight] = name.split("_").map(Number);
@@ -46,17 +45,11 @@ for (const name of cases) {
 
 
 @pytest.fixture(scope="module")
-def resized(page, tmp_path_factory) -> dict:
+def resized(compiled, tmp_path_factory) -> dict:
     """{sizes: (random pixels, those resized by the page's own code in Node.js)}."""
     folder = tmp_path_factory.mktemp("resize")
-    subprocess.run(
-        [shutil.which("node"), build.PACKAGES / "typescript" / "bin" / "tsc",
-         "--ignoreConfig", "--target", "es2022", "--outDir", folder,
-         build.PAGE / "src" / "resize.ts"],
-        check=True,
-    )  # fmt: skip
-    (folder / "package.json").write_text('{"type": "module"}')
-    (folder / "run.js").write_text(RUN)
+    shutil.copy(compiled / "resize.js", folder / "resize.mjs")
+    (folder / "run.mjs").write_text(RUN)
     rng, pixels, names = np.random.default_rng(0), {}, {}
     for sizes in SIZES:
         (width, height), wanted = sizes
@@ -64,7 +57,7 @@ def resized(page, tmp_path_factory) -> dict:
         pixels[sizes] = rng.integers(0, 256, [height, width, 4]).astype(np.uint8)
         (folder / f"{names[sizes]}.rgba").write_bytes(pixels[sizes].tobytes())
     subprocess.run(
-        [shutil.which("node"), folder / "run.js", folder, *names.values()], check=True
+        [shutil.which("node"), folder / "run.mjs", folder, *names.values()], check=True
     )
     found = {}
     for sizes, name in names.items():

@@ -1,5 +1,6 @@
 """A site is written whole or not at all; mistakes are one line."""
 
+import errno
 import hashlib
 import json
 import os
@@ -25,12 +26,21 @@ INT8, FLOAT32, DYNAMIC = (
 )
 
 
-def write_model(path: Path, name: str = "small") -> Path:
+DOCUMENT = {
+    "format": DOCUMENT_FORMAT,
+    "name": "small",
+    "class_names": ["ape", "bee"],
+    "inputs": {"images": {"shape": [1, 64, 96, 3], "height": 64, "width": 96}},
+    "training": {"config_sha256": "ab12", "seed": 0, "steps": 30},
+}
+
+
+def write_model(path: Path, **changed) -> Path:
     """A file that says what a localizer's says, with no network in it."""
-    document = {"format": DOCUMENT_FORMAT, "name": name, "class_names": ["ape", "bee"]}
+    document = DOCUMENT | changed
     path.write_bytes(b"\x1c\0\0\0TFL3")
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("labels.txt", "ape\nbee\n")
+        archive.writestr("labels.txt", "\n".join([*document["class_names"], ""]))
         archive.writestr("bas_tf.json", json.dumps(document))
     return path
 
@@ -81,10 +91,8 @@ def test_a_site_is_the_page_the_models_and_what_they_say(small_page, models, tmp
         "file": "models/localizer_int8.tflite",
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "document": {
-            "format": DOCUMENT_FORMAT, "name": "small", "class_names": ["ape", "bee"],
-        },
-    }  # fmt: skip
+        "document": DOCUMENT,
+    }
     assert document["given_class"]["file"] == "models/given_class_int8.tflite"
     assert document["card"] == "model_card.txt"
     # All is kept for use without a network but what each browser chooses for itself.
@@ -92,6 +100,7 @@ def test_a_site_is_the_page_the_models_and_what_they_say(small_page, models, tmp
         "./", "assets/a.js", "index.html", "model_card.txt",
         "models/given_class_int8.tflite", "models/localizer_int8.tflite", "site.json",
     ]  # fmt: skip
+    assert precache(output)["runtime"] == ["wasm/a.wasm"]
 
 
 def test_the_card_is_looked_for_where_it_is_written():
@@ -109,10 +118,28 @@ def test_a_site_without_a_card_or_a_given_class(small_page, models, tmp_path):
 def test_another_model_is_another_version(small_page, models, tmp_path):
     versions = []
     for name in ("small", "small", "other"):
-        write_model(models["localizer"], name)
+        write_model(models["localizer"], name=name)
         site.write_site(small_page, models, tmp_path / "site")
         versions.append(precache(tmp_path / "site")["version"])
     assert versions[0] == versions[1] != versions[2]
+
+
+@pytest.mark.parametrize(
+    ("what", "changed"),
+    [
+        ("classes", {"class_names": ["ape", "cow"]}),
+        ("image size", {"inputs": {"images": {"height": 96, "width": 64}}}),
+        ("training", {"training": {**DOCUMENT["training"], "steps": 60}}),
+    ],
+)
+def test_a_given_class_file_of_another_training_is_refused(
+    small_page, models, tmp_path, what, changed
+):
+    given = write_model(models["given_class"], **changed)
+    told = f"{given}: not of the same {what} as {INT8}; export both from one workdir"
+    with pytest.raises(UserError, match=told):
+        site.write_site(small_page, models, tmp_path / "site")
+    assert not (tmp_path / "site").exists()
 
 
 def test_a_failure_leaves_the_old_site_and_nothing_else(small_page, models, tmp_path):
@@ -128,7 +155,91 @@ def test_a_failure_leaves_the_old_site_and_nothing_else(small_page, models, tmp_
         UserError, match=r"--output=.*: cannot be written \(File exists"
     ):
         site.write_site(small_page, models, output)
+    (small_page / "models").rmdir()
+    (small_page / "icon.svg").symlink_to("lost")
+    told = r"--output=.*: cannot be written \(.*No such file or directory.*icon.svg"
+    with pytest.raises(UserError, match=told):
+        site.write_site(small_page, models, output)
     assert tree(output) == before
+    assert os.listdir(output.parent) == ["site"]
+
+
+def test_a_link_stays_and_the_folder_that_it_names_is_replaced(
+    small_page, models, tmp_path
+):
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "site").symlink_to(tmp_path / "kept" / "site")
+    for name in ("small", "other"):  # the folder is new, then a site
+        write_model(models["localizer"], name=name)
+        site.write_site(small_page, models, tmp_path / "www" / "site")
+    document = json.loads((tmp_path / "kept" / "site" / "site.json").read_text())
+    assert document["localizer"]["document"]["name"] == "other"
+    assert (tmp_path / "www" / "site").is_symlink()
+    assert os.listdir(tmp_path / "www") == os.listdir(tmp_path / "kept") == ["site"]
+
+
+def before_rename(monkeypatch, events: dict) -> None:
+    """Lets something happen before some of the coming renames, counted from 1.
+
+    The first takes the old site away, the second puts the new one in its place, a
+    third puts the old one back.
+    """
+    rename, count = Path.rename, 0
+
+    def rename_later(path: Path, target: Path) -> Path:
+        nonlocal count
+        count += 1
+        events.get(count, lambda: None)()
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_later)
+
+
+def fail(error: BaseException):
+    raise error
+
+
+def test_ctrl_c_between_the_renames_brings_the_old_site_back(
+    small_page, models, tmp_path, monkeypatch
+):
+    output = tmp_path / "sites" / "site"
+    site.write_site(small_page, models, output)
+    before = tree(output)
+    write_model(models["localizer"], name="other")
+    before_rename(monkeypatch, {2: lambda: fail(KeyboardInterrupt())})
+    with pytest.raises(KeyboardInterrupt):
+        site.write_site(small_page, models, output)
+    assert tree(output) == before
+    assert os.listdir(output.parent) == ["site"]
+
+
+def test_an_old_site_that_cannot_come_back_is_kept_and_named(
+    small_page, models, tmp_path, monkeypatch
+):
+    output = tmp_path / "sites" / "site"
+    site.write_site(small_page, models, output)
+    before = tree(output)
+    broken = OSError(errno.EIO, "Input/output error")
+    before_rename(monkeypatch, dict.fromkeys((2, 3), lambda: fail(broken)))
+    told = r"cannot be written \(Input/output error\); the site .* is now (.*\.old)$"
+    with pytest.raises(UserError, match=told) as caught:
+        site.write_site(small_page, models, output)
+    (kept,) = output.parent.iterdir()
+    assert str(caught.value).endswith(f" {kept}")
+    assert tree(kept) == before
+
+
+def test_of_two_processes_the_slower_one_is_told_and_the_site_is_whole(
+    small_page, models, tmp_path, monkeypatch
+):
+    output, other = tmp_path / "sites" / "site", tmp_path / "other"
+    site.write_site(small_page, models, output)
+    write_model(models["localizer"], name="other")
+    site.write_site(small_page, models, other)
+    before_rename(monkeypatch, {2: lambda: shutil.copytree(other, output)})
+    with pytest.raises(UserError, match=r"cannot be written \(Directory not empty\)$"):
+        site.write_site(small_page, models, output)
+    assert tree(output) == tree(other)
     assert os.listdir(output.parent) == ["site"]
 
 
@@ -147,6 +258,13 @@ def test_the_smallest_faithful_file_is_chosen(tmp_path):
 def test_no_file_to_run(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         site.find_models(tmp_path / "lost")
+    (tmp_path / "given_class_int8.tflite").write_bytes(b"")
+    told = (
+        "has no localizer_int8.tflite or localizer_float16.tflite or "
+        "localizer_float32.tflite or localizer_dynamic.tflite; export.tflite writes"
+    )
+    with pytest.raises(UserError, match=told):
+        site.find_models(tmp_path)
     (tmp_path / FLOAT32).write_bytes(b"")
     told = "has no localizer_int8.tflite; export.tflite writes them"
     with pytest.raises(UserError, match=told):

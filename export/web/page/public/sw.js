@@ -1,5 +1,5 @@
 // Keeps the whole site for use without a network: each version whole, or not at all.
-// precache.js sets SITE: {version, files}; it is written with the site.
+// precache.js sets SITE: {version, files, runtime}; it is written with the site.
 importScripts("precache.js");
 
 const OURS = `bas_tf ${self.registration.scope} `;
@@ -7,8 +7,16 @@ const CACHE = OURS + SITE.version;
 
 async function install() {
   const cache = await caches.open(CACHE);
-  await cache.addAll(SITE.files.map((file) => new Request(file, { cache: "reload" })));
+  const files = [...SITE.files, ...(await runtimeTaken())];
+  await cache.addAll(files.map((file) => new Request(file, { cache: "reload" })));
   await self.skipWaiting();
+}
+
+// The runtime has a file for each kind of browser: only those that this one took. The
+// page tells them; a newer version finds them in the one whose place it takes.
+async function runtimeTaken() {
+  const kept = await Promise.all(SITE.runtime.map((file) => caches.match(file)));
+  return SITE.runtime.filter((_, i) => kept[i]);
 }
 
 async function activate() {
@@ -18,7 +26,6 @@ async function activate() {
   await self.clients.claim();
 }
 
-// The runtime has a file for each kind of browser: only those that this one took.
 async function keep(urls) {
   const cache = await caches.open(CACHE);
   for (const url of urls) {

@@ -13,12 +13,16 @@ const INFERNO = [
   [252, 255, 164],
 ];
 
-/** RGBA of a map scaled to [0, 1], as the box rule sees it; a constant map is dark. */
+/**
+ * RGBA of a map scaled to [0, 1], as the box rule sees it: dark where it is constant or
+ * has a NaN or an infinity.
+ */
 export function heatColours(map: number[], width: number, height: number): ImageData {
-  const low = Math.min(...map);
-  const range = Math.max(...map) - low || 1;
+  const finite = map.every(Number.isFinite) ? map : map.map(() => 0);
+  const low = Math.min(...finite);
+  const range = Math.max(...finite) - low || 1;
   const image = new ImageData(width, height);
-  map.forEach((value, i) => image.data.set(colour((value - low) / range), 4 * i));
+  finite.forEach((value, i) => image.data.set(colour((value - low) / range), 4 * i));
   return image;
 }
 

@@ -57,8 +57,9 @@ export class Localizer {
     if (classId !== undefined) {
       inputs.class_ids = new Tensor(Int32Array.of(classId), [1]);
     }
-    const outputs = await this.model.run(inputs);
+    let outputs: Record<string, Tensor> = {};
     try {
+      outputs = await this.model.run(inputs);
       return await this.found(outputs);
     } finally {
       for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) {

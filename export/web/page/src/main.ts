@@ -3,7 +3,7 @@ import { closeCamera, openCamera, takePicture } from "./camera";
 import { showCard } from "./card";
 import { element, withText } from "./elements";
 import { type Found, Localizer } from "./localizer";
-import { keepSite } from "./offline";
+import { keepSite, onNewerSite } from "./offline";
 import { openPhoto, type Photo } from "./photo";
 import { loadSite, type Site } from "./site";
 import { Trouble, words } from "./trouble";
@@ -14,9 +14,12 @@ const video = element<HTMLVideoElement>("video");
 const file = element<HTMLInputElement>("file");
 const wanted = element<HTMLSelectElement>("wanted");
 const opacity = element<HTMLInputElement>("opacity");
+const camera = element<HTMLButtonElement>("camera");
 
-let newest = 0; // job: only the last one's answer is shown
+let newest = 0; // job: only the last one tells how it went
+let coming: (() => Promise<Photo>) | undefined; // the last photo until it is answered
 let seen: { shown: Shown; pixels: Uint8Array<ArrayBuffer>; best: Found } | undefined;
+let asked = ""; // of `wanted`: the choice whose answer is shown
 
 /** Runs once; after an error, again when it is next asked for. */
 function once<T>(load: () => Promise<T>): () => Promise<T> {
@@ -34,10 +37,14 @@ const site = once(async () => {
   offerClasses(found);
   return found;
 });
-const localizer = once(async () => Localizer.load((await site()).localizer));
+const localizer = once(async () => {
+  const loaded = await Localizer.load((await site()).localizer);
+  void keepOffline();
+  return loaded;
+});
 const givenClass = once(async () => Localizer.load((await site()).given_class!));
 
-/** Does a job unless a newer one has begun; says in words what goes wrong. */
+/** Does a job; says in words how it went, unless a newer one has begun. */
 async function work(start: string, job: (isNewest: () => boolean) => Promise<string>) {
   const number = ++newest;
   const isNewest = () => number === newest;
@@ -50,7 +57,10 @@ async function work(start: string, job: (isNewest: () => boolean) => Promise<str
     if (!(error instanceof Trouble)) console.error(error);
     if (isNewest()) tell("", words(error));
   } finally {
-    if (isNewest()) element("main").ariaBusy = "false";
+    if (isNewest()) {
+      element("main").ariaBusy = "false";
+      wanted.value = asked; // another choice came to nothing
+    }
   }
 }
 
@@ -59,29 +69,40 @@ function tell(status: string, problem: string): void {
   element("problem").textContent = problem;
 }
 
-/** Looks at a photo: the model's own choice of class. */
+function getReady(): void {
+  void work("Loading the model …", async () => {
+    await localizer();
+    return READY;
+  });
+}
+
+/** Looks at a photo unless another comes after it: the model's own choice of class. */
 function look(name: string, open: () => Promise<Photo>): void {
   stopCamera();
-  void work(`Looking at ${name} …`, async (isNewest) => {
+  coming = open;
+  const isLast = () => coming === open;
+  const looked = work(`Looking at ${name} …`, async () => {
     const photo = await open();
     try {
       const model = await localizer();
-      if (!isNewest()) return "";
+      if (!isLast()) return "";
       const start = performance.now();
       const pixels = photo.resized(model.width, model.height);
       const resized = performance.now();
       const best = await model.localize(pixels);
       const end = performance.now();
-      if (!isNewest()) return "";
+      if (!isLast()) return "";
       const { width, height } = photo;
       seen = { shown: { name, width, height }, pixels, best };
       showPhoto(photo);
       tellTiming(end - resized, resized - start);
-      wanted.value = "";
       return await answerBest();
     } finally {
       photo.close();
     }
+  });
+  void looked.then(() => {
+    if (isLast()) coming = undefined;
   });
 }
 
@@ -92,12 +113,17 @@ async function answerBest(): Promise<string> {
   const model = await localizer();
   const classes = best.classes.map(({ id, score }) => ({ name: names[id], score }));
   showClasses(classes);
+  wanted.value = asked = "";
   const box = boxInPhoto(best.box, model.width, model.height, shown);
   return showAnswer(shown, best, box, classes[0].name, classes[0].score);
 }
 
-/** Looks for the chosen class in the same photo. */
+/** Looks for the chosen class in the photo that is shown, unless another is coming. */
 function lookFor(choice: string): void {
+  if (coming) {
+    wanted.value = asked;
+    return;
+  }
   const { shown, pixels } = seen!;
   if (choice === "") {
     void work("", answerBest);
@@ -114,6 +140,7 @@ function lookFor(choice: string): void {
     tellTiming(end - start);
     const box = boxInPhoto(found.box, model.width, model.height, shown);
     const name = document.class_names[Number(choice)];
+    asked = choice;
     return showAnswer(shown, found, box, name, undefined);
   });
 }
@@ -150,6 +177,8 @@ function lookAtFirst(files: FileList | undefined): void {
 }
 
 async function startCamera(): Promise<void> {
+  stopCamera(); // of an earlier start
+  camera.disabled = true; // the starts of two clicks would end each other
   await work("Starting the camera …", async (isNewest) => {
     await openCamera(video);
     if (!isNewest()) {
@@ -160,13 +189,15 @@ async function startCamera(): Promise<void> {
     element("take").focus();
     return "The camera is on.";
   });
+  camera.disabled = false;
+  if (document.activeElement === document.body) camera.focus(); // lost while disabled
 }
 
 function stopCamera(): void {
   if (element("viewfinder").hidden) return;
   closeCamera(video);
   element("viewfinder").hidden = true;
-  element("camera").focus();
+  camera.focus();
 }
 
 function takeAndLook(): void {
@@ -196,11 +227,11 @@ function acceptPhotos(): void {
     document.body.classList.remove("dragging");
     lookAtFirst(event.dataTransfer?.files);
   });
-  element("camera").addEventListener("click", () => void startCamera());
+  camera.addEventListener("click", () => void startCamera());
   element("take").addEventListener("click", takeAndLook);
   element("close").addEventListener("click", () => {
     stopCamera();
-    tell(READY, "");
+    getReady();
   });
 }
 
@@ -211,10 +242,9 @@ function showOpacity(): void {
 
 async function keepOffline(): Promise<void> {
   try {
-    const kept = await keepSite(() => {
-      element("offline").textContent = "A newer version of this page is there: reload.";
-    });
-    if (kept) element("offline").textContent = "The page now works offline.";
+    const kept = await keepSite();
+    // Where a newer version has come meanwhile, its news stays.
+    if (kept) element("offline").textContent ||= "The page now works offline.";
   } catch (error) {
     console.warn("The page does not work offline:", error);
   }
@@ -224,8 +254,7 @@ acceptPhotos();
 opacity.addEventListener("input", showOpacity);
 wanted.addEventListener("change", () => lookFor(wanted.value));
 showOpacity();
-void work("Loading the model …", async () => {
-  await localizer();
-  void keepOffline();
-  return READY;
+onNewerSite(() => {
+  element("offline").textContent = "A newer version of this page is there: reload.";
 });
+getReady();

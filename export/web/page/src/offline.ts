@@ -1,16 +1,21 @@
 // The service worker that keeps the site for use without a network.
 
+/** Tells when a newer version of the site has replaced the one that is shown. */
+export function onNewerSite(tell: () => void): void {
+  const workers = navigator.serviceWorker;
+  if (workers?.controller) workers.addEventListener("controllerchange", tell);
+}
+
 /**
  * Keeps the site and the files of the runtime that this browser took.
  *
- * @param onNewer called when a newer version of the site has replaced the one shown.
  * @returns whether all is kept; false where the browser cannot.
  */
-export async function keepSite(onNewer: () => void): Promise<boolean> {
+export async function keepSite(): Promise<boolean> {
   const workers = navigator.serviceWorker;
   if (!workers) return false; // not by https nor on localhost
-  if (workers.controller) workers.addEventListener("controllerchange", onNewer);
-  await workers.register("sw.js");
+  // What is new stands in precache.js: no copy that a browser keeps may hide it.
+  await workers.register("sw.js", { updateViaCache: "none" });
   const { active } = await workers.ready;
   const folder = new URL("wasm/", document.baseURI).href;
   const urls = performance

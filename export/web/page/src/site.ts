@@ -3,7 +3,9 @@
 import { Trouble } from "./trouble";
 
 const FORMAT = "bas_tf page 1";
-const WRITE_AGAIN = "Whoever runs this site can write it again: python -m export.web.";
+const REMEDY =
+  "Reload the page; if that does not help, whoever runs this site can write it " +
+  "again: python -m export.web.";
 
 export interface TensorDocument {
   shape: number[];
@@ -48,10 +50,10 @@ export async function loadSite(): Promise<Site> {
     site = JSON.parse(new TextDecoder().decode(await fetched("site.json")));
   } catch (error) {
     if (error instanceof Trouble) throw error;
-    throw new Trouble(`site.json is damaged. ${WRITE_AGAIN}`);
+    throw new Trouble(`site.json is damaged. ${REMEDY}`);
   }
   if (site.format !== FORMAT) {
-    throw new Trouble(`site.json is of another version than this page. ${WRITE_AGAIN}`);
+    throw new Trouble(`site.json is of another version than this page. ${REMEDY}`);
   }
   return site;
 }
@@ -59,14 +61,14 @@ export async function loadSite(): Promise<Site> {
 /**
  * A model's bytes, those that the site was written with.
  *
- * @throws Trouble where the file is missing, cut off or changed.
+ * @throws Trouble where the file is missing, cut off or changed, as by a newer site.
  */
 export async function loadModel(model: ModelFile): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await fetched(model.file);
   if (bytes.length !== model.bytes || (await sha256(bytes)) !== model.sha256) {
     throw new Trouble(
-      `The model ${model.file} is damaged: it came as ${bytes.length} bytes that are ` +
-        `not the ${model.bytes} this site was written with. ${WRITE_AGAIN}`,
+      `The model ${model.file} is damaged or of a newer site: it came as ` +
+        `${bytes.length} bytes that are not the ${model.bytes} of this page. ${REMEDY}`,
     );
   }
   return bytes;
@@ -80,7 +82,7 @@ async function fetched(file: string): Promise<Uint8Array<ArrayBuffer>> {
     throw new Trouble(`${file} could not be loaded: there is no connection to the site.`);
   }
   if (!response.ok) {
-    throw new Trouble(`${file} is missing (${response.status}). ${WRITE_AGAIN}`);
+    throw new Trouble(`${file} is missing (${response.status}). ${REMEDY}`);
   }
   return new Uint8Array(await response.arrayBuffer());
 }

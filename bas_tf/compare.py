@@ -10,8 +10,9 @@ figures are of the same images and are compared pairwise with the first one's.
 --output gets comparison.html (tables, maps and boxes), comparison.md (the tables) and
 comparison.json:
   runs         name, path, seed; protocol, split, num_images, score_threshold,
-               threshold_origin; data (what says which images, null of a file);
-               settings (keys of the config that differ); figures: value, interval_95
+               threshold_origin; data (what says which images, null of a file of an
+               older version); settings (keys of the config that differ); figures:
+               value, interval_95
   groups       names of runs whose figures may stand in one table
   same_images  what the models were run on: protocol, split, num_images,
                num_images_with_boxes, threshold_origin; reference (the first workdir);

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bas_tf import experiment, results
+from bas_tf import experiment, results, run_evaluation
 from bas_tf.errors import UserError
 
 # Keys of the config that have columns of their own in every table.
@@ -155,20 +155,13 @@ def _comparable(run: Run, other: Run) -> bool:
 
 
 def judged_images_of(run: Run) -> dict | None:
-    """`images_of` its metrics.json's split; None of a file, which has no config."""
+    """What its metrics.json says of its images, see `run_evaluation.images_of`.
+
+    One of an older version says nothing. A workdir's is then taken to be of the
+    workdir's own data; of a file nothing is known: None.
+    """
+    if "data" in run.document:
+        return run.document["data"]
     if run.trained is None:
         return None
-    return images_of(run.trained.config, run.document["split"])
-
-
-def images_of(config, split: str) -> dict[str, Any]:
-    """What of a config says which images a split has: {key: value}."""
-    data = config.data
-    if data.source != "synthetic":
-        return {"data.source": data.source, "data.root": data.root}
-    return {
-        "data.source": data.source,
-        "data.image_size": list(data.image_size),
-        "data.seed": data.seed,
-        f"data.num_images.{split}": data.num_images.get(split),
-    }
+    return run_evaluation.images_of(run.trained.config, run.document["split"])

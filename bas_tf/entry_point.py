@@ -1,6 +1,7 @@
 """How every command starts: flags parsed, a user's mistake told in one line."""
 
 import contextlib
+import io
 import os
 import re
 import runpy
@@ -74,6 +75,9 @@ def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> 
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only errors of the runtime
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # A file's name need not be text: it is printed as standard error prints it.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     if HELP_FLAGS & set(sys.argv[1:]):
         flags.declare_key_flag("debug")
         print(sys.modules["__main__"].__doc__)

@@ -30,6 +30,7 @@ FREE_KEYS = (
     "train.asynchronous_checkpoints",
 )
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "opencv-python-headless")
+_OTHER_BUILDS = {"tensorflow": "tensorflow-cpu"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -354,9 +355,14 @@ def flatten(tree: dict, prefix: str = "") -> dict:
 def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
-    for package in PACKAGES:
+    return found | {package: _version(package) for package in PACKAGES}
+
+
+def _version(package: str) -> str:
+    """Of a package or else its other build; "not installed" without either."""
+    for name in filter(None, (package, _OTHER_BUILDS.get(package))):
         try:
-            found[package] = importlib.metadata.version(package)
+            return importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            continue
+    return "not installed"

@@ -166,7 +166,8 @@ def ten_crop_scores(
         made their maps gave.
       positions: int [batch], which of the images they are of.
       images: of a split, uint8 [resize_h, resize_w, 3] each, as `ResizedImages`.
-      scores_fn: of any model: crops [batch, crop_h, crop_w, 3] -> [batch, classes].
+      scores_fn: of a model that scores all classes: crops [batch, crop_h, crop_w, 3]
+        -> [batch, classes].
       crop_size_wh: width and height of a crop.
 
     Returns:

@@ -18,13 +18,11 @@ def main(args: list[str]) -> None:
         raise UserError("no IMAGE given; see --help")
     from bas_tf import run_localization
 
-    paths = [Path(arg) for arg in args]
+    paths, output = [Path(arg) for arg in args], Path(flags.FLAGS.output)
     run_localization.localize_photos(
-        flags.FLAGS.model,
-        paths,
-        Path(flags.FLAGS.output),
-        class_name=flags.FLAGS["class"].value,
+        flags.FLAGS.model, paths, output, class_name=flags.FLAGS["class"].value
     )
+    print(f"{output}: {len(paths)} overlays and {run_localization.BOXES_FILE}")
 
 
 if __name__ == "__main__":

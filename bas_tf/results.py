@@ -27,7 +27,7 @@ SETTING_KEYS = (
 
 def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = None):
     """A row of the results table and of summary.json."""
-    keys = ("top1_loc", "top5_loc", "gt_known_loc", "mean_iou")
+    keys = ("top1_loc", "top5_loc", "gt_known_loc", "mean_iou", "top1_acc", "top5_acc")
     values = {key: metrics.get(prefix + key) for key in keys}
     return {
         "name": name,
@@ -80,7 +80,7 @@ def write_per_image(judged: Judged, path: Path) -> None:
         predictions=judged.predictions,
         class_names=judged.class_names,
     )
-    files.write_file(path, text.encode())
+    files.write_file(path, text.encode(errors="surrogateescape"))  # as in file names
 
 
 def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
@@ -105,7 +105,11 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
             *cases.choose_best_and_worst(ious),
         )
     )
-    sheet = visualize.contact_sheet([case.picture for case in spread], columns=2)
+    sheet = visualize.contact_sheet(
+        [case.picture for case in spread],
+        columns=2,
+        titles=cases.panel_titles(has_boxes=len(judged.truth.images) > 0),
+    )
     visualize.write_png(workdir / PANELS_FILE, sheet)
     page.write_report(
         workdir / REPORT_FILE,

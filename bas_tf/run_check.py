@@ -20,7 +20,7 @@ import numpy as np
 from bas_tf.data import decode
 from bas_tf.data.folder import FolderSource, is_image
 from bas_tf.data.records import DataError, Record, Source
-from bas_tf.data.sources import SOURCES, TFDS
+from bas_tf.data.sources import SOURCES, TFDS, is_absent
 from bas_tf.errors import one_line
 from bas_tf.record_check import Finding, Seen, look_at_all, reaches_outside
 
@@ -96,14 +96,6 @@ def check_source(source: Source) -> Report:
         message = f"none of the splits {', '.join(SPLITS)} is there"
         report.faults.append(Finding("no_split", "", (), message))
     return report
-
-
-def is_absent(source: Source, split: str) -> bool:
-    """Whether a split that was refused is not there at all, as val or test may be."""
-    if isinstance(source, FolderSource):
-        return not (source.root / split).is_dir()
-    splits = getattr(source, "splits", None)
-    return splits is not None and split not in splits
 
 
 def ignored_files(source: Source, split: str) -> Iterator[Finding]:

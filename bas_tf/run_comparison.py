@@ -12,7 +12,6 @@ from bas_tf.compared_runs import (
     Run,
     differing_settings,
     group_runs,
-    images_of,
     judged_images_of,
     read_runs,
 )
@@ -85,7 +84,7 @@ def compare_runs(
     }
     files.write_json(output / JSON_FILE, document)
     text = comparison.markdown(document)
-    files.write_file(output / TABLE_FILE, f"{text}\n".encode())
+    files.write_file(output / TABLE_FILE, f"{text}\n".encode(errors="replace"))
     comparison.write_page(output / PAGE_FILE, document, sections)
     return document
 
@@ -128,8 +127,6 @@ def _judge_all(
     first.data.cache = False
     if data_root is not None:
         first.data.root = data_root
-    # A workdir of an older version may lack it.
-    first.eval.ten_crop_precision = first.eval.get("ten_crop_precision", "float32")
     judged = {}
     for place, run in enumerate(runs, 1):
         logging.info("%s, %d of %d", run.path, place, len(runs))
@@ -176,7 +173,10 @@ def _check_alike(runs: Sequence[Run], split: str) -> None:
                 f"the first that differs is {own!r} against {other!r}: compare runs "
                 "of the same classes"
             )
-        own, other = (images_of(each.trained.config, split) for each in (run, first))
+        own, other = (
+            run_evaluation.images_of(each.trained.config, split)
+            for each in (run, first)
+        )
         for key in other:
             if key != "data.root" and own.get(key) != other[key]:
                 raise UserError(

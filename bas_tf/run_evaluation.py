@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bas_tf import experiment, inference, repeatability
 from bas_tf.data import bad_images, pipeline
@@ -69,10 +70,11 @@ class Judge:
           seed: of its training, when known.
 
         Raises:
-          UserError: another model's data; a split without the masks or boxes that the
+          UserError: another model's data; a file whose scores are of its best classes
+            alone, for eval.ten_crop; a split without the masks or boxes that the
             protocol or the threshold's origin needs.
         """
-        self._check(runner)
+        self._check(runner, model)
         options = self.config.eval
         records, images, truth = self._read(self.split)
         threshold = options.score_threshold
@@ -97,6 +99,7 @@ class Judge:
             config=self.config_name,
             seed=seed,
         )
+        document["data"] = images_of(self.config, self.split)
         if options.ten_crop:
             document["ten_crop_precision"] = runner.scores_precision
         if isinstance(self._source, bad_images.SkippingSource):
@@ -112,14 +115,9 @@ class Judge:
             config=self.config,
         )
 
-    def _check(self, runner: Runner) -> None:
-        wanted = self.config.eval.ten_crop_precision
-        if self.config.eval.ten_crop and runner.scores_precision != wanted:
-            raise UserError(
-                f"eval.ten_crop_precision is {wanted!r}, but the model classifies in "
-                f"{runner.scores_precision}; only a workdir that bas_tf.evaluate "
-                "judges can be asked for another"
-            )
+    def _check(self, runner: Runner, model: str) -> None:
+        if self.config.eval.ten_crop:
+            self._check_ten_crops(runner, model)
         crop = tuple(self.config.data.crop_size)
         if runner.input_size_wh not in (None, crop):
             raise UserError(
@@ -129,6 +127,22 @@ class Judge:
             raise UserError(
                 f"the model's classes {runner.class_names[:3]}… are not the data's "
                 f"{self.class_names[:3]}…"
+            )
+
+    def _check_ten_crops(self, runner: Runner, model: str) -> None:
+        count, num_scored = len(runner.class_names), runner.num_scored
+        if num_scored is not None and num_scored < count:
+            raise UserError(
+                f"eval.ten_crop is True, but {model} is an exported file, which tells "
+                f"the scores of its best {num_scored} classes: ten crops need those of "
+                f"all {count}; set it to False, or judge the workdir it comes from"
+            )
+        wanted = scores_precision(self.config)
+        if runner.scores_precision != wanted:
+            raise UserError(
+                f"eval.ten_crop_precision is {wanted!r}, but the model classifies in "
+                f"{runner.scores_precision}; only a workdir that bas_tf.evaluate "
+                "judges can be asked for another"
             )
 
     def _check_masks(self, records: Sequence[Record], split: str) -> None:
@@ -180,9 +194,27 @@ class Judge:
             )
 
 
+def images_of(config, split: str) -> dict[str, Any]:
+    """What of a config says which images a split has: {key: value}."""
+    data = config.data
+    if data.source != "synthetic":
+        return {"data.source": data.source, "data.root": data.root}
+    return {
+        "data.source": data.source,
+        "data.image_size": list(data.image_size),
+        "data.seed": data.seed,
+        f"data.num_images.{split}": data.num_images.get(split),
+    }
+
+
 def scores_precision(config) -> str:
-    """What a config wants the pass that only classifies to compute in."""
-    return config.eval.ten_crop_precision if config.eval.ten_crop else "float32"
+    """What a config wants the pass that only classifies to compute in.
+
+    A workdir of an older version does not say: it is float32.
+    """
+    if not config.eval.ten_crop:
+        return "float32"
+    return config.eval.get("ten_crop_precision", "float32")
 
 
 def judge_model(model: str, config, **options) -> Judged:

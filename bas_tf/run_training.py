@@ -18,6 +18,7 @@ from bas_tf import (
 )
 from bas_tf.data import bad_images, batch_service, pipeline
 from bas_tf.data.class_counts import check_every_class_has_images
+from bas_tf.data.sources import check_has_split
 from bas_tf.metrics.by_class import means_by_class
 from bas_tf.training import (
     checkpoint,
@@ -78,7 +79,7 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
     )
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
-    source.records(config.eval.split)  # its faults are told now, not after all epochs
+    check_has_split(source, config.eval.split)  # told now, not after all epochs
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     images = _open_images(config, source)
     steps = pipeline.num_batches(images, config.data.batch_size)

@@ -27,12 +27,15 @@ class Runner:
     """A loaded model as the judge and the command line see it.
 
     Attributes:
-      predict_fn: as `inference.make_predict_fn` returns; "cam" only from Keras.
+      predict_fn: as `inference.make_predict_fn` returns; "cam" only from Keras, and
+        scores other than 0 for `num_scored` classes alone.
       class_names: in the order of class ids.
       input_size_wh: the only size it takes; None when it takes any.
       scores_fn: as `inference.make_scores_fn` returns, the classifier alone; None
         where it cannot be run alone, as in a file.
       scores_precision: of `scores_fn`, see `ops.precision`.
+      num_scored: a file tells the scores of so many classes, the best ones; None where
+        those of all are known.
     """
 
     predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -40,9 +43,13 @@ class Runner:
     input_size_wh: tuple[int, int] | None
     scores_fn: Callable[[np.ndarray], np.ndarray] | None = None
     scores_precision: str = "float32"
+    num_scored: int | None = None
 
     def scores(self, images: np.ndarray) -> np.ndarray:
-        """Softmax [batch, classes], with as little else as the model can do."""
+        """Softmax [batch, classes], with as little else as the model can do.
+
+        It is 0 for all but the `num_scored` best classes.
+        """
         if self.scores_fn is None:
             return self.predict_fn(images)[names.SCORES]
         return self.scores_fn(images)
@@ -60,6 +67,7 @@ def load_saved_model(folder: str | Path) -> Runner:
     try:
         loaded = tf.saved_model.load(str(folder))
         serve = loaded.signatures[names.TENSOR_SIGNATURE]
+        num_scored = serve.structured_outputs[names.SCORES].shape[1]
     except (OSError, KeyError) as error:
         raise UserError(
             f"{folder}: not a SavedModel with signature {names.TENSOR_SIGNATURE!r}; "
@@ -74,7 +82,7 @@ def load_saved_model(folder: str | Path) -> Runner:
 
     # The signature holds only weak references: keep the loaded object alive.
     predict_fn.loaded = loaded
-    return Runner(predict_fn, class_names, None)
+    return Runner(predict_fn, class_names, None, num_scored=num_scored)
 
 
 def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
@@ -97,6 +105,7 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
         run = interpreter.get_signature_runner(names.SIGNATURE)
         source = run.get_input_details()[names.IMAGES]
         _, height, width, _ = map(int, source["shape_signature"])  # -1: any
+        num_scored = int(run.get_output_details()[names.SCORES]["shape"][1])
     except (ValueError, RuntimeError, KeyError) as error:
         raise _not_a_localizer(path, str(error)) from error
 
@@ -117,7 +126,7 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
 
     predict_fn.loaded = interpreter
     size_wh = None if -1 in (width, height) else (width, height)
-    return Runner(predict_fn, class_names, size_wh)
+    return Runner(predict_fn, class_names, size_wh, num_scored=num_scored)
 
 
 def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
@@ -138,18 +147,19 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
         class_names = tuple(json.loads(properties["labels"]))
         (source,) = session.get_inputs()
         _, height, width, _ = source.shape
+        shapes = {output.name: output.shape for output in session.get_outputs()}
+        num_scored = shapes[names.SCORES][1]
     except Exception as error:  # onnxruntime's own errors share no class
         raise UserError(
             f"{path}: not a localizer's ONNX file ({one_line(error)[:200]}); expected "
             "one that export.onnx wrote"
         ) from error
-    keys = [output.name for output in session.get_outputs()]
 
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
-        values = session.run(keys, {source.name: np.asarray(images, np.uint8)})
-        return _judged_outputs(dict(zip(keys, values, strict=True)), len(class_names))
+        values = session.run(list(shapes), {source.name: np.asarray(images, np.uint8)})
+        return _judged_outputs(dict(zip(shapes, values, strict=True)), len(class_names))
 
-    return Runner(predict_fn, class_names, (width, height))
+    return Runner(predict_fn, class_names, (width, height), num_scored=num_scored)
 
 
 def as_tflite_input(images: np.ndarray, dtype) -> np.ndarray:

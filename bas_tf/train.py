@@ -40,6 +40,7 @@ def main(args: list[str]) -> None:
     ]
     results.write_results(judged, workdir, rows)
     print(results.describe(judged))
+    print(f"report: {workdir / results.REPORT_FILE}")
 
 
 def _run_local_workers(count: int, workdir: Path) -> int:

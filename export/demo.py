@@ -2,7 +2,8 @@
 
   python -m export.demo --config=configs/demo.py --workdir=runs/demo
 
-Writes WORKDIR/summary.json and WORKDIR/report.html and prints the results table.
+Writes WORKDIR/summary.json and WORKDIR/report.html and prints the results table. All
+models see the centre crop alone: eval.ten_crop is turned off.
 """
 
 import resource
@@ -22,6 +23,7 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
     from export import onnx, saved_model, tflite, verify
 
     start = time.monotonic()
+    config = verify.by_centre_crop(config)
     run_training.run_training(config, workdir)
     loaded = experiment.load_experiment(workdir)
     judge = run_evaluation.Judge(

@@ -5,7 +5,8 @@ r"""Sends a trained workdir and every exported file through the same judge.
 
 Prints one table: figures by protocol bas, then how near each file is to Keras, its
 latency and its process's peak memory, measured in turns. Exits 1 when a file loses more
-than --max_drop of GT-known or Top-1 Loc against Keras.
+than --max_drop of GT-known or Top-1 Loc against Keras. All of them see the centre crop
+alone, whatever the workdir's eval.ten_crop says.
 """
 
 import sys
@@ -42,6 +43,13 @@ def find_artifacts(folder: Path) -> dict[str, Path]:
     return found
 
 
+def by_centre_crop(config):
+    """The config without eval.ten_crop: files tell too few scores to be averaged."""
+    config = config.copy_and_resolve_references()
+    config.eval.ten_crop = False
+    return config
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files below a folder."""
     if path.is_file():
@@ -53,7 +61,7 @@ def verify_artifacts(judge, keras_judged, artifacts: dict[str, Path]) -> list[di
     """Judges each file beside the Keras model.
 
     Args:
-      judge: a `run_evaluation.Judge`.
+      judge: a `run_evaluation.Judge` of a config `by_centre_crop`.
       keras_judged: the Keras model's judgement by it.
       artifacts: from `find_artifacts`.
 
@@ -126,7 +134,7 @@ def main(args: list[str]) -> None:
     artifacts = find_artifacts(Path(flags.FLAGS.artifacts))
     loaded = experiment.load_experiment(flags.FLAGS.workdir)
     judge = run_evaluation.Judge(
-        loaded.config,
+        by_centre_crop(loaded.config),
         split=flags.FLAGS.split or loaded.config.eval.split,
         class_names=loaded.class_names,
     )

@@ -1,6 +1,7 @@
 """Fixtures that several rooms' tests share."""
 
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -57,15 +58,36 @@ def photo_folder(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def latin1_name(tmp_path: Path) -> str:
+    """A file's name that is not UTF-8, "caf\\udce9" to Python."""
+    name = os.fsdecode(b"caf\xe9")
+    try:
+        (tmp_path / name).touch()
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    (tmp_path / name).unlink()
+    return name
+
+
+@pytest.fixture
+def latin1_photo(photo_folder: Path, latin1_name: str) -> Path:
+    """One more photo, without a box: val/cat/`latin1_name`.jpg of `photo_folder`."""
+    folder = photo_folder / "val" / "cat"
+    return shutil.copy(folder / "0.jpg", folder / f"{latin1_name}.jpg")
+
+
 @pytest.fixture(scope="session")
 def demo_workdir(tmp_path_factory) -> Path:
     """What the quick demo leaves behind; for reading only.
 
-    Trained, judged and exported in a process of its own, as a user does it.
+    Trained, judged and exported in a process of its own, as a user does it. It is
+    asked for ten crops, which it turns off.
     """
     workdir = tmp_path_factory.mktemp("demo") / "run"
     done = run_command(
-        "export.demo", "--config=configs/demo.py:quicktest", f"--workdir={workdir}"
-    )
+        "export.demo", "--config=configs/demo.py:quicktest", f"--workdir={workdir}",
+        "--config.eval.ten_crop=True",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return workdir

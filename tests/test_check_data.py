@@ -1,6 +1,7 @@
 """Faults in the data are all listed, by name, before hours are spent."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,8 @@ def test_good_data_is_counted(check, photos):
         "images per class",
         "  cat                          3         2",
         "  dog                          3         2",
-        f"test: {photos}/test: no such split folder; {photos} has train, val",
+        f"test: not there ({photos}/test: no such split folder; "
+        f"{photos} has train, val)",
         "no faults",
     ]
 
@@ -79,6 +81,18 @@ def test_every_unreadable_photo_is_listed(check, photos):
     ]
     assert out[-1] == "2 faults"
     assert "  cannot be read               1         1" in out
+
+
+def test_a_name_that_is_not_utf8_is_printed_as_an_escape(
+    check, photos, latin1_photo, tmp_path
+):
+    latin1_photo.write_bytes(b"gone")
+    code, out, err = check(photos, f"--output={tmp_path / 'found.json'}")
+    assert (code, err) == (1, "")
+    assert out[-1] == "1 fault"
+    assert r"val/cat/caf\udce9.jpg" in out[-2]
+    (fault,) = json.loads((tmp_path / "found.json").read_text())["faults"]
+    assert os.fsdecode(b"val/cat/caf\xe9.jpg") in fault["images"]
 
 
 @pytest.mark.parametrize("box", ["-1,0,5,5", "0,-1,5,5", "0,0,81,5", "0,0,5,61"])
@@ -248,8 +262,8 @@ def test_birds_without_a_val_split(check, tmp_path):
     assert [line.split()[-2:] for line in out[1:7]] == [
         ["12", "6"], ["0", "0"], ["12", "6"], ["0", "0"], ["12", "6"], ["12", "6"],
     ]  # fmt: skip
-    assert out[-2].startswith("val: ")
-    assert out[-2].endswith("no split 'val'; it has train, test")
+    assert out[-2].startswith("val: not there (")
+    assert out[-2].endswith("no split 'val'; it has train, test)")
 
 
 def test_drawings_are_checked_too(check):

@@ -1,6 +1,6 @@
 """Runs on disk: their names, which settings differ, which may share a table."""
 
-from bas_tf import compared_runs
+from bas_tf import compared_runs, run_evaluation
 from configs import demo
 from tests.judged_runs import metrics_file, unsaved_workdir
 
@@ -17,6 +17,27 @@ def test_other_images_of_equal_number_are_kept_apart(tmp_path):
     assert [[run.name for run in group] for group in groups] == [
         ["first", "third", "file.json"], ["other"],
     ]  # fmt: skip
+
+
+def test_a_metrics_file_of_other_data_than_the_workdirs_is_kept_apart(tmp_path):
+    """As bas_tf.evaluate leaves it that was given another --config."""
+    config = demo.get_config("quicktest")
+    own = run_evaluation.images_of(config, "test")
+    config.data.seed = 5
+    other = run_evaluation.images_of(config, "test")
+    config.data.seed = 0
+    paths = [
+        unsaved_workdir(tmp_path / name, config, data=data)
+        for name, data in (("first", own), ("again", own), ("overwritten", other))
+    ]
+    paths.append(unsaved_workdir(tmp_path / "older", config))  # does not say
+    paths.append(metrics_file(tmp_path / "file.json", data=other))
+    runs = compared_runs.read_runs(paths)
+    groups = compared_runs.group_runs(runs)
+    assert [[run.name for run in group] for group in groups] == [
+        ["first", "again", "older"], ["overwritten", "file.json"],
+    ]  # fmt: skip
+    assert compared_runs.judged_images_of(runs[2])["data.seed"] == 5
 
 
 def test_a_switch_that_an_older_run_does_not_have_is_off(tmp_path):

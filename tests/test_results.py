@@ -69,6 +69,15 @@ def test_bas_compares_the_methods_and_tells_every_figure():
     ]
 
 
+def test_bas_without_true_boxes_tells_the_accuracies_first():
+    metrics = {"top1_acc": 0.975, "top5_acc": 1.0}
+    figures = {"top1_acc": {"interval_95": [0.925, 1.0]}}
+    assert words(results.describe(judged("bas", metrics, figures)))[1:3] == [
+        "Top-1 accuracy Top-5 accuracy Size",
+        "model 97.5 % 100.0 % –",  # noqa: RUF001
+    ]
+
+
 def test_the_other_protocols_tell_their_figures_only():
     metrics = {"px_ap": 0.5, "num_images": 40}
     told = results.describe(

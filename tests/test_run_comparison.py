@@ -254,6 +254,19 @@ def test_files_give_tables_alone_kept_apart(monkeypatch, capsys, tmp_path):
     assert "<img" not in (output / "comparison.html").read_text()
 
 
+def test_a_run_whose_name_is_not_utf8(monkeypatch, capsys, tmp_path, latin1_name):
+    output = tmp_path / "out"
+    paths = [metrics_file(tmp_path / name / "run.json") for name in ("a", latin1_name)]
+    code = exit_code_in_process(
+        monkeypatch, "bas_tf.compare", *paths, f"--output={output}"
+    )
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    assert r"caf\udce9/run.json" in out
+    assert "caf?/run.json" in (output / "comparison.md").read_text()
+    assert "caf?/run.json" in (output / "comparison.html").read_text()
+
+
 @pytest.fixture
 def refused(monkeypatch, capsys, tmp_path):
     """Runs the command, which must exit 2 and write nothing; returns its one line."""

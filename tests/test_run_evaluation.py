@@ -126,6 +126,31 @@ def test_a_file_or_another_runner_classifies_in_float32(photo_folder, fresh_runn
         judge.judge(fresh_runner, model="fresh")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "file", ["saved_model", "localizer_float32.tflite", "localizer.onnx"]
+)
+def test_ten_crops_of_a_file_that_tells_the_best_classes_only(demo_workdir, file):
+    """The demo has eight classes."""
+    path = demo_workdir / "export" / file
+    with pytest.raises(UserError) as refused:
+        run_evaluation.judge_model(str(path), demo_config(ten_crop=True), split="test")
+    assert str(refused.value) == (
+        f"eval.ten_crop is True, but {path} is an exported file, which tells the "
+        "scores of its best 5 classes: ten crops need those of all 8; set it to "
+        "False, or judge the workdir it comes from"
+    )
+
+
+def test_a_config_without_the_precision_of_ten_crops(photo_folder, fresh_runner):
+    """As a workdir of an older version has it."""
+    judge = folder_judge(photo_folder, ten_crop=True)
+    del judge.config.eval["ten_crop_precision"]
+    assert run_evaluation.scores_precision(judge.config) == "float32"
+    document = judge.judge(fresh_runner, model="fresh").document
+    assert document["ten_crop_precision"] == "float32"
+
+
 def test_an_unknown_ten_crop_precision(demo_workdir):
     config = demo_config(ten_crop=True, ten_crop_precision="int8")
     with pytest.raises(UserError, match="eval.ten_crop_precision is 'int8'; known: fl"):
@@ -190,29 +215,33 @@ def test_the_demos_page_needs_no_other_file(demo_workdir):
     assert "@import" not in page
 
 
-@pytest.fixture
-def fresh_runner() -> Runner:
-    """An untrained model for cats and dogs."""
+def untrained_runner(class_names) -> Runner:
     localizer = build_localizer(
         backbone="mobilenet_v1",
-        num_classes=2,
+        num_classes=len(class_names),
         input_size_wh=(64, 64),
         classifier={"variant": "linear"},
         backbone_options={"width": 0.125},
     )
     return Runner(
         inference.make_predict_fn(localizer, score_threshold=0.45),
-        ("cat", "dog"),
+        class_names,
         (64, 64),
         inference.make_scores_fn(localizer),
     )
 
 
-def folder_judge(root, *, protocol="bas", **eval_options):
+@pytest.fixture
+def fresh_runner() -> Runner:
+    """An untrained model for cats and dogs."""
+    return untrained_runner(("cat", "dog"))
+
+
+def folder_judge(root, *, protocol="bas", class_names=("cat", "dog"), **eval_options):
     config = demo_config(**eval_options)
     config.data.source, config.data.root = "folder", str(root)
     return run_evaluation.Judge(
-        config, split="val", class_names=("cat", "dog"), protocol=protocol
+        config, split="val", class_names=class_names, protocol=protocol
     )
 
 
@@ -236,6 +265,9 @@ def test_images_without_boxes_get_class_figures_only(
     metrics = judged.document["metrics"]
     assert metrics["num_images"] == metrics["num_images_without_boxes"] == 4
     assert 0 <= metrics["top1_acc"] <= 1
+    assert judged.document["data"] == {
+        "data.source": "folder", "data.root": str(photo_folder),
+    }  # fmt: skip
     assert not [name for name in metrics if "loc" in name or "iou" in name]
     row = results.table_row("keras", metrics)
     assert row["gt_known_loc"] is None
@@ -245,6 +277,20 @@ def test_images_without_boxes_get_class_figures_only(
         "metrics.json", "report.html", "panels.png",
     }  # fmt: skip
     assert "split val, 4 images" in results.describe(judged)
+
+
+def test_a_photo_and_a_workdir_whose_names_are_not_utf8(
+    photo_folder, latin1_photo, latin1_name, fresh_runner, tmp_path
+):
+    judged = folder_judge(photo_folder).judge(fresh_runner, model="fresh")
+    results.write_per_image(judged, tmp_path / "images.csv")
+    lines = (tmp_path / "images.csv").read_bytes().splitlines()
+    assert len(lines) == 1 + 5
+    assert sum(line.startswith(b"val/cat/caf\xe9.jpg,cat,") for line in lines) == 1
+    row = results.table_row("keras", judged.document["metrics"])
+    results.write_results(judged, tmp_path / latin1_name, [row])
+    page = (tmp_path / latin1_name / "report.html").read_text(encoding="utf-8")
+    assert "<h1>bas_tf: caf?</h1>" in page
 
 
 @pytest.mark.parametrize("origin", ["val-optimal", "oracle"])
@@ -363,9 +409,11 @@ def test_ten_crops_reuse_the_centre_crop(photo_folder, fresh_runner, is_file):
         alone.append(len(images))
         return fresh_runner.scores(images)
 
-    counting = dataclasses.replace(
-        fresh_runner, predict_fn=predict_fn, scores_fn=None if is_file else scores_fn
-    )
+    counting = dataclasses.replace(fresh_runner, predict_fn=predict_fn)
+    if is_file:  # which tells both classes
+        counting = dataclasses.replace(counting, scores_fn=None, num_scored=2)
+    else:
+        counting = dataclasses.replace(counting, scores_fn=scores_fn)
     judge = folder_judge(
         photo_folder, ten_crop=True, batch_size=3, threshold_origin="val-optimal"
     )
@@ -383,6 +431,30 @@ def test_ten_crops_reuse_the_centre_crop(photo_folder, fresh_runner, is_file):
     np.testing.assert_array_equal(
         judged.predictions.class_ids[:, 0], expected.argmax(axis=1)
     )
+
+
+@pytest.mark.parametrize("count", [5, 6])
+def test_ten_crops_of_five_scores_an_image(photo_folder, count):
+    """Of six classes one is told to be 0 in each crop: no mean of softmaxes is left."""
+    class_names = ("cat", "dog", "eel", "emu", "fox", "owl")[:count]
+    runner = untrained_runner(class_names)
+
+    def predict_fn(images):
+        outputs = runner.predict_fn(images)
+        told = np.sort(outputs[names.SCORES], axis=1)[:, -5:-4]  # the fifth best
+        scores = np.where(outputs[names.SCORES] < told, 0, outputs[names.SCORES])
+        return {**outputs, names.SCORES: scores}
+
+    file = Runner(predict_fn, class_names, (64, 64), num_scored=5)
+    judge = folder_judge(photo_folder, class_names=class_names, ten_crop=True)
+    if count > 5:
+        told = "eval.ten_crop is True, but six.tflite .* best 5 classes.* all 6; set"
+        with pytest.raises(UserError, match=told):
+            judge.judge(file, model="six.tflite")
+        return
+    judged = judge.judge(file, model="five.tflite")
+    expected = plain_ten_crops(runner, judged.images).max(axis=1)
+    np.testing.assert_allclose(judged.predictions.scores, expected, atol=1e-6)
 
 
 def test_ten_crops_need_a_margin(photo_folder):

@@ -167,7 +167,9 @@ def test_the_command_takes_a_class_and_several_photos(
         monkeypatch, "bas_tf.localize", f"--model={demo_workdir}",
         f"--output={output}", f"--class={class_name}", *paths,
     )  # fmt: skip
-    assert code == 0, capsys.readouterr().err
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    assert told.out == f"{output}: 2 overlays and boxes.json\n"
     rows = json.loads((output / "boxes.json").read_text())
     assert [row["class"] for row in rows] == [class_name] * 2
 

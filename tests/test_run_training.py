@@ -79,6 +79,15 @@ def test_a_training_never_opens_the_test_split(config, tmp_path, monkeypatch):
     assert set(opened) == {"train", "val"}
 
 
+def test_without_the_split_that_judges_nothing_is_trained(
+    config, photo_folder, tmp_path
+):
+    config.data.source, config.data.root = "folder", str(photo_folder)
+    with pytest.raises(UserError, match="test: no such split folder.* has train, val"):
+        run_training.run_training(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("last_epoch", [2, 3])
 def test_an_epoch_that_was_saved_but_not_judged_is_judged_first(
     config, tmp_path, monkeypatch, last_epoch

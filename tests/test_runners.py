@@ -57,6 +57,26 @@ def test_a_tflite_file_has_its_labels_inside(exported, demo_workdir):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (".", None),
+        ("export/saved_model", 5),
+        ("export/localizer_float32.tflite", 5),
+        ("export/localizer_int8.tflite", 5),
+        ("export/localizer.onnx", 5),
+    ],
+)
+def test_how_many_classes_are_scored(demo_workdir, file, told):
+    """The demo has eight."""
+    runner = experiment.load_runner(demo_workdir / file)
+    assert runner.num_scored == told
+    size = (1, *(runner.input_size_wh or (64, 64)), 3)
+    images = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
+    assert np.count_nonzero(runner.scores(images)) == (told or 8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
     ("inside", "reason"),
     [
         (None, "it was cut off, or its labels and metadata were removed"),

@@ -35,6 +35,7 @@ class SkippingSource:
 
     Attributes:
       class_names: the source's.
+      splits: the source's.
       num_skipped: {split: how many images were left out}, of the splits read so far.
 
     Args:
@@ -44,7 +45,7 @@ class SkippingSource:
     """
 
     def __init__(self, source: Source, folder: Path):
-        self.class_names = source.class_names
+        self.class_names, self.splits = source.class_names, source.splits
         self.num_skipped: dict[str, int] = {}
         self._source, self._folder = source, folder
 
@@ -58,7 +59,8 @@ class SkippingSource:
         kept, faults = readable_records(records)
         self.num_skipped[split] = len(faults)
         listing = self._folder / listing_name(split)
-        files.write_file(listing, "".join(f"{line}\n" for line in faults).encode())
+        text = "".join(f"{line}\n" for line in faults)
+        files.write_file(listing, text.encode(errors="surrogateescape"))
         if faults:
             _warn(split, faults, len(records), listing)
         if records and not kept:

@@ -54,6 +54,11 @@ class FolderSource:
         self.class_names = tuple(class_names or class_folders(self.root / "train"))
         self._boxes = _read_boxes(self.root)
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The folders of the root, those of boxes and masks among them."""
+        return tuple(sorted(path.name for path in self.root.iterdir() if path.is_dir()))
+
     def records(self, split: str) -> list[Record]:
         """Every photo of the split, by class, then by file name.
 
@@ -64,7 +69,7 @@ class FolderSource:
         """
         folder = self.root / split
         if not folder.is_dir():
-            known = ", ".join(sorted(p.name for p in self.root.iterdir() if p.is_dir()))
+            known = ", ".join(self.splits)
             raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
         labels = labels_of(class_folders(folder), self.class_names, folder=folder)
         records = [
@@ -96,14 +101,29 @@ def class_folders(folder: Path) -> list[str]:
     """Sorted names of the folders in a split.
 
     Raises:
-      DataError: there are none.
+      DataError: there are none, or a name is not UTF-8.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; class names are read from it")
     names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
     if not names:
         raise wrong_layout(folder, f"class folders, {folder}/<class>/")
+    for name in names:
+        if not _is_utf8(name):
+            raise DataError(
+                f"{folder}: the class folder {name!r} has a name that is not UTF-8, "
+                "which exported files could not tell; rename it in every split"
+            )
     return names
+
+
+def _is_utf8(name: str) -> bool:
+    """False for a file's name that Python can keep but no text can hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def images_of(folder: Path) -> list[str]:

@@ -59,9 +59,15 @@ class Record:
 
 
 class Source(Protocol):
-    """Where labelled images come from."""
+    """Where labelled images come from.
+
+    Attributes:
+      class_names: in the order of their labels.
+      splits: names that `records` may be asked for.
+    """
 
     class_names: tuple[str, ...]
+    splits: tuple[str, ...]
 
     def records(self, split: str) -> Sequence[Record]:
         """All records of a split in a fixed order.

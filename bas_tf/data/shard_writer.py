@@ -101,7 +101,7 @@ def _write_split(
         rows.append(
             (
                 len(files) - 1, start, len(content), zlib.crc32(content), record.label,
-                record.image_id.encode(), upright, record.load_mask is not None,
+                _name(record), upright, record.load_mask is not None,
                 len(record.boxes_original) if known else -1,
             )
         )  # fmt: skip
@@ -122,7 +122,7 @@ def _serialize(record: Record) -> tuple[bytes, bool]:
     features = {
         "image": _bytes(content),
         "upright": _int(upright),
-        "image_id": _bytes(record.image_id.encode()),
+        "image_id": _bytes(_name(record)),
         "label": _int(record.label),
     }
     if record.boxes_original is not None:
@@ -149,6 +149,11 @@ def _write_index(rows: Sequence[tuple], boxes: np.ndarray, path: Path) -> None:
     ]
     index = Index(*columns, boxes=boxes.astype(np.float32))
     np.savez_compressed(path, **vars(index))
+
+
+def _name(record: Record) -> bytes:
+    """UTF-8, or the bytes of a file's name that is none."""
+    return record.image_id.encode(errors="surrogateescape")
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

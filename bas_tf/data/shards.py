@@ -51,7 +51,7 @@ class Index:
       offset, length: int64 [n], of the record's bytes in it.
       checksum: uint32 [n], zlib.crc32 of those bytes.
       label: int32 [n], in the order of the shards' own classes.
-      image_id: bytes [n], UTF-8.
+      image_id: bytes [n], UTF-8, or those of a file's name that is none.
       upright, has_mask: bool [n].
       num_boxes: int32 [n], -1 where boxes are unknown.
       boxes: float32 [sum of num_boxes > 0, 4], half-open pixels, record by record.
@@ -128,7 +128,7 @@ class ShardSource:
                 int(index.length[i]),
             ),
             int(index.checksum[i]),
-            index.image_id[i].decode(),
+            index.image_id[i].decode(errors="surrogateescape"),
         )
         image = StoredImage(
             functools.partial(place.read, "image"),

@@ -47,6 +47,17 @@ SOURCES = {
 }
 
 
+def is_absent(source: Source, split: str) -> bool:
+    """Whether a split is not there at all, as val or test may be; reads nothing."""
+    return split not in source.splits
+
+
+def check_has_split(source: Source, split: str) -> None:
+    """Raises the source's DataError for a split that is not there; opens no other."""
+    if is_absent(source, split):
+        source.records(split)
+
+
 def load_source(
     name: str, *, class_names: Sequence[str] | None = None, **options
 ) -> Source:

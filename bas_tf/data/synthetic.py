@@ -70,6 +70,7 @@ class SyntheticSource:
         _check_arguments(image_size, num_images, seed)
         self._image_size = (int(image_size[0]), int(image_size[1]))
         self._num_images = dict(num_images)
+        self.splits = tuple(self._num_images)
         self._seed = seed
 
     def records(self, split: str) -> Sequence[Record]:

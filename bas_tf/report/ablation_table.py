@@ -1,7 +1,8 @@
 """The ablation's table: Markdown whose columns a terminal shows aligned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from bas_tf.report import text_table
 from bas_tf.report.table import MISSING
 
 FIGURES = {
@@ -29,8 +30,8 @@ def ablation_table(document: Mapping) -> str:
       Markdown without a final newline.
     """
     rows = document["rows"]
-    lines = [_header(rows[0]), *map(_cells, rows)]
-    return f"{_caption(document)}\n\n" + "\n".join(_markdown(lines))
+    table = text_table.markdown([_header(rows[0]), *map(_cells, rows)], text_columns=2)
+    return f"{_caption(document)}\n\n{table}"
 
 
 def _caption(document: Mapping) -> str:
@@ -67,21 +68,3 @@ def _cells(row: Mapping) -> list[str]:
 
 def _percent(fraction: float | None) -> str:
     return MISSING if fraction is None else f"{100 * fraction:.1f}"
-
-
-def _markdown(lines: Sequence[Sequence[str]]) -> list[str]:
-    """A table of these cells: two columns of text, then numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return f"| {' | '.join(padded)} |"
-
-    rule = [
-        "-" * width if place < 2 else "-" * (width - 1) + ":"
-        for place, width in enumerate(widths)
-    ]
-    return [line(lines[0]), line(rule), *map(line, lines[1:])]

@@ -38,6 +38,12 @@ class Case:
         return f"{self.true_class}, {self.outcome}"
 
 
+def panel_titles(*, has_boxes: bool) -> tuple[str, ...]:
+    """What the tiles of a case's picture are; whether the split has true boxes."""
+    titles = visualize.PANEL_TITLES
+    return titles if has_boxes else ("box", *titles[1:])
+
+
 def class_name(class_names: Sequence[str], class_id: int) -> str:
     """The name of a predicted class; "no class" where the model gave no score."""
     return "no class" if class_id == NO_CLASS else class_names[class_id]

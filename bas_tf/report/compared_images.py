@@ -67,8 +67,9 @@ def choose_images(spreads: np.ndarray, *, count: int) -> tuple[np.ndarray, np.nd
       count: of both together; with fewer images than that, all.
 
     Returns:
-      Int indices, all distinct: at most half of them those of the largest spreads
-      above 0, largest first; the rest evenly spread over all other images, in order.
+      Int indices, all distinct: at most half of them, rounded up, those of the largest
+      spreads above 0, largest first; the rest evenly spread over all other images, in
+      order.
     """
     known = np.nan_to_num(spreads, nan=0.0)
     count = min(count, len(known))

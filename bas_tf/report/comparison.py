@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bas_tf import files
+from bas_tf.report import text_table
 from bas_tf.report.compared_images import ComparedImage
 from bas_tf.report.table import MISSING, format_percent
 from bas_tf.report.templates import load_template
@@ -43,7 +44,8 @@ def markdown(document: Mapping) -> str:
     """The tables that a comparison.json gives; no final newline."""
     parts = [f"# {title(document)}", *notes(document)]
     for table in tables(document):
-        parts += [f"## {table.title}", table.note, "\n".join(_markdown(table))]
+        cells = text_table.markdown([table.header, *table.rows])
+        parts += [f"## {table.title}", table.note, cells]
     return "\n\n".join(parts)
 
 
@@ -66,7 +68,7 @@ def write_page(
         tables=tables(document),
         sections={heading: images for heading, images in sections.items() if images},
     )
-    files.write_file(path, html.encode())
+    files.write_file(path, html.encode(errors="replace"))
 
 
 def title(document: Mapping) -> str:
@@ -97,7 +99,7 @@ def _group_table(rows: Sequence[Mapping]) -> Table:
         said = ", ".join(f"{key}={_setting(value)}" for key, value in data.items())
         note += f" Images: {said}."
     if any(row["data"] is None for row in rows):
-        note += " A file does not say which images it is of."
+        note += " A file of an older version does not say which images it is of."
     return Table(
         title=(
             f"Protocol {first['protocol']}, split {first['split']}, "
@@ -193,20 +195,3 @@ def _setting(value: Any) -> str:
     if isinstance(value, list):
         return f"({', '.join(map(_setting, value))})"
     return str(value) if value != "" else '""'
-
-
-def _markdown(table: Table) -> list[str]:
-    """Lines whose columns a terminal shows aligned: names left, the rest right."""
-    lines = [
-        [cell.replace("|", r"\|") for cell in cells]
-        for cells in (table.header, *table.rows)
-    ]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        name, *rest = zip(cells, widths, strict=True)
-        padded = [name[0].ljust(name[1]), *(cell.rjust(width) for cell, width in rest)]
-        return f"| {' | '.join(padded)} |"
-
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return [line(lines[0]), line(rule), *map(line, lines[1:])]

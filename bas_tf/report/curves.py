@@ -116,7 +116,7 @@ def threshold_curves(
         axes.axvline(score_threshold, color=GREY, linewidth=1, linestyle=":")
         label = f"threshold (dotted: {score_threshold:g}, in use)"
         axes.set(xlabel=label, ylim=(0, 1.02))
-        axes.legend()
+        axes.figure.legend(loc="outside lower center", ncols=2)
 
     return {_THRESHOLD_CAPTION: draw_svg(draw, "threshold")}
 
@@ -130,7 +130,7 @@ def _loss_figure(rows: Sequence[Mapping], series: Mapping) -> str:
             axes.plot(steps, _running_mean(values), color=color, label=label)
         axes.set(xlabel="step")
         axes.set_ylim(bottom=0)
-        axes.legend()
+        axes.figure.legend(loc="outside lower center", ncols=2)
 
     return draw_svg(draw, next(iter(series)))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from bas_tf.report import text_table
 from bas_tf.report.table import MISSING
 
 # Of each kind at most so many lines; the rest is counted.
@@ -49,7 +50,8 @@ def format_data(document: Mapping) -> str:
       kind under a title with its count. The last line says how many faults there are.
     """
     parts = [format_splits(document["splits"])] if document["splits"] else []
-    parts += [f"{s}: {reason}" for s, reason in document["absent_splits"].items()]
+    absent = document["absent_splits"].items()
+    parts += [f"{split}: not there ({reason})" for split, reason in absent]
     parts += _format_findings("note", document["notes"], NOTES)
     parts += _format_findings("fault", document["faults"], FAULTS)
     count = len(document["faults"])
@@ -71,22 +73,13 @@ def format_splits(splits: Mapping[str, Mapping]) -> str:
         [f"  {name}", *(str(s["images_per_class"][name]) for s in found)]
         for name in found[0]["images_per_class"]
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_aligned(row, widths) for row in rows)
+    return text_table.aligned(rows)
 
 
 def _spread(lengths: Mapping[str, float] | None) -> str:
     if lengths is None:
         return MISSING
     return "/".join(f"{lengths[key]:.10g}" for key in ("min", "median", "max"))
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    name, *numbers = (
-        cell.rjust(width) if place else cell.ljust(width)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return "  ".join([name, *numbers]).rstrip()
 
 
 def _format_findings(

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from bas_tf import files, visualize
+from bas_tf import files
 from bas_tf.metrics.calibration import Reliability
 from bas_tf.metrics.confusion import confusions
 from bas_tf.report import class_table, confusion_plot, reliability_plot, table
 from bas_tf.report.breakdown import Breakdown
-from bas_tf.report.cases import Case, class_name
+from bas_tf.report.cases import Case, class_name, panel_titles
 from bas_tf.report.templates import load_template
 
 CLASSES_FILE = "per_class.csv"  # beside the page
@@ -58,16 +58,18 @@ def write_report(
     Raises:
       UserError: the path cannot be written.
     """
+    columns, has_boxes = table.columns_of(rows), bool(broken_down.errors)
     html = load_template("report.html.j2").render(
         title=title,
         facts=protocol_facts(metrics, seed=seed),
         notes=notes,
-        columns=list(table.COLUMNS.values()),
-        rows=[table.row_cells(row) for row in rows],
+        columns=list(columns.values()),
+        rows=[table.row_cells(row, columns) for row in rows],
+        has_boxes=has_boxes,
         panels=panels,
         best=best,
         worst=worst,
-        panel_titles=visualize.PANEL_TITLES,
+        panel_titles=panel_titles(has_boxes=has_boxes),
         errors=broken_down.errors,
         classes=_class_section(broken_down),
         confusion=_confusion_section(broken_down),
@@ -78,7 +80,7 @@ def write_report(
         config_text=config_text,
         versions=versions,
     )
-    files.write_file(path, html.encode())
+    files.write_file(path, html.encode(errors="replace"))
 
 
 def protocol_facts(metrics: Mapping, *, seed: int) -> dict[str, str]:

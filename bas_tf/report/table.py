@@ -4,12 +4,19 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from bas_tf.report import text_table
+
 MISSING = "\N{EN DASH}"
 COLUMNS = {
     "top1_loc": "Top-1 Loc",
     "top5_loc": "Top-5 Loc",
     "gt_known_loc": "GT-known Loc",
     "mean_iou": "Mean IoU",
+    "size_bytes": "Size",
+}
+COLUMNS_WITHOUT_BOXES = {
+    "top1_acc": "Top-1 accuracy",
+    "top5_acc": "Top-5 accuracy",
     "size_bytes": "Size",
 }
 METHODS = {"": "BAS", "cam": "CAM", "centre_box": "Centre box"}
@@ -69,15 +76,21 @@ def format_table(rows: Sequence[Mapping]) -> str:
     """The table of a run for the terminal.
 
     Args:
-      rows: each with "name" and the keys of COLUMNS: fractions in [0, 1], a size in
-        bytes; None where there is no number.
+      rows: each with "name" and the keys of `columns_of`: fractions in [0, 1], a size
+        in bytes; None where there is no number.
 
     Returns:
       Lines of aligned columns, fractions in percent; no final newline.
     """
-    lines = [["", *COLUMNS.values()], *map(row_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_aligned(line, widths) for line in lines)
+    columns = columns_of(rows)
+    lines = [row_cells(row, columns) for row in rows]
+    return text_table.aligned([["", *columns.values()], *lines])
+
+
+def columns_of(rows: Sequence[Mapping]) -> dict[str, str]:
+    """Headings by key: COLUMNS, or those of classes where no row judges boxes."""
+    is_judged = any(row["gt_known_loc"] is not None for row in rows)
+    return COLUMNS if is_judged else COLUMNS_WITHOUT_BOXES
 
 
 def format_figures(figures: Mapping[str, Mapping]) -> str:
@@ -91,8 +104,7 @@ def format_figures(figures: Mapping[str, Mapping]) -> str:
     """
     lines = [["", "Value", "95 %", "IoU", "Threshold", "Origin", "Images"]]
     lines += [_figure_cells(key, figure) for key, figure in figures.items()]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_aligned(line, widths) for line in lines)
+    return text_table.aligned(lines)
 
 
 def _figure_cells(key: str, figure: Mapping) -> list[str]:
@@ -117,11 +129,11 @@ def _format_ious(figure: Mapping) -> str:
     return f"{figure['comparison']} {thresholds}"
 
 
-def row_cells(row: Mapping) -> list[str]:
-    """A row's display name and its numbers as text, in the order of COLUMNS."""
+def row_cells(row: Mapping, columns: Mapping[str, str]) -> list[str]:
+    """A row's display name and its numbers as text, in the columns' order."""
     numbers = [
         format_size(row[key]) if key == "size_bytes" else format_percent(row[key])
-        for key in COLUMNS
+        for key in columns
     ]
     return [row_name(row["name"]), *numbers]
 
@@ -209,11 +221,3 @@ def _format_interval(key: str, interval: Sequence[float] | None) -> str:
         return ""
     low, high = (_format_metric(key, end).removesuffix(" %") for end in interval)
     return f"{low} to {high}"
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    name, *numbers = (
-        cell.rjust(width) if place else cell.ljust(width)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return "  ".join([name, *numbers])

@@ -21,6 +21,7 @@ VALIDATION_FILE = "validation.jsonl"
 COLLAPSE_RANGE = (0.02, 0.98)
 PICTURES_TAG, MEAN_MAPS_TAG = "fixed_images", "mean_maps_of_fixed_images"
 BY_CLASS_TAG = "gt_known_loc_by_class"
+MOST_CLASS_CURVES = 50  # beyond it nobody reads one curve a class
 SHORT_NAMES = {
     names.LOSS: "loss",
     names.CLASSIFICATION_LOSS: "cls",
@@ -119,7 +120,9 @@ class Validation:
 
 
 def tensorboard_validation(folder: Path) -> Callable[[int, Validation], None]:
-    """(step, validation) -> its figures, each class's too, as TensorBoard scalars.
+    """(step, validation) -> its figures as TensorBoard scalars.
+
+    Each class's too, up to `MOST_CLASS_CURVES` of them; of more, their histogram.
 
     Args:
       folder: where the event file goes; one that no other writer has, since
@@ -131,8 +134,12 @@ def tensorboard_validation(folder: Path) -> Callable[[int, Validation], None]:
         with writer.as_default(step=step):
             for name, value in validation.figures.items():
                 tf.summary.scalar(name, value)
-            for name, value in validation.gt_known_by_class.items():
-                tf.summary.scalar(f"{BY_CLASS_TAG}/{name}", value)
+            by_class = validation.gt_known_by_class
+            if len(by_class) > MOST_CLASS_CURVES:
+                tf.summary.histogram(BY_CLASS_TAG, list(by_class.values()))
+            else:
+                for name, value in by_class.items():
+                    tf.summary.scalar(f"{BY_CLASS_TAG}/{name}", value)
         writer.flush()
 
     return log
@@ -269,7 +276,8 @@ def warn_of_dead_class_maps(num_classes: int) -> Hook:
     """Warns at an epoch's end when every step's classification loss was log(classes).
 
     That is what class maps give that are zero everywhere: a ReLU that too large a
-    first step has closed for good passes no gradient, so it never opens again.
+    first step has closed for good passes no gradient, so it never opens again. Of one
+    class nothing is said: its loss is 0 = log(1) whatever the maps are.
     """
     losses: list[float] = []
 
@@ -277,7 +285,7 @@ def warn_of_dead_class_maps(num_classes: int) -> Hook:
         losses.append(progress.values[names.CLASSIFICATION_LOSS])
         if not progress.epoch_ends:
             return
-        if np.allclose(losses, np.log(num_classes), atol=1e-5):
+        if num_classes > 1 and np.allclose(losses, np.log(num_classes), atol=1e-5):
             logging.warning(
                 "epoch %d: the class maps are zero for every image (loss log %d); "
                 "start again with a lower optimizer.base_rate or more "

@@ -11,11 +11,11 @@ process of its own, called twice to warm up; times are medians.
   batch     1 to 64 images: the same, ours
   images    1,000 to 1,000,000: the start of a training epoch until its first batch,
             100 batches of 32 tiny pictures, and the judge on stored predictions;
-            of the judge the last point is computed from the exponent
+            of the judge the last two points are computed from the exponent
 
 Of every curve the exponent at its upper end: the slope of log time over log axis
 between its last two measured points. Beside it stands that of the multiply-adds. About
-20 minutes. The JSON is written at the end, its plot beside it as PNG.
+20 minutes. The JSON and the plot beside it, as PNG, are written after each axis.
 """
 
 from pathlib import Path
@@ -36,13 +36,11 @@ def main(args: list[str]) -> None:
     plot_path = path_beside(output)
     for axis in axes or [""]:
         check_choice("--axes", axis, curves.AXES)
-    found = [
-        curve
-        for axis in axes
-        for curve in curves.measure_axis(axis, rounds=flags.FLAGS.rounds)
-    ]
-    files.write_json(output, {"curves": found})
-    files.write_file(plot_path, plot.growth_png(found))
+    found = []
+    for axis in axes:
+        found += curves.measure_axis(axis, rounds=flags.FLAGS.rounds)
+        files.write_json(output, {"curves": found})
+        files.write_file(plot_path, plot.growth_png(found))
     print(curves.table(found))
 
 

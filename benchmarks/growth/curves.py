@@ -18,7 +18,7 @@ AXES = {
 }
 SIDES = {"classes": ("ours", "plain")}  # of other axes ours alone
 TASKS = {"images": ("first_batch", "batches", "judge")}  # of others a network's two
-COMPUTED = {"judge": 1_000_000}  # the point that is computed, not measured
+COMPUTED = {"judge": (100_000, 1_000_000)}  # points that are not measured
 
 
 def measure_axis(axis: str, *, rounds: int) -> list[dict]:
@@ -44,7 +44,8 @@ def measure_axis(axis: str, *, rounds: int) -> list[dict]:
 
 
 def _curve(axis: str, side: str, task: str, rounds: int) -> dict:
-    measured = [v for v in AXES[axis] if v != COMPUTED.get(task)]
+    computed = COMPUTED.get(task, ())
+    measured = [value for value in AXES[axis] if value not in computed]
     points = [_measure(axis, side, task, value, rounds) for value in measured]
     seconds = [point["seconds"] for point in points]
     curve = {
@@ -63,9 +64,9 @@ def _curve(axis: str, side: str, task: str, rounds: int) -> dict:
         work = [count_work(side, task, {**BASE, axis: value}) for value in measured]
         curve["multiply_adds"] = work
         curve["work_exponent"] = exponent(measured, work)
-    if task in COMPUTED:
-        grown = (COMPUTED[task] / measured[-1]) ** curve["exponent"]
-        curve["computed"] = {COMPUTED[task]: seconds[-1] * grown}
+    for value in computed:
+        grown = (value / measured[-1]) ** curve["exponent"]
+        curve["computed"][value] = seconds[-1] * grown
     return curve
 
 

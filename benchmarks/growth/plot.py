@@ -46,12 +46,20 @@ def growth_figure(curves: Sequence[Mapping]) -> Figure:
             panel.set_xscale("log")
             panel.set_yscale("log")
             panel.set_xlabel(_TITLES[axis])
+            _label_points(panel, [curve for curve in curves if curve["axis"] == axis])
             panel.legend(fontsize=8, loc="upper left")
             low, high = panel.get_ylim()
             panel.set_ylim(low, high * 6)  # room for the legend
         panels[0].set_ylabel("seconds")
         figure.tight_layout()
     return figure
+
+
+def _label_points(panel, curves: Sequence[Mapping]) -> None:
+    """The horizontal axis names the points themselves, computed ones too."""
+    points = {v for c in curves for v in (*c["values"], *map(int, c["computed"]))}
+    panel.set_xticks(sorted(points), [f"{point:,}" for point in sorted(points)])
+    panel.set_xticks([], minor=True)
 
 
 def _draw(panel, curve: Mapping) -> None:

@@ -112,7 +112,7 @@ def test_the_work_of_a_step_grows_as_it_must():
 @pytest.mark.slow
 def test_a_small_axis_in_processes_of_its_own(monkeypatch):
     monkeypatch.setitem(curves.AXES, "images", (40, 80))
-    monkeypatch.setitem(curves.COMPUTED, "judge", 160)
+    monkeypatch.setitem(curves.COMPUTED, "judge", (160,))
     monkeypatch.setattr(curves, "TASKS", {"images": ("judge",)})
     (judged,) = curves.measure_axis("images", rounds=1)
     assert judged["values"] == [40, 80]

@@ -1,9 +1,12 @@
 """Images that cannot be read are an error, or are left out, counted and listed."""
 
+import os
+
 import numpy as np
 import pytest
 
 from bas_tf.data import bad_images
+from bas_tf.data.folder import FolderSource
 from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
 from bas_tf.errors import DataError, UserError
@@ -24,6 +27,7 @@ class Source:
     """Split "test" is good, bad, good, bad; "val" is good; "train" is bad."""
 
     class_names = ("cat", "dog")
+    splits = ("train", "val", "test")
 
     def records(self, split: str) -> list[Record]:
         letters = {"test": "gbgb", "val": "g", "train": "b"}[split]
@@ -68,6 +72,17 @@ def test_skipping_is_counted_listed_and_logged(tmp_path, caplog):
     assert (tmp_path / "skipped_images_val.txt").read_text() == ""
     assert not caplog.records
     assert source.num_skipped == {"test": 2, "val": 0}
+
+
+def test_a_name_that_is_not_utf8_is_listed_as_it_is(
+    photo_folder, latin1_photo, tmp_path
+):
+    latin1_photo.write_bytes(b"gone")
+    source = FolderSource(root=str(photo_folder))
+    guarded = bad_images.guard_source(source, on_bad_image="skip", folder=tmp_path)
+    assert len(guarded.records("val")) == 4
+    listed = (tmp_path / "skipped_images_val.txt").read_bytes()
+    assert listed.startswith(os.fsencode(latin1_photo) + b": not a readable image")
 
 
 def test_a_long_list_is_whole_in_the_file_only(tmp_path, caplog):

@@ -1,6 +1,7 @@
 """The own-data layout, with real files; every mistake answered in one line."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -83,6 +84,26 @@ def test_a_class_folder_without_photos_has_no_records(photo_folder):
     assert source.class_names == ("cat", "dog", "emu", "owl")
     assert [r.label for r in source.records("train")] == [0, 0, 0, 1, 1, 1]
     assert [r.label for r in source.records("val")] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_class_folder_whose_name_is_not_utf8_is_refused(
+    photo_folder, latin1_name, split
+):
+    (photo_folder / split / "cat").rename(photo_folder / split / latin1_name)
+    told = rf"photos/{split}: the class folder 'caf\\udce9' has a name that is not"
+    with pytest.raises(DataError, match=told):
+        FolderSource(root=str(photo_folder)).records("val")
+
+
+def test_a_photo_whose_name_is_not_utf8_is_a_photo(photo_folder, latin1_photo):
+    (record,) = (
+        record
+        for record in FolderSource(root=str(photo_folder)).records("val")
+        if record.boxes_original is None
+    )
+    assert os.fsencode(record.image_id) == b"val/cat/caf\xe9.jpg"
+    assert record.load_image().shape == (60, 80, 3)
 
 
 def test_a_split_without_any_photo_is_named(photo_folder):

@@ -75,6 +75,15 @@ def assert_equal_records(ours, theirs):
         np.testing.assert_array_equal(ours.load_mask(), theirs.load_mask())
 
 
+def test_a_photo_whose_name_is_not_utf8(photo_folder, latin1_photo, tmp_path):
+    source = FolderSource(root=str(photo_folder))
+    shard_writer.write_shards(source, ["val"], tmp_path / "shards")
+    records = ShardSource(root=str(tmp_path / "shards")).records("val")
+    assert latin1_photo.name in {record.image_id.split("/")[-1] for record in records}
+    for ours, theirs in zip(records, source.records("val"), strict=True):
+        assert_equal_records(ours, theirs)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("bytes_per_file", [1, 2000, 1 << 20])
 @pytest.mark.parametrize("name", SOURCES)

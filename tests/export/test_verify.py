@@ -1,11 +1,13 @@
 """The judge over exported files: which there are, how far off, what is too far."""
 
 import json
+import shutil
 import types
 
 import numpy as np
 import pytest
 
+from bas_tf import experiment
 from bas_tf.errors import UserError
 from export import verify
 from tests.commands import exit_code_in_process, only_error_line
@@ -83,9 +85,15 @@ def test_a_file_that_lost_too_much_is_named_with_its_loss():
 def test_the_command_repeats_the_demos_rows(
     demo_workdir, tmp_path, monkeypatch, capsys
 ):
-    output = tmp_path / "report.json"
+    """Where the workdir was judged by ten crops in half precision as well."""
+    output, workdir = tmp_path / "report.json", tmp_path / "run"
+    shutil.copytree(demo_workdir, workdir, ignore=shutil.ignore_patterns("export"))
+    loaded = experiment.load_experiment(workdir)
+    loaded.config.eval.ten_crop = True
+    loaded.config.eval.ten_crop_precision = "mixed_bfloat16"
+    experiment.write_experiment(workdir, loaded.config, loaded.class_names)
     command = (
-        "export.verify", f"--workdir={demo_workdir}", f"--output={output}",
+        "export.verify", f"--workdir={workdir}", f"--output={output}",
         f"--artifacts={demo_workdir / 'export'}",
     )  # fmt: skip
     assert exit_code_in_process(monkeypatch, *command, "--max_drop=1") == 0
@@ -103,6 +111,14 @@ def test_the_command_repeats_the_demos_rows(
         assert 0 < rows[name]["p50_ms"] <= rows[name]["p95_ms"]
         assert rows[name]["peak_memory_bytes"] > 10 * 2**20
     assert rows["onnx"]["max_map_difference"] <= 1e-4
+
+
+@pytest.mark.slow
+def test_the_demo_judges_by_the_centre_crop(demo_workdir):
+    """Though it was called with --config.eval.ten_crop=True."""
+    assert experiment.load_experiment(demo_workdir).config.eval.ten_crop is False
+    document = json.loads((demo_workdir / "metrics.json").read_text())
+    assert "ten_crop_precision" not in document
 
 
 @pytest.mark.slow

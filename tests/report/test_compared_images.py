@@ -46,6 +46,11 @@ def test_no_more_images_than_there_are_and_none_twice(n):
     assert len(most) == (n + 1) // 2
 
 
+def test_a_single_image_is_the_one_of_the_largest_spread():
+    most, others = compared_images.choose_images(np.array([0.1, 0.5, 0.2]), count=1)
+    assert (most.tolist(), others.tolist()) == ([1], [])
+
+
 def test_runs_that_agree_everywhere_show_spread_images_only():
     most, others = compared_images.choose_images(np.zeros(10), count=2)
     assert (most.tolist(), others.tolist()) == ([], [2, 7])

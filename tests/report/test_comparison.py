@@ -1,5 +1,6 @@
 """The comparison's tables and page: cells, what is kept apart, access, escaping."""
 
+import dataclasses
 from html.parser import HTMLParser
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_groups_are_tables_of_their_own_and_the_reason_is_told():
     first, second = comparison.tables(apart)
     assert [row["run"] for row in cells_of(first) + cells_of(second)] == ["a", "b"]
     assert "PxAP" not in first.header and "GT-known Loc" not in second.header
-    assert "A file does not say which images" in second.note
+    assert "A file of an older version does not say which" in second.note
     (reason,) = comparison.notes(apart)
     assert "cannot be compared" in reason
     assert comparison.notes(document()) == []
@@ -164,6 +165,16 @@ def compared_image(name: str = "b") -> ComparedImage:
             name: Case(picture, "viceroy", NASTY, 0.5, float("nan")),
         },
     )
+
+
+def test_a_photo_and_a_run_whose_names_are_not_utf8(tmp_path):
+    name = "caf\udce9"  # as Python reads it of a folder
+    image = dataclasses.replace(compared_image(name), image_id=f"val/owl/{name}.jpg")
+    rows = [run_row("a"), run_row(name)]
+    named = document(runs=rows, groups=[["a", name]], same_images=None)
+    path = tmp_path / "comparison.html"
+    comparison.write_page(path, named, {comparison.SECTIONS[0]: [image]})
+    assert "val/owl/caf?.jpg" in path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

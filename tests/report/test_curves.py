@@ -93,6 +93,22 @@ def test_threshold_curve_marks_the_threshold_in_use():
         assert label in svg
 
 
+def test_the_legend_lies_below_the_axes():
+    rows = [{"step": i, "accuracy": i / 9, "area_constraint_loss": 0.5} for i in (0, 9)]
+    svgs = curves.loss_curves(rows)
+    svgs |= curves.threshold_curves(
+        [0.0, 1.0], {"BAS": {"mean_iou": [0.1, 0.5]}}, score_threshold=0.5
+    )
+    assert len(svgs) == 2
+    for svg in svgs.values():
+        lowest = max(path[:, 1].max() for path in _paths(svg))
+        groups = ElementTree.fromstring(svg.replace("xlink:href", "href")).iter("g")
+        (legend,) = (g for g in groups if "legend" in g.get("id", ""))
+        texts = [text.attrib["y"] for text in legend.iter("text")]
+        assert texts
+        assert min(map(float, texts)) > lowest + 10  # below the axis's own numbers
+
+
 def test_svgs_are_repeatable_and_their_ids_differ_between_figures():
     rows = [{"step": i, "loss": 1.0 / (i + 1), "accuracy": 0.5} for i in range(9)]
     figures = curves.loss_curves(rows)

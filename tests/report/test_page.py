@@ -8,7 +8,7 @@ import jinja2
 import numpy as np
 import pytest
 
-from bas_tf.report import breakdown, curves, page
+from bas_tf.report import breakdown, curves, page, table
 from bas_tf.report.cases import Case
 
 _VOID = {"meta", "img", "link", "br", "hr", "input"}
@@ -249,6 +249,45 @@ def test_a_failed_rendering_leaves_the_old_report_and_nothing_else(tmp_path):
         page.write_report(path, **_arguments(panels=["not a case"]))
     assert path.read_text() == "the old report"
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def _written(path, **changes):
+    page.write_report(path, **_arguments(**changes))
+    checker = _Checker()
+    checker.feed(path.read_text(encoding="utf-8"))
+    assert checker.open == []
+    return checker
+
+
+def test_a_split_without_true_boxes_is_told_by_its_classes_alone(tmp_path):
+    row = {**dict.fromkeys(table.COLUMNS), "name": "keras"}
+    parsed = _written(
+        tmp_path / "report.html",
+        rows=[{**row, "top1_acc": 0.988, "top5_acc": 1.0}],
+        panels=[_case(10, np.nan)],
+        best=[],
+        worst=[],
+        broken_down=_broken_down(kinds=("", "", "", "")),
+    )
+    assert parsed.cells[1:4] == ["Top-1 accuracy", "Top-5 accuracy", "Size"]
+    results = _cells_after(parsed, "BAS (Keras)", 3)
+    assert results == ["98.8 %", "100.0 %", "\N{EN DASH}"]
+    assert "The lowest Top-1 accuracy first." in parsed.text
+    for said in (
+        "Best and worst boxes", "Highest IoU", "Lowest IoU", "green dashes",
+        "CAM and the centre box are shown",
+    ):  # fmt: skip
+        assert said not in parsed.text
+    pictures = [a["alt"] for tag, a in parsed.tags if tag == "img"]
+    assert pictures[0].endswith("no true box: box, CAM, foreground map")
+
+
+def test_a_split_with_true_boxes_says_how_they_are_shown(parsed):
+    for said in (
+        "Best and worst boxes", "Highest IoU", "Lowest IoU", "green dashes",
+        "CAM and the centre box are shown", "The lowest Top-1 Loc first.",
+    ):  # fmt: skip
+        assert said in parsed.text
 
 
 def test_a_run_without_boxes_pictures_or_curves_still_has_a_page(tmp_path):

@@ -34,6 +34,14 @@ def test_terminal_table():
     ]
 
 
+def test_terminal_table_without_true_boxes_has_the_accuracies():
+    row = {**dict.fromkeys(table.COLUMNS), "name": "keras"}
+    assert table.format_table([{**row, "top1_acc": 0.988, "top5_acc": 1.0}]) == (
+        "             Top-1 accuracy  Top-5 accuracy  Size\n"
+        "BAS (Keras)          98.8 %         100.0 %     –"  # noqa: RUF001
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

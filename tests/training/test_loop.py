@@ -241,12 +241,17 @@ def test_a_collapse_is_warned_of(caplog, area, warned):
 
 
 @pytest.mark.parametrize(
-    ("second_loss", "warned"), [(np.log(7), True), (np.log(7) - 0.01, False)]
+    ("num_classes", "second_loss", "warned"),
+    [
+        (7, np.log(7), True),
+        (7, np.log(7) - 0.01, False),
+        (1, 0.0, False),  # log(1), alive or not
+    ],
 )
-def test_dead_class_maps_are_warned_of(caplog, second_loss, warned):
-    hook = hooks.warn_of_dead_class_maps(7)
+def test_dead_class_maps_are_warned_of(caplog, num_classes, second_loss, warned):
+    hook = hooks.warn_of_dead_class_maps(num_classes)
     with caplog.at_level("WARNING", logger="absl"):
-        for step, loss in enumerate([np.log(7), second_loss], 1):
+        for step, loss in enumerate([np.log(num_classes), second_loss], 1):
             progress = progress_of(step, 0.5, epoch_ends=step == 2)
             progress.values[names.CLASSIFICATION_LOSS] = float(loss)
             hook(progress)

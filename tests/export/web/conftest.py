@@ -20,9 +20,10 @@ def page() -> Path:
 
 @pytest.fixture(scope="session")
 def compiled(page, tmp_path_factory) -> Path:
-    """A folder with resize.ts and heat.ts as JavaScript, to run each by itself."""
+    """A folder with three of the sources as JavaScript, to run each by itself."""
     folder = tmp_path_factory.mktemp("compiled")
-    sources = [build.PAGE / "src" / name for name in ("resize.ts", "heat.ts")]
+    names = ("resize.ts", "heat.ts", "score.ts")
+    sources = [build.PAGE / "src" / name for name in names]
     subprocess.run(
         [shutil.which("node"), build.PACKAGES / "typescript" / "bin" / "tsc",
          "--ignoreConfig", "--target", "es2022", "--outDir", folder, *sources],

@@ -135,6 +135,9 @@ class Page:
                 f"not {what} after {SECONDS} s; the page says {said}"
             ) from error
 
+    def is_shown(self, element_id: str) -> bool:
+        return self.driver.find_element("id", element_id).is_displayed()
+
     def is_idle(self) -> bool:
         return self.script("return document.getElementById('main').ariaBusy") == "false"
 
@@ -168,7 +171,7 @@ class Page:
 
     def answer(self) -> Answer:
         """The answer that is shown."""
-        score = re.search(r"score ([\d.]+)", self.text("score"))
+        score = re.search(r"score [<>]?([\d.]+)", self.text("score"))
         numbers = re.findall(r"\d+\.\d", self.text("place"))
         return Answer(
             photo=self.text("caption"),

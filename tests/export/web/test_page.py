@@ -5,6 +5,7 @@ One browser for all tests; each begins on the page as it is opened.
 
 import io
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def test_a_given_class_gets_the_box_of_its_own_file(page_at, photos, artifacts):
         artifacts / "localizer_float32.tflite"
     ).class_names
     frame = CropFrame(photo.shape[1::-1], (64, 64), (64, 64))
-    for class_id in (1, len(class_names) - 1):
+    for class_id in range(len(class_names)):  # the model's own choice among them
         outputs = run(
             images=preprocess.resize(photo, (64, 64))[np.newaxis],
             class_ids=np.array([class_id], np.int32),
@@ -173,14 +174,17 @@ def test_a_given_class_gets_the_box_of_its_own_file(page_at, photos, artifacts):
         ask_for(page_at, str(class_id))
         name = class_names[class_id]
         page_at.wait(
-            lambda name=name: page_at.text("best") == name and page_at.is_idle(),
+            lambda name=name: page_at.text("tag") == f"{name}?" and page_at.is_idle(),
             f"answered for {name}",
         )
+        assert page_at.text("best") == name
         expected = frame.crop_to_original(outputs[names.BOXES])[0]
         answer = page_at.answer()
         np.testing.assert_allclose(answer.box, expected, atol=PIXELS)
         assert answer.score is None
         assert page_at.text("status").startswith(f"Where the {name} would be")
+        told = "so too" if name == own.class_name else own.class_name
+        assert page_at.text("score") == f"where it would be; the model says {told}"
     ask_for(page_at, "")
     page_at.wait(lambda: page_at.text("best") == own.class_name, "its own answer again")
     np.testing.assert_array_equal(page_at.answer().box, own.box)
@@ -199,13 +203,17 @@ def test_files_that_are_no_photo_are_told_and_the_page_lives(page_at, photos, tm
         "cut.png": (png[:60], "cut.png is damaged, or not a photo that this browser"),
     }
     for name, (content, told) in cases.items():
+        page_at.choose(photos["plain.png"])
+        page_at.answer_of("plain.png")
+        assert page_at.is_shown("figure") and page_at.is_shown("result")
+        assert page_at.text("problem") == ""
         (tmp_path / name).write_bytes(content)
         page_at.choose(tmp_path / name)
         page_at.wait(lambda told=told: told in page_at.text("problem"), told)
         assert page_at.is_idle() and page_at.text("status") == ""
-    page_at.choose(photos["plain.png"])
-    page_at.answer_of("plain.png")
-    assert page_at.text("problem") == ""
+        # Not the answer of the photo before, as if it were this file's.
+        assert not page_at.is_shown("figure") and not page_at.is_shown("result"), name
+        assert page_at.is_shown("empty")
 
 
 def test_of_two_quick_drops_the_last_one_is_answered(page_at, photos):
@@ -273,7 +281,7 @@ def test_a_photo_on_its_way_is_answered_whatever_is_asked_meanwhile(page_at, pho
     answer = page_at.answer_of("small.webp")
     assert answer.score is not None and chosen_class(page_at) == ""
     ask_for(page_at, "1")
-    page_at.wait(lambda: page_at.text("score") == "asked for", "asked of the new photo")
+    page_at.wait(lambda: page_at.text("tag").endswith("?"), "asked of the new photo")
     assert chosen_class(page_at) == "1"
 
 
@@ -366,7 +374,7 @@ def test_it_works_without_the_server_once_loaded(driver, site_folder, photos):
     assert (after.class_name, after.score) == (before.class_name, before.score)
     np.testing.assert_array_equal(after.box, before.box)
     ask_for(page, "1")
-    page.wait(lambda: page.text("score") == "asked for", "the given class offline")
+    page.wait(lambda: page.text("tag").endswith("?"), "the given class offline")
 
 
 def kept_runtime(page: Page) -> list[str]:
@@ -442,6 +450,48 @@ def test_the_heat_of_a_map_without_a_scale_is_dark(page_at, compiled):
         assert colours(values) == dark * 3, values
 
 
+def test_a_score_never_reads_as_certain_where_it_is_not(page_at, compiled):
+    source = (compiled / "score.js").read_text().replace("export ", "")
+
+    def text(score: float, digits: int) -> str:
+        call = "return scoreText(arguments[0], arguments[1]);"
+        return page_at.script(f"{source}\n{call}", score, digits)
+
+    cases = {0.0: "<0.001", 0.0004: "<0.001", 0.0006: "0.001", 0.25: "0.250",
+             0.9994: "0.999", 0.9996: ">0.999", 1.0: "1.000"}  # fmt: skip
+    assert {score: text(score, 3) for score in cases} == cases
+    cases = {0.004: "<0.01", 0.5: "0.50", 0.996: ">0.99"}
+    assert {score: text(score, 2) for score in cases} == cases
+
+
+def shown_scores(page: Page) -> list[str]:
+    """Of the best classes, as the page writes them."""
+    return page.script(
+        "return [...document.querySelectorAll('li .score')].map((s) => s.textContent)"
+    )
+
+
+def test_the_scores_of_a_sure_network_are_told_as_bounds(page_at, photos):
+    page_at.choose(photos["plain.png"])
+    page_at.answer_of("plain.png")
+    count = len(shown_scores(page_at))
+    assert count not in (0, 4)  # or a box would be taken for scores
+    page_at.script(  # where the page reads its scores, they are those of a surer one
+        """const read = Array.from;
+        Array.from = (values, ...rest) =>
+          values instanceof Float32Array && values.length === arguments[0]
+            ? read(values, (_, i) => (i === 0 ? 0.9999 : 0.00002))
+            : read(values, ...rest);""",
+        count,
+    )
+    page_at.choose(photos["small.webp"])
+    page_at.answer_of("small.webp")
+    assert shown_scores(page_at) == [">0.999", *["<0.001"] * (count - 1)]
+    assert page_at.text("score") == "score >0.999"
+    assert page_at.text("tag").endswith(" >0.99")
+    assert ", score >0.99. " in page_at.text("status")
+
+
 def focused(page: Page) -> str:
     return page.script(
         "const at = document.activeElement;return at.id || at.localName;"
@@ -501,19 +551,55 @@ def test_axe_finds_nothing_serious(page_at, photos, tmp_path, scheme):
     assert serious_faults(page_at) == []
 
 
-@pytest.mark.parametrize("size_wh", [(1280, 800), (390, 844)])
-def test_nothing_is_wider_than_the_window(page_at, photos, size_wh):
+def rectangle(page: Page, element_id: str) -> np.ndarray:
+    """Left, top, right, bottom in pixels of the page."""
+    return np.array(
+        page.script(
+            """const r = document.getElementById(arguments[0]).getBoundingClientRect();
+            return [r.left, r.top + scrollY, r.right, r.bottom + scrollY];""",
+            element_id,
+        )
+    )
+
+
+@pytest.fixture(params=[(1280, 800), (390, 844)], ids=["desktop", "phone"])
+def size_wh(page_at, request):
+    """Of the window, set for the test."""
+    width, height = request.param
     page_at.driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
-        {"width": size_wh[0], "height": size_wh[1], "deviceScaleFactor": 1,
-         "mobile": size_wh[0] < 500},
+        {"width": width, "height": height, "deviceScaleFactor": 1,
+         "mobile": width < 500},
     )  # fmt: skip
-    try:
-        page_at.choose(photos["tall.png"])
-        page_at.answer_of("tall.png")
-        page_at.script("document.getElementById('card').open = true")
-        assert page_at.script("return document.body.scrollWidth") <= size_wh[0]
-        shown = page_at.driver.find_element("id", "photo").screenshot_as_png
-        assert Image.open(io.BytesIO(shown)).width > 100
-    finally:
-        page_at.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    yield request.param
+    page_at.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("name", ["small.webp", "plain.png", "tall.png", "large.jpg"])
+def test_a_photo_fills_its_column_and_box_and_heat_go_with_it(
+    page_at, photos, size_wh, name
+):
+    page_at.choose(photos[name])
+    answer = page_at.answer_of(name)
+    width, height = map(int, re.findall(r"(\d+) × (\d+) p", answer.photo)[0])
+    left, top, right, bottom = shown = rectangle(page_at, "photo")
+    column = page_at.script("return document.querySelector('.stage').clientWidth")
+    highest = (0.68 if size_wh[0] == 1280 else 0.55) * size_wh[1]
+    expected = min(column, highest * width / height)
+    assert right - left == pytest.approx(expected, abs=1)
+    assert bottom - top == pytest.approx(expected * height / width, abs=1)
+    np.testing.assert_allclose(rectangle(page_at, "heat"), shown, atol=0.5)
+    box = [0, 0, width, height] if answer.box is None else answer.box
+    drawn = shown[[0, 1, 0, 1]] + np.array(box) * expected / width
+    np.testing.assert_allclose(rectangle(page_at, "box"), drawn, atol=2)
+    # The whole photo and the answer's beginning, without scrolling.
+    assert bottom <= size_wh[1] and rectangle(page_at, "best")[3] <= size_wh[1]
+
+
+def test_nothing_is_wider_than_the_window(page_at, photos, size_wh):
+    page_at.choose(photos["tall.png"])
+    page_at.answer_of("tall.png")
+    page_at.script("document.getElementById('card').open = true")
+    assert page_at.script("return document.body.scrollWidth") <= size_wh[0]
+    shown = page_at.driver.find_element("id", "photo").screenshot_as_png
+    assert Image.open(io.BytesIO(shown)).width > 100

@@ -4,6 +4,7 @@ import { element, withText } from "./elements";
 import { heatColours } from "./heat";
 import type { Box, Found } from "./localizer";
 import type { Photo } from "./photo";
+import { scoreText } from "./score";
 
 const LONGEST_SIDE = 1600; // of the photo as it is kept for showing
 
@@ -12,6 +13,12 @@ export interface Shown {
   name: string;
   width: number;
   height: number;
+}
+
+/** A class and its score in [0, 1]. */
+export interface Named {
+  name: string;
+  score: number;
 }
 
 /** Puts a photo on the page, without an answer yet. */
@@ -25,8 +32,18 @@ export function showPhoto(photo: Photo): void {
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(photo.bitmap, 0, 0, canvas.width, canvas.height);
+  // The style sheet gives it the column's width, or less for a tall one.
+  element("picture").style.setProperty("--aspect", `${canvas.width / canvas.height}`);
   element("empty").hidden = true;
   element("figure").hidden = false;
+}
+
+/** Takes photo and answer off the page. */
+export function showNothing(): void {
+  element("caption").textContent = "";
+  element("figure").hidden = true;
+  element("result").hidden = true;
+  element("empty").hidden = false;
 }
 
 /** Scales a box from the network's input to the photo, clipped to it. */
@@ -47,7 +64,8 @@ export function boxInPhoto(box: Box, width: number, height: number, shown: Shown
  *
  * @param box in pixels of the photo.
  * @param title the class that the box is of.
- * @param score of that class; undefined where it was asked for.
+ * @param best the model's own choice, whether it is that class or another was asked for.
+ * @param asked whether the class was asked for.
  * @returns the answer as a sentence.
  */
 export function showAnswer(
@@ -55,38 +73,40 @@ export function showAnswer(
   found: Found,
   box: Box,
   title: string,
-  score: number | undefined,
+  best: Named,
+  asked: boolean,
 ): string {
   drawHeat(found.map);
-  drawBox(box, shown, score === undefined ? title : `${title} ${score.toFixed(2)}`);
+  drawBox(box, shown, `${title}${asked ? "?" : ` ${scoreText(best.score, 2)}`}`);
   const size = `${shown.width} × ${shown.height} pixels`;
   element("caption").textContent = `${shown.name}, ${size}`;
   element("best").textContent = title;
-  element("score").textContent =
-    score === undefined ? "asked for" : `score ${score.toFixed(3)}`;
+  const choice = `the model says ${title === best.name ? "so too" : best.name}`;
+  element("score").textContent = asked
+    ? `where it would be; ${choice}`
+    : `score ${scoreText(best.score, 3)}`;
   const [left, top, right, bottom] = box.map((value) => value.toFixed(1));
   const place = found.degenerate
     ? "Nothing stands out: the box is the whole photo."
     : `Box from ${left}, ${top} to ${right}, ${bottom}.`;
   element("place").textContent = place;
   element("result").hidden = false;
-  const sentence =
-    score === undefined
-      ? `Where the ${title} would be in ${shown.name}.`
-      : `${shown.name}: ${title}, score ${score.toFixed(2)}.`;
+  const sentence = asked
+    ? `Where the ${title} would be in ${shown.name}; ${choice}.`
+    : `${shown.name}: ${title}, score ${scoreText(best.score, 2)}.`;
   element("picture").setAttribute("aria-label", `${sentence} ${place}`);
   return `${sentence} ${place}`;
 }
 
 /** The best classes with their scores, as bars. */
-export function showClasses(classes: { name: string; score: number }[]): void {
+export function showClasses(classes: Named[]): void {
   element("classes").replaceChildren(
     ...classes.map(({ name, score }) => {
       const item = document.createElement("li");
       const bar = document.createElement("span");
       bar.className = "bar";
       bar.style.width = `${100 * score}%`;
-      const number = withText("span", score.toFixed(3));
+      const number = withText("span", scoreText(score, 3));
       number.className = "score";
       item.append(bar, withText("span", name), number);
       return item;

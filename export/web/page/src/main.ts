@@ -1,4 +1,12 @@
-import { boxInPhoto, type Shown, showAnswer, showClasses, showPhoto } from "./answer";
+import {
+  boxInPhoto,
+  type Named,
+  type Shown,
+  showAnswer,
+  showClasses,
+  showNothing,
+  showPhoto,
+} from "./answer";
 import { closeCamera, openCamera, takePicture } from "./camera";
 import { showCard } from "./card";
 import { element, withText } from "./elements";
@@ -82,23 +90,11 @@ function look(name: string, open: () => Promise<Photo>): void {
   coming = open;
   const isLast = () => coming === open;
   const looked = work(`Looking at ${name} …`, async () => {
-    const photo = await open();
     try {
-      const model = await localizer();
-      if (!isLast()) return "";
-      const start = performance.now();
-      const pixels = photo.resized(model.width, model.height);
-      const resized = performance.now();
-      const best = await model.localize(pixels);
-      const end = performance.now();
-      if (!isLast()) return "";
-      const { width, height } = photo;
-      seen = { shown: { name, width, height }, pixels, best };
-      showPhoto(photo);
-      tellTiming(end - resized, resized - start);
-      return await answerBest();
-    } finally {
-      photo.close();
+      return await answerPhoto(name, await open(), isLast);
+    } catch (error) {
+      if (isLast()) showNothing(); // the last answer would pass for this photo's
+      throw error;
     }
   });
   void looked.then(() => {
@@ -106,16 +102,44 @@ function look(name: string, open: () => Promise<Photo>): void {
   });
 }
 
+async function answerPhoto(
+  name: string,
+  photo: Photo,
+  isLast: () => boolean,
+): Promise<string> {
+  try {
+    const model = await localizer();
+    if (!isLast()) return "";
+    const start = performance.now();
+    const pixels = photo.resized(model.width, model.height);
+    const resized = performance.now();
+    const best = await model.localize(pixels);
+    const end = performance.now();
+    if (!isLast()) return "";
+    const { width, height } = photo;
+    seen = { shown: { name, width, height }, pixels, best };
+    showPhoto(photo);
+    tellTiming(end - resized, resized - start);
+    return await answerBest();
+  } finally {
+    photo.close();
+  }
+}
+
 /** The answer that the model gave by itself. */
 async function answerBest(): Promise<string> {
   const { shown, best } = seen!;
-  const names = (await site()).localizer.document.class_names;
   const model = await localizer();
-  const classes = best.classes.map(({ id, score }) => ({ name: names[id], score }));
+  const classes = await bestClasses(best);
   showClasses(classes);
   wanted.value = asked = "";
   const box = boxInPhoto(best.box, model.width, model.height, shown);
-  return showAnswer(shown, best, box, classes[0].name, classes[0].score);
+  return showAnswer(shown, best, box, classes[0].name, classes[0], false);
+}
+
+async function bestClasses(best: Found): Promise<Named[]> {
+  const names = (await site()).localizer.document.class_names;
+  return best.classes.map(({ id, score }) => ({ name: names[id], score }));
 }
 
 /** Looks for the chosen class in the photo that is shown, unless another is coming. */
@@ -124,7 +148,7 @@ function lookFor(choice: string): void {
     wanted.value = asked;
     return;
   }
-  const { shown, pixels } = seen!;
+  const { shown, pixels, best } = seen!;
   if (choice === "") {
     void work("", answerBest);
     return;
@@ -132,6 +156,7 @@ function lookFor(choice: string): void {
   void work(`Looking for it in ${shown.name} …`, async (isNewest) => {
     const { document } = (await site()).given_class!;
     const model = await givenClass();
+    const [own] = await bestClasses(best);
     if (!isNewest()) return "";
     const start = performance.now();
     const found = await model.localize(pixels, Number(choice));
@@ -141,7 +166,7 @@ function lookFor(choice: string): void {
     const box = boxInPhoto(found.box, model.width, model.height, shown);
     const name = document.class_names[Number(choice)];
     asked = choice;
-    return showAnswer(shown, found, box, name, undefined);
+    return showAnswer(shown, found, box, name, own, true);
   });
 }
 

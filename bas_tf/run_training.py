@@ -34,11 +34,18 @@ PICTURES, PICTURE_COLUMNS, PICTURE_HEIGHT = 16, 4, 112
 TENSORBOARD_FOLDER = "tensorboard"
 
 
-def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> bool:
+def run_training(
+    config,
+    workdir: Path,
+    *,
+    on_bad_image: str = "error",
+    judged_split: str | None = None,
+) -> bool:
     """Trains as the config says, from the workdir's newest checkpoint if it has one.
 
     `train.epochs` 0 makes a workdir of the weights that `model.weights` names.
     `on_bad_image` is "error" or "skip", see `bad_images`, which lists in the workdir.
+    `judged_split` is what will be judged afterwards: where it is missing nothing begins.
     SIGTERM to any worker saves the step at hand and ends the training. Of several
     workers the first writes; all read the workdir.
 
@@ -54,7 +61,7 @@ def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> bool:
     # Before anything else runs TensorFlow, as several workers need.
     distribution = strategy.make_strategy(config.train.strategy)
     with strategy.noticing_lost_workers(distribution):
-        is_at_end = _train(config, workdir, distribution, on_bad_image)
+        is_at_end = _train(config, workdir, distribution, on_bad_image, judged_split)
     if not is_at_end:
         logging.info(
             "%s: stopped by SIGTERM, all steps are saved; the same command continues",
@@ -63,7 +70,9 @@ def run_training(config, workdir: Path, *, on_bad_image: str = "error") -> bool:
     return is_at_end and strategy.is_chief(distribution)
 
 
-def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
+def _train(
+    config, workdir: Path, distribution, on_bad_image: str, judged_split: str | None
+) -> bool:
     """Returns whether the training came to its end."""
     repeatability.repeat_to_the_bit()
     method = train_step.Method(
@@ -79,7 +88,8 @@ def _train(config, workdir: Path, distribution, on_bad_image: str) -> bool:
     )
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
-    check_has_split(source, config.eval.split)  # told now, not after all epochs
+    if judged_split is not None:
+        check_has_split(source, judged_split)
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     images = _open_images(config, source)
     steps = pipeline.num_batches(images, config.data.batch_size)

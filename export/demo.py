@@ -24,7 +24,7 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
 
     start = time.monotonic()
     config = verify.by_centre_crop(config)
-    run_training.run_training(config, workdir)
+    run_training.run_training(config, workdir, judged_split=config.eval.split)
     loaded = experiment.load_experiment(workdir)
     judge = run_evaluation.Judge(
         config,

@@ -22,6 +22,17 @@ tf.config.set_logical_device_configuration(
 REPO = Path(__file__).parent.parent
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """What a test logs of a file's name that is no text reaches another process too."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode())
+        for title, text in report.sections
+    ]
+    return report
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """Recorded reference numbers and real photos, beside the repository."""

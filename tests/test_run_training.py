@@ -84,7 +84,7 @@ def test_without_the_split_that_judges_nothing_is_trained(
 ):
     config.data.source, config.data.root = "folder", str(photo_folder)
     with pytest.raises(UserError, match="test: no such split folder.* has train, val"):
-        run_training.run_training(config, tmp_path / "run")
+        run_training.run_training(config, tmp_path / "run", judged_split="test")
     assert not (tmp_path / "run").exists()
 
 

@@ -45,7 +45,7 @@ def run_training(
 
     `train.epochs` 0 makes a workdir of the weights that `model.weights` names.
     `on_bad_image` is "error" or "skip", see `bad_images`, which lists in the workdir.
-    `judged_split` is what will be judged afterwards: where it is missing nothing begins.
+    `judged_split` is what will be judged afterwards: nothing begins without it.
     SIGTERM to any worker saves the step at hand and ends the training. Of several
     workers the first writes; all read the workdir.
 

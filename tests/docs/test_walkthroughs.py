@@ -121,6 +121,8 @@ def test_localizing_the_validation_photos(walk):
 @pytest.mark.slow
 def test_exporting_and_asking_the_file_on_the_device(walk, exported):
     assert sorted(path.name for path in exported.glob("*.tflite")) == [
+        "given_class_float32.tflite",
+        "given_class_int8.tflite",
         "localizer_float32.tflite",
         "localizer_int8.tflite",
     ]

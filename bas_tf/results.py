@@ -108,7 +108,7 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
     sheet = visualize.contact_sheet(
         [case.picture for case in spread],
         columns=2,
-        titles=cases.panel_titles(has_boxes=len(judged.truth.images) > 0),
+        titles=cases.panel_titles(has_boxes=broken_down.has_boxes),
     )
     visualize.write_png(workdir / PANELS_FILE, sheet)
     page.write_report(

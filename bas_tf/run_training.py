@@ -88,10 +88,10 @@ def _train(
     )
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
-    if judged_split is not None:
-        check_has_split(source, judged_split)
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     images = _open_images(config, source)
+    if judged_split is not None:
+        check_has_split(source, judged_split)
     steps = pipeline.num_batches(images, config.data.batch_size)
     keras.utils.set_random_seed(config.train.seed)
     with distribution.scope():

@@ -21,18 +21,17 @@ def main(args: list[str]) -> None:
     from bas_tf import results, run_evaluation, run_training
 
     config, workdir = entry_point.config(), Path(flags.FLAGS.workdir)
-    split = config.eval.split
     if flags.FLAGS.local_workers and "TF_CONFIG" not in os.environ:
         sys.exit(_run_local_workers(flags.FLAGS.local_workers, workdir))
     on_bad_image = flags.FLAGS.on_bad_image
     if not run_training.run_training(
-        config, workdir, on_bad_image=on_bad_image, judged_split=split
+        config, workdir, on_bad_image=on_bad_image, judged_split=config.eval.split
     ):
         return
     judged = run_evaluation.judge_model(
         workdir,
         config,
-        split=split,
+        split=config.eval.split,
         config_name=entry_point.config_name(),
         on_bad_image=on_bad_image,
         skipped_dir=workdir,

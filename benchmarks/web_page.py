@@ -23,6 +23,7 @@ from pathlib import Path
 from absl import flags
 
 from bas_tf import entry_point
+from benchmarks.method_speed import turns
 
 
 def page_weight(site: Path, names: list[str]) -> dict[str, int]:
@@ -46,14 +47,8 @@ def loaded_names(urls: list[str], address: str) -> list[str]:
 
 def ratios(page_ms: list[float], native_ms: list[float]) -> dict[str, float]:
     """Of each round's milliseconds: "median", "lowest" and "highest"."""
-    import numpy as np
-
-    found = np.divide(page_ms, native_ms)
-    return {
-        "median": float(np.median(found)),
-        "lowest": float(found.min()),
-        "highest": float(found.max()),
-    }
+    median, lowest, highest = turns.ratios(page_ms, native_ms)
+    return {"median": median, "lowest": lowest, "highest": highest}
 
 
 def page_milliseconds(page, path: Path) -> float:

@@ -47,14 +47,9 @@ SOURCES = {
 }
 
 
-def is_absent(source: Source, split: str) -> bool:
-    """Whether a split is not there at all, as val or test may be; reads nothing."""
-    return split not in source.splits
-
-
 def check_has_split(source: Source, split: str) -> None:
     """Raises the source's DataError for a split that is not there; opens no other."""
-    if is_absent(source, split):
+    if split not in source.splits:
         source.records(split)
 
 

@@ -36,7 +36,7 @@ class TfdsSource:
 
     Attributes:
       class_names: of the feature `label` (or `class_names` as given).
-      splits: those that were prepared.
+      splits: those that were prepared; `validation` is `val` too.
 
     Args:
       name: of the data set.
@@ -55,24 +55,24 @@ class TfdsSource:
         self._folder = _find_version(name, data_dir)
         info = _read_info(self._folder)
         self._splits = {split: info.splits[split] for split in info.splits}
+        if "validation" in self._splits:
+            self._splits.setdefault("val", self._splits["validation"])
         self.splits = tuple(self._splits)
         self._own_names = info.features["label"].names
         self.class_names = tuple(class_names or self._own_names)
 
     def records(self, split: str) -> list[Record]:
         """The images of a split, in the order of its files."""
-        if split == "val" and "val" not in self._splits:
-            split = "validation"
         if split not in self._splits:
             raise unknown_split(self._folder, split, self.splits)
         label_of = labels_of(self._own_names, self.class_names, folder=self._folder)
         labels = [label_of[name] for name in self._own_names]
-        records: list[Record] = []
+        stored, records = self._splits[split].name, []
         for position, features, place in self._examples(split):
             mask = functools.partial(_load_mask, position, place, self._name == _PET)
             records.append(
                 Record(
-                    image_id=_image_id(features) or f"{split}/{len(records):07d}",
+                    image_id=_image_id(features) or f"{stored}/{len(records):07d}",
                     label=labels[_class_id(features, len(labels), place=place)],
                     image=_stored(position, place, "image"),
                     boxes_original=_boxes(features, place=place),

@@ -75,6 +75,11 @@ class Breakdown:
     class_names: Sequence[str]
     reliability: Reliability
 
+    @property
+    def has_boxes(self) -> bool:
+        """Whether any image has a true box."""
+        return bool(self.errors)
+
 
 def break_down(
     *,

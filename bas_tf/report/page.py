@@ -58,7 +58,7 @@ def write_report(
     Raises:
       UserError: the path cannot be written.
     """
-    columns, has_boxes = table.columns_of(rows), bool(broken_down.errors)
+    columns, has_boxes = table.columns_of(rows), broken_down.has_boxes
     html = load_template("report.html.j2").render(
         title=title,
         facts=protocol_facts(metrics, seed=seed),

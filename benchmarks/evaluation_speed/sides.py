@@ -56,11 +56,10 @@ def describe(row: Mapping) -> str:
     )
     ratios = []
     for name in ("ours", "bfloat16"):
-        pairs = zip(seconds["torch"], seconds[name], strict=True)
-        found = sorted(theirs / own for theirs, own in pairs)
+        median, least, most = turns.ratios(seconds["torch"], seconds[name])
         ratios.append(
-            f"{name} {statistics.median(found):.2f} x ({found[0]:.2f} to "
-            f"{found[-1]:.2f}, {row['equal_boxes'][name]} of {photos} boxes equal)"
+            f"{name} {median:.2f} x ({least:.2f} to {most:.2f}, "
+            f"{row['equal_boxes'][name]} of {photos} boxes equal)"
         )
     return (
         f"{row['backbone']}, {row['classes']} classes: images per second {speeds}; "

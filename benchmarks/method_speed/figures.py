@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
-from benchmarks.method_speed import cases, flops, matrix_product
+from benchmarks.method_speed import cases, flops, matrix_product, turns
 
 TITLES = {"train": "train, 8", "network_1": "infer, 1", "network_8": "infer, 8"}
 HEAD = (
@@ -52,7 +52,7 @@ def _figures(row: Mapping, phase: str, task: str) -> dict:
     product = row["phases"][phase]["ceiling"]["seconds"]["float32"]
     at_ceiling = 2 * work * batch / matrix_product.FLOP  # products a call
     ratios = {
-        name: _ratios(ours, of) if name == "bfloat16" else _ratios(of, ours)
+        name: turns.ratios(ours, of) if name == "bfloat16" else turns.ratios(of, ours)
         for name, of in seconds.items()
         if name != "ours"
     }
@@ -64,7 +64,7 @@ def _figures(row: Mapping, phase: str, task: str) -> dict:
         "ratios": ratios,
         "expected": reference / work,
         "gigaflop": 2e-9 * work,
-        "share_of_ceiling": at_ceiling * _ratios(product, ours)[0],
+        "share_of_ceiling": at_ceiling * turns.ratios(product, ours)[0],
         "mib_per_image": {
             name: (side["peak_bytes"] - side["level_bytes"]) / 2**20 / batch
             for name, side in sides.items()
@@ -72,12 +72,6 @@ def _figures(row: Mapping, phase: str, task: str) -> dict:
         },
         "peak_mib": {name: side["peak_bytes"] / 2**20 for name, side in sides.items()},
     }
-
-
-def _ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
-    """Median, least and most of the rounds' own ratios."""
-    ratios = [s / f for s, f in zip(slow, fast, strict=True)]
-    return [statistics.median(ratios), min(ratios), max(ratios)]
 
 
 def speed_table(rows: Sequence[Mapping]) -> str:

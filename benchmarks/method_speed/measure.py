@@ -11,6 +11,9 @@ from bas_tf.errors import UserError, check_choice
 from benchmarks.method_speed import cases, figures, flops, ours, plot, turns
 
 SIZE, THREADS = 224, 2
+ROW_KEYS = (  # of `measure_network`
+    "backbone", "classes", "settings", "idle_before", "multiply_adds", "phases",
+)  # fmt: skip
 
 
 def measure_network(backbone: str, classes: int, settings: Mapping) -> dict:
@@ -142,9 +145,7 @@ def read_rows(path: Path) -> list[dict]:
     """
     try:
         rows = json.loads(path.read_text())["rows"]
-        for key in ("backbone", "classes", "settings", "phases"):
-            [row[key] for row in rows]
-        return rows
+        return [{key: row[key] for key in ROW_KEYS} for row in rows]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:

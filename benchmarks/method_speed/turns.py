@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -87,6 +88,12 @@ class Side:
         self._errors.seek(0)
         said = self._errors.read().strip().splitlines() or ["it said nothing"]
         raise UserError(f"side {self._name}: ended early ({said[-1][:300]})")
+
+
+def ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
+    """Median, least and most of the rounds' own ratios."""
+    found = [s / f for s, f in zip(slow, fast, strict=True)]
+    return [statistics.median(found), min(found), max(found)]
 
 
 def sides_here() -> list[str]:

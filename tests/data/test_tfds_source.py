@@ -91,9 +91,9 @@ def test_imagenet_from_its_tar_files(imagenet):
 
 
 def test_val_is_found_as_validation(imagenet):
-    records = load_source("tfds:imagenet2012", root=str(imagenet / "tfds")).records(
-        "val"
-    )
+    source = load_source("tfds:imagenet2012", root=str(imagenet / "tfds"))
+    assert {"train", "validation", "val"} <= set(source.splits)
+    records = source.records("val")
     assert sorted(record.image_id for record in records) == [
         f"ILSVRC2012_val_{i:08d}.JPEG" for i in range(1, 7)
     ]

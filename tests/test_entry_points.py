@@ -237,8 +237,9 @@ def test_a_truncated_photo_met_while_training(photo_folder, tmp_path):
     photo.write_bytes(photo.read_bytes()[:700])
     workdir = tmp_path / "workdir"
     done = run_command(
-        "bas_tf.train", *folder_flags(photo_folder), f"--workdir={workdir}"
-    )
+        "bas_tf.train", *folder_flags(photo_folder), "--config.eval.split=val",
+        f"--workdir={workdir}",
+    )  # fmt: skip
     assert done.returncode == 2
     assert f"error: {photo}: not a readable image" in only_error_line(done.stderr)
     assert not list(workdir.glob("checkpoints/*"))
@@ -305,8 +306,9 @@ def test_the_demo_writes_the_promised_keys(demo_workdir):
     assert all(columns <= set(row) for row in summary["rows"])
     document = json.loads((demo_workdir / "metrics.json").read_text())
     assert set(document) == {
-        "protocol", "split", "num_images", "score_threshold", "threshold_origin",
-        "model", "config", "seed", "metrics", "intervals_95", "figures",
+        "protocol", "data", "split", "num_images", "score_threshold",
+        "threshold_origin", "model", "config", "seed", "metrics", "intervals_95",
+        "figures",
     }  # fmt: skip
     assert document["config"] == "configs/demo.py:quicktest"
     assert document["num_images"] == 32

@@ -1,8 +1,8 @@
 """What the paper's eight configs share: schedule, sizes, protocol, the extension.
 
 Figures are published as means over classes (`top1_loc_class_mean` and so on in
-metrics.json); the journal extension's are means over images (`top1_loc`), and count
-IoU = 0.5 as right too, which protocol `bas` does not.
+metrics.json); the journal extension's are means over images that count IoU = 0.5 as
+right too (`extension/top1_loc` and so on).
 """
 
 from bas_tf.errors import UserError

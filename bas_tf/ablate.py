@@ -4,7 +4,7 @@
 
 Trains every row of the config, each in WORKDIR/<row> (an ordinary training workdir),
 judges it, and prints one table. Called again, it goes on where it stopped: a row with
-a metrics.json is judged again, not trained.
+a metrics.json is judged again, not trained. SIGTERM saves the row at hand.
 
 WORKDIR/ablation.md holds the table, WORKDIR/ablation.json its figures:
   protocol, split, num_images, config, seed    what was judged
@@ -30,6 +30,8 @@ def main(args: list[str]) -> None:
     document = run_ablation.run_ablation(
         entry_point.config(), workdir, config_name=entry_point.config_name()
     )
+    if document is None:  # SIGTERM, see its log
+        return
     run_ablation.write_results(document, workdir)
     print(ablation_table.ablation_table(document))
 

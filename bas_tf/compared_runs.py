@@ -132,8 +132,9 @@ def _differ(values: Sequence) -> bool:
 def group_runs(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs whose figures may stand in one table, in the order of their first ones.
 
-    They agree in protocol, split, number of images and the threshold's origin, and in
-    what says which images these are, where it is known.
+    They agree in protocol, split, number of images, the threshold's origin and the
+    crops that classes are of, and in what says which images these are, where it is
+    known.
     """
     groups: list[list[Run]] = []
     for run in runs:
@@ -148,8 +149,9 @@ def group_runs(runs: Sequence[Run]) -> list[list[Run]]:
 
 def _comparable(run: Run, other: Run) -> bool:
     keys = [key for key in results.SETTING_KEYS if key != "score_threshold"]
+    keys.append("ten_crop_precision")  # only there where classes are of ten crops
     images = [judged_images_of(each) for each in (run, other)]
-    return all(run.document[key] == other.document[key] for key in keys) and (
+    return all(run.document.get(key) == other.document.get(key) for key in keys) and (
         None in images or images[0] == images[1]
     )
 

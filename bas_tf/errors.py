@@ -20,3 +20,9 @@ def check_choice(key: str, choice: str, known: Iterable[str]) -> None:
     """Raises UserError when a setting's value is none of the known ones."""
     if choice not in known:
         raise UserError(f"{key} is {choice!r}; known: {', '.join(known)}")
+
+
+def check_at_least(key: str, value: int, least: int) -> None:
+    """Raises UserError when a setting's value is less than the least possible one."""
+    if value < least:
+        raise UserError(f"{key} is {value}; it must be at least {least}")

@@ -11,10 +11,11 @@ r"""Judges a model or an exported file by a localization protocol.
   maxboxacc   Choe et al. 2020: MaxBoxAcc and MaxBoxAccV2, no crop, contours, IoU >= 0.5
   pxap        Choe et al. 2020: PxAP and peak pixel IoU; needs true masks
 
-Numbers of different protocols are not comparable. Of each, metrics.json says what it
-is of, its threshold and where that came from, and a 95 % interval;
-maxima over the judged split's own thresholds are "oracle". --per_image writes one line
-for each image at the one threshold.
+An exported file cuts its boxes at the threshold it was exported with: a config that
+says another is refused. Numbers of different protocols are not comparable. Of each,
+metrics.json says what it is of, its threshold and where that came from, and a 95 %
+interval; thresholds that were chosen on the judged split are "oracle". --per_image
+writes one line for each image at the one threshold.
 """
 
 from pathlib import Path

@@ -165,13 +165,16 @@ def load_experiment(workdir: str | Path) -> Experiment:
         raise UserError(
             f"{workdir}: no {CONFIG_FILE} in it; expected a --workdir of bas_tf.train"
         ) from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # no JSON, or no text
         raise UserError(f"{path}: not valid JSON ({error})") from error
-    return Experiment(
-        workdir=Path(workdir),
-        config=ml_collections.ConfigDict(saved["config"]),
-        class_names=tuple(saved["class_names"]),
-    )
+    try:
+        config, class_names = saved["config"], tuple(saved["class_names"])
+        return Experiment(Path(workdir), ml_collections.ConfigDict(config), class_names)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path}: not of a training of this project; expected the {CONFIG_FILE} of "
+            "a --workdir of bas_tf.train"
+        ) from error
 
 
 def load_localizer(experiment: Experiment):
@@ -292,6 +295,7 @@ def keras_runner(
         tuple(config.data.crop_size),
         inference.make_scores_fn(classifier),
         scores_precision,
+        score_threshold=score_threshold,
     )
 
 

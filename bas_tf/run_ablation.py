@@ -23,7 +23,7 @@ from bas_tf.training import train_step
 JSON_FILE, TABLE_FILE = "ablation.json", "ablation.md"
 
 
-def run_ablation(config, workdir: Path, *, config_name: str = "") -> dict:
+def run_ablation(config, workdir: Path, *, config_name: str = "") -> dict | None:
     """Trains the rows that are not trained yet and judges all of them.
 
     Args:
@@ -32,7 +32,8 @@ def run_ablation(config, workdir: Path, *, config_name: str = "") -> dict:
       config_name: for the record.
 
     Returns:
-      The content of ablation.json, see `bas_tf.ablate`.
+      The content of ablation.json, see `bas_tf.ablate`; None where SIGTERM came while
+      a row was trained. The row is saved, and goes on with the next call.
 
     Raises:
       UserError: a mistake in the config or the data, a row's folder that holds another
@@ -52,7 +53,8 @@ def run_ablation(config, workdir: Path, *, config_name: str = "") -> dict:
     judged = {}
     for name, row_config in configs.items():
         logging.info("row %s, %d of %d", name, len(judged) + 1, len(configs))
-        _train(row_config, workdir / name, source.class_names)
+        if not _train(row_config, workdir / name, source.class_names):
+            return None
         judged[name] = _judge(judge, row_config, workdir / name)
         _write_row(judged[name], workdir / name)
     trained, num_classes = ablation.top_k_row, len(source.class_names)
@@ -117,12 +119,16 @@ def _check_boxes(records: Sequence[Record], config) -> None:
         )
 
 
-def _train(config, workdir: Path, class_names: tuple[str, ...]) -> None:
-    """Trains a row unless it was judged before, which is what comes last."""
+def _train(config, workdir: Path, class_names: tuple[str, ...]) -> bool:
+    """Trains a row unless it was judged before, which is what comes last.
+
+    Returns:
+      Whether it is trained to its end.
+    """
     if (workdir / results.METRICS_FILE).is_file():
         experiment.check_workdir(workdir, config, class_names)
-    else:
-        run_training.run_training(config, workdir)
+        return True
+    return run_training.run_training(config, workdir)
 
 
 def _judge(judge: run_evaluation.Judge, config, workdir: Path):

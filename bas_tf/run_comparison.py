@@ -97,6 +97,7 @@ def _row(run: Run, settings: Mapping[str, Any]) -> dict:
         "path": str(run.path),
         "seed": document["seed"],
         **{key: document[key] for key in results.SETTING_KEYS},
+        "ten_crop_precision": document.get("ten_crop_precision"),
         "data": judged_images_of(run),
         "settings": dict(settings),
         "figures": _figures(document),

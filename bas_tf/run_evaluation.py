@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from bas_tf import experiment, inference, repeatability
-from bas_tf.data import bad_images, pipeline
+from bas_tf.data import bad_images, pipeline, preprocess
 from bas_tf.data.records import Record
-from bas_tf.errors import UserError, check_choice
+from bas_tf.data.sources import check_has_split
+from bas_tf.errors import UserError, check_at_least, check_choice
 from bas_tf.evaluators import metrics_file
+from bas_tf.evaluators.evaluation import ORACLE, THRESHOLD_ORIGINS, VAL_OPTIMAL
 from bas_tf.evaluators.judged import Judged
 from bas_tf.evaluators.predictions import Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
+from bas_tf.ops.precision import PRECISIONS
 from bas_tf.runners import Runner
 
 
@@ -30,7 +33,7 @@ class Judge:
 
     Raises:
       UserError: the data has faults; the protocol is unknown or does not go with
-        eval.ten_crop.
+        eval.ten_crop; a mistake in the eval group.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Judge:
     ):
         repeatability.repeat_to_the_bit()
         check_choice("--protocol", protocol, PROTOCOLS)
+        check_options(config.eval)
         self.config, self.split, self.protocol = config, split, protocol
         self.config_name, self.class_names = config_name, tuple(class_names)
         self._rules = PROTOCOLS[protocol]
@@ -54,6 +58,8 @@ class Judge:
                 f"eval.ten_crop is True, but protocol {protocol} resizes images to the "
                 "network's input and has no margin to crop from: set it to False"
             )
+        if self._rules.crops:
+            preprocess.check_sizes(config.data.resize_size, config.data.crop_size)
         self._source = bad_images.guard_source(
             experiment.open_source(config, self.class_names),
             on_bad_image=on_bad_image,
@@ -70,15 +76,18 @@ class Judge:
           seed: of its training, when known.
 
         Raises:
-          UserError: another model's data; a file whose scores are of its best classes
-            alone, for eval.ten_crop; a split without the masks or boxes that the
-            protocol or the threshold's origin needs.
+          UserError: another model's data; a file whose boxes are cut at another
+            threshold than the config's, or, for eval.ten_crop, whose scores are of its
+            best classes alone; a split without the masks or boxes that the protocol or
+            the threshold's origin needs.
         """
         self._check(runner, model)
         options = self.config.eval
         records, images, truth = self._read(self.split)
-        threshold = options.score_threshold
-        if options.threshold_origin == "val-optimal":
+        threshold, origin = options.score_threshold, options.threshold_origin
+        if origin == VAL_OPTIMAL and self.split == "val":
+            origin = ORACLE  # chosen on the very boxes that are judged
+        if origin == VAL_OPTIMAL:
             val_records, _, val_truth = self._read("val")
             threshold = self._rules.choose_threshold(
                 self._predict(runner, "val"), val_truth, val_records
@@ -89,7 +98,7 @@ class Judge:
             truth,
             records=records,
             score_threshold=threshold,
-            threshold_origin=options.threshold_origin,
+            threshold_origin=origin,
         )
         document = metrics_file.metrics_document(
             evaluation,
@@ -128,6 +137,8 @@ class Judge:
                 f"the model's classes {runner.class_names[:3]}… are not the data's "
                 f"{self.class_names[:3]}…"
             )
+        if self._rules.takes_boxes and self.config.eval.threshold_origin == "fixed":
+            _check_threshold(runner, model, self.config.eval.score_threshold)
 
     def _check_ten_crops(self, runner: Runner, model: str) -> None:
         count, num_scored = len(runner.class_names), runner.num_scored
@@ -192,6 +203,42 @@ class Judge:
                 num_records=len(images),
                 rank_fn=rank_fn if ten_crop else None,
             )
+
+
+def _check_threshold(runner: Runner, model: str, score_threshold: float) -> None:
+    drawn_at = runner.score_threshold
+    if drawn_at is not None and abs(drawn_at - score_threshold) > 1e-6:
+        raise UserError(
+            f"eval.score_threshold is {score_threshold}, but {model} cuts its boxes at "
+            f"{drawn_at}: say --config.eval.score_threshold={drawn_at}, or export it "
+            "again from a training with the other"
+        )
+
+
+def check_options(options) -> None:
+    """Raises UserError for a mistake in a config's eval group."""
+    check_choice("eval.threshold_origin", options.threshold_origin, THRESHOLD_ORIGINS)
+    if not 0 <= options.score_threshold < 1:
+        raise UserError(
+            f"eval.score_threshold is {options.score_threshold}; a map has values in "
+            "[0, 1], of which it cuts in [0, 1)"
+        )
+    check_at_least("eval.batch_size", options.batch_size, 1)
+    precision = options.get("ten_crop_precision", "float32")
+    check_choice("eval.ten_crop_precision", precision, PRECISIONS)
+
+
+def check_before_training(config, source, split: str) -> None:
+    """What a training that is judged afterwards need not find out at its end.
+
+    Raises:
+      UserError: a mistake in the eval group, or a split that is missing; no photo of
+        it is looked at.
+    """
+    check_options(config.eval)
+    check_has_split(source, split)
+    if config.eval.threshold_origin == VAL_OPTIMAL:
+        check_has_split(source, "val")
 
 
 def images_of(config, split: str) -> dict[str, Any]:

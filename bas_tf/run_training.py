@@ -16,9 +16,9 @@ from bas_tf import (
     run_evaluation,
     visualize,
 )
-from bas_tf.data import bad_images, batch_service, pipeline
+from bas_tf.data import bad_images, batch_service, pipeline, preprocess
 from bas_tf.data.class_counts import check_every_class_has_images
-from bas_tf.data.sources import check_has_split
+from bas_tf.errors import check_at_least
 from bas_tf.metrics.by_class import means_by_class
 from bas_tf.training import (
     checkpoint,
@@ -32,6 +32,12 @@ from bas_tf.training import (
 
 PICTURES, PICTURE_COLUMNS, PICTURE_HEIGHT = 16, 4, 112
 TENSORBOARD_FOLDER = "tensorboard"
+POSITIVE = (  # (group, key) of settings that count something
+    ("data", "batch_size"),
+    ("train", "accumulation_steps"),
+    ("train", "log_every_steps"),
+    ("train", "keep_checkpoints"),
+)
 
 
 def run_training(
@@ -45,7 +51,8 @@ def run_training(
 
     `train.epochs` 0 makes a workdir of the weights that `model.weights` names.
     `on_bad_image` is "error" or "skip", see `bad_images`, which lists in the workdir.
-    `judged_split` is what will be judged afterwards: nothing begins without it.
+    `judged_split` is what will be judged afterwards: nothing begins without it, or with
+    a mistake in the eval group.
     SIGTERM to any worker saves the step at hand and ends the training. Of several
     workers the first writes; all read the workdir.
 
@@ -75,6 +82,7 @@ def _train(
 ) -> bool:
     """Returns whether the training came to its end."""
     repeatability.repeat_to_the_bit()
+    _check_settings(config)
     method = train_step.Method(
         **config.loss,
         batch_statistics=config.train.batch_statistics,
@@ -91,7 +99,7 @@ def _train(
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     images = _open_images(config, source)
     if judged_split is not None:
-        check_has_split(source, judged_split)
+        run_evaluation.check_before_training(config, source, judged_split)
     steps = pipeline.num_batches(images, config.data.batch_size)
     keras.utils.set_random_seed(config.train.seed)
     with distribution.scope():
@@ -172,6 +180,13 @@ def _train(
         )
         return True
     return False
+
+
+def _check_settings(config) -> None:
+    """What would be a division by zero, or no crop of an image, many lines later."""
+    for group, key in POSITIVE:
+        check_at_least(f"{group}.{key}", config[group][key], 1)
+    preprocess.check_sizes(config.data.resize_size, config.data.crop_size)
 
 
 def _open_images(config, source) -> pipeline.TrainingImages:

@@ -18,6 +18,8 @@ from bas_tf.errors import UserError, one_line
 
 # A TFLite file's own description, in the zip archive behind the model.
 DOCUMENT_FILE, DOCUMENT_FORMAT = "bas_tf.json", "bas_tf localizer 1"
+# A SavedModel's: of what its boxes are made. An ONNX file has it as a property.
+SETTINGS_FILE = "assets.extra/settings.json"
 # What an archive that is cut off, changed or not there raises.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
@@ -36,6 +38,8 @@ class Runner:
       scores_precision: of `scores_fn`, see `ops.precision`.
       num_scored: a file tells the scores of so many classes, the best ones; None where
         those of all are known.
+      score_threshold: of its boxes; None where a file of an older version does not
+        say.
     """
 
     predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -44,6 +48,7 @@ class Runner:
     scores_fn: Callable[[np.ndarray], np.ndarray] | None = None
     scores_precision: str = "float32"
     num_scored: int | None = None
+    score_threshold: float | None = None
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Softmax [batch, classes], with as little else as the model can do.
@@ -74,6 +79,7 @@ def load_saved_model(folder: str | Path) -> Runner:
             "export it again with export.saved_model"
         ) from error
     class_names = read_labels(folder / "assets" / names.LABELS_FILE)
+    score_threshold = _read_settings(folder / SETTINGS_FILE).get("score_threshold")
 
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
         outputs = serve(images=tf.constant(images, tf.uint8))
@@ -82,7 +88,24 @@ def load_saved_model(folder: str | Path) -> Runner:
 
     # The signature holds only weak references: keep the loaded object alive.
     predict_fn.loaded = loaded
-    return Runner(predict_fn, class_names, None, num_scored=num_scored)
+    return Runner(
+        predict_fn, class_names, None,
+        num_scored=num_scored, score_threshold=score_threshold,
+    )  # fmt: skip
+
+
+def _read_settings(path: Path) -> dict:
+    """Nothing where the file is missing, as in a SavedModel of an older version."""
+    try:
+        settings = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: not readable as JSON ({one_line(error)}); export it again with "
+            "export.saved_model"
+        ) from error
+    return settings if isinstance(settings, dict) else {}
 
 
 def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
@@ -99,7 +122,8 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    class_names = tuple(read_tflite_document(path)["class_names"])
+    document = read_tflite_document(path)
+    class_names = tuple(document["class_names"])
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
         run = interpreter.get_signature_runner(names.SIGNATURE)
@@ -126,7 +150,10 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
 
     predict_fn.loaded = interpreter
     size_wh = None if -1 in (width, height) else (width, height)
-    return Runner(predict_fn, class_names, size_wh, num_scored=num_scored)
+    return Runner(
+        predict_fn, class_names, size_wh,
+        num_scored=num_scored, score_threshold=document.get("score_threshold"),
+    )  # fmt: skip
 
 
 def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
@@ -145,6 +172,7 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
         session = onnxruntime.InferenceSession(str(path), options)
         properties = session.get_modelmeta().custom_metadata_map
         class_names = tuple(json.loads(properties["labels"]))
+        score_threshold = json.loads(properties.get("score_threshold", "null"))
         (source,) = session.get_inputs()
         _, height, width, _ = source.shape
         shapes = {output.name: output.shape for output in session.get_outputs()}
@@ -159,7 +187,10 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
         values = session.run(list(shapes), {source.name: np.asarray(images, np.uint8)})
         return _judged_outputs(dict(zip(shapes, values, strict=True)), len(class_names))
 
-    return Runner(predict_fn, class_names, (width, height), num_scored=num_scored)
+    return Runner(
+        predict_fn, class_names, (width, height),
+        num_scored=num_scored, score_threshold=score_threshold,
+    )  # fmt: skip
 
 
 def as_tflite_input(images: np.ndarray, dtype) -> np.ndarray:

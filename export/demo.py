@@ -17,14 +17,19 @@ from bas_tf import entry_point
 SUMMARY_FILE = "summary.json"
 
 
-def run_demo(config, workdir: Path, *, config_name: str) -> list[dict]:
-    """Runs everything; returns the rows of the results table."""
+def run_demo(config, workdir: Path, *, config_name: str) -> list[dict] | None:
+    """Runs everything; returns the rows of the results table.
+
+    None where SIGTERM came in the training, which is saved and goes on with the next
+    call.
+    """
     from bas_tf import experiment, files, results, run_evaluation, run_training
     from export import onnx, saved_model, tflite, verify
 
     start = time.monotonic()
     config = verify.by_centre_crop(config)
-    run_training.run_training(config, workdir, judged_split=config.eval.split)
+    if not run_training.run_training(config, workdir, judged_split=config.eval.split):
+        return None
     loaded = experiment.load_experiment(workdir)
     judge = run_evaluation.Judge(
         config,
@@ -69,6 +74,8 @@ def main(args: list[str]) -> None:
     rows = run_demo(
         entry_point.config(), workdir, config_name=entry_point.config_name()
     )
+    if rows is None:
+        return
     print(table.format_table(rows))
     print(f"page: {workdir / 'report.html'}")
 

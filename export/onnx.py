@@ -2,8 +2,8 @@ r"""Exports a trained localizer as an ONNX file, as ONNX Runtime runs it.
 
   python -m export.onnx --workdir=runs/demo --output=runs/demo/export
 
-Opset 18, operators of the default domain only. The class names lie in the file's
-metadata under `labels`, as a JSON list.
+Opset 18, operators of the default domain only. In the file's metadata lie, as JSON, the
+class names under `labels` and what its boxes are cut at under `score_threshold`.
 """
 
 import json
@@ -32,7 +32,11 @@ def export_onnx(workdir: str | Path, output: str | Path) -> Path:
     loaded = experiment.load_experiment(workdir)
     served, steps = saved_model.served_localizer(loaded)
     model = convert(served.batch_function())
-    _add_metadata(model, {"labels": json.dumps(list(loaded.class_names))})
+    properties = {
+        "labels": list(loaded.class_names),
+        "score_threshold": loaded.config.eval.score_threshold,
+    }
+    _add_metadata(model, {key: json.dumps(v) for key, v in properties.items()})
     path = Path(output) / ONNX_FILE
     files.write_file(path, model.SerializeToString())
     card = path.with_name(model_card.CARD_FILE)

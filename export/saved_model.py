@@ -24,8 +24,8 @@ from bas_tf.names import LABELS_FILE
 def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
     """Writes a SavedModel with the signatures of `server_model.ServerModel`.
 
-    Its labels lie in assets/, one class name a line, its model card in assets.extra/.
-    The folder appears whole or not at all.
+    Its labels lie in assets/, one class name a line; in assets.extra/ its model card
+    and what its boxes are cut at. The folder appears whole or not at all.
     """
     from bas_tf import experiment
 
@@ -84,7 +84,7 @@ def write_saved_model(loaded, folder: Path) -> None:
     """Writes the SavedModel of an experiment into a folder that is not there yet."""
     import tensorflow as tf
 
-    from bas_tf import experiment
+    from bas_tf import experiment, runners
     from export import model_card, server_model
 
     localizer, steps = experiment.load_trained(loaded)
@@ -100,6 +100,8 @@ def write_saved_model(loaded, folder: Path) -> None:
         module = served.trackable()
         module.labels = tf.saved_model.Asset(str(labels))
         tf.saved_model.save(module, str(folder), signatures=served.signatures())
+    settings = {"score_threshold": loaded.config.eval.score_threshold}
+    files.write_json(folder / runners.SETTINGS_FILE, settings)
     card = folder / "assets.extra" / model_card.CARD_FILE
     model_card.write_model_card(card, loaded, steps=steps)
 

@@ -94,8 +94,16 @@ def agreement(expected, actual) -> dict[str, float]:
         "class_agreement": float(
             np.mean(expected.class_ids[:, 0] == actual.class_ids[:, 0])
         ),
-        "max_map_difference": float(np.abs(expected.maps - actual.maps).max()),
+        "max_map_difference": float(_map_differences(expected.maps, actual.maps).max()),
     }
+
+
+def _map_differences(expected, actual):
+    """|map - map|: 0 where neither is a number, 1 (all it can be) where one is none."""
+    import numpy as np
+
+    both = np.isnan(expected) & np.isnan(actual)
+    return np.where(both, 0, np.nan_to_num(np.abs(expected - actual), nan=1))
 
 
 def lost_too_much(rows: list[dict], keras_row: dict, max_drop: float) -> list[str]:

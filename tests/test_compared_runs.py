@@ -19,6 +19,20 @@ def test_other_images_of_equal_number_are_kept_apart(tmp_path):
     ]  # fmt: skip
 
 
+def test_classes_of_ten_crops_are_kept_apart(tmp_path):
+    paths = [
+        metrics_file(tmp_path / f"{name}.json", **changes)
+        for name, changes in {
+            "centre": {}, "ten": {"ten_crop_precision": "float32"}, "centre_too": {},
+            "half": {"ten_crop_precision": "mixed_bfloat16"},
+        }.items()
+    ]  # fmt: skip
+    groups = compared_runs.group_runs(compared_runs.read_runs(paths))
+    assert [[run.name for run in group] for group in groups] == [
+        ["centre.json", "centre_too.json"], ["ten.json"], ["half.json"],
+    ]  # fmt: skip
+
+
 def test_a_metrics_file_of_other_data_than_the_workdirs_is_kept_apart(tmp_path):
     """As bas_tf.evaluate leaves it that was given another --config."""
     config = demo.get_config("quicktest")

@@ -194,6 +194,21 @@ def test_a_model_that_is_nothing(refused, photo_folder, tmp_path, module, args):
         assert f"{model}: n" in refused(module, f"--model={model}", *args)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"model_type": "vit"}',
+        b"[1, 2]",
+        b'{"config": 3, "class_names": ["a"]}',
+        b"\xff",
+    ],
+)
+def test_a_config_file_of_something_else(refused, tmp_path, content):
+    (tmp_path / "config.json").write_bytes(content)
+    line = refused("export.tflite", f"--workdir={tmp_path}", "--output=WORKDIR")
+    assert f"{tmp_path / 'config.json'}: not " in line
+
+
 @pytest.mark.parametrize("module", ["export.saved_model", "export.tflite"])
 def test_exporting_a_folder_that_is_no_workdir(refused, tmp_path, module):
     line = refused(module, f"--workdir={tmp_path}", "--output=WORKDIR")

@@ -97,6 +97,29 @@ def test_sigterm_saves_the_step_at_hand(tmp_path, through):
     assert_same_training(workdir, through)
 
 
+@pytest.mark.parametrize(
+    ("module", "config", "row"),
+    [
+        ("export.demo", "configs/demo.py:quicktest", ""),
+        ("bas_tf.ablate", "configs/ablation.py:synthetic_quicktest", "ce_area"),
+    ],
+)
+def test_what_sigterm_stopped_is_neither_judged_nor_taken_as_done(
+    tmp_path, module, config, row
+):
+    """A row with a metrics.json would never be trained to its end."""
+    process = start_command(module, f"--config={config}", f"--workdir={tmp_path}")
+    while not log_of(tmp_path / row):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, ""), err
+    assert "stopped by SIGTERM" in err
+    assert not list(tmp_path.rglob("metrics.json"))
+    assert not (tmp_path / "full").exists()  # no other row began
+
+
 WORKERS = (*COMMAND[:-1], "--config.train.epochs=4", "--local_workers=2",
            "--config.train.checkpoint_every_steps=2")  # fmt: skip
 

@@ -237,22 +237,24 @@ def fresh_runner() -> Runner:
     return untrained_runner(("cat", "dog"))
 
 
-def folder_judge(root, *, protocol="bas", class_names=("cat", "dog"), **eval_options):
+def folder_judge(
+    root, *, split="val", protocol="bas", class_names=("cat", "dog"), **eval_options
+):
     config = demo_config(**eval_options)
     config.data.source, config.data.root = "folder", str(root)
     return run_evaluation.Judge(
-        config, split="val", class_names=class_names, protocol=protocol
+        config, split=split, class_names=class_names, protocol=protocol
     )
 
 
-def write_masks(root):
+def write_masks(root, split="val"):
     """The bright squares of `photo_folder`, and a strip to be ignored below them."""
     for name in ("cat", "dog"):
         for i in range(2):
             mask = np.zeros([60, 80], np.uint8)
             mask[20:40, 10 + 4 * i : 30 + 4 * i] = 255
             mask[50:] = 128
-            path = root / "masks" / "val" / name / f"{i}.png"
+            path = root / "masks" / split / name / f"{i}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(mask).save(path)
 
@@ -415,15 +417,16 @@ def test_ten_crops_reuse_the_centre_crop(photo_folder, fresh_runner, is_file):
     else:
         counting = dataclasses.replace(counting, scores_fn=scores_fn)
     judge = folder_judge(
-        photo_folder, ten_crop=True, batch_size=3, threshold_origin="val-optimal"
-    )
+        photo_folder, split="train", ten_crop=True, batch_size=4,
+        threshold_origin="val-optimal",
+    )  # fmt: skip
     judged = judge.judge(counting, model="fresh")
     # The threshold was chosen on a pass of its own, which needs no ten crops.
-    views = [3] * 9 + [1] * 9
+    views = [4] * 9 + [2] * 9
     if is_file:
-        assert (whole, alone) == ([3, 3, *([3] * 10), 3, *([1] * 9)], [])
+        assert (whole, alone) == ([4, *([4] * 10), 4, *([2] * 9)], [])
     else:
-        assert (whole, alone) == ([3, 3, 3, 3], views)
+        assert (whole, alone) == ([4, 4, 4], views)
     expected = plain_ten_crops(fresh_runner, judged.images)
     np.testing.assert_allclose(
         judged.predictions.scores, expected.max(axis=1), atol=1e-6
@@ -475,17 +478,68 @@ def test_val_optimal_is_vals_oracle_in_every_protocol(
     photo_folder, fresh_runner, protocol
 ):
     write_masks(photo_folder)
-    documents = {
-        origin: folder_judge(photo_folder, protocol=protocol, threshold_origin=origin)
-        .judge(fresh_runner, model="fresh")
-        .document
-        for origin in ("val-optimal", "oracle")
+    write_masks(photo_folder, "train")
+    judged = {  # the split and what the config says: what is then told
+        ("train", "val-optimal"): "val-optimal",
+        ("val", "oracle"): "oracle",
+        ("val", "val-optimal"): "oracle",  # chosen on the boxes that judge it
     }
-    chosen = {origin: d["score_threshold"] for origin, d in documents.items()}
-    assert chosen["val-optimal"] == chosen["oracle"]  # the split judged is val
     figure = {"maxboxacc": "gt_known_loc", "pxap": "pixel_iou"}[protocol]
-    for origin, document in documents.items():
-        assert document["figures"][figure]["threshold_origin"] == origin
+    chosen = set()
+    for (split, origin), told in judged.items():
+        judge = folder_judge(
+            photo_folder, split=split, protocol=protocol, threshold_origin=origin
+        )
+        document = judge.judge(fresh_runner, model="fresh").document
+        assert document["threshold_origin"] == told
+        assert document["figures"][figure]["threshold_origin"] == told
+        chosen.add(document["score_threshold"])
+    assert len(chosen) == 1
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.0, 15.0])
+def test_a_threshold_that_no_map_has(photo_folder, threshold):
+    with pytest.raises(UserError, match=f"eval.score_threshold is {threshold}; a map"):
+        folder_judge(photo_folder, score_threshold=threshold)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"threshold_origin": "best"}, "eval.threshold_origin is 'best'; known: fixed"),
+        ({"ten_crop_precision": "half"}, "eval.ten_crop_precision is 'half'; known:"),
+        ({"batch_size": 0}, "eval.batch_size is 0; it must be at least 1"),
+    ],
+)
+def test_a_mistake_in_the_eval_group_is_told_before_anything_is_read(
+    tmp_path, changes, line
+):
+    with pytest.raises(UserError, match=line):
+        folder_judge(tmp_path / "missing", **changes)
+
+
+def test_a_crop_larger_than_its_image(photo_folder):
+    config = demo_config()
+    config.data.resize_size = (64, 60)
+    config.data.source, config.data.root = "folder", str(photo_folder)
+    options = {"split": "val", "class_names": ("cat", "dog")}
+    line = r"data.crop_size is \(64, 64\), of which data.resize_size \(64, 60\) has no"
+    with pytest.raises(UserError, match=line):
+        run_evaluation.Judge(config, **options)
+    run_evaluation.Judge(config, protocol="maxboxacc", **options)  # takes no crop
+
+
+def test_a_file_whose_boxes_are_cut_at_another_threshold(photo_folder, fresh_runner):
+    """Else its boxes would stand under a threshold that none of them was made by."""
+    file = dataclasses.replace(fresh_runner, score_threshold=0.3)
+    with pytest.raises(UserError, match="is 0.4, but found.onnx cuts its boxes at 0.3"):
+        folder_judge(photo_folder, score_threshold=0.4).judge(file, model="found.onnx")
+    for options in (
+        {"score_threshold": 0.3},
+        {"score_threshold": 0.4, "threshold_origin": "oracle"},  # boxes of the maps
+        {"score_threshold": 0.4, "protocol": "maxboxacc"},
+    ):
+        folder_judge(photo_folder, **options).judge(file, model="found.onnx")
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """A whole training run: which splits it reads, and which epoch it keeps."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -85,6 +86,34 @@ def test_without_the_split_that_judges_nothing_is_trained(
     config.data.source, config.data.root = "folder", str(photo_folder)
     with pytest.raises(UserError, match="test: no such split folder.* has train, val"):
         run_training.run_training(config, tmp_path / "run", judged_split="test")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"data.batch_size": 0}, "data.batch_size is 0; it must be at least 1"),
+        ({"train.log_every_steps": 0}, "train.log_every_steps is 0; it must be"),
+        ({"train.accumulation_steps": 0}, "train.accumulation_steps is 0; it must"),
+        ({"data.crop_size": (96, 96)}, "data.crop_size is .96, 96., of which"),
+        ({"eval.threshold_origin": "best"}, "eval.threshold_origin is 'best'; known:"),
+        ({"eval.score_threshold": 42.0}, "eval.score_threshold is 42.0; a map has"),
+    ],
+)
+def test_a_mistake_is_told_before_training(config, tmp_path, changes, line):
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(UserError, match=line):
+        run_training.run_training(config, tmp_path / "run", judged_split="test")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_threshold_of_val_needs_a_val(config, photo_folder, tmp_path):
+    shutil.rmtree(photo_folder / "val")
+    (photo_folder / "boxes.csv").unlink()
+    config.data.source, config.data.root = "folder", str(photo_folder)
+    config.data.batch_size, config.eval.threshold_origin = 4, "val-optimal"
+    with pytest.raises(UserError, match="val: no such split folder"):
+        run_training.run_training(config, tmp_path / "run", judged_split="train")
     assert not (tmp_path / "run").exists()
 
 

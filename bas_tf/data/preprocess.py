@@ -9,7 +9,19 @@ import numpy as np
 from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from PIL import Image
 
+from bas_tf.errors import UserError
+
 Size = tuple[int, int]  # width, height
+
+
+def check_sizes(resize_size_wh: Size, crop_size_wh: Size) -> None:
+    """Raises UserError where a resized image has no place for the crop."""
+    sizes = zip(resize_size_wh, crop_size_wh, strict=True)
+    if any(crop > whole for whole, crop in sizes):
+        raise UserError(
+            f"data.crop_size is {tuple(crop_size_wh)}, of which data.resize_size "
+            f"{tuple(resize_size_wh)} has no crop: make that at least as large"
+        )
 
 
 def resize(image: np.ndarray, size_wh: Size) -> np.ndarray:

@@ -20,6 +20,8 @@ class Protocol:
     Attributes:
       crops: images are resized and their middle is cut out; else they are resized to
         the network's input.
+      takes_boxes: the boxes that the model drew at its own threshold are judged where
+        the threshold's origin is "fixed"; else boxes are always made of the maps.
       needs_masks: there is nothing to judge without true masks.
       load_truth: (records, resize_size_wh=, crop_size_wh=) -> GroundTruth.
       choose_threshold: (predictions, truth, records) -> the best threshold on them.
@@ -27,6 +29,7 @@ class Protocol:
     """
 
     crops: bool
+    takes_boxes: bool
     needs_masks: bool
     load_truth: Callable[..., GroundTruth]
     choose_threshold: Callable[..., float]
@@ -36,6 +39,7 @@ class Protocol:
 PROTOCOLS = {
     "bas": Protocol(
         crops=True,
+        takes_boxes=True,
         needs_masks=False,
         load_truth=ground_truth.load_ground_truth,
         choose_threshold=bas_protocol.choose_threshold,
@@ -43,6 +47,7 @@ PROTOCOLS = {
     ),
     "maxboxacc": Protocol(
         crops=False,
+        takes_boxes=False,
         needs_masks=False,
         load_truth=ground_truth.load_resized_truth,
         choose_threshold=maxboxacc_protocol.choose_threshold,
@@ -50,6 +55,7 @@ PROTOCOLS = {
     ),
     "pxap": Protocol(
         crops=False,
+        takes_boxes=False,
         needs_masks=True,
         load_truth=ground_truth.load_resized_truth,
         choose_threshold=pxap_protocol.choose_threshold,

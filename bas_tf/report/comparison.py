@@ -25,8 +25,8 @@ PAIRED = ("gt_known_loc", "top1_loc", "mean_iou", "top1_acc")
 SECTIONS = ("Where the runs disagree most", "Other images, evenly spread")
 _APART = (
     "The tables stand apart since their figures cannot be compared: protocols judge "
-    "boxes differently, splits are of other images, and a threshold that was chosen "
-    "on the judged images (oracle) flatters."
+    "boxes differently, splits are of other images, a threshold that was chosen on the "
+    "judged images (oracle) flatters, and so do the classes of ten crops."
 )
 
 
@@ -93,6 +93,8 @@ def tables(document: Mapping) -> list[Table]:
 def _group_table(rows: Sequence[Mapping]) -> Table:
     first = rows[0]
     figures = _present(rows)
+    precision = first.get("ten_crop_precision")
+    crops = f", classes of ten crops in {precision}" if precision else ""
     data = next((row["data"] for row in rows if row["data"]), None)
     note = "As each metrics.json says; in brackets 95 % intervals."
     if data:
@@ -104,6 +106,7 @@ def _group_table(rows: Sequence[Mapping]) -> Table:
         title=(
             f"Protocol {first['protocol']}, split {first['split']}, "
             f"{first['num_images']} images, threshold {first['threshold_origin']}"
+            f"{crops}"
         ),
         note=note,
         header=[

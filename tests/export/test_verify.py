@@ -44,6 +44,25 @@ def test_a_folder_without_artifacts_is_named(tmp_path):
             verify.find_artifacts(folder)
 
 
+def test_maps_that_are_no_numbers_are_alike_or_as_far_apart_as_can_be():
+    expected = np.array([0.25, np.nan, np.nan, 0.5], np.float32)
+    actual = np.array([0.5, np.nan, 0.5, np.nan], np.float32)
+    differences = [0.25, 0, 1, 1]
+    np.testing.assert_array_equal(
+        verify._map_differences(expected, actual), differences
+    )
+
+
+@pytest.mark.slow
+def test_every_file_says_what_its_boxes_are_cut_at(demo_workdir):
+    configured = experiment.load_experiment(demo_workdir).config.eval.score_threshold
+    found = verify.find_artifacts(demo_workdir / "export")
+    assert len(found) == 4
+    for name, path in found.items():
+        runner = experiment.load_runner(path)
+        assert runner.score_threshold == configured, name
+
+
 def test_agreement_by_hand():
     """The second box covers 2 x 4 of 4 x 4 pixels: IoU 8 / 16; one class of two."""
     expected = types.SimpleNamespace(

@@ -97,12 +97,14 @@ def test_differences_stand_beside_the_figures_with_their_signs():
 def test_groups_are_tables_of_their_own_and_the_reason_is_told():
     rows = [
         run_row("a"),
-        run_row("b", protocol="pxap", data=None,
+        run_row("b", protocol="pxap", data=None, ten_crop_precision="float32",
                 figures={"px_ap": {"value": 0.25, "interval_95": [0.2, 0.3]}}),
     ]  # fmt: skip
     apart = document(runs=rows, groups=[["a"], ["b"]], same_images=None)
     first, second = comparison.tables(apart)
     assert [row["run"] for row in cells_of(first) + cells_of(second)] == ["a", "b"]
+    assert "ten crops" not in first.title
+    assert second.title.endswith(", classes of ten crops in float32")
     assert "PxAP" not in first.header and "GT-known Loc" not in second.header
     assert "A file of an older version does not say which" in second.note
     (reason,) = comparison.notes(apart)

@@ -128,7 +128,7 @@ def _train(config, workdir: Path, class_names: tuple[str, ...]) -> bool:
     if (workdir / results.METRICS_FILE).is_file():
         experiment.check_workdir(workdir, config, class_names)
         return True
-    return run_training.run_training(config, workdir)
+    return run_training.run_training(config, workdir, judged_split=config.eval.split)
 
 
 def _judge(judge: run_evaluation.Judge, config, workdir: Path):

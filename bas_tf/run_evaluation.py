@@ -210,8 +210,7 @@ def _check_threshold(runner: Runner, model: str, score_threshold: float) -> None
     if drawn_at is not None and abs(drawn_at - score_threshold) > 1e-6:
         raise UserError(
             f"eval.score_threshold is {score_threshold}, but {model} cuts its boxes at "
-            f"{drawn_at}: say --config.eval.score_threshold={drawn_at}, or export it "
-            "again from a training with the other"
+            f"{drawn_at}: judge it by that, or export it again"
         )
 
 

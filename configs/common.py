@@ -115,7 +115,8 @@ def base_config() -> ml_collections.ConfigDict:
             "split": "val",  # evaluated when training ends
             "batch_size": 32,
             "score_threshold": 0.15,
-            "threshold_origin": "fixed",  # fixed, val-optimal, oracle
+            # fixed, val-optimal (on val itself: an oracle), oracle
+            "threshold_origin": "fixed",
             "ten_crop": False,  # classify by the mean of ten crops
             "ten_crop_precision": "float32",  # of the nine that give no box
         }

@@ -26,7 +26,7 @@ SECTIONS = ("Where the runs disagree most", "Other images, evenly spread")
 _APART = (
     "The tables stand apart since their figures cannot be compared: protocols judge "
     "boxes differently, splits are of other images, a threshold that was chosen on the "
-    "judged images (oracle) flatters, and so do the classes of ten crops."
+    "judged images (oracle) flatters, and classes of ten crops are not those of one."
 )
 
 

@@ -36,8 +36,10 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import run_analysis
+    from bas_tf import files, run_analysis
 
+    output = Path(flags.FLAGS.output)
+    files.check_place(output / run_analysis.JSON_FILE)
     document = run_analysis.analyze_model(
         flags.FLAGS.model,
         entry_point.config(),
@@ -45,7 +47,7 @@ def main(args: list[str]) -> None:
         config_name=entry_point.config_name(),
         max_images=flags.FLAGS.max_images,
     )
-    run_analysis.write_results(document, Path(flags.FLAGS.output))
+    run_analysis.write_results(document, output)
     print(run_analysis.describe(document))
 
 

@@ -27,9 +27,11 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import results, run_evaluation
+    from bas_tf import files, results, run_evaluation
 
     config = entry_point.config()
+    for place in filter(None, (flags.FLAGS.output, flags.FLAGS.per_image)):
+        files.check_place(place)
     judged = run_evaluation.judge_model(
         flags.FLAGS.model,
         config,

@@ -27,6 +27,22 @@ def write_file(path: str | Path, content: bytes) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
+def check_place(path: str | Path) -> None:
+    """What `write_file` would find out at the end, before the work is done.
+
+    Raises:
+      UserError: the path is a folder, or lies in a file or where nobody may write.
+    """
+    path = Path(path).absolute()
+    if path.is_dir():
+        raise UserError(f"{path}: cannot be written (it is a folder)")
+    above = next(folder for folder in path.parents if folder.exists())
+    if not above.is_dir():
+        raise UserError(f"{path}: cannot be written ({above} is no folder)")
+    if not os.access(above, os.W_OK):
+        raise UserError(f"{path}: cannot be written ({above} is read-only)")
+
+
 def append_line(path: str | Path, line: str) -> None:
     """Adds a line to a log. A kill can cut it off: who reads a log must expect that.
 

@@ -53,10 +53,11 @@ def compare_runs(
       The content of comparison.json, see `bas_tf.compare`.
 
     Raises:
-      UserError: fewer than two runs, one that is none or was not judged, workdirs of
-        other classes or data, or what judging them finds wrong. None of the three
-        files is written then.
+      UserError: an output that cannot be written; fewer than two runs, one that is
+        none or was not judged, workdirs of other classes or data, or what judging them
+        finds wrong. None of the three files is written then.
     """
+    files.check_place(output / JSON_FILE)
     runs = read_runs(paths)
     workdirs = [run for run in runs if run.trained]
     same, sections, left_out = None, {}, None

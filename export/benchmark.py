@@ -197,6 +197,7 @@ def main(args: list[str]) -> None:
     from bas_tf import files
     from export import verify
 
+    files.check_place(flags.FLAGS.output)
     artifacts = verify.find_artifacts(Path(flags.FLAGS.artifacts))
     size_wh = input_size(artifacts)
     rows = measure(artifacts, size_wh=size_wh, num_threads=flags.FLAGS.num_threads)

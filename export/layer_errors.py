@@ -270,6 +270,7 @@ def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import experiment, files, runners
 
+    files.check_place(flags.FLAGS.output)
     path = Path(flags.FLAGS.artifact)
     loaded = experiment.load_experiment(flags.FLAGS.workdir)
     document = runners.read_tflite_document(path)

@@ -139,6 +139,7 @@ def main(args: list[str]) -> None:
     from bas_tf.report import table
     from export import benchmark
 
+    files.check_place(flags.FLAGS.output)
     artifacts = find_artifacts(Path(flags.FLAGS.artifacts))
     loaded = experiment.load_experiment(flags.FLAGS.workdir)
     judge = run_evaluation.Judge(

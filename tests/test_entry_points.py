@@ -209,6 +209,33 @@ def test_a_config_file_of_something_else(refused, tmp_path, content):
     assert f"{tmp_path / 'config.json'}: not " in line
 
 
+@pytest.mark.parametrize(
+    ("module", "args"),
+    [
+        ("bas_tf.evaluate", [QUICK, "--model=lost", "--output=FOLDER"]),
+        ("bas_tf.evaluate", [QUICK, "--model=lost", "--per_image=FOLDER"]),
+        ("bas_tf.evaluate", [QUICK, "--model=lost", "--output=FILE/metrics.json"]),
+        ("bas_tf.analyze_activation", [QUICK, "--model=lost", "--output=FILE"]),
+        ("bas_tf.compare", ["lost", "lost_too", "--output=FILE"]),
+        ("export.verify", ["--workdir=W", "--artifacts=lost", "--output=FOLDER"]),
+        ("export.benchmark", ["--artifacts=lost", "--output=FOLDER"]),
+        ("export.layer_errors", ["--workdir=W", "--artifact=lost", "--output=FILE/a"]),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_first(
+    refused, tmp_path, module, args
+):
+    """Before hours of judging, so before what is wrong with the model."""
+    file, folder = tmp_path / "file", tmp_path / "folder"
+    file.touch()
+    folder.mkdir()
+    names = {"FILE": str(file), "FOLDER": str(folder)}
+    for name, place in names.items():
+        args = [arg.replace(name, place) for arg in args]
+    line = refused(module, *args)
+    assert "cannot be written (" in line and str(tmp_path) in line
+
+
 @pytest.mark.parametrize("module", ["export.saved_model", "export.tflite"])
 def test_exporting_a_folder_that_is_no_workdir(refused, tmp_path, module):
     line = refused(module, f"--workdir={tmp_path}", "--output=WORKDIR")

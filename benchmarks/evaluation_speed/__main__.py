@@ -33,6 +33,7 @@ def main(args: list[str]) -> None:
         raise UserError(
             "torch is not installed, and is the side to compare with: make torch"
         )
+    files.check_place(flags.FLAGS.output)
     networks = measure.parse_networks(flags.FLAGS.backbones, flags.FLAGS.classes)
     rows = []
     for backbone, classes in networks:

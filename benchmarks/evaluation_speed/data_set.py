@@ -1,5 +1,6 @@
 """The photos that both sides judge: drawings with noise, filed as a folder source."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,9 +35,12 @@ def file_photos(
         drawn = draw_example(seed=SEED, split="train", index=i, image_size=PHOTO)
         noisy = drawn.image + rng.normal(0, NOISE, drawn.image.shape)
         pixels = np.clip(noisy, 0, 255).astype(np.uint8)
-        path = root / SPLIT / class_name(predict(pixels)) / f"{i}.jpg"
+        jpeg = io.BytesIO()
+        Image.fromarray(pixels).save(jpeg, "JPEG", quality=90)
+        label = predict(np.asarray(Image.open(jpeg)))
+        path = root / SPLIT / class_name(label) / f"{i}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path, quality=90)
+        path.write_bytes(jpeg.getvalue())
         paths.append(path)
         box = ",".join(f"{edge:g}" for edge in box_from_mask(drawn.mask))
         lines.append(f"{path.relative_to(root)},{box}")

@@ -25,4 +25,4 @@ def check_choice(key: str, choice: str, known: Iterable[str]) -> None:
 def check_at_least(key: str, value: int, least: int) -> None:
     """Raises UserError when a setting's value is less than the least possible one."""
     if value < least:
-        raise UserError(f"{key} is {value}; it must be at least {least}")
+        raise UserError(f"{key} is {value}; {least} or more")

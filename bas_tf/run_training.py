@@ -34,7 +34,6 @@ PICTURES, PICTURE_COLUMNS, PICTURE_HEIGHT = 16, 4, 112
 TENSORBOARD_FOLDER = "tensorboard"
 POSITIVE = (  # (group, key) of settings that count something
     ("data", "batch_size"),
-    ("train", "accumulation_steps"),
     ("train", "log_every_steps"),
     ("train", "keep_checkpoints"),
 )

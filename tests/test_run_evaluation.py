@@ -508,7 +508,7 @@ def test_a_threshold_that_no_map_has(photo_folder, threshold):
     [
         ({"threshold_origin": "best"}, "eval.threshold_origin is 'best'; known: fixed"),
         ({"ten_crop_precision": "half"}, "eval.ten_crop_precision is 'half'; known:"),
-        ({"batch_size": 0}, "eval.batch_size is 0; it must be at least 1"),
+        ({"batch_size": 0}, "eval.batch_size is 0; 1 or more"),
     ],
 )
 def test_a_mistake_in_the_eval_group_is_told_before_anything_is_read(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from bas_tf import losses, names
-from bas_tf.errors import UserError, check_choice
+from bas_tf.errors import UserError, check_at_least, check_choice
 from bas_tf.models.localizer import Localizer
 from bas_tf.training.global_update import GlobalUpdate
 from bas_tf.training.step import bas_terms, classifier_terms
@@ -39,10 +39,7 @@ class Method:
         known = losses.BACKGROUND_WINS
         check_choice("loss.background_wins", self.background_wins, known)
         losses.objective_term(self.objective)
-        if self.accumulation_steps < 1:
-            raise UserError(
-                f"train.accumulation_steps is {self.accumulation_steps}; 1 or more"
-            )
+        check_at_least("train.accumulation_steps", self.accumulation_steps, 1)
 
     @property
     def terms(self) -> tuple[str, ...]:

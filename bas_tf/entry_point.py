@@ -30,6 +30,23 @@ def define_config_flag() -> None:
     )
 
 
+class _PathParser(flags.ArgumentParser):
+    """Expands ~, which a shell leaves alone after an equals sign."""
+
+    syntactic_help = "a path"
+
+    def parse(self, argument: str) -> str:
+        return os.path.expanduser(argument)
+
+
+def define_path(name: str, default: str | None, help_text: str, **kwargs) -> None:
+    """As `flags.DEFINE_string`, for the name of a file or folder; ~ is expanded."""
+    serializer = flags.ArgumentSerializer()
+    flags.DEFINE(
+        _PathParser(), name, default, help_text, serializer=serializer, **kwargs
+    )
+
+
 def define_bad_image_flag() -> None:
     """Defines --on_bad_image, for commands that read a split of the data."""
     flags.DEFINE_enum(

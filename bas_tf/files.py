@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,31 @@ def check_place(path: str | Path) -> None:
         raise UserError(f"{path}: cannot be written ({above} is no folder)")
     if not os.access(above, os.W_OK):
         raise UserError(f"{path}: cannot be written ({above} is read-only)")
+
+
+def check_not_inputs(
+    outputs: Iterable[str | Path], inputs: Iterable[str | Path]
+) -> None:
+    """Called before a command does anything: no output may replace what it reads.
+
+    Links are followed on both sides, so another name of the same file is found too.
+
+    Raises:
+      UserError: an output is one of the inputs.
+    """
+    read = {_identity(path) for path in inputs}
+    for path in outputs:
+        if _identity(path) in read:
+            raise UserError(f"{path}: is an input of this command; name another output")
+
+
+def _identity(path: str | Path):
+    """Equal for two names of one file, whether or not it exists yet."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return status.st_dev, status.st_ino
 
 
 def append_line(path: str | Path, line: str) -> None:

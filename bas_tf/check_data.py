@@ -36,6 +36,10 @@ def main(args: list[str]) -> None:
 
     config = entry_point.config()
     shards = flags.FLAGS.write_shards
+    if flags.FLAGS.output:
+        experiment.check_outputs(
+            [flags.FLAGS.output], config=config, others=[entry_point.config_file()]
+        )
     if shards:
         shard_writer.check_target(Path(shards))
     open_source = functools.cache(functools.partial(experiment.open_source, config))
@@ -63,6 +67,8 @@ def main(args: list[str]) -> None:
 if __name__ == "__main__":
     entry_point.define_config_flag()
     entry_point.define_bad_image_flag()
-    flags.DEFINE_string("output", None, "A JSON file to write.")
-    flags.DEFINE_string("write_shards", None, "A folder to write TFRecord files to.")
+    entry_point.define_path("output", None, "A JSON file to write.")
+    entry_point.define_path(
+        "write_shards", None, "A folder to write TFRecord files to."
+    )
     entry_point.run(main)

@@ -62,12 +62,22 @@ def define_bad_image_flag() -> None:
 def config():
     """The ConfigDict that --config and its overrides give.
 
+    ~ is expanded in its paths.
+
     Raises:
       UserError: --config is missing.
     """
-    if flags.FLAGS.config is None:
+    config = flags.FLAGS.config
+    if config is None:
         raise UserError("--config is missing; name a file such as configs/demo.py")
-    return flags.FLAGS.config
+    config.data.root = os.path.expanduser(config.data.root)
+    config.model.weights = os.path.expanduser(config.model.weights)
+    return config
+
+
+def config_file() -> str:
+    """The file that --config names."""
+    return config_name().partition(":")[0]
 
 
 def config_name() -> str:
@@ -92,6 +102,7 @@ def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> 
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only errors of the runtime
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    sys.argv = [_with_home(argument) for argument in sys.argv]
     # A file's name need not be text: it is printed as standard error prints it.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -107,6 +118,14 @@ def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> 
         )
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _with_home(argument: str) -> str:
+    """Expands the ~ of --config=~/FILE, which is read before its flag is parsed."""
+    flag, equals, value = argument.partition("=")
+    if flag not in ("--config", "-config"):
+        return argument
+    return f"{flag}{equals}{os.path.expanduser(value)}"
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
@@ -177,7 +196,7 @@ def _check_config_arguments(argv: list[str]) -> None:
     """Reads --config and its overrides first, to answer a slip with the known keys."""
     if not config_name():
         return
-    path, _, variant = config_name().partition(":")
+    path, variant = config_file(), config_name().partition(":")[2]
     try:
         defined = runpy.run_path(path)
     except FileNotFoundError as error:

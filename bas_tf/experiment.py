@@ -7,14 +7,14 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import ml_collections
 
 from bas_tf import files
 from bas_tf.data.records import Source
-from bas_tf.data.sources import load_source
+from bas_tf.data.sources import load_source, source_inputs
 from bas_tf.errors import UserError, check_choice
 
 CONFIG_FILE, LOG_FILE = "config.json", "metrics.jsonl"
@@ -152,6 +152,47 @@ def load_start(localizer, config, class_names: tuple[str, ...]) -> None:
     _restore(start, localizer)
 
 
+def check_outputs(
+    outputs: Iterable[str | Path],
+    *,
+    models: Iterable[str | Path] = (),
+    config=None,
+    splits: Iterable[str] = (),
+    others: Iterable[str | Path] = (),
+) -> None:
+    """Before any work: the files can be written, and none is what the command reads.
+
+    Args:
+      outputs: the files that a command will write.
+      models: workdirs and exported files that it reads.
+      config: whose data it reads, and whose `model.weights`.
+      splits: that it reads, where they are not the usual ones.
+      others: files, and folders of which it reads every file.
+
+    Raises:
+      UserError: see `files.check_place` and `files.check_not_inputs`.
+    """
+    outputs, inputs = list(outputs), list(others)
+    for path in outputs:
+        files.check_place(path)
+    for model in models:
+        inputs += model_inputs(model)
+    if config is not None:
+        inputs += model_inputs(config.model.weights) if config.model.weights else []
+        inputs += source_inputs(config.data.source, config.data.root, *splits)
+    files.check_not_inputs(outputs, inputs)
+
+
+def model_inputs(model: str | Path) -> list[Path]:
+    """What is read of a model; of a workdir what its training cannot do without."""
+    path = Path(model)
+    if not (path / CONFIG_FILE).is_file():
+        return [path]
+    from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER
+
+    return [path / name for name in (CONFIG_FILE, FOLDER, BEST_FOLDER)]
+
+
 def load_experiment(workdir: str | Path) -> Experiment:
     """Reads what `write_experiment` wrote.
 
@@ -160,7 +201,7 @@ def load_experiment(workdir: str | Path) -> Experiment:
     """
     path = Path(workdir) / CONFIG_FILE
     try:
-        saved = json.loads(path.read_text())
+        saved = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(
             f"{workdir}: no {CONFIG_FILE} in it; expected a --workdir of bas_tf.train"

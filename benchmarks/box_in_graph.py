@@ -15,6 +15,7 @@ import tensorflow as tf
 from absl import app, flags
 from ai_edge_litert.interpreter import Interpreter
 
+from bas_tf import entry_point
 from bas_tf.data.synthetic import draw_example
 from bas_tf.inference import map_to_boxes
 
@@ -70,7 +71,7 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("maps", "", ".npz with real maps.")
+    entry_point.define_path("maps", "", ".npz with real maps.")
     flags.DEFINE_string("key", "maps", "Which array of it.")
     flags.DEFINE_integer("rounds", 5, "Passes over all maps.", lower_bound=5)
     app.run(main)

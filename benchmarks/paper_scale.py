@@ -64,7 +64,7 @@ def start_training(*args) -> subprocess.Popen:
 
 def log_of(workdir: Path) -> list[str]:
     path = workdir / "metrics.jsonl"
-    return path.read_text().splitlines() if path.exists() else []
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def watch(process: subprocess.Popen, workdir: Path, steps: int, on_step) -> None:

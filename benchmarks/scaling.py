@@ -80,7 +80,7 @@ def train(case: str, root: Path, out: Path) -> None:
         "busy": busy / wall,
         "parameters": int(sum(v.numpy().size for v in localizer.trainable_variables)),
     }
-    (out / f"{which}.json").write_text(json.dumps(figures))
+    (out / f"{which}.json").write_text(json.dumps(figures), encoding="utf-8")
 
 
 def measure(case: str, root: Path, count: int) -> dict:
@@ -98,7 +98,7 @@ def measure(case: str, root: Path, count: int) -> dict:
         for process in processes:
             if process.wait():
                 raise RuntimeError(f"{case}: a worker ended with {process.returncode}")
-        return json.loads((Path(out) / "0.json").read_text())
+        return json.loads((Path(out) / "0.json").read_text(encoding="utf-8"))
 
 
 def write_photos(root: Path, size_wh: tuple[int, int]) -> None:

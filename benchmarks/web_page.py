@@ -190,7 +190,9 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("artifacts", None, "A folder of exported files.", required=True)
-    flags.DEFINE_string("output", None, "JSON to write.", required=True)
+    entry_point.define_path(
+        "artifacts", None, "A folder of exported files.", required=True
+    )
+    entry_point.define_path("output", None, "JSON to write.", required=True)
     flags.DEFINE_integer("rounds", 5, "Fresh browsers.", lower_bound=5)
     entry_point.run(main, loads_tensorflow=False)

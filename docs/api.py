@@ -33,7 +33,7 @@ def api_page() -> str:
     for path in public_modules():
         name = ".".join(path.relative_to(REPO).with_suffix("").parts)
         name = name.removesuffix(".__init__")
-        section = module_section(name, ast.parse(path.read_text()))
+        section = module_section(name, ast.parse(path.read_text(encoding="utf-8")))
         if section:
             sections.append(section)
             contents.append(f"- [`{name}`](#{name.replace('.', '')})")

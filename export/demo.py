@@ -82,5 +82,5 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     entry_point.define_config_flag()
-    flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+    entry_point.define_path("workdir", None, "Where everything goes.", required=True)
     entry_point.run(main)

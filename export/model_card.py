@@ -196,7 +196,7 @@ def judgement(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         metrics = document["metrics"]
         rows = table.metric_rows(metrics, document["intervals_95"])
         settings = {key: document[key] for key in results.SETTING_KEYS}

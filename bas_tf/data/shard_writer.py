@@ -74,7 +74,9 @@ def write_shards(
             table = {
                 "format": FORMAT, "classes": list(source.class_names), "splits": files,
             }  # fmt: skip
-            (partial / TABLE).write_text(json.dumps(table, indent=2) + "\n")
+            (partial / TABLE).write_text(
+                json.dumps(table, indent=2) + "\n", encoding="utf-8"
+            )
             partial.replace(folder)
     except (OSError, tf.errors.OpError) as error:
         raise UserError(f"--write_shards={folder}: cannot be written ({error})") from (

@@ -178,7 +178,7 @@ def _read_table(root: Path) -> Mapping:
             root, f"{TABLE}, as `python -m bas_tf.check_data --write_shards=DIR` makes"
         )
     try:
-        table = json.loads(path.read_text())
+        table = json.loads(path.read_text(encoding="utf-8"))
         is_known = table["format"] == FORMAT and all(table["splits"].values())
         is_known = is_known and bool(table["classes"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,6 +1,7 @@
 """The table of sources."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bas_tf.data.cub import CubSource
 from bas_tf.data.folder import FolderSource
@@ -12,6 +13,7 @@ from bas_tf.data.synthetic import SyntheticSource
 from bas_tf.data.tfds_source import TfdsSource
 
 TFDS = "tfds:"
+FOLDER_INPUTS = ("train", "val", "test", "masks")  # of source "folder"
 
 
 def _synthetic(*, image_size, num_images, seed, class_names=None, **_) -> Source:
@@ -45,6 +47,17 @@ SOURCES = {
     "open_images30k": _at_root(OpenImages30kSource, "train/, val/ and test/"),
     "shards": _at_root(ShardSource, "shards.json"),
 }
+
+
+def source_inputs(name: str, root: str, *splits: str) -> list[Path]:
+    """Files and folders that a source reads, of other splits than the usual too.
+
+    Beside the photos of source `folder`, results may lie in its root.
+    """
+    if name != "folder" or not root:
+        return [Path(root)] if root else []
+    places = [Path(root, name) for name in (*FOLDER_INPUTS, *splits)]
+    return [*places, *Path(root).glob("boxes*")]
 
 
 def check_has_split(source: Source, split: str) -> None:

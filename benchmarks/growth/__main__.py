@@ -45,7 +45,7 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("output", None, "JSON to write.", required=True)
+    entry_point.define_path("output", None, "JSON to write.", required=True)
     flags.DEFINE_list("axes", ["classes", "size", "batch", "images"], "What grows.")
     flags.DEFINE_integer("rounds", 5, "Calls that count.", lower_bound=1)
     entry_point.run(main)

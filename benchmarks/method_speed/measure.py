@@ -54,7 +54,7 @@ def idle_share(seconds: float = 2.0) -> float:
     """The share of all cores' time that nobody uses while this process sleeps."""
 
     def ticks() -> list[int]:
-        first, *_ = Path("/proc/stat").read_text().splitlines()
+        first, *_ = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
         return [int(count) for count in first.split()[1:9]]
 
     before = ticks()
@@ -76,7 +76,7 @@ def make_settings(rounds: int, size: int = SIZE) -> dict:
 
 
 def _cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         key, _, value = line.partition(":")
         if key.strip() == "model name":
             return value.strip()
@@ -144,7 +144,7 @@ def read_rows(path: Path) -> list[dict]:
       UserError: the file is something else.
     """
     try:
-        rows = json.loads(path.read_text())["rows"]
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         return [{key: row[key] for key in ROW_KEYS} for row in rows]
     except FileNotFoundError:
         return []

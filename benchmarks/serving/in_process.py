@@ -203,7 +203,7 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-    flags.DEFINE_string("output", None, "The JSON file to write.", required=True)
+    entry_point.define_path("workdir", None, "A trained workdir.", required=True)
+    entry_point.define_path("output", None, "The JSON file to write.", required=True)
     flags.DEFINE_list("image_size", ["500", "375"], "Width and height of what is sent.")
     entry_point.run(main)

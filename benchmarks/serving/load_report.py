@@ -103,7 +103,7 @@ def read_rows(path: Path) -> list[dict]:
       UserError: the file is something else.
     """
     try:
-        rows = json.loads(path.read_text())["rows"]
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         if not all(row.keys() >= _KEYS for row in rows):
             raise ValueError
     except FileNotFoundError:

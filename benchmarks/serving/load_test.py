@@ -240,7 +240,7 @@ if __name__ == "__main__":
     flags.DEFINE_string("address", None, "The server's HOST:PORT.", required=True)
     flags.DEFINE_enum("protocol", "grpc", client.PROTOCOLS, "What its port speaks.")
     flags.DEFINE_string("model", "bas", "The served model's name.")
-    flags.DEFINE_string("output", None, "The JSON file of the rows.", required=True)
+    entry_point.define_path("output", None, "The JSON file of the rows.", required=True)
     flags.DEFINE_string(
         "label", None, "Of the rows, as 'batching off'; default the protocol."
     )

@@ -52,7 +52,8 @@ def localize_photos(
         runner = experiment.load_runner(model)
     else:
         runner = _given_class_runner(model, class_name)
-    rows, photos = [], _readable(paths)
+    rows, faults = [], []
+    photos = _readable(paths, faults)
     while batch := list(itertools.islice(photos, BATCH)):
         answers = _predict([photo for _, photo in batch], runner)
         for (path, photo), answer in zip(batch, answers, strict=True):
@@ -66,18 +67,22 @@ def localize_photos(
             visualize.write_png(output / overlays[path], overlay)
             rows.append({"image": str(path), "overlay": overlays[path], **row})
     if not rows:
-        raise UserError(f"none of the {len(paths)} photos can be read")
+        raise UserError(f"none of {len(paths)} photos can be read; {faults[0]}")
+    for fault in faults:
+        logging.error("skipped %s", fault)
     files.write_json(output / PREDICTIONS_FILE, rows)
     return rows
 
 
-def _readable(paths: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray]]:
-    """Each photo, decoded when it is asked for; one that cannot be is logged."""
+def _readable(
+    paths: Sequence[Path], faults: list[str]
+) -> Iterator[tuple[Path, np.ndarray]]:
+    """Each photo, decoded when it is asked for; `faults` gets what cannot be."""
     for path in paths:
         try:
             yield path, decode.decode_image(path)
         except DataError as error:
-            logging.error("skipped %s", one_line(error))
+            faults.append(one_line(error))
 
 
 def _predict(photos: Sequence[np.ndarray], runner: Runner) -> Iterator[dict[str, Any]]:

@@ -43,6 +43,7 @@ COMMANDS = {
     "export.demo": ["config", "workdir"],
     "export.saved_model": ["workdir", "output", "serving_dir"],
     "export.tflite": [
+        "data_root",
         "workdir",
         "output",
         "quantize",
@@ -244,7 +245,7 @@ def test_exporting_a_folder_that_is_no_workdir(refused, tmp_path, module):
 
 def test_localize_without_an_image(refused, tmp_path):
     line = refused("bas_tf.localize", f"--model={tmp_path}", "--output=WORKDIR")
-    assert "no IMAGE given" in line
+    assert "no PHOTO given" in line
 
 
 def test_an_unknown_protocol_or_quantization(refused, tmp_path):
@@ -311,7 +312,7 @@ def test_a_workdir_of_another_version_is_told(refused, tmp_path):
 
 
 @pytest.mark.slow
-def test_localize_of_a_text_file_writes_nothing(refused, demo_workdir, tmp_path):
+def test_localize_of_a_text_file_alone_writes_nothing(refused, demo_workdir, tmp_path):
     text = tmp_path / "note.jpg"
     text.write_text("not a photo")
     line = refused(

@@ -12,6 +12,7 @@ first photo that cannot be read ends it with exit code 2; those before it are do
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ else:  # a copy on a device
     from edge_localizer import EdgeLocalizer, Localization
 
 COLOR, INK = (0, 229, 255), (16, 20, 24)
+NAME_BYTES = 255  # of a file
 DARKEST = 0.35  # of the photo's brightness, where the map is lowest
 
 
@@ -95,12 +97,15 @@ def localize_photos(model, paths: list[str], output: Path, *, threads: int) -> N
     Raises:
       ValueError: the model or a photo cannot be read, or nothing can be written.
     """
-    localizer = EdgeLocalizer(model, threads)
     taken = set()
-    for path in paths:
+    targets = [output / _free_name(Path(path).stem, taken) for path in paths]
+    for target in filter(Path.exists, targets):
+        if any(Path(p).exists() and target.samefile(p) for p in [model, *paths]):
+            raise ValueError(f"{target}: is an input; name another --output")
+    localizer = EdgeLocalizer(model, threads)
+    for path, target in zip(paths, targets):  # noqa: B905  Python 3.9 on devices
         photo = open_photo(path)
         found = localizer.localize(photo)
-        target = output / _free_name(Path(path).stem, taken)
         try:
             output.mkdir(parents=True, exist_ok=True)
             overlay(photo, found).save(target)
@@ -112,12 +117,15 @@ def localize_photos(model, paths: list[str], output: Path, *, threads: int) -> N
 
 
 def _free_name(stem: str, taken: set[str]) -> str:
-    """STEM_found.png, so that no photo is overwritten; _found_2 for a second one."""
-    name, count = f"{stem}_found.png", 1
-    while name in taken:
+    """STEM_found.png, _found_2 for a second one; a long STEM is cut to fit a name."""
+    name, count = "", 0
+    while not name or name.lower() in taken:
         count += 1
-        name = f"{stem}_found_{count}.png"
-    taken.add(name)
+        ending = "_found.png" if count == 1 else f"_found_{count}.png"
+        while len(os.fsencode(stem + ending)) > NAME_BYTES:
+            stem = stem[:-1]
+        name = stem + ending
+    taken.add(name.lower())
     return name
 
 
@@ -134,7 +142,10 @@ def main() -> None:
     args = parser.parse_args()
     try:
         localize_photos(
-            args.model, args.photos, Path(args.output), threads=args.threads
+            args.model,
+            args.photos,
+            Path(args.output).expanduser(),
+            threads=args.threads,
         )
     except ValueError as error:
         parser.error(str(error))

@@ -124,7 +124,7 @@ def test_grey_and_transparent_photos(demo_workdir, scenes, tmp_path):
 def test_photos_of_one_name_all_keep_their_overlay(demo_workdir, scenes, tmp_path):
     """The third photo already has the name that the second would get; A is not a."""
     sizes = [(40, 40), (50, 50), (60, 60), (70, 70)]
-    names = ["a/cat.png", "b/cat.jpg", "a/cat_localized_2.png", "c/CAT.png"]
+    names = ["a/cat.png", "b/cat.jpg", "a/cat_2.png", "c/CAT.png"]
     paths = [
         save(tmp_path / name, scene, size)
         for name, scene, size in zip(names, scenes, sizes, strict=True)

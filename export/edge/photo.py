@@ -103,7 +103,7 @@ def localize_photos(model, paths: list[str], output: Path, *, threads: int) -> N
         if any(Path(p).exists() and target.samefile(p) for p in [model, *paths]):
             raise ValueError(f"{target}: is an input; name another --output")
     localizer = EdgeLocalizer(model, threads)
-    for path, target in zip(paths, targets):  # noqa: B905  Python 3.9 on devices
+    for path, target in zip(paths, targets, strict=True):
         photo = open_photo(path)
         found = localizer.localize(photo)
         try:

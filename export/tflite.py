@@ -85,11 +85,11 @@ def export_tflite(
         models=[workdir],
         config=loaded.config if "int8" in quantizations else None,
     )
-    served, steps = saved_model.served_localizer(loaded)
     crops = None
     if "int8" in quantizations:
         source = experiment.open_source(loaded.config, loaded.class_names)
         crops = calibration.calibration_crops(loaded.config, source)
+    served, steps = saved_model.served_localizer(loaded)
     files.write_file(
         output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode()
     )

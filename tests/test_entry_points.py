@@ -237,6 +237,32 @@ def test_an_output_that_cannot_be_written_is_told_first(
     assert "cannot be written (" in line and str(tmp_path) in line
 
 
+def test_home_is_expanded_in_flags_and_in_the_config(refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copy("configs/demo.py", tmp_path / "mine.py")
+    args = folder_flags("~/lost")[1:]
+    line = refused(
+        "bas_tf.train", "--config=~/mine.py:quicktest", *args, "--workdir=WORKDIR"
+    )
+    assert f"data.root is '{tmp_path / 'lost'}'" in line
+    line = refused(
+        "bas_tf.train", QUICK, "--config.model.weights=~/mine.py", "--workdir=WORKDIR"
+    )
+    assert f"{tmp_path / 'mine.py'}" in line
+    line = refused("export.onnx", "--workdir=~/lost", "--output=WORKDIR")
+    assert f"{tmp_path / 'lost'}: no config.json" in line
+
+
+def test_int8_looks_where_the_photos_have_been_moved(refused, photo_folder, tmp_path):
+    config = demo.get_config("quicktest")
+    config.data.source, config.data.root = "folder", str(tmp_path / "lost")
+    experiment.write_experiment(tmp_path / "run", config, ("cat", "dog"))
+    args = ["export.tflite", f"--workdir={tmp_path / 'run'}", "--output=WORKDIR",
+            "--quantize=int8"]  # fmt: skip
+    assert f"{tmp_path / 'lost'}" in refused(*args)
+    assert "6 different images" in refused(*args, f"--data_root={photo_folder}")
+
+
 @pytest.mark.parametrize("module", ["export.saved_model", "export.tflite"])
 def test_exporting_a_folder_that_is_no_workdir(refused, tmp_path, module):
     line = refused(module, f"--workdir={tmp_path}", "--output=WORKDIR")

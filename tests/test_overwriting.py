@@ -14,6 +14,7 @@ from tests.commands import REPO, exit_code_in_process, only_error_line
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 FOLDER = ["--config.data.source=folder", "--config.data.root=PHOTOS",
           "--config.eval.split=val", "--config.data.batch_size=2"]  # fmt: skip
+ABLATION = "--config=configs/ablation.py:synthetic_quicktest"
 DATA = ["--config=CONFIG:quicktest", *FOLDER]
 OF_DATA = ["CONFIG", "PHOTOS/boxes.csv", "PHOTOS/val/cat/0.jpg"]
 OF_WORKDIR = ["WORKDIR/config.json", "WORKDIR/checkpoints/step-1.npz"]
@@ -102,8 +103,9 @@ COMMANDS = {
         ["bas_tf.train", *DATA, "--config.model.weights=WORKDIR", "--workdir=OUT"],
         ["WORKDIR"], None,
     ),
-    "ablate": (["bas_tf.ablate", "--config=configs/ablation.py:synthetic_quicktest", *FOLDER,
-         "--workdir=OUT"], OF_DATA[1:], None),
+    "ablate": (
+        ["bas_tf.ablate", ABLATION, *FOLDER, "--workdir=OUT"], OF_DATA[1:], None,
+    ),
     "demo": (["export.demo", *DATA, "--workdir=OUT"], OF_DATA, None),
 }  # fmt: skip
 CASES = [

@@ -1,4 +1,4 @@
-"""True boxes of a folder of photos: read, given to photos, and never lost in silence."""
+"""True boxes of a folder of photos: read, given to photos, never lost in silence."""
 
 import dataclasses
 import functools

@@ -198,7 +198,7 @@ class BoxFile:
             return as_it_is, ""
         (width, height), (stated_width, stated_height) = size, stated
         fault = (
-            f"{image_id}: {self.path.name} says it is {stated_width}x{stated_height}, "
+            f"{image_id}: {self.path} says it is {stated_width}x{stated_height}, "
             f"the photo is {width}x{height}"
         )
         if stated == size[::-1]:

@@ -14,8 +14,8 @@ def outcome(layout: Layout) -> str:
     """read, told or lost."""
     try:
         source = FolderSource(root=str(layout.root))
-        records = [r for split in ("train", "val", "test")
-                   if (layout.root / split).is_dir() for r in source.records(split)]  # fmt: skip
+        splits = [s for s in ("train", "val", "test") if (layout.root / s).is_dir()]
+        records = [record for split in splits for record in source.records(split)]
     except DataError as error:
         names_file = "boxes" in str(error) or str(layout.root) in str(error)
         return "told" if names_file else "unclear"

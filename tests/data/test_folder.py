@@ -183,7 +183,9 @@ def write_voc(root, boxes: dict[str, list]) -> None:
     for name, (x0, y0, x1, y1) in boxes.items():
         path = (root / "boxes" / name).with_suffix(".xml")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(voc_xml([(x0 + 1, y0 + 1, x1, y1)]))  # from 1, inclusive
+        path.write_text(
+            voc_xml([(x0 + 1, y0 + 1, x1, y1)], size_wh=(80, 60))
+        )  # from 1, inclusive
 
 
 @pytest.mark.parametrize("write", [write_coco, write_voc])

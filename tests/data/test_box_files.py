@@ -1,4 +1,4 @@
-"""Which boxes a folder's box file gives: by whose name, of which thing, at what size."""
+"""Which boxes a box file gives: by whose name, of which thing, at what size."""
 
 import json
 
@@ -58,7 +58,8 @@ IDS = ("train/cat/7.jpg", "train/cat/0.jpg", "val/cat/0.jpg", "val/dog/5.PNG",
         ("cat/7.jpg", "train/cat/7.jpg"),
         ("train/7.jpg", "train/cat/7.jpg"),
         ("images/7.jpg", "train/cat/7.jpg"),
-        ("test/images/7.jpg", None),  # says test
+        ("test/images/7.jpg", "left out"),
+        ("test/x/images/7.jpg", None),  # says test, train has it
         ("test/cat/7.jpg", "left out"),
         ("cat/0.jpg", None),  # of train and of val
         ("val/cats/0.jpg", None),

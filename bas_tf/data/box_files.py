@@ -143,13 +143,7 @@ class BoxFile:
 
     def _choose_categories(self, classes: set[str]) -> None:
         """Leaves out boxes of other things than their photo's class."""
-        kinds = Counter(
-            kind
-            for entries in self._entries.values()
-            for entry in entries
-            for kind in entry.categories
-            if kind
-        )
+        kinds = self._count_categories()
         unknown = [kind for kind in kinds if _fold_class(kind) not in classes]
         if len(unknown) == len(kinds):
             if len({_fold_class(kind) for kind in unknown}) > 1:
@@ -170,23 +164,26 @@ class BoxFile:
                 f"{self.path}: {count} boxes of categories that are no class are left "
                 f"out: {_first(sorted(unknown))}"
             )
-        before = sum(kinds.values()) - sum(kinds[kind] for kind in unknown)
+        before = kinds.total() - sum(kinds[kind] for kind in unknown)
         self._entries = {
             image_id: kept
             for image_id, entries in self._entries.items()
             if (kept := _of_class(entries, image_id.split("/")[1]))
         }
-        others = before - sum(
-            bool(kind)
-            for entries in self._entries.values()
-            for entry in entries
-            for kind in entry.categories
-        )
+        others = before - self._count_categories().total()
         if others:
             self.notes.append(
                 f"{self.path}: {others} boxes are of another class than their photo "
                 "and left out"
             )
+
+    def _count_categories(self) -> Counter[str]:
+        return Counter(
+            kind
+            for entries in self._entries.values()
+            for entry in entries
+            for kind in filter(None, entry.categories)
+        )
 
     def _scale(
         self, image_id: str, stated: Size | None
@@ -261,12 +258,8 @@ def _find(
 def _of_class(entries: Sequence[ImageBoxes], class_name: str) -> list[ImageBoxes]:
     kept = []
     for entry in entries:
-        is_right = np.array(
-            [
-                not kind or _fold_class(kind) == _fold_class(class_name)
-                for kind in entry.categories
-            ]
-        )
+        right = ("", _fold_class(class_name))
+        is_right = np.array([_fold_class(kind) in right for kind in entry.categories])
         if is_right.any():
             kinds = tuple(np.array(entry.categories, object)[is_right])
             kept.append(

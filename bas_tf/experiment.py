@@ -23,6 +23,7 @@ TRAINING_GROUPS = ("data", "model", "loss", "optimizer", "train")
 FREE_KEYS = (
     "data.root",
     "data.cache",
+    "data.rescale_boxes",
     "data.service",
     "train.log_every_steps",
     "train.checkpoint_every_steps",

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from tqdm import tqdm
 
+from bas_tf.data.box_files import is_scaled
 from bas_tf.data.images import READERS
 from bas_tf.data.records import DataError, Record
 from bas_tf.errors import one_line
@@ -111,19 +112,6 @@ def reaches_outside(boxes: np.ndarray, sizes_wh: np.ndarray) -> np.ndarray:
     return ((boxes < -ROUNDING) | (boxes > limits)).any(axis=-1)
 
 
-def is_scaled(size_wh: tuple[int, int], original_wh: tuple[int, int]) -> bool:
-    """Whether a size has the original's proportions, but for rounding to a pixel.
-
-    Evaluation brings masks to the network's input whatever their size, so such a mask
-    still lies on its image; one that is turned or cut does not.
-    """
-    (width, height), (original_width, original_height) = size_wh, original_wh
-    return (
-        abs(height - original_height * width / original_width) <= 1
-        or abs(width - original_width * height / original_height) <= 1
-    )
-
-
 def _look_at_mask(
     record: Record, split: str, size_wh: tuple[int, int] | None
 ) -> Iterator[Finding]:
@@ -135,6 +123,8 @@ def _look_at_mask(
         yield Finding("unreadable_mask", split, (record.image_id,), one_line(error))
         return
     if size_wh and size_wh != (width, height):
+        # Evaluation brings masks to the network's input whatever their size, so one in
+        # the image's proportions still lies on it; one that is turned or cut does not.
         kind = "mask_scaled" if is_scaled((width, height), size_wh) else "mask_size"
         message = (
             f"{record.image_id}: its mask is {width}x{height}, "

@@ -71,10 +71,14 @@ def check_source(source: Source) -> Report:
     """Reads every image, box and mask of every split; a fault ends nothing."""
     report = Report(classes=tuple(source.class_names))
     places: dict[bytes, list[tuple[str, str]]] = {}
+    if isinstance(source, FolderSource):
+        of_file = source.box_file
+        report.faults.extend(Finding("box_file", "", (), f) for f in of_file.faults)
+        report.notes.extend(Finding("box_file", "", (), n) for n in of_file.notes)
     for split in SPLITS:
         report.notes.extend(ignored_files(source, split))
         try:
-            records = source.records(split)
+            records = _read(source, split, report)
         except DataError as error:
             if split not in source.splits:  # as val or test may be
                 report.absent_splits[split] = one_line(error)
@@ -96,6 +100,26 @@ def check_source(source: Source) -> Report:
         message = f"none of the splits {', '.join(SPLITS)} is there"
         report.faults.append(Finding("no_split", "", (), message))
     return report
+
+
+def _read(source: Source, split: str, report: Report) -> Sequence[Record]:
+    """A split's records; what is wrong with their box file goes to the report."""
+    if not isinstance(source, FolderSource):
+        return source.records(split)
+    records, boxes = source.records_and_boxes(split)
+    for record, of_photo in zip(records, boxes, strict=True):
+        images = (record.image_id,)
+        report.faults.extend(
+            Finding("box_size", split, images, message) for message in of_photo.faults
+        )
+        report.faults.extend(
+            Finding("box_outside", split, images, message) for message in of_photo.slips
+        )
+    report.notes.extend(
+        Finding("box_file", split, (), message)
+        for message in source.box_notes(split, boxes)
+    )
+    return records
 
 
 def ignored_files(source: Source, split: str) -> Iterator[Finding]:

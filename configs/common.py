@@ -14,6 +14,9 @@ def base_config() -> ml_collections.ConfigDict:
             # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
             "source": "folder",
             "root": "",  # where the data lies; of tfds its data_dir, "" the usual one
+            # folder: True scales boxes whose file states another size of the photo, in
+            # its proportions; False: such a size is a fault
+            "rescale_boxes": False,
             "image_size": (144, 144),  # synthetic: width, height of the drawings
             "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
             "seed": 0,  # synthetic: another seed draws other images

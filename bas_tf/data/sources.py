@@ -28,19 +28,22 @@ def _synthetic(*, image_size, num_images, seed, class_names=None, **_) -> Source
     return source
 
 
-def _at_root(source: Callable[..., Source], content: str) -> Callable[..., Source]:
-    """Opens a source that needs nothing but its data.root."""
+def _at_root(
+    source: Callable[..., Source], content: str, *keys: str
+) -> Callable[..., Source]:
+    """Opens a source that needs its data.root and takes some other keys."""
 
-    def open_source(*, root, class_names=None, **_) -> Source:
+    def open_source(*, root, class_names=None, **options) -> Source:
         if not root:
             raise DataError(f"data.root is empty: name the folder that holds {content}")
-        return source(root=root, class_names=class_names)
+        known = {key: options[key] for key in keys if key in options}
+        return source(root=root, class_names=class_names, **known)
 
     return open_source
 
 
 SOURCES = {
-    "folder": _at_root(FolderSource, "train/ and val/"),
+    "folder": _at_root(FolderSource, "train/ and val/", "rescale_boxes"),
     "synthetic": _synthetic,
     "cub": _at_root(CubSource, "CUB_200_2011/, or CUB_200_2011.tgz"),
     "ilsvrc": _at_root(IlsvrcSource, "train/ and val/"),

@@ -476,7 +476,7 @@ def test_a_device_finds_what_this_machine_finds(
 
 
 @pytest.mark.parametrize("name, drawn_as", [
-    ("été", "ete"), ("cafe\N{COMBINING ACUTE ACCENT}", "cafe"), ("猫", "?"), ("🐱", "?"),
+    ("été", "ete"), ("e\N{COMBINING ACUTE ACCENT}", "e"), ("猫", "?"), ("🐱", "?"),
 ])  # fmt: skip
 def test_a_label_has_no_letter_that_the_font_lacks(name, drawn_as):
     def overlay(class_name):

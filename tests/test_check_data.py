@@ -131,8 +131,8 @@ def test_every_class_without_photos_is_listed(check, photos):
     for split in ("train", "val"):
         for name in ("emu", "owl"):
             (photos / split / name).mkdir()
-    photo = photos / "train" / "owl" / "IMG_1.HEIC"
-    photo.write_bytes(b"\0\0\0\x18ftypheic")
+    photo = photos / "train" / "owl" / "IMG_1.MOV"
+    photo.write_bytes(b"\0\0\0\x14ftypqt  ")
     code, out, err = check(photos)
     assert (code, err) == (1, "")
     start = out.index("  emu                          0         0")
@@ -143,7 +143,7 @@ def test_every_class_without_photos_is_listed(check, photos):
         "  val: no images of class 'owl'",
         "note: files in class folders that are not read: 1",
     ]
-    assert out[start + 4].startswith("  train/owl/IMG_1.HEIC: does not end in .jpg,")
+    assert out[start + 4].startswith("  train/owl/IMG_1.MOV: does not end in .jpg,")
     assert out[start + 5 :] == [
         "fault: classes without images: 2",
         "  train: no images of class 'emu'",

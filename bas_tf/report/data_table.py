@@ -27,6 +27,7 @@ NOTES = {
     "class_without_images": "classes without images, here no fault",
     "box_file": "what the box file holds besides",
     "image_without_boxes": "images without boxes, which localization leaves out",
+    "dark_16_bits": "nearly black photos of 16 bits a channel",
     "mask_scaled": "masks of another size than their image, in its proportions",
     "copies_within_split": "images that are in a split more than once",
     "ignored_file": "files in class folders that are not read",

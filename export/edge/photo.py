@@ -12,16 +12,23 @@ first photo that cannot be read ends it with exit code 2; those before it are do
 """
 
 import argparse
+import contextlib
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
 if __package__:
     from export.edge.edge_localizer import EdgeLocalizer, Localization
 else:  # a copy on a device
     from edge_localizer import EdgeLocalizer, Localization
+
+with contextlib.suppress(ImportError):  # an optional package reads HEIC
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 COLOR, INK = (0, 229, 255), (16, 20, 24)
 NAME_BYTES = 255  # of a file
@@ -45,8 +52,15 @@ def open_photo(path) -> Image.Image:
             return upright.convert("RGB")
     except FileNotFoundError as error:
         raise ValueError(f"{path}: no such file") from error
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path}: not a readable photo{_hint(path)}") from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: not a readable photo ({error})") from error
+
+
+def _hint(path) -> str:
+    is_heic = Path(path).read_bytes()[4:11] in (b"ftyphei", b"ftyphev", b"ftypmif")
+    return " (HEIC: `pip install pillow-heif` reads it)" if is_heic else ""
 
 
 def overlay(photo: Image.Image, found: Localization) -> Image.Image:
@@ -73,6 +87,7 @@ def _stretched(score_map: np.ndarray) -> np.ndarray:
 
 def _draw_label(draw, size_wh: tuple[int, int], corner_xy, text: str) -> None:
     """Dark text on the box's colour, above the box or else inside its top."""
+    text = _ascii(text)
     font = _font(max(11, round(max(size_wh) / 26)))
     _, _, width, height = draw.textbbox((0, 0), text, font=font)
     width, height = width + 4, height + 4
@@ -82,6 +97,13 @@ def _draw_label(draw, size_wh: tuple[int, int], corner_xy, text: str) -> None:
     y = max(corner_xy[1] - height, 0)
     draw.rectangle((x, y, x + width - 1, y + height - 1), fill=COLOR)
     draw.text((x + 2, y + 2), text, font=font, fill=INK)
+
+
+def _ascii(text: str) -> str:
+    """Letters without accents, "?" for others: Pillow's own font has ASCII alone."""
+    parts = unicodedata.normalize("NFKD", text)
+    plain = "".join(part for part in parts if not unicodedata.combining(part))
+    return plain.encode("ascii", "replace").decode()
 
 
 def _font(size: int):

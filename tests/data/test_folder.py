@@ -78,7 +78,7 @@ def test_a_class_folder_without_photos_has_no_records(photo_folder):
     """Nor has a class whose folder only another split has: emu and owl in val."""
     for name in ("emu", "owl"):
         (photo_folder / "train" / name).mkdir()
-    (photo_folder / "train" / "emu" / "IMG_1.HEIC").touch()
+    (photo_folder / "train" / "emu" / "IMG_1.raw").touch()
     (photo_folder / "val" / "emu").mkdir()
     source = FolderSource(root=str(photo_folder))
     assert source.class_names == ("cat", "dog", "emu", "owl")
@@ -108,7 +108,7 @@ def test_a_photo_whose_name_is_not_utf8_is_a_photo(photo_folder, latin1_photo):
 
 def test_a_split_without_any_photo_is_named(photo_folder):
     for path in (photo_folder / "val").glob("*/*.jpg"):
-        path.rename(path.with_suffix(".heic"))
+        path.rename(path.with_suffix(".raw"))
     (photo_folder / "boxes.csv").unlink()
     with pytest.raises(
         DataError, match="photos/val: no images in its class folders; .*ending in .jpg,"
@@ -252,3 +252,13 @@ def test_a_wrong_layout_shows_the_one_found(tmp_path):
     (tmp_path / "train" / "1.jpg").touch()
     with pytest.raises(DataError, match="train: holds '1.jpg'; expected class folders"):
         FolderSource(root=str(tmp_path))
+
+
+@pytest.mark.parametrize("ending", ["jfif", "JFIF", "jpe", "Jpe", "avif", "AVIF"])
+def test_endings_that_decode_are_read(photo_folder, ending):
+    path = photo_folder / "train" / "cat" / f"saved.{ending}"
+    file_format = "AVIF" if ending.lower() == "avif" else "JPEG"
+    Image.new("RGB", (80, 60), "red").save(path, file_format)
+    records = FolderSource(root=str(photo_folder)).records("train")
+    (record,) = [r for r in records if r.image_id == f"train/cat/{path.name}"]
+    assert record.load_image().shape == (60, 80, 3)

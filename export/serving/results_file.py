@@ -65,44 +65,39 @@ def opened(folder: Path, request: Mapping[str, Any]) -> Iterator[ResultsFile]:
       UserError: another process holds it, another request made it, or it is no file
         of this kind.
     """
-    with _locked(folder):
-        _check_request(folder, request)
-        results = ResultsFile(folder / RESULTS_FILE)
-        files.write_json(folder / REQUEST_FILE, request)
-        yield results
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """The lock ends with the process, however that ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise UserError(f"--output={folder}: {error.strerror}") from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise UserError(f"--output={folder}: another run is writing to it") from error
-    try:
-        yield
+        _lock(folder, handle)
+        _check_request(folder, request)
+        results = ResultsFile(folder / RESULTS_FILE)
+        files.write_json(folder / REQUEST_FILE, request)
+        yield results
     finally:
         os.close(handle)
 
 
+def _lock(folder: Path, handle: int) -> None:
+    """Until the handle is closed or the process ends, however it does."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(f"--output={folder}: another run is writing to it") from error
+
+
 def _check_request(folder: Path, request: Mapping[str, Any]) -> None:
     path = folder / REQUEST_FILE
-    if not path.is_file():
-        return
     try:
-        before = json.loads(path.read_text())
+        before = json.loads(path.read_bytes()) if path.is_file() else request
     except ValueError as error:
         raise UserError(f"{path}: not JSON; use another --output") from error
     if before != request:
-        flags = ", ".join(f"{key}={value}" for key, value in before.items())
         raise UserError(
-            f"--output={folder}: its results were asked for with {flags}; use another"
+            f"--output={folder}: its results were asked for with other flags "
+            f"({path}: {json.dumps(before)}); use another"
         )
 
 
@@ -112,17 +107,13 @@ def _read_rows(path: Path) -> list[Row]:
         lines = path.read_bytes().split(b"\n") if path.is_file() else []
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        row = _row(line)
-        if row is not None:
-            rows.append(row)
-        elif number < len(lines):
-            raise UserError(
-                f"{path}: line {number} is no row of results; mend it, or use another "
-                "--output"
-            )
-    return rows
+    rows = [_row(line) for line in lines]
+    if None in rows[:-1]:
+        raise UserError(
+            f"{path}: line {rows.index(None) + 1} is no row of results; correct it, or "
+            "use another --output"
+        )
+    return [row for row in rows if row is not None]
 
 
 def _row(line: bytes) -> Row | None:

@@ -2,12 +2,11 @@
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent import futures
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from bas_tf import files, visualize
@@ -57,32 +56,29 @@ class BatchLocalizer:
                 sent.append((asked, photos.encoded(asked.photo.path)))
             except DataError as error:
                 rows.append(_failed(asked, error))
+        images = [encoded.content for _, encoded in sent]
         try:
-            answers = self._localize([encoded.content for _, encoded in sent])
+            answers = (
+                self.client.localize(images)
+                if self.class_id is None
+                else self.client.localize_class(images, [self.class_id] * len(images))
+            )
         except ServingError as error:
             return rows + [_failed(asked, error) for asked, _ in sent]
         for (asked, encoded), answer in zip(sent, answers, strict=True):
-            rows.append(self._finished(asked, encoded, answer))
+            try:
+                row = _row(asked, encoded, answer)
+                if asked.overlay is not None:
+                    self._draw(row, encoded.content)
+            except (ServingError, DataError) as error:
+                row = _failed(asked, error)
+            rows.append(row)
         return rows
 
-    def _localize(self, images: list[bytes]) -> list[Served]:
-        if self.class_id is None:
-            return self.client.localize(images)
-        return self.client.localize_class(images, [self.class_id] * len(images))
-
-    def _finished(self, asked: Asked, encoded: Encoded, answer: Served) -> Row:
-        try:
-            row = _row(asked, encoded, answer)
-            if asked.overlay is not None:
-                self._draw(row, decode.decode_picture(encoded.content, asked.file))
-        except (ServingError, DataError) as error:
-            return _failed(asked, error)
-        return row
-
-    def _draw(self, row: Row, picture: Image.Image) -> None:
+    def _draw(self, row: Row, content: bytes) -> None:
         name = row["class_name"]
         drawn = visualize.overlay(
-            np.asarray(picture),
+            np.asarray(decode.decode_picture(content, row["file"])),
             boxes=[np.asarray(row["box"])],
             label=f"class {row['class_id']}"
             if name is None
@@ -118,49 +114,36 @@ def localize_photos(
       How many failed; each is told in a line on standard error.
 
     Raises:
-      UserError: the output cannot be written.
+      UserError: the output cannot be written, or an overlay is one of the photos.
     """
     todo = [photo for photo in found if not results.has_result(str(photo.path))]
-    results.start(str(photo.path) for photo in todo)
     asked = _with_overlays(todo, results, draws_overlays=draws_overlays)
+    files.check_not_inputs(
+        [localize_batch.output / a.overlay for a in asked if a.overlay],
+        [photo.path for photo in found],
+    )
+    results.start(a.file for a in asked)
     batches = [asked[i : i + batch_size] for i in range(0, len(asked), batch_size)]
     done, failed = len(found) - len(todo), 0
     with (
         tqdm(total=len(found), initial=done, unit="photo", disable=None) as bar,
         futures.ThreadPoolExecutor(concurrency) as pool,
     ):
+        work = [pool.submit(localize_batch, batch) for batch in batches]
         try:
-            for rows in _in_parallel(pool, localize_batch, batches, concurrency):
-                for row in rows:
+            for ended in futures.as_completed(work):
+                for row in ended.result():
                     results.add(row)
                     if "error" in row:
                         failed += 1
-                        told = f"error: {row['file']}: {row['error']}"
-                        tqdm.write(told, file=sys.stderr)
-                bar.update(len(rows))
+                        line = f"error: {row['file']}: {row['error']}"
+                        tqdm.write(line, file=sys.stderr)
+                    bar.update()
         except BaseException:  # such as Ctrl-C: wait for no answer that is due
+            pool.shutdown(wait=False, cancel_futures=True)
             localize_batch.client.close()
             raise
     return failed
-
-
-def _in_parallel(
-    pool: futures.Executor,
-    localize_batch: BatchLocalizer,
-    batches: Sequence[Sequence[Asked]],
-    concurrency: int,
-) -> Iterator[list[Row]]:
-    """The batches' rows as they are ready; `concurrency` batches under way at most."""
-    under_way: set[futures.Future] = set()
-    for batch in batches:
-        if len(under_way) == concurrency:
-            ready, under_way = futures.wait(
-                under_way, return_when=futures.FIRST_COMPLETED
-            )
-            yield from (future.result() for future in ready)
-        under_way.add(pool.submit(localize_batch, batch))
-    for future in futures.as_completed(under_way):
-        yield future.result()
 
 
 def _with_overlays(
@@ -172,7 +155,7 @@ def _with_overlays(
     taken = {row.get("overlay") for row in results.rows.values()}
     named = []
     for photo in todo:
-        stem = f"{OVERLAYS}/{photo.relative.as_posix()}"
+        stem = f"{OVERLAYS}/{photo.relative.with_suffix('').as_posix()}_localized"
         name = files.unused_name(stem, ".png", taken)
         taken.add(name)
         named.append(Asked(photo, name))

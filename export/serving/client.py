@@ -99,7 +99,9 @@ def main(args: list[str]) -> None:
         failed = run_client.localize_photos(
             found,
             results,
-            run_client.BatchLocalizer(serving, output, class_id),
+            serving,
+            output=output,
+            class_id=class_id,
             batch_size=flags.FLAGS.batch_size,
             concurrency=flags.FLAGS.concurrency,
             draws_overlays=flags.FLAGS.overlays,

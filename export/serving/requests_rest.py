@@ -117,6 +117,9 @@ def _exchange(
     if len(content) > MAX_ANSWER_BYTES:
         connection.close()
         raise ServingError(f"more than {MAX_ANSWER_BYTES} bytes came")
+    deadline.seconds_left()  # what the timer cut off can look like a short answer
+    if response.status == 200 and not content:
+        raise http.client.HTTPException("closed within the answer's head")
     return response.status, content
 
 

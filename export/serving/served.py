@@ -14,17 +14,18 @@ _FAULTS = {  # by STATUS, see `export.decoding`
     3: "the model does not have the class",
 }
 _CLASSES = -1  # a dimension: the five best classes, or all where there are fewer
-# Output: kinds of NumPy dtypes that hold it, what to call them, shape of a row.
-_OF_THE_CLASSES: dict[str, tuple[str, str, tuple[int, ...]]] = {
-    names.CLASS_IDS: ("iu", "integers", (_CLASSES,)),
-    names.CLASS_NAMES: ("U", "strings", (_CLASSES,)),
-    names.SCORES: ("iuf", "numbers", (_CLASSES,)),
+_KINDS = {"iu": "integers", "iuf": "numbers", "U": "strings", "b": "booleans"}
+# Output: kinds of NumPy dtypes that hold it, shape of a row.
+_OF_THE_CLASSES: dict[str, tuple[str, tuple[int, ...]]] = {
+    names.CLASS_IDS: ("iu", (_CLASSES,)),
+    names.CLASS_NAMES: ("U", (_CLASSES,)),
+    names.SCORES: ("iuf", (_CLASSES,)),
 }
-_OF_THE_BOX: dict[str, tuple[str, str, tuple[int, ...]]] = {
-    names.BOXES: ("iuf", "numbers", (4,)),
-    names.DEGENERATE: ("b", "booleans", ()),
-    names.IMAGE_SIZE: ("iu", "integers", (2,)),
-    names.STATUS: ("iu", "integers", ()),
+_OF_THE_BOX: dict[str, tuple[str, tuple[int, ...]]] = {
+    names.BOXES: ("iuf", (4,)),
+    names.DEGENERATE: ("b", ()),
+    names.IMAGE_SIZE: ("iu", (2,)),
+    names.STATUS: ("iu", ()),
 }
 
 
@@ -82,8 +83,8 @@ def read_answers(
     """
     promised = _OF_THE_BOX if class_ids else {**_OF_THE_CLASSES, **_OF_THE_BOX}
     columns = {
-        key: _column(outputs, key, kinds, kind_name, (count, *row_shape))
-        for key, (kinds, kind_name, row_shape) in promised.items()
+        key: _column(outputs, key, kinds, (count, *row_shape))
+        for key, (kinds, row_shape) in promised.items()
     }
     if class_ids:
         columns[names.CLASS_IDS] = np.array(class_ids)[:, np.newaxis]
@@ -117,11 +118,7 @@ def _row(values: Mapping[str, np.ndarray]) -> Served:
 
 
 def _column(
-    outputs: Mapping[str, Any],
-    key: str,
-    kinds: str,
-    kind_name: str,
-    promised: tuple[int, ...],
+    outputs: Mapping[str, Any], key: str, kinds: str, promised: tuple[int, ...]
 ) -> np.ndarray:
     if key not in outputs:
         has = ", ".join(sorted(outputs)) or "none"
@@ -138,6 +135,6 @@ def _column(
         wanted = ["classes" if size == _CLASSES else str(size) for size in promised]
         raise ServingError(
             f"the answer's output {key!r} is {values.dtype} {list(values.shape)}; "
-            f"expected {kind_name} [{', '.join(wanted)}]"
+            f"expected {_KINDS[kinds]} [{', '.join(wanted)}]"
         )
     return values

@@ -36,10 +36,13 @@ class Pace:
     Additive increase, multiplicative decrease: the first "later" halves the calls
     under way, and so does each later one whose call began after the last halving. An
     answer to each of so many calls allows one more. A single call is always allowed.
+
+    Attributes:
+      limit: how many calls may be under way.
     """
 
     def __init__(self):
-        self._limit, self._under_way, self._lowered_at = math.inf, 0, -math.inf
+        self.limit, self._under_way, self._lowered_at = math.inf, 0, -math.inf
         self._answered_at, self._in_vain = -math.inf, False
         self._changed = threading.Condition()
 
@@ -58,7 +61,7 @@ class Pace:
         """
         with self._changed:
             wait = deadline.seconds_left()
-            if not self._changed.wait_for(lambda: self._under_way < self._limit, wait):
+            if not self._changed.wait_for(lambda: self._under_way < self.limit, wait):
                 raise TimeoutError
             self._under_way += 1
         began = time.monotonic()
@@ -80,10 +83,10 @@ class Pace:
     def _answered(self) -> None:
         with self._changed:
             self._answered_at, self._in_vain = time.monotonic(), False
-            self._limit += 1 / self._limit
+            self.limit += 1 / self.limit
 
     def _lower(self, began: float) -> None:
         with self._changed:
             if began > self._lowered_at:
-                self._limit = max(1, min(self._limit, self._under_way) // 2)
+                self.limit = max(1, min(self.limit, self._under_way) // 2)
                 self._lowered_at = time.monotonic()

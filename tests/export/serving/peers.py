@@ -166,6 +166,11 @@ def drops_mid_body(handler) -> None:
     handler.close_connection = True
 
 
+def drops_mid_head(handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: app")
+    handler.close_connection = True
+
+
 def drops_before_answering(handler) -> None:
     handler.close_connection = True
 

@@ -179,7 +179,7 @@ def test_a_row_that_the_server_cannot_read_or_saw_otherwise(
 def test_photos_of_one_name_keep_their_overlays(client, folder, tmp_path):
     for name in ("c/x.png", "d/x.png", "d/x.bmp"):
         (folder / name).parent.mkdir(exist_ok=True)
-        Image.new("RGB", (40, 20)).save(folder / name)
+        Image.new("RGB", (40, 20), "red").save(folder / name)
     assert client(folder / "c")[0] == 0
     assert client(folder / "c" / "x.png", folder / "d")[0] == 0
     names = {row["overlay"] for row in rows_of(tmp_path / "out")}

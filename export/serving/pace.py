@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from export.serving.served import ServingError
 
-SHORT_OF_PATIENCE = 10  # a call's share of it once the server has answered nobody
+SHORT_OF_PATIENCE = 10  # what a timeout is divided by once a call waited in vain
 
 
 class Deadline:
@@ -44,13 +44,19 @@ class Pace:
     def __init__(self):
         self.limit, self._under_way, self._lowered_at = math.inf, 0, -math.inf
         self._answered_at, self._in_vain = -math.inf, False
+        self._slowest_answer = 0.0  # seconds
         self._changed = threading.Condition()
 
     def deadline(self, timeout_s: float) -> Deadline:
-        """A call's; shorter when the last ones waited in vain, so that a folder of
-        photos does not wait its whole time for a server that is gone, photo by photo.
+        """A call's: `timeout_s`, but less once a call waited in vain.
+
+        So a folder of photos does not wait its whole time for a server that is gone,
+        photo by photo. A server that is only slow still has the time to answer.
         """
-        return Deadline(timeout_s / (SHORT_OF_PATIENCE if self._in_vain else 1))
+        if not self._in_vain:
+            return Deadline(timeout_s)
+        short = max(timeout_s / SHORT_OF_PATIENCE, 2 * self._slowest_answer)
+        return Deadline(min(timeout_s, short))
 
     @contextlib.contextmanager
     def turn(self, deadline: Deadline) -> Iterator[None]:
@@ -67,9 +73,9 @@ class Pace:
         began = time.monotonic()
         try:
             yield
-            self._answered()
+            self._answered(began)
         except ServingError as error:
-            self._lower(began) if error.later else self._answered()
+            self._lower(began) if error.later else self._answered(began)
             raise
         finally:
             with self._changed:
@@ -80,9 +86,11 @@ class Pace:
         """A call has spent its patience."""
         self._in_vain = self._answered_at < deadline.start
 
-    def _answered(self) -> None:
+    def _answered(self, began: float) -> None:
         with self._changed:
             self._answered_at, self._in_vain = time.monotonic(), False
+            seconds = self._answered_at - began
+            self._slowest_answer = max(self._slowest_answer, seconds)
             self.limit += 1 / self.limit
 
     def _lower(self, began: float) -> None:

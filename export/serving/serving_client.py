@@ -124,12 +124,12 @@ class ServingClient:
 
     def _call(self, signature: str, inputs: dict[str, list]) -> Mapping[str, Any]:
         deadline = self._pace.deadline(self._timeout_s)
+        attempt = self._retried if self._retries else self._attempt
         try:
-            if not self._retries:
-                return self._attempt(signature, inputs, deadline)
-            return self._retried(signature, inputs, deadline)
+            return attempt(signature, inputs, deadline)
         except TimeoutError as error:
-            self._pace.gave_up(deadline)
+            if self._retries:
+                self._pace.gave_up(deadline)
             message = f"no whole answer within {deadline.seconds:g} s"
             raise ServingError(message, kind="deadline") from error
 

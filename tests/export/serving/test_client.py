@@ -248,6 +248,17 @@ def test_a_slow_server(peer):
         serving.localize([peers.png()])
 
 
+@pytest.mark.parametrize("retries", [True, False])
+def test_after_a_call_in_vain_an_answer_as_slow_as_before_is_waited_for(rest, retries):
+    with connected(rest, timeout_s=0.6, retries=retries) as serving:
+        for seconds, is_in_time in ((0.2, True), (1, False), (0.2, True)):
+            rest.seconds = seconds
+            with (
+                contextlib.nullcontext() if is_in_time else pytest.raises(ServingError)
+            ):
+                assert serving.localize([peers.png()])[0].box
+
+
 @pytest.mark.parametrize("place", ["head", "body"])
 def test_bytes_that_trickle_do_not_prolong_a_call(rest, place):
     rest.faults = [peers.trickles(place)]

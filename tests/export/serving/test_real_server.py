@@ -269,12 +269,6 @@ def test_the_heatmap_is_the_map_as_a_grey_picture(answers, network_wh):
         assert grey(content).shape == network_wh[::-1]
 
 
-def test_the_signatures_agree_on_an_image(answers, network_wh):
-    default, heatmap = answers[names.SIGNATURE], answers[names.HEATMAP_SIGNATURE]
-    same = {key: heatmap[key] for key in default}
-    assert_same(same, default, network_wh=network_wh)
-
-
 # Images and requests that are wrong ------------------------------------------
 def test_an_unreadable_image_among_eight(server, answers, network_wh):
     inputs = {names.IMAGE_BYTES: strings([*PHOTOS[:3], b"no image", *PHOTOS[3:]])}

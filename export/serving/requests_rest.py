@@ -80,20 +80,18 @@ class RestTransport:
             connection.close()  # the next request opens it again
             deadline.seconds_left()  # raises TimeoutError where that was the reason
             refused = isinstance(e.__cause__, ConnectionRefusedError)
-            reason = one_line(e) or type(e).__name__
             raise ServingError(
                 f"{self._address} refuses the connection"
                 if refused
-                else f"the connection broke: {reason}",
+                else f"the connection broke: {one_line(e) or type(e).__name__}",
                 kind="unavailable" if refused else "connection",
                 later=True,
             ) from e
         finally:
             self._in_use.remove(connection)
+            self._idle.append(connection)
             if self._is_closed:
                 connection.close()
-            else:
-                self._idle.append(connection)
 
 
 def _exchange(
@@ -107,19 +105,17 @@ def _exchange(
     timer.start()
     try:
         headers = {"Content-Type": "application/json"}
-        connection.request(
-            "POST", path, body=body, headers=headers, preload_content=False
-        )
+        connection.request("POST", path, body, headers, preload_content=False)
         response = connection.getresponse()
         content = response.read(MAX_ANSWER_BYTES + 1)
     finally:
         timer.cancel()
-    if len(content) > MAX_ANSWER_BYTES:
-        connection.close()
-        raise ServingError(f"more than {MAX_ANSWER_BYTES} bytes came")
     deadline.seconds_left()  # what the timer cut off can look like a short answer
     if response.status == 200 and not content:
         raise http.client.HTTPException("closed within the answer's head")
+    if len(content) > MAX_ANSWER_BYTES:
+        connection.close()
+        raise ServingError(f"more than {MAX_ANSWER_BYTES} bytes came")
     return response.status, content
 
 

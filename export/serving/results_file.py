@@ -31,25 +31,17 @@ class ResultsFile:
         return "error" not in self.rows.get(file, {"error": "never asked"})
 
     def start(self, retried: Iterable[str]) -> None:
-        """Leaves a file of whole lines, without those of files to be asked again.
-
-        Raises:
-          UserError: the file cannot be written.
-        """
+        """Leaves a file of whole lines, without those of files to be asked again."""
         for file in retried:
             self.rows.pop(file, None)
-        lines = [_line(row) + "\n" for row in self.rows.values()]
-        files.write_file(self._path, "".join(lines).encode())
+        lines = [json.dumps(row, allow_nan=False) for row in self.rows.values()]
+        files.write_file(self._path, "".join(f"{line}\n" for line in lines).encode())
 
     def add(self, row: Row) -> None:
-        """Appends the row of a file that has none.
-
-        Raises:
-          UserError: the file cannot be written.
-        """
+        """Appends the row of a file that has none."""
         if row["file"] in self.rows:
             raise ValueError(f"{row['file']}: has a row already")
-        files.append_line(self._path, _line(row))
+        files.append_line(self._path, json.dumps(row, allow_nan=False))
         self.rows[row["file"]] = row
 
 
@@ -72,7 +64,7 @@ def opened(folder: Path, request: Mapping[str, Any]) -> Iterator[ResultsFile]:
         raise UserError(f"--output={folder}: {error.strerror}") from error
     try:
         _lock(folder, handle)
-        _check_request(folder, request)
+        _check_request(folder / REQUEST_FILE, request)
         results = ResultsFile(folder / RESULTS_FILE)
         files.write_json(folder / REQUEST_FILE, request)
         yield results
@@ -88,16 +80,16 @@ def _lock(folder: Path, handle: int) -> None:
         raise UserError(f"--output={folder}: another run is writing to it") from error
 
 
-def _check_request(folder: Path, request: Mapping[str, Any]) -> None:
-    path = folder / REQUEST_FILE
+def _check_request(path: Path, request: Mapping[str, Any]) -> None:
+    text = path.read_bytes() if path.is_file() else json.dumps(request).encode()
     try:
-        before = json.loads(path.read_bytes()) if path.is_file() else request
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON; use another --output") from error
-    if before != request:
+        is_same = json.loads(text) == request
+    except ValueError:
+        is_same = False
+    if not is_same:
         raise UserError(
-            f"--output={folder}: its results were asked for with other flags "
-            f"({path}: {json.dumps(before)}); use another"
+            f"{path}: its results were asked for with {text.decode(errors='replace')}; "
+            "use another --output"
         )
 
 
@@ -107,23 +99,17 @@ def _read_rows(path: Path) -> list[Row]:
         lines = path.read_bytes().split(b"\n") if path.is_file() else []
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    rows = [_row(line) for line in lines]
-    if None in rows[:-1]:
-        raise UserError(
-            f"{path}: line {rows.index(None) + 1} is no row of results; correct it, or "
-            "use another --output"
-        )
-    return [row for row in rows if row is not None]
-
-
-def _row(line: bytes) -> Row | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    is_row = isinstance(row, dict) and isinstance(row.get("file"), str)
-    return row if is_row and ("box" in row or "error" in row) else None
-
-
-def _line(row: Row) -> str:
-    return json.dumps(row, allow_nan=False)
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            if not isinstance(row["file"], str) or not {"box", "error"} & row.keys():
+                raise ValueError
+            rows.append(row)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            if number < len(lines):
+                raise UserError(
+                    f"{path}: line {number} is no row of results; correct it, or use "
+                    "another --output"
+                ) from error
+    return rows

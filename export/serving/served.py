@@ -14,14 +14,13 @@ _FAULTS = {  # by STATUS, see `export.decoding`
     3: "the model does not have the class",
 }
 _CLASSES = -1  # a dimension: the five best classes, or all where there are fewer
-_KINDS = {"iu": "integers", "iuf": "numbers", "U": "strings", "b": "booleans"}
 # Output: kinds of NumPy dtypes that hold it, shape of a row.
-_OF_THE_CLASSES: dict[str, tuple[str, tuple[int, ...]]] = {
+_OF_THE_CLASSES = {
     names.CLASS_IDS: ("iu", (_CLASSES,)),
     names.CLASS_NAMES: ("U", (_CLASSES,)),
     names.SCORES: ("iuf", (_CLASSES,)),
 }
-_OF_THE_BOX: dict[str, tuple[str, tuple[int, ...]]] = {
+_OF_THE_BOX = {
     names.BOXES: ("iuf", (4,)),
     names.DEGENERATE: ("b", ()),
     names.IMAGE_SIZE: ("iu", (2,)),
@@ -132,9 +131,8 @@ def _column(
         for size, actual in zip(promised, values.shape, strict=True)
     )
     if not fits or values.dtype.kind not in kinds:
-        wanted = ["classes" if size == _CLASSES else str(size) for size in promised]
         raise ServingError(
             f"the answer's output {key!r} is {values.dtype} {list(values.shape)}; "
-            f"expected {_KINDS[kinds]} [{', '.join(wanted)}]"
+            f"expected one of the kinds {kinds!r} {list(promised)}"
         )
     return values

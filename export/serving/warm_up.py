@@ -31,10 +31,6 @@ def warm_up_requests(
 ) -> list[Request]:
     """A request of each signature for each batch size, the same ones every time.
 
-    Args:
-      input_size_wh: of the images, best the network's.
-      batch_sizes: how many images a request has.
-
     Returns:
       (signature, {input: array [batch, ...]}): IMAGE_BYTES as an object array of JPEG
       files, IMAGES uint8, CLASS_IDS int32.

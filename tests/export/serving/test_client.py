@@ -298,14 +298,14 @@ def changed(**outputs):
 
 
 WRONG = [
-    ({"boxes": [[1, 2, 3]]}, r"'boxes' is \w+ \[1, 3\]; expected numbers \[1, 4\]"),
+    ({"boxes": [[1, 2, 3]]}, r"'boxes' is \w+ \[1, 3\]; .* \[1, 4\]"),
     ({"boxes": [[1, 2, 3, 4]] * 2}, r"'boxes' is \w+ \[2, 4\]"),
-    ({"scores": [0.5]}, r"'scores' is .*; expected numbers \[1, classes\]"),
+    ({"scores": [0.5]}, "'scores' is "),
     ({"scores": [[0.5, 0.5]]}, "classes do not fit together"),
     ({"class_ids": [[]], "class_names": [[]], "scores": [[]]}, "answer's"),
-    ({"class_ids": [["a", "b", "c"]]}, "'class_ids' is .*; expected integers"),
-    ({"degenerate": [3]}, "'degenerate' is .*; expected booleans"),
-    ({"status": [0.5]}, "'status' is float.*; expected integers"),
+    ({"class_ids": [["a", "b", "c"]]}, "'class_ids' is "),
+    ({"degenerate": [3]}, "'degenerate' is "),
+    ({"status": [0.5]}, "'status' is float"),
 ]
 
 

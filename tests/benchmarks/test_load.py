@@ -22,7 +22,6 @@ COMMAND = "benchmarks.serving.load_test"
 @pytest.fixture
 def rest():
     with peers.rest_peer() as peer:
-        peer.protocol = "rest"
         yield peer
 
 
@@ -104,7 +103,7 @@ def test_drift_of_a_soak():
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_callers_wait_and_an_open_loop_does_not(protocol):
     with getattr(peers, f"{protocol}_peer")() as peer:
-        peer.protocol, peer.seconds = protocol, 0.1
+        peer.seconds = 0.1
         one, _ = run(peer, 1, seconds=1)
         four, _ = run(peer, 4, seconds=1)
         assert one["requests"] <= 10 and four["requests"] <= 40
@@ -163,7 +162,6 @@ def test_grpc_failures_by_kind():
     pytest.importorskip("tensorflow_serving")
     codes = ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "NOT_FOUND", "NOT_FOUND"]
     with peers.grpc_peer() as peer:
-        peer.protocol = "grpc"
         peer.faults = [peers.aborts(code, "no") for code in codes]
         peer.faults += [lambda *_: time.sleep(0.6)]
         found, _ = run(peer, 1, seconds=1.2, timeout_s=0.4)

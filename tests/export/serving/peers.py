@@ -73,7 +73,8 @@ class Peer:
       most_at_a_time, refused: of the requests.
     """
 
-    def __init__(self):
+    def __init__(self, protocol: str):
+        self.protocol = protocol
         self.faults: list = []
         self.seconds, self.most_calls = 0.0, 1000
         self.locked, self.at = False, {}
@@ -203,7 +204,7 @@ def trickles(place: str):
 
 @contextlib.contextmanager
 def rest_peer(port: int = 0):
-    peer = Peer()
+    peer = Peer("rest")
     peer.refuses = says(429, {"error": "too many requests"})
     with ThreadingHTTPServer(("127.0.0.1", port), _Handler) as server:
         server.peer, server.daemon_threads, server.block_on_close = peer, True, False
@@ -225,7 +226,7 @@ def grpc_peer(port: int = 0):
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-    peer = Peer()
+    peer = Peer("grpc")
 
     class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         def Predict(self, request, context):

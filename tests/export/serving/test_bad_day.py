@@ -8,17 +8,9 @@ import pytest
 from export.serving import client
 from tests.commands import exit_code_in_process
 from tests.export.serving import peers
-from tests.export.serving.peers import PROTOCOLS
 
 SILENCE_S = 1.0  # stands for the 20 s of a restart with warm-up
 TIMEOUT_S = 3 * SILENCE_S  # as 60 s is to those 20
-
-
-@pytest.fixture(params=PROTOCOLS)
-def peer(request):
-    with getattr(peers, f"{request.param}_peer")() as peer:
-        peer.protocol = request.param
-        yield peer
 
 
 @pytest.fixture

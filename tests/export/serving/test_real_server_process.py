@@ -350,8 +350,8 @@ def test_a_new_version_takes_over_under_load_and_no_request_fails(exported, tmp_
     assert_same(after.outputs, before.outputs, network_wh=NETWORK_WH)
 
 
-def model_config(folder, *, serve: list[int], **labels: int):
-    """The exported ModelConfig with these versions and labels."""
+def write_models_config(folder, *, serve: list[int], **labels: int) -> None:
+    """The exported file with these versions and labels, as an operator edits it."""
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
@@ -361,7 +361,8 @@ def model_config(folder, *, serve: list[int], **labels: int):
     config.model_version_policy.specific.versions.extend(serve)
     for label, version in labels.items():
         config.version_labels[label] = version
-    return config
+    text = text_format.MessageToString(whole)
+    files.write_file(folder / server_files.MODELS, text.encode())
 
 
 def versions_of(server, *labels: str) -> list[int]:
@@ -379,49 +380,23 @@ def versions_of(server, *labels: str) -> list[int]:
     return found
 
 
-def test_labels_move_by_reloaded_configurations(exported, tmp_path):
+def test_labels_are_there_at_the_start_and_move_by_edits(exported, tmp_path):
     """In the order that the comment in models.config gives."""
-    import grpc
-
     folder = copied(exported, tmp_path)
-    with started(folder) as server:
-        server.reload(model_config(folder, serve=[1], stable=1))
+    write_models_config(folder, serve=[1], stable=1)
+    with started(folder, model_config_file_poll_wait_seconds="1") as server:
         assert versions_of(server, "stable") == [1]
         real_server.add_copy(folder / "1", folder)
-        # A label that is new may name a version that is not loaded yet.
-        server.reload(model_config(folder, serve=[1, 2], stable=1, canary=2))
-        server.wait_for_states({1: AVAILABLE, 2: AVAILABLE})
-        assert versions_of(server, "stable", "canary") == [1, 2]
-        server.reload(model_config(folder, serve=[1, 2], stable=2, canary=2))
-        assert versions_of(server, "stable", "canary") == [2, 2]
-        server.reload(model_config(folder, serve=[2], stable=2, canary=2))
-        server.wait_for_states({1: END, 2: AVAILABLE})
-        assert versions_of(server, "stable", "canary") == [2, 2]
-        # One that is in use does not move to a version that is not loaded.
-        with pytest.raises(grpc.RpcError) as error:
-            server.reload(model_config(folder, serve=[2], stable=1, canary=2))
-        assert code_of(error) == "FAILED_PRECONDITION"
-        assert versions_of(server, "stable", "canary") == [2, 2]
-
-
-def test_labels_of_the_file_from_the_start_and_after_an_edit(exported, tmp_path):
-    from google.protobuf import text_format
-    from tensorflow_serving.config import model_server_config_pb2
-
-    folder = copied(exported, tmp_path)
-    real_server.add_copy(folder / "1", folder)
-
-    def write(**labels):
-        whole = model_server_config_pb2.ModelServerConfig()
-        config = model_config(folder, serve=[1, 2], **labels)
-        whole.model_config_list.config.append(config)
-        text = text_format.MessageToString(whole)
-        files.write_file(folder / server_files.MODELS, text.encode())
-
-    write(stable=1, canary=2)
-    with started(folder, model_config_file_poll_wait_seconds="1") as server:
-        server.wait_for_states({1: AVAILABLE, 2: AVAILABLE})
-        assert versions_of(server, "stable", "canary") == [1, 2]
-        write(stable=2, canary=1)
-        server.wait_for(lambda: versions_of(server, "stable") == [2], "new labels")
-        assert versions_of(server, "stable", "canary") == [2, 1]
+        for stable, serve, states in (
+            (1, [1, 2], {1: AVAILABLE, 2: AVAILABLE}),
+            (2, [1, 2], {1: AVAILABLE, 2: AVAILABLE}),
+            (2, [2], {1: END, 2: AVAILABLE}),
+        ):
+            # A label that is new may name a version that is not loaded yet.
+            write_models_config(folder, serve=serve, stable=stable, canary=2)
+            server.wait_for_states(states)
+            wanted = [stable, 2]
+            server.wait_for(
+                lambda wanted=wanted: versions_of(server, "stable", "canary") == wanted,
+                f"labels {wanted}",
+            )

@@ -28,9 +28,8 @@ COMMAND = "export.serving.client"
 
 
 @pytest.fixture
-def peer():
-    with peers.rest_peer() as peer:
-        yield peer
+def peer(rest):
+    return rest
 
 
 @pytest.fixture

@@ -18,6 +18,11 @@ from bas_tf.errors import UserError, one_line
 
 EXIT_USER_ERROR = 2
 HELP_FLAGS = {"--help", "-help", "-h"}
+# Commands and config keys of earlier versions, and what to do without them.
+REMOVED = {
+    "bas_tf.data_service": "every training reads its own batches",
+    "data.service": "every training reads its own batches; leave it out",
+}
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 flags.disclaim_key_flags()  # what is defined or declared below is the command's own
@@ -78,6 +83,16 @@ def config_name() -> str:
         if flag in ("--config", "-config"):
             name = value if equals else following
     return name
+
+
+def run_removed(command: str) -> None:
+    """What is left of a command that was removed: a line that says so."""
+
+    def main(_: list[str]) -> None:
+        raise UserError(f"python -m {command} was removed: {REMOVED[command]}")
+
+    flags.FLAGS(sys.argv[:1])
+    _guarded(main, [], loads_tensorflow=False)
 
 
 def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> None:
@@ -187,12 +202,23 @@ def _check_config_arguments(argv: list[str]) -> None:
     if "get_config" not in defined:
         raise UserError(f"--config={path}: defines no get_config")
     config = defined["get_config"](variant)
+    _check_removed_keys(config)
     for arg in argv:
         if match := re.match(r"--?config\.([\w.]+)", arg):
             _check_key(config, match[1])
 
 
+def _check_removed_keys(config) -> None:
+    """A config file that sets a removed key would train as if it did not."""
+    for key in REMOVED:
+        group, _, name = key.partition(".")
+        if name in config.get(group, {}):
+            raise UserError(f"config.{key} was removed: {REMOVED[key]}")
+
+
 def _check_key(config, key: str) -> None:
+    if key in REMOVED:
+        raise UserError(f"--config.{key} was removed: {REMOVED[key]}")
     node, seen = config, "config"
     for part in key.split("."):
         if not hasattr(node, "keys") or part not in node:

@@ -23,7 +23,7 @@ TRAINING_GROUPS = ("data", "model", "loss", "optimizer", "train")
 FREE_KEYS = (
     "data.root",
     "data.cache",
-    "data.service",
+    "data.service",  # of older workdirs; the batches were the same
     "train.log_every_steps",
     "train.checkpoint_every_steps",
     "train.keep_checkpoints",
@@ -322,8 +322,8 @@ def _check_same_training(saved: Experiment, config, class_names) -> None:
     for key in sorted(before.keys() | now.keys()):
         if key.split(".")[0] not in TRAINING_GROUPS or key in FREE_KEYS:
             continue
-        if key not in before and not now[key]:  # a switch that came later, off
-            continue
+        if not (key in before and key in now) and not (before | now)[key]:
+            continue  # a switch that came later, or has gone, off
         if before.get(key) != now.get(key):
             raise UserError(
                 f"{saved.workdir}: was trained with {key}={before.get(key)!r}, "

@@ -21,9 +21,6 @@ def base_config() -> ml_collections.ConfigDict:
             "crop_size": (224, 224),  # width, height; multiples of 32
             "batch_size": 32,  # global
             "cache": True,  # keep resized images in memory
-            # "" reads training batches here; grpc://HOST:PORT of bas_tf.data_service
-            # has them read there, the same ones
-            "service": "",
         }
     )
     config.model = ml_collections.ConfigDict(

@@ -22,6 +22,7 @@ HELP_FLAGS = {"--help", "-help", "-h"}
 REMOVED = {
     "bas_tf.data_service": "every training reads its own batches",
     "data.service": "every training reads its own batches; leave it out",
+    "train.quantization_aware": "it gained nothing; int8 files are calibrated",
 }
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
@@ -212,7 +213,7 @@ def _check_removed_keys(config) -> None:
     """A config file that sets a removed key would train as if it did not."""
     for key in REMOVED:
         group, _, name = key.partition(".")
-        if name in config.get(group, {}):
+        if config.get(group, {}).get(name):
             raise UserError(f"config.{key} was removed: {REMOVED[key]}")
 
 

@@ -65,7 +65,6 @@ def build_model(
     *,
     precision: str = "float32",
     synchronized_batch_norm: bool = False,
-    quantization_aware: bool = False,
 ):
     """A localizer as the config's model and data groups say.
 
@@ -78,14 +77,12 @@ def build_model(
         `train.precision`; evaluation and export take float32, on the same variables.
       synchronized_batch_norm: see `models.batch_norm`; only training has
         more than one replica to ask.
-      quantization_aware: see `models.quantization_aware`; only training rounds.
 
     Raises:
       UserError: a setting that does not exist, or weights that do not fit.
     """
     from bas_tf.models import backbones
     from bas_tf.models.localizer import build_localizer
-    from bas_tf.models.quantization_aware import make_quantization_aware
     from bas_tf.models.weights.sources import load_weights
     from bas_tf.ops.precision import layers_computing_in
 
@@ -119,8 +116,6 @@ def build_model(
         )
     if not names_workdir(model.weights):
         load_weights(localizer, model.weights)
-    if quantization_aware:
-        make_quantization_aware(localizer)
     return localizer
 
 

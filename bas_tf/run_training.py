@@ -1,7 +1,6 @@
 """One training run from a config: builds the parts, hands them to the loop."""
 
 import contextlib
-import functools
 from pathlib import Path
 
 import keras
@@ -107,7 +106,6 @@ def _train(
             len(source.class_names),
             precision=config.train.precision,
             synchronized_batch_norm=config.train.synchronized_batch_norm,
-            quantization_aware=config.train.quantization_aware,
         )
     experiment.load_start(localizer, config, source.class_names)
     with distribution.scope():

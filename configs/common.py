@@ -85,8 +85,6 @@ def base_config() -> ml_collections.ConfigDict:
             # What layers compute in: float32, mixed_bfloat16, or mixed_float16 (with a
             # loss scale); weights, losses and exports are float32 in any case.
             "precision": "float32",
-            # True: training rounds as an int8 file will; a few epochs regain its loss
-            "quantization_aware": False,
             # Equal parts, one after the other, in which a replica takes its share of
             # data.batch_size: less memory. BatchNorm then sees a part at a time.
             "accumulation_steps": 1,

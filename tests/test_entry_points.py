@@ -135,6 +135,8 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
         (["--config", "configs/demo.py", "--config.loss.gamma", "1"],
          "--config.loss.gamma: unknown key"),
         ([QUICK, "--config.data.service=grpc://a:1"], "data.service was removed"),
+        ([QUICK, "--config.train.quantization_aware=True"],
+         "train.quantization_aware was removed"),
         ([QUICK, "--config.loss.beta=much"], "--config.loss.beta=much"),
         ([QUICK, "stray"], "unexpected argument 'stray'"),
         ([QUICK, "--nosuch=1"], "nosuch"),

@@ -54,7 +54,7 @@ class ForegroundGenerator(layers.Layer):
         """
         if class_ids is not None:
             # Not from `kernels_by_class`: that would copy every kernel each time.
-            kernels = tf.gather(self.kernel_in_use(), class_ids, axis=3)
+            kernels = tf.gather(self.kernel, class_ids, axis=3)
             kernels = tf.transpose(kernels, [3, 4, 2, 0, 1])
             biases = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
             return self.maps_by(features, kernels, biases, training=training)

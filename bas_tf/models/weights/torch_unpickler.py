@@ -73,7 +73,7 @@ class StoredTensor(NamedTuple):
             raise ValueError("a tensor reaches past the end of its storage")
 
     def values(self, raw: bytes) -> np.ndarray:
-        """A contiguous copy of the tensor, of its `shape`, out of its storage's bytes."""
+        """A contiguous copy of the tensor out of the bytes of its storage."""
         dtype = self.storage.dtype
         if 0 in self.shape:
             return np.zeros(self.shape, dtype)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from absl import app, flags, logging
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 from tqdm import tqdm
 
 from bas_tf.errors import UserError, one_line
@@ -63,6 +63,16 @@ def define_bad_image_flag() -> None:
         "in a warning and listed in skipped_images_<split>.txt beside the results. "
         "skip reads every image once before the work begins.",
     )
+
+
+class _ReadConfig(flags.ArgumentParser):
+    """Gives ml_collections the config that `_read_config` made of the file."""
+
+    def __init__(self, config):
+        self._config = config
+
+    def parse(self, _: str):
+        return self._config.lock()
 
 
 def config():
@@ -127,7 +137,8 @@ def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> 
 
 def _parse_flags(argv: list[str]) -> list[str]:
     try:
-        _check_config_arguments(argv)
+        if config_name() and "config" in flags.FLAGS:
+            flags.FLAGS["config"].parser = _ReadConfig(_read_config(argv))
         return flags.FLAGS(argv)
     except (UserError, flags.Error) as error:
         if "--debug" in argv:
@@ -189,10 +200,12 @@ def _exit(error: BaseException) -> None:
     sys.exit(EXIT_USER_ERROR)
 
 
-def _check_config_arguments(argv: list[str]) -> None:
-    """Reads --config and its overrides first, to answer a slip with the known keys."""
-    if not config_name():
-        return
+def _read_config(argv: list[str]):
+    """What --config names, with the overrides' keys checked against it.
+
+    Raises:
+      UserError: no config file, or an override of an unknown key.
+    """
     path, _, variant = config_name().partition(":")
     try:
         defined = runpy.run_path(path)
@@ -203,10 +216,13 @@ def _check_config_arguments(argv: list[str]) -> None:
     if "get_config" not in defined:
         raise UserError(f"--config={path}: defines no get_config")
     config = defined["get_config"](variant)
+    if not isinstance(config, ConfigDict):
+        raise UserError(f"--config={path}: get_config returns no ConfigDict")
     _check_removed_keys(config)
     for arg in argv:
         if match := re.match(r"--?config\.([\w.]+)", arg):
             _check_key(config, match[1])
+    return config
 
 
 def _check_removed_keys(config) -> None:

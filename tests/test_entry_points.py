@@ -69,8 +69,6 @@ COMMANDS = {
     "export.verify": ["workdir", "artifacts", "output", "max_drop", "num_threads"],
     "export.web": ["artifacts", "output", "quantize", "[no]serve", "port"],
 }
-# ml_collections 1.1.0 loads config files by a deprecated call.
-pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 QUICK = "--config=configs/demo.py:quicktest"
 TERMS = {
     "classification_loss",
@@ -159,6 +157,20 @@ def test_a_mistake_in_trains_settings(refused, args, told):
 @pytest.mark.parametrize("args", [[], ["--config=configs/demo.py", "--port=5050"]])
 def test_a_removed_command(refused, args):
     assert "bas_tf.data_service was removed" in refused("bas_tf.data_service", *args)
+
+
+def test_a_config_file_is_run_once(monkeypatch, tmp_path, capsys):
+    config = tmp_path / "counted.py"
+    config.write_text(
+        f"with open({str(tmp_path / 'runs')!r}, 'a') as file: file.write('x')\n"
+        "from configs import common\n"
+        "def get_config(_=''):\n"
+        "  return common.base_config()\n"
+    )
+    args = ("bas_tf.train", f"--config={config}", f"--workdir={tmp_path / 'w'}")
+    assert exit_code_in_process(monkeypatch, *args) == 2
+    assert "data.root is empty" in only_error_line(capsys.readouterr().err)
+    assert (tmp_path / "runs").read_text() == "x"
 
 
 def test_a_config_file_that_sets_a_removed_key(refused, tmp_path):

@@ -4,6 +4,7 @@ Here, and in the entry points, configs end: everything below takes plain argumen
 """
 
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import platform
@@ -40,6 +41,21 @@ class Experiment:
     workdir: Path
     config: ml_collections.ConfigDict
     class_names: tuple[str, ...]
+
+    @functools.cached_property
+    def trained(self):
+        """The trained localizer, restored once, and how many steps it took.
+
+        It is the newest checkpoint's or, where epochs were judged (train.select_by),
+        the best one's.
+
+        Raises:
+          UserError: there is no checkpoint yet, or it does not fit.
+        """
+        config = self.config.copy_and_resolve_references()
+        config.model.weights = ""  # the checkpoint holds every weight
+        localizer = build_model(config, len(self.class_names))
+        return localizer, _restore(self, localizer)
 
 
 def open_source(config, class_names: tuple[str, ...] | None = None) -> Source:
@@ -147,12 +163,14 @@ def load_start(localizer, config, class_names: tuple[str, ...]) -> None:
     _restore(start, localizer)
 
 
-def load_experiment(workdir: str | Path) -> Experiment:
-    """Reads what `write_experiment` wrote.
+def load_experiment(workdir: str | Path | Experiment) -> Experiment:
+    """Reads what `write_experiment` wrote; what was read already comes back as it is.
 
     Raises:
       UserError: the folder holds no finished or running training.
     """
+    if isinstance(workdir, Experiment):
+        return workdir
     path = Path(workdir) / CONFIG_FILE
     try:
         saved = json.loads(path.read_text())
@@ -173,22 +191,8 @@ def load_experiment(workdir: str | Path) -> Experiment:
 
 
 def load_localizer(experiment: Experiment):
-    """The trained localizer of a workdir: its newest checkpoint.
-
-    Where epochs were judged (train.select_by) it is the best one's.
-
-    Raises:
-      UserError: there is no checkpoint yet, or it does not fit.
-    """
-    return load_trained(experiment)[0]
-
-
-def load_trained(experiment: Experiment):
-    """As `load_localizer`, and how many steps are behind its weights."""
-    config = experiment.config.copy_and_resolve_references()
-    config.model.weights = ""  # the checkpoint holds every weight
-    localizer = build_model(config, len(experiment.class_names))
-    return localizer, _restore(experiment, localizer)
+    """The trained localizer of a workdir, see `Experiment.trained`."""
+    return experiment.trained[0]
 
 
 def _restore(experiment: Experiment, localizer) -> int:
@@ -208,7 +212,7 @@ def selects_best(config) -> bool:
 
 
 def load_runner(
-    model: str | Path,
+    model: str | Path | Experiment,
     *,
     score_threshold: float | None = None,
     scores_precision: str = "float32",
@@ -216,7 +220,7 @@ def load_runner(
     """Any model the commands take: a workdir, a SavedModel folder, .tflite or .onnx.
 
     Args:
-      model: its path.
+      model: its path, or a workdir that is loaded already.
       score_threshold: of a workdir's boxes; None takes its config's. Files keep the
         threshold they were exported with.
       scores_precision: see `keras_runner`; files compute in their own.
@@ -226,7 +230,7 @@ def load_runner(
     """
     from bas_tf import runners
 
-    path = Path(model)
+    path = model.workdir if isinstance(model, Experiment) else Path(model)
     if path.suffix == ".tflite":
         return runners.load_tflite(path)
     if path.suffix == ".onnx":
@@ -238,7 +242,7 @@ def load_runner(
             f"--model={model}: neither a training workdir ({CONFIG_FILE}), nor a "
             "SavedModel folder, nor a .tflite or .onnx file"
         )
-    loaded = load_experiment(path)
+    loaded = load_experiment(model)
     if score_threshold is None:
         score_threshold = loaded.config.eval.score_threshold
     return keras_runner(

@@ -31,9 +31,8 @@ demo: setup
 bench: setup
 	$(BIN)/python -m benchmarks.method_speed --output=runs/bench/method_speed.json
 
-# What is generated in docs/: the API's page and the figures.
+# What is generated in docs/: the figures.
 docs: setup
-	$(BIN)/python -m docs.api
 	$(BIN)/python -m docs.figures
 
 test: setup

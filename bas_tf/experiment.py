@@ -4,6 +4,7 @@ Here, and in the entry points, configs end: everything below takes plain argumen
 """
 
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import platform
@@ -24,7 +25,7 @@ FREE_KEYS = (
     "data.root",
     "data.cache",
     "data.rescale_boxes",
-    "data.service",
+    "data.service",  # of older workdirs; the batches were the same
     "train.log_every_steps",
     "train.checkpoint_every_steps",
     "train.keep_checkpoints",
@@ -41,6 +42,21 @@ class Experiment:
     workdir: Path
     config: ml_collections.ConfigDict
     class_names: tuple[str, ...]
+
+    @functools.cached_property
+    def trained(self):
+        """The trained localizer, restored once, and how many steps it took.
+
+        It is the newest checkpoint's or, where epochs were judged (train.select_by),
+        the best one's.
+
+        Raises:
+          UserError: there is no checkpoint yet, or it does not fit.
+        """
+        config = self.config.copy_and_resolve_references()
+        config.model.weights = ""  # the checkpoint holds every weight
+        localizer = build_model(config, len(self.class_names))
+        return localizer, _restore(self, localizer)
 
 
 def open_source(config, class_names: tuple[str, ...] | None = None) -> Source:
@@ -66,7 +82,6 @@ def build_model(
     *,
     precision: str = "float32",
     synchronized_batch_norm: bool = False,
-    quantization_aware: bool = False,
 ):
     """A localizer as the config's model and data groups say.
 
@@ -79,14 +94,12 @@ def build_model(
         `train.precision`; evaluation and export take float32, on the same variables.
       synchronized_batch_norm: see `models.batch_norm`; only training has
         more than one replica to ask.
-      quantization_aware: see `models.quantization_aware`; only training rounds.
 
     Raises:
       UserError: a setting that does not exist, or weights that do not fit.
     """
     from bas_tf.models import backbones
     from bas_tf.models.localizer import build_localizer
-    from bas_tf.models.quantization_aware import make_quantization_aware
     from bas_tf.models.weights.sources import load_weights
     from bas_tf.ops.precision import layers_computing_in
 
@@ -120,8 +133,6 @@ def build_model(
         )
     if not names_workdir(model.weights):
         load_weights(localizer, model.weights)
-    if quantization_aware:
-        make_quantization_aware(localizer)
     return localizer
 
 
@@ -194,12 +205,14 @@ def model_inputs(model: str | Path) -> list[Path]:
     return [path / name for name in (CONFIG_FILE, FOLDER, BEST_FOLDER)]
 
 
-def load_experiment(workdir: str | Path) -> Experiment:
-    """Reads what `write_experiment` wrote.
+def load_experiment(workdir: str | Path | Experiment) -> Experiment:
+    """Reads what `write_experiment` wrote; what was read already comes back as it is.
 
     Raises:
       UserError: the folder holds no finished or running training.
     """
+    if isinstance(workdir, Experiment):
+        return workdir
     path = Path(workdir) / CONFIG_FILE
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
@@ -220,22 +233,8 @@ def load_experiment(workdir: str | Path) -> Experiment:
 
 
 def load_localizer(experiment: Experiment):
-    """The trained localizer of a workdir: its newest checkpoint.
-
-    Where epochs were judged (train.select_by) it is the best one's.
-
-    Raises:
-      UserError: there is no checkpoint yet, or it does not fit.
-    """
-    return load_trained(experiment)[0]
-
-
-def load_trained(experiment: Experiment):
-    """As `load_localizer`, and how many steps are behind its weights."""
-    config = experiment.config.copy_and_resolve_references()
-    config.model.weights = ""  # the checkpoint holds every weight
-    localizer = build_model(config, len(experiment.class_names))
-    return localizer, _restore(experiment, localizer)
+    """The trained localizer of a workdir, see `Experiment.trained`."""
+    return experiment.trained[0]
 
 
 def _restore(experiment: Experiment, localizer) -> int:
@@ -255,7 +254,7 @@ def selects_best(config) -> bool:
 
 
 def load_runner(
-    model: str | Path,
+    model: str | Path | Experiment,
     *,
     score_threshold: float | None = None,
     scores_precision: str = "float32",
@@ -263,7 +262,7 @@ def load_runner(
     """Any model the commands take: a workdir, a SavedModel folder, .tflite or .onnx.
 
     Args:
-      model: its path.
+      model: its path, or a workdir that is loaded already.
       score_threshold: of a workdir's boxes; None takes its config's. Files keep the
         threshold they were exported with.
       scores_precision: see `keras_runner`; files compute in their own.
@@ -273,7 +272,7 @@ def load_runner(
     """
     from bas_tf import runners
 
-    path = Path(model)
+    path = model.workdir if isinstance(model, Experiment) else Path(model)
     if path.suffix == ".tflite":
         return runners.load_tflite(path)
     if path.suffix == ".onnx":
@@ -285,7 +284,7 @@ def load_runner(
             f"--model={model}: neither a training workdir ({CONFIG_FILE}), nor a "
             "SavedModel folder, nor a .tflite or .onnx file"
         )
-    loaded = load_experiment(path)
+    loaded = load_experiment(model)
     if score_threshold is None:
         score_threshold = loaded.config.eval.score_threshold
     return keras_runner(
@@ -364,8 +363,8 @@ def _check_same_training(saved: Experiment, config, class_names) -> None:
     for key in sorted(before.keys() | now.keys()):
         if key.split(".")[0] not in TRAINING_GROUPS or key in FREE_KEYS:
             continue
-        if key not in before and not now[key]:  # a switch that came later, off
-            continue
+        if not (key in before and key in now) and not (before | now)[key]:
+            continue  # a switch that came later, or has gone, off
         if before.get(key) != now.get(key):
             raise UserError(
                 f"{saved.workdir}: was trained with {key}={before.get(key)!r}, "

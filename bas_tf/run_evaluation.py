@@ -265,13 +265,14 @@ def scores_precision(config) -> str:
 
 def judge_model(model: str, config, **options) -> Judged:
     """Judges anything that `experiment.load_runner` loads; options as `Judge`."""
+    loaded, seed = model, None
+    if (Path(model) / experiment.CONFIG_FILE).is_file():
+        loaded = experiment.load_experiment(model)
+        seed = loaded.config.train.seed
     runner = experiment.load_runner(
-        model,
+        loaded,
         score_threshold=config.eval.score_threshold,
         scores_precision=scores_precision(config),
     )
     judge = Judge(config, class_names=runner.class_names, **options)
-    seed = None
-    if (Path(model) / experiment.CONFIG_FILE).is_file():
-        seed = experiment.load_experiment(model).config.train.seed
     return judge.judge(runner, model=str(model), seed=seed)

@@ -1,7 +1,6 @@
 """One training run from a config: builds the parts, hands them to the loop."""
 
 import contextlib
-import functools
 from pathlib import Path
 
 import keras
@@ -16,7 +15,7 @@ from bas_tf import (
     run_evaluation,
     visualize,
 )
-from bas_tf.data import bad_images, batch_service, pipeline, preprocess
+from bas_tf.data import bad_images, pipeline, preprocess
 from bas_tf.data.class_counts import check_every_class_has_images
 from bas_tf.errors import check_at_least
 from bas_tf.metrics.by_class import means_by_class
@@ -107,7 +106,6 @@ def _train(
             len(source.class_names),
             precision=config.train.precision,
             synchronized_batch_norm=config.train.synchronized_batch_norm,
-            quantization_aware=config.train.quantization_aware,
         )
     experiment.load_start(localizer, config, source.class_names)
     with distribution.scope():
@@ -202,14 +200,11 @@ def _open_images(config, source) -> pipeline.TrainingImages:
 
 def _make_epoch_batches(config, images: pipeline.TrainingImages, distribution):
     """(epoch, first batch) -> the distributed batches of the epoch from that one on."""
-    train_batches = functools.partial(pipeline.train_batches, images)
-    if config.data.service:
-        served = batch_service.ServiceBatches(images, config.data.service)
-        train_batches = served.train_batches
 
     def epoch_batches(epoch: int, first_batch: int):
         def share_of(worker: tuple[int, int]):
-            return train_batches(
+            return pipeline.train_batches(
+                images,
                 crop_size_wh=tuple(config.data.crop_size),
                 batch_size=config.data.batch_size,
                 seed=config.train.seed,

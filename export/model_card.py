@@ -57,7 +57,7 @@ SOURCES = {
     "cub": "CUB-200-2011",
     "ilsvrc": "ILSVRC 2012 (ImageNet)",
     "open_images30k": "OpenImages30k",
-    "shards": "TFRecord files of bas_tf.check_data",
+    "shards": "array_record files of bas_tf.check_data",
 }
 _KERAS = (
     "an ImageNet classifier of Keras Applications. Keras 3 states no terms for it; the "

@@ -86,10 +86,10 @@ def write_saved_model(loaded, folder: Path) -> None:
     """Writes the SavedModel of an experiment into a folder that is not there yet."""
     import tensorflow as tf
 
-    from bas_tf import experiment, runners
+    from bas_tf import runners
     from export import model_card, server_model
 
-    localizer, steps = experiment.load_trained(loaded)
+    localizer, steps = loaded.trained
     served = server_model.ServerModel(
         localizer,
         class_names=loaded.class_names,
@@ -110,10 +110,9 @@ def write_saved_model(loaded, folder: Path) -> None:
 
 def served_localizer(loaded):
     """The trained localizer of an experiment, ready to be exported, and its steps."""
-    from bas_tf import experiment
     from export import signatures
 
-    localizer, steps = experiment.load_trained(loaded)
+    localizer, steps = loaded.trained
     served = signatures.ServedLocalizer(
         localizer,
         input_size_wh=tuple(loaded.config.data.crop_size),

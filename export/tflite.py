@@ -55,7 +55,7 @@ def export_tflite(
     any size in variant "any_size". Built-in operators only.
 
     Args:
-      workdir: of a training.
+      workdir: of a training, or its `experiment.Experiment`, which is restored once.
       output: the folder.
       quantizations: keys of QUANTIZATIONS.
       variants: keys of PREFIXES.

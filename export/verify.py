@@ -154,7 +154,7 @@ def main(args: list[str]) -> None:
         class_names=loaded.class_names,
     )
     keras_judged = judge.judge(
-        experiment.load_runner(flags.FLAGS.workdir),
+        experiment.load_runner(loaded),
         model=flags.FLAGS.workdir,
         seed=loaded.config.train.seed,
     )

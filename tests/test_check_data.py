@@ -11,8 +11,6 @@ from PIL import Image
 from tests.commands import exit_code_in_process, only_error_line
 from tests.data.tiny_sets import make_cub
 
-pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
-
 
 @pytest.fixture
 def photos(photo_folder) -> Path:

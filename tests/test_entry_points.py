@@ -27,7 +27,6 @@ COMMANDS = {
     ],
     "bas_tf.localize": ["model", "output", "class"],
     "bas_tf.check_data": ["config", "on_bad_image", "output", "write_shards"],
-    "bas_tf.data_service": ["config", "dispatcher", "host", "on_bad_image", "port"],
     "bas_tf.import_weights": [
         "source",
         "backbone",
@@ -71,8 +70,6 @@ COMMANDS = {
     "export.verify": ["workdir", "artifacts", "output", "max_drop", "num_threads"],
     "export.web": ["artifacts", "output", "quantize", "[no]serve", "port"],
 }
-# ml_collections 1.1.0 loads config files by a deprecated call.
-pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 QUICK = "--config=configs/demo.py:quicktest"
 TERMS = {
     "classification_loss",
@@ -136,6 +133,9 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
          "data, eval, export, loss, model, optimizer, train"),
         (["--config", "configs/demo.py", "--config.loss.gamma", "1"],
          "--config.loss.gamma: unknown key"),
+        ([QUICK, "--config.data.service=grpc://a:1"], "data.service was removed"),
+        ([QUICK, "--config.train.quantization_aware=True"],
+         "train.quantization_aware was removed"),
         ([QUICK, "--config.loss.beta=much"], "--config.loss.beta=much"),
         ([QUICK, "stray"], "unexpected argument 'stray'"),
         ([QUICK, "--nosuch=1"], "nosuch"),
@@ -153,6 +153,38 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
 )  # fmt: skip
 def test_a_mistake_in_trains_settings(refused, args, told):
     assert told in refused("bas_tf.train", "--workdir=WORKDIR", *args)
+
+
+@pytest.mark.parametrize("args", [[], ["--config=configs/demo.py", "--port=5050"]])
+def test_a_removed_command(refused, args):
+    assert "bas_tf.data_service was removed" in refused("bas_tf.data_service", *args)
+
+
+def test_a_config_file_is_run_once(monkeypatch, tmp_path, capsys):
+    config = tmp_path / "counted.py"
+    config.write_text(
+        f"with open({str(tmp_path / 'runs')!r}, 'a') as file: file.write('x')\n"
+        "from configs import common\n"
+        "def get_config(_=''):\n"
+        "  return common.base_config()\n"
+    )
+    args = ("bas_tf.train", f"--config={config}", f"--workdir={tmp_path / 'w'}")
+    assert exit_code_in_process(monkeypatch, *args) == 2
+    assert "data.root is empty" in only_error_line(capsys.readouterr().err)
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_a_config_file_that_sets_a_removed_key(refused, tmp_path):
+    config = tmp_path / "old.py"
+    config.write_text(
+        "from configs import common\n"
+        "def get_config(_=''):\n"
+        "  config = common.base_config()\n"
+        "  config.data.service = 'grpc://a:1'\n"
+        "  return config\n"
+    )
+    line = refused("bas_tf.train", "--workdir=WORKDIR", f"--config={config}")
+    assert "config.data.service was removed" in line
 
 
 def test_a_missing_flag(refused):

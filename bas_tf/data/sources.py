@@ -8,7 +8,7 @@ from bas_tf.data.folder import FolderSource
 from bas_tf.data.ilsvrc import IlsvrcSource
 from bas_tf.data.open_images30k import OpenImages30kSource
 from bas_tf.data.records import DataError, Source
-from bas_tf.data.shards import ShardSource
+from bas_tf.data.shards import TABLE, ShardSource
 from bas_tf.data.synthetic import SyntheticSource
 from bas_tf.data.tfds_source import TfdsSource
 
@@ -48,7 +48,7 @@ SOURCES = {
     "cub": _at_root(CubSource, "CUB_200_2011/, or CUB_200_2011.tgz"),
     "ilsvrc": _at_root(IlsvrcSource, "train/ and val/"),
     "open_images30k": _at_root(OpenImages30kSource, "train/, val/ and test/"),
-    "shards": _at_root(ShardSource, "shards.json"),
+    "shards": _at_root(ShardSource, TABLE),
 }
 
 

@@ -21,8 +21,7 @@ optimizer and graph were built, over the batch. Nothing else should run: each Py
 operation waits for the slowest of its threads, so it suffers most from company.
 
 About 5 minutes a network on two cores. The JSON keeps every call's seconds and is
-written after each network; called again with the same settings, the command goes on
-where it stopped; of other settings it is refused. The plot goes beside it, as PNG.
+written after each network, and its plot with it, as PNG.
 """
 
 from pathlib import Path

@@ -5,16 +5,18 @@ Here, and in the entry points, configs end: everything below takes plain argumen
 
 import dataclasses
 import functools
+import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import ml_collections
 
 from bas_tf import files
-from bas_tf.data.records import Source
+from bas_tf.data.records import Record, Source
 from bas_tf.data.sources import load_source, source_inputs
 from bas_tf.errors import UserError, check_choice
 
@@ -346,11 +348,42 @@ def check_workdir(workdir: Path, config, class_names: tuple[str, ...]) -> None:
         _check_same_training(load_experiment(workdir), config, class_names)
 
 
-def write_experiment(workdir: Path, config, class_names: tuple[str, ...]) -> None:
-    """Records the config, classes and versions of a run."""
+def photo_set(records: Sequence[Record]) -> dict[str, Any]:
+    """What tells two sets of training photos apart: their number and their names."""
+    names = "\n".join(sorted(record.image_id for record in records))
+    digest = hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()
+    return {"count": len(records), "names_sha256": digest}
+
+
+def check_photos(workdir: Path, photos: Mapping[str, Any]) -> None:
+    """Raises UserError where a training would go on with other photos than it began.
+
+    A workdir of an older version does not say which photos it began with.
+    """
+    if not any((workdir / "checkpoints").glob("*.index")):
+        return
+    saved = json.loads((workdir / CONFIG_FILE).read_text(encoding="utf-8"))
+    before = saved.get("training_photos")
+    if before and before != photos:
+        raise UserError(
+            f"{workdir}: began with {before['count']} training photos, split train now "
+            f"has {photos['count']}, or others of these names; to go on with them, "
+            f"--config.model.weights={workdir} and a new --workdir"
+        )
+
+
+def write_experiment(
+    workdir: Path,
+    config,
+    class_names: tuple[str, ...],
+    *,
+    photos: Mapping[str, Any] | None = None,
+) -> None:
+    """Records the config, classes, training photos (`photo_set`) and versions."""
     content = {
         "config": config.to_dict(),
         "class_names": list(class_names),
+        "training_photos": photos,
         "versions": versions(),
     }
     files.write_json(workdir / CONFIG_FILE, content)

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from bas_tf.data import decode
-from bas_tf.data.folder import FolderSource, is_image
+from bas_tf.data.class_counts import check_several_classes
+from bas_tf.data.folder import FolderSource
+from bas_tf.data.listing import unread_files
 from bas_tf.data.records import DataError, Record, Source
 from bas_tf.data.sources import SOURCES, TFDS
 from bas_tf.errors import one_line
@@ -70,6 +71,10 @@ def run_check(open_source: Callable[[], Source], *, name: str, root: str) -> Rep
 def check_source(source: Source) -> Report:
     """Reads every image, box and mask of every split; a fault ends nothing."""
     report = Report(classes=tuple(source.class_names))
+    try:
+        check_several_classes(source.class_names)
+    except DataError as error:
+        report.faults.append(Finding("single_class", "train", (), one_line(error)))
     places: dict[bytes, list[tuple[str, str]]] = {}
     if isinstance(source, FolderSource):
         of_file = source.box_file
@@ -126,17 +131,9 @@ def ignored_files(source: Source, split: str) -> Iterator[Finding]:
     """Notes on what lies in the class folders of a folder source and is not read."""
     if not isinstance(source, FolderSource) or split not in source.splits:
         return
-    for path in sorted((source.root / split).glob("*/*")):
-        name = path.relative_to(source.root).as_posix()
-        if path.name.startswith("."):  # what systems leave behind
-            continue
-        if path.is_dir():
-            reason = "a folder within a class folder"
-        elif not is_image(path.name):
-            reason = f"does not end in {', '.join(decode.EXTENSIONS)}"
-        else:
-            continue
-        yield Finding("ignored_file", split, (name,), f"{name}: {reason}")
+    for name, reason in unread_files(source.root / split):
+        place = f"{split}/{name}"
+        yield Finding("ignored_file", split, (place,), f"{place}: {reason}")
 
 
 def frame_faults(

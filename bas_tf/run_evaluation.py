@@ -228,16 +228,17 @@ def check_options(options) -> None:
 
 
 def check_before_training(config, source, split: str) -> None:
-    """What a training that is judged afterwards need not find out at its end.
+    """What makes the evaluation after a training impossible is found before it.
 
     Raises:
-      UserError: a mistake in the eval group, or a split that is missing; no photo of
-        it is looked at.
+      UserError: a mistake in the eval group, or in a split that will be evaluated: it
+        is missing, has an unknown class, no photo or faulty boxes. No photo is decoded.
     """
     check_options(config.eval)
-    check_has_split(source, split)
-    if config.eval.threshold_origin == VAL_OPTIMAL:
-        check_has_split(source, "val")
+    uses_val = config.eval.threshold_origin == VAL_OPTIMAL or config.train.select_by
+    for name in dict.fromkeys([split, *["val"] * bool(uses_val)]):
+        check_has_split(source, name)
+        source.records(name)
 
 
 def images_of(config, split: str) -> dict[str, Any]:

@@ -13,16 +13,16 @@ and `root/masks/<same path>.png`: 0 background, 255 object, 128 ignore.
 """
 
 import functools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from absl import logging
 
 from bas_tf.data import decode
-from bas_tf.data.annotation_files import labels_of, wrong_layout
+from bas_tf.data.annotation_files import labels_of
 from bas_tf.data.box_files import BoxesOfPhoto, BoxFile, check_not_shares
 from bas_tf.data.images import image_file
+from bas_tf.data.listing import class_folders, folders_in, images_of
 from bas_tf.data.records import DataError, Record
 
 
@@ -70,7 +70,7 @@ class FolderSource:
     @property
     def splits(self) -> tuple[str, ...]:
         """The folders of the root, those of boxes and masks among them."""
-        return tuple(sorted(path.name for path in self.root.iterdir() if path.is_dir()))
+        return tuple(folders_in(self.root))
 
     def records(self, split: str) -> list[Record]:
         """Every photo of the split, by class, then by file name.
@@ -134,47 +134,6 @@ class FolderSource:
             else None,
         )
         return record, boxes
-
-
-def class_folders(folder: Path) -> list[str]:
-    """Sorted names of the folders in a split.
-
-    Raises:
-      DataError: there are none, or a name is not UTF-8.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; class names are read from it")
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-    if not names:
-        raise wrong_layout(folder, f"class folders, {folder}/<class>/")
-    for name in names:
-        if not _is_utf8(name):
-            raise DataError(
-                f"{folder}: the class folder {name!r} has a name that is not UTF-8, "
-                "which exported files could not tell; rename it in every split"
-            )
-    return names
-
-
-def _is_utf8(name: str) -> bool:
-    """False for a file's name that Python can keep but no text can hold."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def images_of(folder: Path) -> list[str]:
-    """Sorted names of the photos in a class folder; none where it is absent."""
-    if not folder.is_dir():
-        return []
-    return sorted(name for name in os.listdir(folder) if is_image(name))
-
-
-def is_image(name: str) -> bool:
-    """Whether a file's name ends as a photo's does."""
-    return name.lower().endswith(decode.EXTENSIONS)
 
 
 def _photos_of(root: Path, split: str) -> list[str]:

@@ -5,15 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bas_tf.data import decode
+from bas_tf.data.listing import is_hidden, is_image
 from bas_tf.errors import UserError
-
-_NO_PHOTOS = ("__MACOSX", "@eaDir")  # folders of copies that systems leave behind
 
 
 def find_photos(arguments: Sequence[str | Path], *, output: Path) -> list[Path]:
     """Files as they are named; of folders the photos at any depth, sorted; each once.
 
-    Of a folder, what does not end as a photo, names that begin with a dot and what
+    Of a folder, what does not end as a photo, hidden names (`listing`) and what
     lies in `output` are left out; links to folders are not followed.
 
     Raises:
@@ -43,10 +42,9 @@ def _photos_in(folder: Path, output: Path) -> Iterator[Path]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".")
-            and name not in _NO_PHOTOS
+            if not is_hidden(name)
             and os.path.realpath(os.path.join(place, name)) != left_out
         )
         for name in sorted(names):
-            if name.lower().endswith(decode.EXTENSIONS) and not name.startswith("."):
+            if is_image(name) and not is_hidden(name):
                 yield Path(place, name)

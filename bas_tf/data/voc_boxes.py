@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from bas_tf.data.annotation_files import ImageBoxes, stated_size, to_box
+from bas_tf.data.listing import is_hidden
 from bas_tf.data.records import DataError
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -89,6 +90,15 @@ def read_objects(path: Path) -> Objects:
     return parse_objects(content, place=str(path))
 
 
+def _xml_files(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() == ".xml"
+        and not any(map(is_hidden, path.relative_to(folder).parts))
+    ]
+
+
 def read_voc_boxes(folder: Path) -> list[ImageBoxes]:
     """The boxes of a folder of Pascal VOC files, one a photo.
 
@@ -104,7 +114,7 @@ def read_voc_boxes(folder: Path) -> list[ImageBoxes]:
       DataError: a file is wrong; it names the file and the object.
     """
     entries = []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".xml"):
+    for path in _xml_files(folder):
         objects = read_objects(path)
         if not objects.corners:
             continue

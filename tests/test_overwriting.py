@@ -114,10 +114,9 @@ CASES = [
     for read in inputs
     for name in names or [None]
 ]
-# To be switched on with the client's own refusal.
 CLIENT = pytest.param(
     ["export.serving.client", "--address=localhost:1", "--output=OUT", PHOTO],
-    PHOTO, "results.jsonl", id="client", marks=pytest.mark.skip("not refused yet"),
+    PHOTO, "results.jsonl", id="client",
 )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 SIZE_WH = (16, 12)  # upright
-# Formats whose orientation entry is drawn as well; add ".tif" where it is read once.
-TURNED = (".jpg", ".png", ".webp")
+# Formats whose orientation entry is drawn as well.
+TURNED = (".jpg", ".png", ".webp", ".tif")
 NOT_TURNED = (".bmp", ".gif")
 CLASSES = ("cat", "Große Katze", "Pinguïn", "dog_1")
 

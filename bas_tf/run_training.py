@@ -100,11 +100,12 @@ def _train(
     )
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
-    if judged_split is not None:
-        run_evaluation.check_before_training(config, source, judged_split)
     _log_unread(source)
+    opened = source
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     records = _training_records(config, source)
+    if judged_split is not None:  # no photo of it is read yet
+        run_evaluation.check_before_training(config, opened, judged_split)
     images = experiment.training_images(config, records)
     photos = experiment.photo_set(records)
     experiment.check_photos(workdir, photos)

@@ -165,7 +165,7 @@ def training_images(loaded: experiment.Experiment) -> tuple[int, int] | None:
     batches = 0
     with (
         contextlib.suppress(FileNotFoundError, json.JSONDecodeError),  # a cut-off line
-        (loaded.workdir / experiment.LOG_FILE).open() as log,
+        (loaded.workdir / experiment.LOG_FILE).open(encoding="utf-8") as log,
     ):
         for row in map(json.loads, log):
             if row["epoch"] > 0:

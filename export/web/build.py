@@ -24,7 +24,7 @@ def built_page() -> Path:
       UserError: npm is missing or fails.
     """
     digest = _digest(_sources())
-    with _lock_file().open() as lock:
+    with _lock_file().open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if _made_of(BUILT) != digest:
             _install_packages()

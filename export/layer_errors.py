@@ -9,7 +9,6 @@ worst input, and so the layer's own part. Below the table stand the float island
 operators of the file that compute in floating point.
 """
 
-import difflib
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +19,7 @@ from absl import flags
 from bas_tf import entry_point, names
 from bas_tf.errors import UserError
 from export import operators as tflite_operators
-from export.operators import CASTS, Operator, Tensor
+from export.operators import Operator, Tensor
 
 IMAGES, WORST = 16, 20
 EXACT_DB = 48.0  # of 8 bits themselves: an input without noise counts as this
@@ -29,34 +28,18 @@ EXACT_DB = 48.0  # of 8 bits themselves: an input without noise counts as this
 def matched_tensors(
     quantized: list[Operator], floating: list[Operator]
 ) -> dict[int, tuple[Tensor, Tensor]]:
-    """{index: (quantized tensor, the same of the float file)} of operators' outputs.
+    """{index: (quantized tensor, the float file's of its name and shape)}.
 
-    By name; where names differ, by the operators' order, which casts do not change.
+    The converter adds a 1 to the name of a quantized tensor whose own name goes to what
+    a DEQUANTIZE makes of it.
     """
-    by_name = {t.name: t for o in floating for t in o.outputs if t.is_float}
-    pairs = [
-        (t, by_name[t.name]) for o in quantized for t in o.outputs if t.name in by_name
-    ]
-    matched = {t.index: (t, other) for t, other in _comparable(pairs)}
-    ours, theirs = (
-        [o for o in s if o.kind not in CASTS] for s in (quantized, floating)
-    )
-    order = difflib.SequenceMatcher(
-        None, [o.kind for o in ours], [o.kind for o in theirs], autojunk=False
-    )
-    for block in order.get_matching_blocks():
-        a, b = ours[block.a :][: block.size], theirs[block.b :][: block.size]
-        for one, other in zip(a, b, strict=True):
-            pairs = zip(one.outputs, other.outputs, strict=True)
-            for tensor, twin in _comparable(pairs):
+    known = {(t.name, t.shape): t for o in floating for t in o.outputs if t.is_float}
+    matched = {}
+    for tensor in (t for o in quantized for t in o.outputs if t.scale is not None):
+        for name in (tensor.name, tensor.name.removesuffix("1")):
+            if twin := known.get((name, tensor.shape)):
                 matched.setdefault(tensor.index, (tensor, twin))
     return matched
-
-
-def _comparable(pairs: Iterable[tuple[Tensor, Tensor]]):
-    for ours, theirs in pairs:
-        if ours.scale is not None and theirs.is_float and ours.shape == theirs.shape:
-            yield ours, theirs
 
 
 def noise_sums(expected: np.ndarray, actual: np.ndarray) -> np.ndarray:

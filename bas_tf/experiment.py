@@ -169,7 +169,7 @@ def load_start(localizer, config, class_names: tuple[str, ...]) -> None:
 def check_outputs(
     outputs: Iterable[str | Path],
     *,
-    models: Iterable[str | Path] = (),
+    models: Iterable[str | Path | Experiment] = (),
     config=None,
     splits: Iterable[str] = (),
     others: Iterable[str | Path] = (),
@@ -197,9 +197,9 @@ def check_outputs(
     files.check_not_inputs(outputs, inputs)
 
 
-def model_inputs(model: str | Path) -> list[Path]:
+def model_inputs(model: str | Path | Experiment) -> list[Path]:
     """What is read of a model; of a workdir what its training cannot do without."""
-    path = Path(model)
+    path = model.workdir if isinstance(model, Experiment) else Path(model)
     if not (path / CONFIG_FILE).is_file():
         return [path]
     from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER

@@ -42,8 +42,10 @@ def confusion_picture(counts: np.ndarray, class_names: Sequence[str]) -> np.ndar
     below = np.rot90(_lines(columns, cell))  # read upwards, as on a chart's axis
     picture = np.vstack([rows, _padded_left(below, rows.shape[1])])
     title = _lines(["predicted class"], cell, picture.shape[1])
-    picture = np.vstack([picture, title])
-    return np.hstack([np.rot90(_lines(["true class"], cell, len(picture))), picture])
+    picture = np.vstack([_padded_left(picture, title.shape[1]), title])
+    side = np.rot90(_lines(["true class"], cell, len(picture)))
+    below = ((0, len(side) - len(picture)), (0, 0), (0, 0))
+    return np.hstack([side, np.pad(picture, below, constant_values=255)])
 
 
 def _lines(texts: Sequence[str], height: int, width: int = 0) -> np.ndarray:

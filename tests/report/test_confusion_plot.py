@@ -62,3 +62,8 @@ def test_as_many_classes_as_can_be_read_make_a_light_file():
     png = confusion_plot.confusion_png(counts, [f"class {i}" for i in range(n)])
     assert max(Image.open(io.BytesIO(png)).size) < 1600
     assert len(png) < 400_000
+
+
+def test_a_matrix_smaller_than_its_titles():
+    picture = confusion_plot.confusion_picture(np.array([[1, 0]]), ["a"])
+    assert picture.ndim == 3 and picture.dtype == np.uint8

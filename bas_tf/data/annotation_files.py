@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import reprlib
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -108,7 +109,9 @@ def group_boxes(boxes: Iterable[tuple[str, np.ndarray]]) -> dict[str, np.ndarray
 def labels_of(
     names: Iterable[str], class_names: Sequence[str], *, folder: Path
 ) -> dict[str, int]:
-    """{class: label} of the classes of a data set, in a model's numbering.
+    """{class: label} of the classes of a data set, in a model's numbering and order.
+
+    Names that differ in Unicode form only are one class.
 
     Args:
       names: the data's classes.
@@ -118,14 +121,19 @@ def labels_of(
     Raises:
       DataError: a class that the model does not know.
     """
-    labels = {name: label for label, name in enumerate(class_names)}
-    unknown = sorted(set(names) - labels.keys())
+    known = {_nfc(name): label for label, name in enumerate(class_names)}
+    labels = {name: known.get(_nfc(name)) for name in set(names)}
+    unknown = sorted(name for name, label in labels.items() if label is None)
     if unknown:
         raise DataError(
             f"{folder / unknown[0]}: not one of the "
             f"{len(class_names)} classes ({', '.join(class_names[:5])}…)"
         )
-    return labels
+    return dict(sorted(labels.items(), key=lambda item: item[1]))
+
+
+def _nfc(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def wrong_layout(root: str | Path, expected: str) -> DataError:

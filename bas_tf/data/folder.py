@@ -11,17 +11,22 @@ and `root/masks/<same path>.png`: 0 background, 255 object, 128 ignore.
 """
 
 import functools
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from bas_tf.data import decode
-from bas_tf.data.annotation_files import labels_of, wrong_layout
+from bas_tf.data.annotation_files import labels_of
 from bas_tf.data.coco_boxes import read_coco_boxes
 from bas_tf.data.csv_boxes import read_csv_boxes
 from bas_tf.data.images import image_file
+from bas_tf.data.listing import (
+    class_folders,
+    folders_in,
+    images_of,
+    visible_entries,
+)
 from bas_tf.data.records import DataError, Record
 from bas_tf.data.voc_boxes import read_voc_boxes
 
@@ -57,7 +62,7 @@ class FolderSource:
     @property
     def splits(self) -> tuple[str, ...]:
         """The folders of the root, those of boxes and masks among them."""
-        return tuple(sorted(path.name for path in self.root.iterdir() if path.is_dir()))
+        return tuple(folders_in(self.root))
 
     def records(self, split: str) -> list[Record]:
         """Every photo of the split, by class, then by file name.
@@ -73,9 +78,9 @@ class FolderSource:
             raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
         labels = labels_of(class_folders(folder), self.class_names, folder=folder)
         records = [
-            self._record(f"{split}/{name}/{file}", label)
+            record
             for name, label in labels.items()
-            for file in images_of(folder / name)
+            for record in self._records_of(f"{split}/{name}", label)
         ]
         if not records:
             raise DataError(
@@ -84,58 +89,24 @@ class FolderSource:
             )
         return records
 
-    def _record(self, image_id: str, label: int) -> Record:
-        mask = (self.root / "masks" / image_id).with_suffix(".png")
-        return Record(
-            image_id=image_id,
-            label=label,
-            image=image_file(self.root / image_id),
-            boxes_original=self._boxes.get(image_id),
-            load_mask=functools.partial(decode.decode_mask, mask)
-            if mask.is_file()
-            else None,
-        )
-
-
-def class_folders(folder: Path) -> list[str]:
-    """Sorted names of the folders in a split.
-
-    Raises:
-      DataError: there are none, or a name is not UTF-8.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; class names are read from it")
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-    if not names:
-        raise wrong_layout(folder, f"class folders, {folder}/<class>/")
-    for name in names:
-        if not _is_utf8(name):
-            raise DataError(
-                f"{folder}: the class folder {name!r} has a name that is not UTF-8, "
-                "which exported files could not tell; rename it in every split"
+    def _records_of(self, folder: str, label: int) -> Iterator[Record]:
+        """The records of a class folder, given relative to the root."""
+        masks = set(visible_entries(self.root / "masks" / folder))
+        for name in images_of(self.root / folder):
+            mask = PurePosixPath(name).with_suffix(".png").name
+            image_id, mask_path = (
+                f"{folder}/{name}",
+                self.root / "masks" / folder / mask,
             )
-    return names
-
-
-def _is_utf8(name: str) -> bool:
-    """False for a file's name that Python can keep but no text can hold."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def images_of(folder: Path) -> list[str]:
-    """Sorted names of the photos in a class folder; none where it is absent."""
-    if not folder.is_dir():
-        return []
-    return sorted(name for name in os.listdir(folder) if is_image(name))
-
-
-def is_image(name: str) -> bool:
-    """Whether a file's name ends as a photo's does."""
-    return name.lower().endswith(decode.EXTENSIONS)
+            yield Record(
+                image_id=image_id,
+                label=label,
+                image=image_file(self.root / image_id),
+                boxes_original=self._boxes.get(image_id),
+                load_mask=functools.partial(decode.decode_mask, mask_path)
+                if mask in masks
+                else None,
+            )
 
 
 def _read_boxes(root: Path) -> dict[str, np.ndarray]:
@@ -170,7 +141,7 @@ def _under_photos(root: Path, boxes: dict[str, np.ndarray]) -> dict[str, np.ndar
     photos: dict[str, list[str]] = {}
     for folder in {str(PurePosixPath(stem).parent) for stem in boxes}:
         if (root / folder).is_dir():
-            for name in filter(is_image, os.listdir(root / folder)):
+            for name in images_of(root / folder):
                 photo = PurePosixPath(folder, name)
                 photos.setdefault(str(photo.with_suffix("")), []).append(str(photo))
     for stem in boxes:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bas_tf.data.annotation_files import labels_of, unknown_split, wrong_layout
-from bas_tf.data.folder import class_folders, images_of, is_image
 from bas_tf.data.ilsvrc_boxes import FORMS, Annotations, read_annotations
 from bas_tf.data.images import image_file
+from bas_tf.data.listing import class_folders, images_of
 from bas_tf.data.records import DataError, Record
 
 SPLITS = ("train", "val")
@@ -67,7 +67,7 @@ class IlsvrcSource:
         if split == "train":
             return self._in_folders(split, None)
         annotations = read_annotations(self._root)
-        is_flat = any(is_image(name) for name in os.listdir(self._images / split))
+        is_flat = bool(images_of(self._images / split))
         records = (self._flat if is_flat else self._in_folders)(split, annotations)
         if annotations and not any(
             _stem(record.image_id) in annotations.boxes for record in records
@@ -93,7 +93,7 @@ class IlsvrcSource:
             raise DataError(
                 f"{folder}: is flat, so labels come with the boxes; expected {FORMS}"
             )
-        names = sorted(name for name in os.listdir(folder) if is_image(name))
+        names = images_of(folder)
         synset_of = {name: self._synset(name, annotations) for name in names}
         labels = labels_of(synset_of.values(), self.class_names, folder=folder)
         return [

@@ -1,0 +1,110 @@
+"""Lists folders without what systems and tools leave in them: one rule for all."""
+
+import os
+import unicodedata
+from pathlib import Path
+
+from bas_tf.data import decode
+from bas_tf.data.annotation_files import wrong_layout
+from bas_tf.errors import DataError
+
+_LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether an entry is no data: `.ipynb_checkpoints`, `._0.jpg`, `Thumbs.db`, …"""
+    return name.startswith(".") or name.lower() in _LEFT_BEHIND
+
+
+def visible_entries(folder: str | Path) -> list[str]:
+    """Sorted names of what is not hidden in a folder; none where it is absent.
+
+    Raises:
+      DataError: it cannot be read.
+    """
+    try:
+        return sorted(name for name in os.listdir(folder) if not is_hidden(name))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+
+
+def folders_in(folder: str | Path) -> list[str]:
+    """Sorted names of the visible folders in a folder; errors as `visible_entries`."""
+    return [n for n in visible_entries(folder) if os.path.isdir(Path(folder, n))]
+
+
+def images_of(folder: Path) -> list[str]:
+    """Sorted names of the photos in a class folder; errors as `visible_entries`."""
+    return [
+        name
+        for name in visible_entries(folder)
+        if is_image(name) and not os.path.isdir(folder / name)
+    ]
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as a photo's does."""
+    return name.lower().endswith(decode.EXTENSIONS)
+
+
+def class_folders(folder: Path) -> list[str]:
+    """Sorted names of the folders in a split.
+
+    Raises:
+      DataError: it cannot be read, there are none, a name is not UTF-8, or two are
+        equal but for their Unicode form.
+    """
+    if not os.path.isdir(folder):
+        raise DataError(f"{folder}: no such folder; class names are read from it")
+    names = folders_in(folder)
+    if not names:
+        raise wrong_layout(folder, f"class folders, {folder}/<class>/")
+    seen: dict[str, str] = {}
+    for name in names:
+        if not _is_utf8(name):
+            raise DataError(
+                f"{folder}: the class folder {name!r} has a name that is not UTF-8, "
+                "which exported files could not tell; rename it in every split"
+            )
+        twin = seen.setdefault(unicodedata.normalize("NFC", name), name)
+        if twin != name:
+            raise DataError(
+                f"{folder}: the class folders {ascii(twin)} and {ascii(name)} differ "
+                "in Unicode form only; put their photos into one of them"
+            )
+    return names
+
+
+def unread_files(split_folder: Path) -> list[tuple[str, str]]:
+    """(<class>/<name>, why) of what is visible in class folders and is not read.
+
+    Raises:
+      DataError: a folder cannot be read.
+    """
+    return [
+        (f"{class_name}/{name}", reason)
+        for class_name in folders_in(split_folder)
+        for name in visible_entries(split_folder / class_name)
+        if (reason := _why_unread(split_folder / class_name / name))
+    ]
+
+
+NESTED, NO_PHOTO = "a folder within a class folder", "not a photo by its ending"
+
+
+def _why_unread(path: Path) -> str:
+    """Empty for a photo."""
+    if os.path.isdir(path):
+        return NESTED
+    return "" if is_image(path.name) else NO_PHOTO
+
+
+def _is_utf8(name: str) -> bool:
+    """False for a file's name that Python can keep but no text can hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

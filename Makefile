@@ -31,16 +31,15 @@ demo: setup
 bench: setup
 	$(BIN)/python -m benchmarks.method_speed --output=runs/bench/method_speed.json
 
-# What is generated in docs/: the API's page and the figures.
+# What is generated in docs/: the figures.
 docs: setup
-	$(BIN)/python -m docs.api
 	$(BIN)/python -m docs.figures
 
 test: setup
-	$(ONE_CORE) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40
+	$(ONE_CORE) PYTHONWARNDEFAULTENCODING=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40
 
 quicktest: setup
-	$(ONE_CORE) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+	$(ONE_CORE) PYTHONWARNDEFAULTENCODING=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -38,5 +38,5 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     entry_point.define_config_flag()
-    flags.DEFINE_string("workdir", None, "Where rows and table go.", required=True)
+    entry_point.define_path("workdir", None, "Where rows and table go.", required=True)
     entry_point.run(main)

@@ -36,13 +36,19 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import files, run_analysis
+    from bas_tf import experiment, run_analysis
 
-    output = Path(flags.FLAGS.output)
-    files.check_place(output / run_analysis.JSON_FILE)
+    output, config = Path(flags.FLAGS.output), entry_point.config()
+    experiment.check_outputs(
+        [output / run_analysis.JSON_FILE, output / run_analysis.PLOT_FILE],
+        models=[flags.FLAGS.model],
+        config=config,
+        splits=[flags.FLAGS.split],
+        others=[entry_point.config_file()],
+    )
     document = run_analysis.analyze_model(
         flags.FLAGS.model,
-        entry_point.config(),
+        config,
         split=flags.FLAGS.split,
         config_name=entry_point.config_name(),
         max_images=flags.FLAGS.max_images,
@@ -53,9 +59,9 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     entry_point.define_config_flag()
-    flags.DEFINE_string("model", None, "A training workdir.", required=True)
+    entry_point.define_path("model", None, "A training workdir.", required=True)
     flags.DEFINE_string("split", "val", "The split whose masks are used.")
-    flags.DEFINE_string("output", None, "The folder to write.", required=True)
+    entry_point.define_path("output", None, "The folder to write.", required=True)
     flags.DEFINE_integer(
         "max_images", None, "At most so many images, evenly chosen.", lower_bound=1
     )

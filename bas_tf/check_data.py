@@ -31,13 +31,17 @@ EXIT_FAULTS = 1
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import experiment, files, run_check
-    from bas_tf.data import shard_writer
+    from bas_tf.data import shards
     from bas_tf.report import data_table
 
     config = entry_point.config()
-    shards = flags.FLAGS.write_shards
-    if shards:
-        shard_writer.check_target(Path(shards))
+    folder = flags.FLAGS.write_shards
+    if flags.FLAGS.output:
+        experiment.check_outputs(
+            [flags.FLAGS.output], config=config, others=[entry_point.config_file()]
+        )
+    if folder:
+        shards.check_target(Path(folder))
     open_source = functools.cache(functools.partial(experiment.open_source, config))
     report = run_check.run_check(
         open_source,
@@ -48,14 +52,14 @@ def main(args: list[str]) -> None:
     print(data_table.format_data(document))
     if flags.FLAGS.output:
         files.write_json(flags.FLAGS.output, document)
-    if shards:
-        counts = shard_writer.write_shards(
+    if folder:
+        counts = shards.write_shards(
             open_source(),
             list(report.splits),
-            Path(shards),
+            Path(folder),
             on_bad_image=flags.FLAGS.on_bad_image,
         )
-        print(f"{shards}: {', '.join(f'{n} of {s}' for s, n in counts.items())}")
+        print(f"{folder}: {', '.join(f'{n} of {s}' for s, n in counts.items())}")
     if report.faults:
         sys.exit(EXIT_FAULTS)
 
@@ -63,6 +67,8 @@ def main(args: list[str]) -> None:
 if __name__ == "__main__":
     entry_point.define_config_flag()
     entry_point.define_bad_image_flag()
-    flags.DEFINE_string("output", None, "A JSON file to write.")
-    flags.DEFINE_string("write_shards", None, "A folder to write TFRecord files to.")
+    entry_point.define_path("output", None, "A JSON file to write.")
+    entry_point.define_path(
+        "write_shards", None, "A folder to write array_record files to."
+    )
     entry_point.run(main)

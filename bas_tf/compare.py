@@ -48,11 +48,11 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     entry_point.define_bad_image_flag()
-    flags.DEFINE_string("output", None, "The folder to write.", required=True)
+    entry_point.define_path("output", None, "The folder to write.", required=True)
     flags.DEFINE_string(
         "split", None, "The split to run models on; else the first one's eval.split."
     )
-    flags.DEFINE_string(
+    entry_point.define_path(
         "data_root", None, "Where the first one's data lies, if it has been moved."
     )
     flags.DEFINE_integer("images", 24, "Images on the page.", lower_bound=1)

@@ -89,7 +89,7 @@ def _read_run(path: Path) -> tuple[dict, experiment.Experiment | None]:
 
 def _read_document(path: Path) -> dict:
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # no JSON, or no text at all
         raise UserError(f"{path}: not valid JSON ({error})") from error
     is_object = isinstance(document, dict)

@@ -11,13 +11,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from absl import app, flags, logging
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 from tqdm import tqdm
 
 from bas_tf.errors import UserError, one_line
 
 EXIT_USER_ERROR = 2
 HELP_FLAGS = {"--help", "-help", "-h"}
+# Commands and config keys of earlier versions, and what to do without them.
+REMOVED = {
+    "bas_tf.data_service": "every training reads its own batches",
+    "data.service": "every training reads its own batches; leave it out",
+    "train.quantization_aware": "it gained nothing; int8 files are calibrated",
+}
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 flags.disclaim_key_flags()  # what is defined or declared below is the command's own
@@ -59,15 +65,35 @@ def define_bad_image_flag() -> None:
     )
 
 
+class _ReadConfig(flags.ArgumentParser):
+    """Gives ml_collections the config that `_read_config` made of the file."""
+
+    def __init__(self, config):
+        self._config = config
+
+    def parse(self, _: str):
+        return self._config.lock()
+
+
 def config():
     """The ConfigDict that --config and its overrides give.
+
+    ~ is expanded in its paths.
 
     Raises:
       UserError: --config is missing.
     """
-    if flags.FLAGS.config is None:
+    config = flags.FLAGS.config
+    if config is None:
         raise UserError("--config is missing; name a file such as configs/demo.py")
-    return flags.FLAGS.config
+    config.data.root = os.path.expanduser(config.data.root)
+    config.model.weights = os.path.expanduser(config.model.weights)
+    return config
+
+
+def config_file() -> str:
+    """The file that --config names."""
+    return config_name().partition(":")[0]
 
 
 def config_name() -> str:
@@ -78,6 +104,16 @@ def config_name() -> str:
         if flag in ("--config", "-config"):
             name = value if equals else following
     return name
+
+
+def run_removed(command: str) -> None:
+    """What is left of a command that was removed: a line that says so."""
+
+    def main(_: list[str]) -> None:
+        raise UserError(f"python -m {command} was removed: {REMOVED[command]}")
+
+    flags.FLAGS(sys.argv[:1])
+    _guarded(main, [], loads_tensorflow=False)
 
 
 def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> None:
@@ -92,6 +128,7 @@ def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> 
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only errors of the runtime
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    sys.argv = [_with_home(argument) for argument in sys.argv]
     # A file's name need not be text: it is printed as standard error prints it.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -109,9 +146,18 @@ def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> 
         sys.exit(130)
 
 
+def _with_home(argument: str) -> str:
+    """Expands the ~ of --config=~/FILE, which is read before its flag is parsed."""
+    flag, equals, value = argument.partition("=")
+    if flag not in ("--config", "-config"):
+        return argument
+    return f"{flag}{equals}{os.path.expanduser(value)}"
+
+
 def _parse_flags(argv: list[str]) -> list[str]:
     try:
-        _check_config_arguments(argv)
+        if config_name() and "config" in flags.FLAGS:
+            flags.FLAGS["config"].parser = _ReadConfig(_read_config(argv))
         return flags.FLAGS(argv)
     except (UserError, flags.Error) as error:
         if "--debug" in argv:
@@ -173,11 +219,13 @@ def _exit(error: BaseException) -> None:
     sys.exit(EXIT_USER_ERROR)
 
 
-def _check_config_arguments(argv: list[str]) -> None:
-    """Reads --config and its overrides first, to answer a slip with the known keys."""
-    if not config_name():
-        return
-    path, _, variant = config_name().partition(":")
+def _read_config(argv: list[str]):
+    """What --config names, with the overrides' keys checked against it.
+
+    Raises:
+      UserError: no config file, or an override of an unknown key.
+    """
+    path, variant = config_file(), config_name().partition(":")[2]
     try:
         defined = runpy.run_path(path)
     except FileNotFoundError as error:
@@ -187,12 +235,26 @@ def _check_config_arguments(argv: list[str]) -> None:
     if "get_config" not in defined:
         raise UserError(f"--config={path}: defines no get_config")
     config = defined["get_config"](variant)
+    if not isinstance(config, ConfigDict):
+        raise UserError(f"--config={path}: get_config returns no ConfigDict")
+    _check_removed_keys(config)
     for arg in argv:
         if match := re.match(r"--?config\.([\w.]+)", arg):
             _check_key(config, match[1])
+    return config
+
+
+def _check_removed_keys(config) -> None:
+    """A config file that sets a removed key would train as if it did not."""
+    for key in REMOVED:
+        group, _, name = key.partition(".")
+        if config.get(group, {}).get(name):
+            raise UserError(f"config.{key} was removed: {REMOVED[key]}")
 
 
 def _check_key(config, key: str) -> None:
+    if key in REMOVED:
+        raise UserError(f"--config.{key} was removed: {REMOVED[key]}")
     node, seen = config, "config"
     for part in key.split("."):
         if not hasattr(node, "keys") or part not in node:

@@ -27,11 +27,16 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import files, results, run_evaluation
+    from bas_tf import experiment, results, run_evaluation
 
     config = entry_point.config()
-    for place in filter(None, (flags.FLAGS.output, flags.FLAGS.per_image)):
-        files.check_place(place)
+    experiment.check_outputs(
+        filter(None, (flags.FLAGS.output, flags.FLAGS.per_image)),
+        models=[flags.FLAGS.model],
+        config=config,
+        splits=[flags.FLAGS.split],
+        others=[entry_point.config_file()],
+    )
     judged = run_evaluation.judge_model(
         flags.FLAGS.model,
         config,
@@ -50,7 +55,7 @@ def main(args: list[str]) -> None:
 if __name__ == "__main__":
     entry_point.define_config_flag()
     entry_point.define_bad_image_flag()
-    flags.DEFINE_string(
+    entry_point.define_path(
         "model",
         None,
         "A workdir, a SavedModel, a .tflite or .onnx file.",
@@ -60,6 +65,8 @@ if __name__ == "__main__":
     flags.DEFINE_enum(
         "protocol", "bas", ["bas", "maxboxacc", "pxap"], "Evaluation protocol."
     )
-    flags.DEFINE_string("output", "metrics.json", "The file to write.")
-    flags.DEFINE_string("per_image", None, "A CSV file to write, one line an image.")
+    entry_point.define_path("output", "metrics.json", "The file to write.")
+    entry_point.define_path(
+        "per_image", None, "A CSV file to write, one line an image."
+    )
     entry_point.run(main)

@@ -4,17 +4,20 @@ Here, and in the entry points, configs end: everything below takes plain argumen
 """
 
 import dataclasses
+import functools
+import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import ml_collections
 
 from bas_tf import files
-from bas_tf.data.records import Source
-from bas_tf.data.sources import load_source
+from bas_tf.data.records import Record, Source
+from bas_tf.data.sources import load_source, source_inputs
 from bas_tf.errors import UserError, check_choice
 
 CONFIG_FILE, LOG_FILE = "config.json", "metrics.jsonl"
@@ -23,7 +26,8 @@ TRAINING_GROUPS = ("data", "model", "loss", "optimizer", "train")
 FREE_KEYS = (
     "data.root",
     "data.cache",
-    "data.service",
+    "data.rescale_boxes",
+    "data.service",  # of older workdirs; the batches were the same
     "train.log_every_steps",
     "train.checkpoint_every_steps",
     "train.keep_checkpoints",
@@ -40,6 +44,21 @@ class Experiment:
     workdir: Path
     config: ml_collections.ConfigDict
     class_names: tuple[str, ...]
+
+    @functools.cached_property
+    def trained(self):
+        """The trained localizer, restored once, and how many steps it took.
+
+        It is the newest checkpoint's or, where epochs were judged (train.select_by),
+        the best one's.
+
+        Raises:
+          UserError: there is no checkpoint yet, or it does not fit.
+        """
+        config = self.config.copy_and_resolve_references()
+        config.model.weights = ""  # the checkpoint holds every weight
+        localizer = build_model(config, len(self.class_names))
+        return localizer, _restore(self, localizer)
 
 
 def open_source(config, class_names: tuple[str, ...] | None = None) -> Source:
@@ -65,7 +84,6 @@ def build_model(
     *,
     precision: str = "float32",
     synchronized_batch_norm: bool = False,
-    quantization_aware: bool = False,
 ):
     """A localizer as the config's model and data groups say.
 
@@ -78,14 +96,12 @@ def build_model(
         `train.precision`; evaluation and export take float32, on the same variables.
       synchronized_batch_norm: see `models.batch_norm`; only training has
         more than one replica to ask.
-      quantization_aware: see `models.quantization_aware`; only training rounds.
 
     Raises:
       UserError: a setting that does not exist, or weights that do not fit.
     """
     from bas_tf.models import backbones
     from bas_tf.models.localizer import build_localizer
-    from bas_tf.models.quantization_aware import make_quantization_aware
     from bas_tf.models.weights.sources import load_weights
     from bas_tf.ops.precision import layers_computing_in
 
@@ -119,8 +135,6 @@ def build_model(
         )
     if not names_workdir(model.weights):
         load_weights(localizer, model.weights)
-    if quantization_aware:
-        make_quantization_aware(localizer)
     return localizer
 
 
@@ -152,15 +166,58 @@ def load_start(localizer, config, class_names: tuple[str, ...]) -> None:
     _restore(start, localizer)
 
 
-def load_experiment(workdir: str | Path) -> Experiment:
-    """Reads what `write_experiment` wrote.
+def check_outputs(
+    outputs: Iterable[str | Path],
+    *,
+    models: Iterable[str | Path] = (),
+    config=None,
+    splits: Iterable[str] = (),
+    others: Iterable[str | Path] = (),
+) -> None:
+    """Before any work: the files can be written, and none is what the command reads.
+
+    Args:
+      outputs: the files that a command will write.
+      models: workdirs and exported files that it reads.
+      config: whose data it reads, and whose `model.weights`.
+      splits: that it reads, where they are not the usual ones.
+      others: files, and folders of which it reads every file.
+
+    Raises:
+      UserError: see `files.check_place` and `files.check_not_inputs`.
+    """
+    outputs, inputs = list(outputs), list(others)
+    for path in outputs:
+        files.check_place(path)
+    for model in models:
+        inputs += model_inputs(model)
+    if config is not None:
+        inputs += model_inputs(config.model.weights) if config.model.weights else []
+        inputs += source_inputs(config.data.source, config.data.root, *splits)
+    files.check_not_inputs(outputs, inputs)
+
+
+def model_inputs(model: str | Path) -> list[Path]:
+    """What is read of a model; of a workdir what its training cannot do without."""
+    path = Path(model)
+    if not (path / CONFIG_FILE).is_file():
+        return [path]
+    from bas_tf.training.checkpoint import BEST_FOLDER, FOLDER
+
+    return [path / name for name in (CONFIG_FILE, FOLDER, BEST_FOLDER)]
+
+
+def load_experiment(workdir: str | Path | Experiment) -> Experiment:
+    """Reads what `write_experiment` wrote; what was read already comes back as it is.
 
     Raises:
       UserError: the folder holds no finished or running training.
     """
+    if isinstance(workdir, Experiment):
+        return workdir
     path = Path(workdir) / CONFIG_FILE
     try:
-        saved = json.loads(path.read_text())
+        saved = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(
             f"{workdir}: no {CONFIG_FILE} in it; expected a --workdir of bas_tf.train"
@@ -178,22 +235,8 @@ def load_experiment(workdir: str | Path) -> Experiment:
 
 
 def load_localizer(experiment: Experiment):
-    """The trained localizer of a workdir: its newest checkpoint.
-
-    Where epochs were judged (train.select_by) it is the best one's.
-
-    Raises:
-      UserError: there is no checkpoint yet, or it does not fit.
-    """
-    return load_trained(experiment)[0]
-
-
-def load_trained(experiment: Experiment):
-    """As `load_localizer`, and how many steps are behind its weights."""
-    config = experiment.config.copy_and_resolve_references()
-    config.model.weights = ""  # the checkpoint holds every weight
-    localizer = build_model(config, len(experiment.class_names))
-    return localizer, _restore(experiment, localizer)
+    """The trained localizer of a workdir, see `Experiment.trained`."""
+    return experiment.trained[0]
 
 
 def _restore(experiment: Experiment, localizer) -> int:
@@ -213,7 +256,7 @@ def selects_best(config) -> bool:
 
 
 def load_runner(
-    model: str | Path,
+    model: str | Path | Experiment,
     *,
     score_threshold: float | None = None,
     scores_precision: str = "float32",
@@ -221,7 +264,7 @@ def load_runner(
     """Any model the commands take: a workdir, a SavedModel folder, .tflite or .onnx.
 
     Args:
-      model: its path.
+      model: its path, or a workdir that is loaded already.
       score_threshold: of a workdir's boxes; None takes its config's. Files keep the
         threshold they were exported with.
       scores_precision: see `keras_runner`; files compute in their own.
@@ -231,7 +274,7 @@ def load_runner(
     """
     from bas_tf import runners
 
-    path = Path(model)
+    path = model.workdir if isinstance(model, Experiment) else Path(model)
     if path.suffix == ".tflite":
         return runners.load_tflite(path)
     if path.suffix == ".onnx":
@@ -243,7 +286,7 @@ def load_runner(
             f"--model={model}: neither a training workdir ({CONFIG_FILE}), nor a "
             "SavedModel folder, nor a .tflite or .onnx file"
         )
-    loaded = load_experiment(path)
+    loaded = load_experiment(model)
     if score_threshold is None:
         score_threshold = loaded.config.eval.score_threshold
     return keras_runner(
@@ -305,11 +348,42 @@ def check_workdir(workdir: Path, config, class_names: tuple[str, ...]) -> None:
         _check_same_training(load_experiment(workdir), config, class_names)
 
 
-def write_experiment(workdir: Path, config, class_names: tuple[str, ...]) -> None:
-    """Records the config, classes and versions of a run."""
+def photo_set(records: Sequence[Record]) -> dict[str, Any]:
+    """What tells two sets of training photos apart: their number and their names."""
+    names = "\n".join(sorted(record.image_id for record in records))
+    digest = hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()
+    return {"count": len(records), "names_sha256": digest}
+
+
+def check_photos(workdir: Path, photos: Mapping[str, Any]) -> None:
+    """Raises UserError where a training would go on with other photos than it began.
+
+    A workdir of an older version does not say which photos it began with.
+    """
+    if not any((workdir / "checkpoints").glob("*.index")):
+        return
+    saved = json.loads((workdir / CONFIG_FILE).read_text(encoding="utf-8"))
+    before = saved.get("training_photos")
+    if before and before != photos:
+        raise UserError(
+            f"{workdir}: began with {before['count']} training photos, split train now "
+            f"has {photos['count']}, or others of these names; to go on with them, "
+            f"--config.model.weights={workdir} and a new --workdir"
+        )
+
+
+def write_experiment(
+    workdir: Path,
+    config,
+    class_names: tuple[str, ...],
+    *,
+    photos: Mapping[str, Any] | None = None,
+) -> None:
+    """Records the config, classes, training photos (`photo_set`) and versions."""
     content = {
         "config": config.to_dict(),
         "class_names": list(class_names),
+        "training_photos": photos,
         "versions": versions(),
     }
     files.write_json(workdir / CONFIG_FILE, content)
@@ -322,8 +396,8 @@ def _check_same_training(saved: Experiment, config, class_names) -> None:
     for key in sorted(before.keys() | now.keys()):
         if key.split(".")[0] not in TRAINING_GROUPS or key in FREE_KEYS:
             continue
-        if key not in before and not now[key]:  # a switch that came later, off
-            continue
+        if not (key in before and key in now) and not (before | now)[key]:
+            continue  # a switch that came later, or has gone, off
         if before.get(key) != now.get(key):
             raise UserError(
                 f"{saved.workdir}: was trained with {key}={before.get(key)!r}, "

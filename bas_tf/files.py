@@ -2,11 +2,14 @@
 
 import json
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bas_tf.errors import UserError
+
+NAME_BYTES = 255  # the longest name of a file, on every system in use
 
 
 def write_file(path: str | Path, content: bytes) -> None:
@@ -16,7 +19,7 @@ def write_file(path: str | Path, content: bytes) -> None:
       UserError: the path cannot be written; the file that was there is untouched.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content)
@@ -25,6 +28,11 @@ def write_file(path: str | Path, content: bytes) -> None:
         if temporary.is_file():
             temporary.unlink()
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def temporary_name(path: Path, suffix: str = ".tmp") -> Path:
+    """An unused name in the same folder, short however long the file's own is."""
+    return path.with_name(f".{uuid.uuid4().hex}{suffix}")
 
 
 def check_place(path: str | Path) -> None:
@@ -50,22 +58,47 @@ def check_not_inputs(
 
     Links are followed on both sides, so another name of the same file is found too.
 
+    Args:
+      outputs: files, and folders that are replaced as a whole.
+      inputs: files, and folders of which every file is read.
+
     Raises:
-      UserError: an output is one of the inputs.
+      UserError: an output is one of the inputs, or a folder with one in it.
     """
-    read = {_identity(path) for path in inputs}
+    there = {}
     for path in outputs:
-        if _identity(path) in read:
-            raise UserError(f"{path}: is an input of this command; name another output")
+        if identity := _identity(path):
+            there[identity] = path
+    if not there:
+        return  # what does not exist yet replaces nothing: spare a walk of the data
+    for path in _all_files(inputs):
+        if output := there.get(_identity(path)):
+            raise UserError(
+                f"{output}: is an input of this command; name another output"
+            )
 
 
-def _identity(path: str | Path):
-    """Equal for two names of one file, whether or not it exists yet."""
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """Equal for two names of one file; None where there is none."""
     try:
         status = os.stat(path)
     except OSError:
-        return os.path.realpath(path)
+        return None
     return status.st_dev, status.st_ino
+
+
+def _all_files(paths: Iterable[str | Path]) -> Iterator[str | Path]:
+    """Each path, what is below it, and the folders above it."""
+    walked = set()
+    for path in paths:
+        yield path
+        yield from Path(path).resolve().parents
+        for place, folders, names in os.walk(path, followlinks=True):
+            if (identity := _identity(place)) in walked:  # links can make a circle
+                folders.clear()
+                continue
+            walked.add(identity)
+            yield from (os.path.join(place, name) for name in (*folders, *names))
 
 
 def append_line(path: str | Path, line: str) -> None:
@@ -75,7 +108,7 @@ def append_line(path: str | Path, line: str) -> None:
       UserError: the path cannot be written.
     """
     try:
-        with open(path, "a") as file:
+        with open(path, "a", encoding="utf-8") as file:
             file.write(f"{line}\n")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
@@ -93,9 +126,26 @@ def write_json(path: str | Path, document: Mapping[str, Any] | Sequence) -> None
 
 
 def unused_name(stem: str, suffix: str, taken: Container[str]) -> str:
-    """STEM.png, or the first of STEM_2.png, STEM_3.png, ... that is not taken."""
-    name, count = f"{stem}{suffix}", 1
-    while name in taken:
+    """STEM.png, or the first of STEM_2.png, STEM_3.png, ... that is not taken.
+
+    A stem that is too long for a file's name is cut.
+
+    Args:
+      stem: may have folders before it.
+      suffix: the name's end.
+      taken: names, or str.casefold of names where case must not count.
+    """
+    folder, name = os.path.split(stem)
+    found, count = "", 1
+    while not found or found in taken or found.casefold() in taken:
+        ending = f"_{count}{suffix}" if count > 1 else suffix
+        found = os.path.join(folder, _cut(name, NAME_BYTES - len(ending)) + ending)
         count += 1
-        name = f"{stem}_{count}{suffix}"
+    return found
+
+
+def _cut(name: str, size: int) -> str:
+    """As many whole characters of a name as fit into so many bytes."""
+    while len(os.fsencode(name)) > size:
+        name = name[:-1]
     return name

@@ -1,10 +1,14 @@
-"""Finds the object in photos: overlay PNGs and boxes.json, in original pixels.
+"""Finds the object in photos: overlay PNGs and predictions.json, in original pixels.
 
-  python -m bas_tf.localize --model=runs/demo --output=DIR IMAGE [IMAGE...]
+  python -m bas_tf.localize --model=runs/demo --output=DIR PHOTO [PHOTO...]
 
-No label is needed; --class localizes a given one (workdirs only).
+A PHOTO is a file or a folder, of which all photos are taken; names that begin with a
+dash go after `--`. DIR gets PHOTO_localized.png for each. No label is needed; --class
+localizes a given one (workdirs only). Exit code 2 also when some photos could not be
+read: they are named, and the others are done.
 """
 
+import sys
 from pathlib import Path
 
 from absl import flags
@@ -15,23 +19,28 @@ from bas_tf.errors import UserError
 
 def main(args: list[str]) -> None:
     if not args:
-        raise UserError("no IMAGE given; see --help")
+        raise UserError("no PHOTO given; see --help")
     from bas_tf import run_localization
+    from bas_tf.data import photo_files
 
-    paths, output = [Path(arg) for arg in args], Path(flags.FLAGS.output)
-    run_localization.localize_photos(
+    output = Path(flags.FLAGS.output)
+    paths = photo_files.find_photos(args, output=output)
+    rows = run_localization.localize_photos(
         flags.FLAGS.model, paths, output, class_name=flags.FLAGS["class"].value
     )
-    print(f"{output}: {len(paths)} overlays and {run_localization.BOXES_FILE}")
+    print(f"{output}: {len(rows)} overlays and {run_localization.PREDICTIONS_FILE}")
+    if missing := len(paths) - len(rows):
+        print(f"error: {missing} of {len(paths)} photos not read", file=sys.stderr)
+        sys.exit(entry_point.EXIT_USER_ERROR)
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string(
+    entry_point.define_path(
         "model",
         None,
         "A workdir, a SavedModel, a .tflite or .onnx file.",
         required=True,
     )
-    flags.DEFINE_string("output", None, "The folder to write to.", required=True)
+    entry_point.define_path("output", None, "The folder to write to.", required=True)
     flags.DEFINE_string("class", None, "Localize this class, predicted or not.")
     entry_point.run(main)

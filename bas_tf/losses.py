@@ -11,7 +11,7 @@ from bas_tf import names
 from bas_tf.errors import check_choice
 
 EPSILON = 1e-8
-BACKGROUND_WINS = ("zero", "one", "gradient")
+BACKGROUND_WINS = {"zero": 0.0, "one": 1.0, "gradient": None}
 OBJECTIVES = {  # of the generator, each with its term
     "bas": names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,
     "ce": names.FOREGROUND_CROSS_ENTROPY_LOSS,
@@ -75,14 +75,23 @@ def background_activation_suppression_loss(
     Raises:
       UserError: an unknown `background_wins`.
     """
-    check_choice("loss.background_wins", background_wins, BACKGROUND_WINS)
+    constant = background_constant(background_wins)
     activation = tf.stop_gradient(tf.nn.relu(activation))
     ratio = tf.nn.relu(background_activation) / (activation + EPSILON)
-    if background_wins == "gradient":
+    if constant is None:
         return ratio
-    constant = tf.ones_like(ratio) if background_wins == "one" else tf.zeros_like(ratio)
     wins = background_activation >= activation
-    return tf.where(wins, constant, ratio)
+    return tf.where(wins, tf.constant(constant, ratio.dtype), ratio)
+
+
+def background_constant(background_wins: str) -> float | None:
+    """What a `loss.background_wins` puts in the ratio's place; None keeps the ratio.
+
+    Raises:
+      UserError: an unknown one.
+    """
+    check_choice("loss.background_wins", background_wins, BACKGROUND_WINS)
+    return BACKGROUND_WINS[background_wins]
 
 
 def foreground_cross_entropy_loss(

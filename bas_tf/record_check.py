@@ -8,12 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from tqdm import tqdm
 
+from bas_tf.data import decode
+from bas_tf.data.box_files import is_scaled
 from bas_tf.data.images import READERS
 from bas_tf.data.records import DataError, Record
 from bas_tf.errors import one_line
 
 # What float32 adds to a box that was stored as shares of its image.
 ROUNDING = 0.01
+# The brightest that 14 bits in 16 get of 255; those of 16 bits are brighter.
+_DARK = 64
 _BATCH = 1024  # images handed to the threads at a time
 
 
@@ -70,9 +74,11 @@ def look_at_all(records: Sequence[Record], split: str) -> Iterator[Seen]:
 def look_at(record: Record, split: str) -> Seen:
     """Reads a record's image and mask once; nothing that is wrong with it raises."""
     image_id, size, digest, faults = record.image_id, None, None, []
+    notes = []
     try:
         image = record.load_image()
         size, digest = (image.shape[1], image.shape[0]), _digest(image)
+        notes += _unused_bits(record, split, brightest=int(image.max()))
     except DataError as error:
         message = one_line(error)
         faults.append(Finding("unreadable_image", split, (image_id,), message))
@@ -83,8 +89,9 @@ def look_at(record: Record, split: str) -> Seen:
             message = f"{image_id}: box [{numbers}] {reason}"
             faults.append(Finding(kind, split, (image_id,), message))
     of_mask = list(_look_at_mask(record, split, size))
-    notes = [finding for finding in of_mask if finding.kind == "mask_scaled"]
-    faults += [finding for finding in of_mask if finding not in notes]
+    scaled = [finding for finding in of_mask if finding.kind == "mask_scaled"]
+    faults += [finding for finding in of_mask if finding not in scaled]
+    notes += scaled
     return Seen(size, digest, faults, notes)
 
 
@@ -111,17 +118,19 @@ def reaches_outside(boxes: np.ndarray, sizes_wh: np.ndarray) -> np.ndarray:
     return ((boxes < -ROUNDING) | (boxes > limits)).any(axis=-1)
 
 
-def is_scaled(size_wh: tuple[int, int], original_wh: tuple[int, int]) -> bool:
-    """Whether a size has the original's proportions, but for rounding to a pixel.
-
-    Evaluation brings masks to the network's input whatever their size, so such a mask
-    still lies on its image; one that is turned or cut does not.
-    """
-    (width, height), (original_width, original_height) = size_wh, original_wh
-    return (
-        abs(height - original_height * width / original_width) <= 1
-        or abs(width - original_width * height / original_height) <= 1
+def _unused_bits(record: Record, split: str, *, brightest: int) -> Iterator[Finding]:
+    """A note where 10, 12 or 14 bits were stored in 16 as they are."""
+    if brightest > _DARK:
+        return
+    content, _ = record.image.encode()
+    if decode.bits_per_channel(content, record.image_id) < 16:
+        return
+    bits = 8 + max(brightest - 1, 0).bit_length()
+    message = (
+        f"{record.image_id}: nearly black, at most {brightest} of 255: of 16 bits a "
+        f"channel {bits} are used; scale its values to all 16"
     )
+    yield Finding("dark_16_bits", split, (record.image_id,), message)
 
 
 def _look_at_mask(
@@ -135,6 +144,8 @@ def _look_at_mask(
         yield Finding("unreadable_mask", split, (record.image_id,), one_line(error))
         return
     if size_wh and size_wh != (width, height):
+        # Evaluation brings masks to the network's input whatever their size, so one in
+        # the image's proportions still lies on it; one that is turned or cut does not.
         kind = "mask_scaled" if is_scaled((width, height), size_wh) else "mask_size"
         message = (
             f"{record.image_id}: its mask is {width}x{height}, "

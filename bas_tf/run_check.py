@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from bas_tf.data import decode
-from bas_tf.data.folder import FolderSource, is_image
+from bas_tf.data.class_counts import check_several_classes
+from bas_tf.data.folder import FolderSource
+from bas_tf.data.listing import unread_files
 from bas_tf.data.records import DataError, Record, Source
 from bas_tf.data.sources import SOURCES, TFDS
 from bas_tf.errors import one_line
@@ -70,11 +71,19 @@ def run_check(open_source: Callable[[], Source], *, name: str, root: str) -> Rep
 def check_source(source: Source) -> Report:
     """Reads every image, box and mask of every split; a fault ends nothing."""
     report = Report(classes=tuple(source.class_names))
+    try:
+        check_several_classes(source.class_names)
+    except DataError as error:
+        report.faults.append(Finding("single_class", "train", (), one_line(error)))
     places: dict[bytes, list[tuple[str, str]]] = {}
+    if isinstance(source, FolderSource):
+        of_file = source.box_file
+        report.faults.extend(Finding("box_file", "", (), f) for f in of_file.faults)
+        report.notes.extend(Finding("box_file", "", (), n) for n in of_file.notes)
     for split in SPLITS:
         report.notes.extend(ignored_files(source, split))
         try:
-            records = source.records(split)
+            records = _read(source, split, report)
         except DataError as error:
             if split not in source.splits:  # as val or test may be
                 report.absent_splits[split] = one_line(error)
@@ -98,21 +107,33 @@ def check_source(source: Source) -> Report:
     return report
 
 
+def _read(source: Source, split: str, report: Report) -> Sequence[Record]:
+    """A split's records; what is wrong with their box file goes to the report."""
+    if not isinstance(source, FolderSource):
+        return source.records(split)
+    records, boxes = source.records_and_boxes(split)
+    for record, of_photo in zip(records, boxes, strict=True):
+        images = (record.image_id,)
+        report.faults.extend(
+            Finding("box_size", split, images, message) for message in of_photo.faults
+        )
+        report.faults.extend(
+            Finding("box_outside", split, images, message) for message in of_photo.slips
+        )
+    report.notes.extend(
+        Finding("box_file", split, (), message)
+        for message in source.box_notes(split, boxes)
+    )
+    return records
+
+
 def ignored_files(source: Source, split: str) -> Iterator[Finding]:
     """Notes on what lies in the class folders of a folder source and is not read."""
     if not isinstance(source, FolderSource) or split not in source.splits:
         return
-    for path in sorted((source.root / split).glob("*/*")):
-        name = path.relative_to(source.root).as_posix()
-        if path.name.startswith("."):  # what systems leave behind
-            continue
-        if path.is_dir():
-            reason = "a folder within a class folder"
-        elif not is_image(path.name):
-            reason = f"does not end in {', '.join(decode.EXTENSIONS)}"
-        else:
-            continue
-        yield Finding("ignored_file", split, (name,), f"{name}: {reason}")
+    for name, reason in unread_files(source.root / split):
+        place = f"{split}/{name}"
+        yield Finding("ignored_file", split, (place,), f"{place}: {reason}")
 
 
 def frame_faults(

@@ -57,9 +57,13 @@ def compare_runs(
         none or was not judged, workdirs of other classes or data, or what judging them
         finds wrong. None of the three files is written then.
     """
-    files.check_place(output / JSON_FILE)
+    outputs = [output / name for name in (JSON_FILE, TABLE_FILE, PAGE_FILE)]
+    experiment.check_outputs(outputs, models=paths)
     runs = read_runs(paths)
     workdirs = [run for run in runs if run.trained]
+    for run in workdirs[:1]:  # its images are read
+        config = _at_root(run.trained.config, data_root)
+        experiment.check_outputs(outputs, config=config, splits=[split or ""])
     same, sections, left_out = None, {}, None
     if len(workdirs) < 2:
         left_out = (
@@ -125,16 +129,22 @@ def _judge_all(
     Images are not kept in memory; what is shown of them is read again.
     """
     _check_alike(runs, split)
-    first = runs[0].trained.config.copy_and_resolve_references()
+    first = _at_root(runs[0].trained.config, data_root)
     first.data.cache = False
-    if data_root is not None:
-        first.data.root = data_root
     judged = {}
     for place, run in enumerate(runs, 1):
         logging.info("%s, %d of %d", run.path, place, len(runs))
         config = _judging_config(run.trained.config, first)
         judged[run.name] = _judge(run, config, split=split, **options)
     return judged
+
+
+def _at_root(config, data_root: str | None):
+    """A copy, with another data.root where one is given."""
+    config = config.copy_and_resolve_references()
+    if data_root is not None:
+        config.data.root = data_root
+    return config
 
 
 def _judging_config(own, first):

@@ -228,16 +228,17 @@ def check_options(options) -> None:
 
 
 def check_before_training(config, source, split: str) -> None:
-    """What a training that is judged afterwards need not find out at its end.
+    """What makes the evaluation after a training impossible is found before it.
 
     Raises:
-      UserError: a mistake in the eval group, or a split that is missing; no photo of
-        it is looked at.
+      UserError: a mistake in the eval group, or in a split that will be evaluated: it
+        is missing, has an unknown class, no photo or faulty boxes. No photo is decoded.
     """
     check_options(config.eval)
-    check_has_split(source, split)
-    if config.eval.threshold_origin == VAL_OPTIMAL:
-        check_has_split(source, "val")
+    uses_val = config.eval.threshold_origin == VAL_OPTIMAL or config.train.select_by
+    for name in dict.fromkeys([split, *["val"] * bool(uses_val)]):
+        check_has_split(source, name)
+        source.records(name)
 
 
 def images_of(config, split: str) -> dict[str, Any]:
@@ -265,13 +266,14 @@ def scores_precision(config) -> str:
 
 def judge_model(model: str, config, **options) -> Judged:
     """Judges anything that `experiment.load_runner` loads; options as `Judge`."""
+    loaded, seed = model, None
+    if (Path(model) / experiment.CONFIG_FILE).is_file():
+        loaded = experiment.load_experiment(model)
+        seed = loaded.config.train.seed
     runner = experiment.load_runner(
-        model,
+        loaded,
         score_threshold=config.eval.score_threshold,
         scores_precision=scores_precision(config),
     )
     judge = Judge(config, class_names=runner.class_names, **options)
-    seed = None
-    if (Path(model) / experiment.CONFIG_FILE).is_file():
-        seed = experiment.load_experiment(model).config.train.seed
     return judge.judge(runner, model=str(model), seed=seed)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bas_tf import files
 from bas_tf.errors import UserError
 from bas_tf.models import backbones
 from bas_tf.models.localizer import build_localizer
@@ -39,6 +40,8 @@ def run_import(
     """
     _check(source, backbone, num_classes, checkpoint, width)
     weights_file.check_suffix(output)
+    files.check_place(output)
+    files.check_not_inputs([output], filter(None, [checkpoint]))
     localizer = build_localizer(
         backbone=backbone,
         num_classes=num_classes,

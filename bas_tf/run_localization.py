@@ -1,75 +1,108 @@
-"""Photos in, overlay PNGs and boxes.json out, in original pixels."""
+"""Photos in, overlay PNGs and predictions.json out, in original pixels."""
 
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from absl import logging
 
 from bas_tf import experiment, files, inference, names, visualize
 from bas_tf.data import decode, preprocess
-from bas_tf.errors import UserError
+from bas_tf.errors import DataError, UserError, one_line
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.runners import Runner
 
-BOXES_FILE = "boxes.json"
+PREDICTIONS_FILE, OVERLAY_SUFFIX = "predictions.json", "_localized.png"
+BATCH = 16  # photos in memory at a time
 
 
 def localize_photos(
-    model: str, paths: list[Path], output: Path, *, class_name: str | None
+    model: str, paths: Sequence[Path], output: Path, *, class_name: str | None
 ) -> list[dict]:
     """Localizes the object of each photo.
 
-    The whole photo is resized to the network's input, nothing is cut off.
+    The whole photo is resized to the network's input, nothing is cut off. A photo that
+    cannot be read is logged and costs the others nothing.
 
     Args:
       model: a workdir, a SavedModel folder, a .tflite or .onnx file.
       paths: photos of any size; EXIF rotation is honoured.
-      output: gets one overlay PNG a photo and boxes.json.
+      output: gets PHOTO_localized.png for each photo, and predictions.json.
       class_name: localize this class; None localizes what the model predicts.
 
     Returns:
-      What boxes.json holds: for each photo its file, size, class, score, box
-      [x0, y0, x1, y1] (half-open, pixels of the upright photo), map peak
-      [x, y], `degenerate`.
+      What predictions.json holds: for each readable photo its file ("image"), the
+      overlay's name, width and height, class, score, box [x0, y0, x1, y1] (half-open,
+      pixels of the upright photo), map peak [x, y], `degenerate`.
 
     Raises:
-      UserError: an unreadable photo, an unknown class, or --class with an exported
-        file. Nothing is written then.
+      UserError: an output that is one of the photos or part of the model, an unknown
+        class, or --class with an exported file; nothing is written then. None of the
+        photos can be read.
     """
-    for path in paths:
-        decode.decode_image(path)  # all are readable before anything is written
-    predict_one, class_names = _predictor(model, class_name)
-    rows = []
-    for path, name in zip(paths, _overlay_names(paths), strict=True):
-        photo = decode.decode_image(path)
-        row, localization_map = _localize(photo, predict_one, class_names)
-        rows.append({"image": str(path), **row})
-        overlay = visualize.overlay(
-            photo,
-            localization_map,
-            boxes=[np.asarray(row["box"])],
-            label=f"{row['class']} {row['score']:.2f}",
-        )
-        visualize.write_png(output / name, overlay)
-    files.write_json(output / BOXES_FILE, rows)
-    return rows
-
-
-def _predictor(model: str, class_name: str | None):
-    """image -> outputs of one photo with boxes in its pixels, and the class names."""
+    overlays = dict(zip(paths, _overlay_names(paths), strict=True))
+    experiment.check_outputs(
+        [output / name for name in (*overlays.values(), PREDICTIONS_FILE)],
+        models=[model],
+        others=paths,
+    )
     if class_name is None:
         runner = experiment.load_runner(model)
     else:
         runner = _given_class_runner(model, class_name)
+    rows, faults = [], []
+    photos = _readable(paths, faults)
+    while batch := list(itertools.islice(photos, BATCH)):
+        answers = _predict([photo for _, photo in batch], runner)
+        for (path, photo), answer in zip(batch, answers, strict=True):
+            row = _row(photo, answer, runner.class_names)
+            overlay = visualize.overlay(
+                photo,
+                answer[names.LOCALIZATION_MAP],
+                boxes=[np.asarray(row["box"])],
+                label=f"{row['class']} {row['score']:.2f}",
+            )
+            visualize.write_png(output / overlays[path], overlay)
+            rows.append({"image": str(path), "overlay": overlays[path], **row})
+    if not rows:
+        raise UserError(f"none of {len(paths)} photos can be read; {faults[0]}")
+    for fault in faults:
+        logging.error("skipped %s", fault)
+    files.write_json(output / PREDICTIONS_FILE, rows)
+    return rows
 
-    def predict_one(photo: np.ndarray) -> dict[str, np.ndarray]:
-        original = photo.shape[1::-1]
-        sent = runner.input_size_wh or original
-        outputs = runner.predict_fn(preprocess.resize(photo, sent)[np.newaxis])
-        frame = CropFrame(original, sent, sent)
-        boxes = frame.crop_to_original(outputs[names.BOXES])
-        return {key: value[0] for key, value in {**outputs, names.BOXES: boxes}.items()}
 
-    return predict_one, runner.class_names
+def _readable(
+    paths: Sequence[Path], faults: list[str]
+) -> Iterator[tuple[Path, np.ndarray]]:
+    """Each photo, decoded when it is asked for; `faults` gets what cannot be."""
+    for path in paths:
+        try:
+            yield path, decode.decode_image(path)
+        except DataError as error:
+            faults.append(one_line(error))
+
+
+def _predict(photos: Sequence[np.ndarray], runner: Runner) -> Iterator[dict[str, Any]]:
+    """The outputs of each photo, boxes in its pixels.
+
+    A model of one size gets them in a batch; one of any size gets each as it is.
+    """
+    if runner.input_size_wh is None:
+        batches = [photo[np.newaxis] for photo in photos]
+    else:
+        resized = [preprocess.resize(photo, runner.input_size_wh) for photo in photos]
+        batches = [np.stack(resized)]
+    remaining = iter(photos)
+    for batch in batches:
+        outputs, sent = runner.predict_fn(batch), batch.shape[2:0:-1]
+        for i, photo in enumerate(itertools.islice(remaining, len(batch))):
+            answer = {key: value[i] for key, value in outputs.items()}
+            frame = CropFrame(photo.shape[1::-1], sent, sent)
+            box = frame.crop_to_original(answer[names.BOXES][np.newaxis])[0]
+            yield {**answer, names.BOXES: box}
 
 
 def _given_class_runner(model: str, class_name: str) -> Runner:
@@ -88,28 +121,28 @@ def _given_class_runner(model: str, class_name: str) -> Runner:
     return Runner(predict_fn, loaded.class_names, tuple(loaded.config.data.crop_size))
 
 
-def _localize(photo, predict_one, class_names):
-    """A row of boxes.json and the map."""
-    outputs = predict_one(photo)
-    localization_map = outputs[names.LOCALIZATION_MAP]
-    class_id = int(np.argmax(outputs[names.SCORES]))
+def _row(photo: np.ndarray, answer: dict, class_names: Sequence[str]) -> dict:
+    """What predictions.json has of a photo, its files aside."""
+    localization_map = answer[names.LOCALIZATION_MAP]
+    class_id = int(np.argmax(answer[names.SCORES]))
     y, x = np.unravel_index(np.argmax(localization_map), localization_map.shape)
     scale = np.divide(photo.shape[:2], localization_map.shape)
-    row = {
+    return {
         "width": photo.shape[1],
         "height": photo.shape[0],
         "class": class_names[class_id],
-        "score": float(outputs[names.SCORES][class_id]),
-        "box": [round(float(v), 2) for v in outputs[names.BOXES]],
+        "score": float(answer[names.SCORES][class_id]),
+        "box": [round(float(v), 2) for v in answer[names.BOXES]],
         "peak": [float((x + 0.5) * scale[1]), float((y + 0.5) * scale[0])],
-        "degenerate": bool(outputs[names.DEGENERATE]),
+        "degenerate": bool(answer[names.DEGENERATE]),
     }
-    return row, localization_map
 
 
-def _overlay_names(paths: list[Path]) -> list[str]:
-    """File names of the overlays; photos of one name from two folders both stay."""
-    taken: list[str] = []
+def _overlay_names(paths: Sequence[Path]) -> list[str]:
+    """The overlays' names, each once on systems that take A.png for a.png too."""
+    found, taken = [], set()
     for path in paths:
-        taken.append(files.unused_name(path.stem, ".png", taken))
-    return taken
+        name = files.unused_name(path.stem, OVERLAY_SUFFIX, taken)
+        taken.add(name.casefold())
+        found.append(name)
+    return found

@@ -1,7 +1,7 @@
 """One training run from a config: builds the parts, hands them to the loop."""
 
 import contextlib
-import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -16,8 +16,13 @@ from bas_tf import (
     run_evaluation,
     visualize,
 )
-from bas_tf.data import bad_images, batch_service, pipeline, preprocess
-from bas_tf.data.class_counts import check_every_class_has_images
+from bas_tf.data import bad_images, listing, pipeline, preprocess
+from bas_tf.data.class_counts import (
+    check_every_class_has_images,
+    check_several_classes,
+)
+from bas_tf.data.folder import FolderSource
+from bas_tf.data.records import Record
 from bas_tf.errors import check_at_least
 from bas_tf.metrics.by_class import means_by_class
 from bas_tf.training import (
@@ -95,10 +100,14 @@ def _train(
     )
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
-    source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
-    images = _open_images(config, source)
     if judged_split is not None:
         run_evaluation.check_before_training(config, source, judged_split)
+    _log_unread(source)
+    source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
+    records = _training_records(config, source)
+    images = experiment.training_images(config, records)
+    photos = experiment.photo_set(records)
+    experiment.check_photos(workdir, photos)
     steps = pipeline.num_batches(images, config.data.batch_size)
     keras.utils.set_random_seed(config.train.seed)
     with distribution.scope():
@@ -107,7 +116,6 @@ def _train(
             len(source.class_names),
             precision=config.train.precision,
             synchronized_batch_norm=config.train.synchronized_batch_norm,
-            quantization_aware=config.train.quantization_aware,
         )
     experiment.load_start(localizer, config, source.class_names)
     with distribution.scope():
@@ -121,7 +129,7 @@ def _train(
     steps_done = checkpointer.restore()
     writes = strategy.is_chief(distribution)
     if writes:
-        experiment.write_experiment(workdir, config, source.class_names)
+        experiment.write_experiment(workdir, config, source.class_names, photos=photos)
     if writes and config.train.epochs == 0 and steps_done is None:
         checkpointer.save(0)
         checkpointer.finish()
@@ -188,28 +196,39 @@ def _check_settings(config) -> None:
     preprocess.check_sizes(config.data.resize_size, config.data.crop_size)
 
 
-def _open_images(config, source) -> pipeline.TrainingImages:
+def _training_records(config, source) -> Sequence[Record]:
     """The training split.
 
     Raises:
-      DataError: a class without images, or what the source finds wrong.
+      DataError: a single class, one without images, or what the source finds wrong.
     """
     records = source.records("train")
     if config.train.epochs:
+        check_several_classes(source.class_names)
         check_every_class_has_images(records, source.class_names, "train")
-    return experiment.training_images(config, records)
+    return records
+
+
+def _log_unread(source) -> None:
+    """One line that counts what lies in the training folders and is no photo."""
+    if not isinstance(source, FolderSource):
+        return
+    unread = [name for name, _ in listing.unread_files(source.root / "train")]
+    if unread:
+        logging.warning(
+            "%s: skipped %d entries that are no photos: %s%s",
+            source.root / "train", len(unread), ", ".join(unread[:3]),
+            ", …" * (len(unread) > 3),
+        )  # fmt: skip
 
 
 def _make_epoch_batches(config, images: pipeline.TrainingImages, distribution):
     """(epoch, first batch) -> the distributed batches of the epoch from that one on."""
-    train_batches = functools.partial(pipeline.train_batches, images)
-    if config.data.service:
-        served = batch_service.ServiceBatches(images, config.data.service)
-        train_batches = served.train_batches
 
     def epoch_batches(epoch: int, first_batch: int):
         def share_of(worker: tuple[int, int]):
-            return train_batches(
+            return pipeline.train_batches(
+                images,
                 crop_size_wh=tuple(config.data.crop_size),
                 batch_size=config.data.batch_size,
                 seed=config.train.seed,

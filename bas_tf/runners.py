@@ -97,7 +97,7 @@ def load_saved_model(folder: str | Path) -> Runner:
 def _read_settings(path: Path) -> dict:
     """Nothing where the file is missing, as in a SavedModel of an older version."""
     try:
-        settings = json.loads(path.read_text())
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -250,7 +250,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """Class names, one a line; a missing file is an error, never class 0."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; the model's class names are read there")
-    return tuple(path.read_text().splitlines())
+    return tuple(path.read_text(encoding="utf-8").splitlines())
 
 
 def _judged_outputs(outputs: dict, num_classes: int) -> dict[str, np.ndarray]:

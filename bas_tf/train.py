@@ -57,7 +57,7 @@ def _run_local_workers(count: int, workdir: Path) -> int:
 if __name__ == "__main__":
     entry_point.define_config_flag()
     entry_point.define_bad_image_flag()
-    flags.DEFINE_string(
+    entry_point.define_path(
         "workdir", None, "Where checkpoints, logs and the report go.", required=True
     )
     flags.DEFINE_integer(

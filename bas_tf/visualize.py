@@ -14,6 +14,7 @@ import numpy as np
 
 from bas_tf import files
 from bas_tf.geometry.components import normalize_map
+from bas_tf.lettering import cut_text, put_text, text_width
 
 PREDICTED_COLOR = (0, 229, 255)
 TRUE_COLOR = (110, 255, 60)
@@ -24,8 +25,6 @@ GAP_COLOR = (150, 154, 158)  # for light and dark pages
 PANEL_TITLES = ("box (true box dashed)", "CAM", "foreground map")
 
 _HEAT_SHARE = 0.55
-_FONT = "sans"
-_FONT_WEIGHT = 600
 _SMALLEST_FONT = 9
 _GAP = 4
 
@@ -164,8 +163,11 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
 
 def encode_image(image: np.ndarray, extension: str) -> bytes:
     """The file content of RGB uint8 pixels: ".png", or ".jpg" at quality 90."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, 90] if extension == ".jpg" else []
-    _, content = cv2.imencode(extension, image[..., ::-1], options)
+    options = {
+        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 90],
+        ".png": [cv2.IMWRITE_PNG_COMPRESSION, 1],  # smaller than the default's, as fast
+    }
+    _, content = cv2.imencode(extension, image[..., ::-1], options[extension])
     return content.tobytes()
 
 
@@ -207,15 +209,15 @@ def _draw_label(image: np.ndarray, text: str, box: np.ndarray) -> None:
     """Dark text on the predicted colour, above the box or else inside its top."""
     height, width = image.shape[:2]
     size = max(_SMALLEST_FONT + 2, round(max(height, width) / 26))
-    text = _cut_text(text, size, width - size)
+    text = cut_text(text, size, width - size)
     if not text or height < 2 * size:
         return
-    tag_width, tag_height = _text_width(text, size) + size, round(1.5 * size)
+    tag_width, tag_height = text_width(text, size) + size, round(1.5 * size)
     x0 = int(np.clip(box[0], 0, width - tag_width))
     y0 = int(np.clip(box[1] - tag_height, 0, height - tag_height))
     image[y0 : y0 + tag_height, x0 : x0 + tag_width] = PREDICTED_COLOR
     baseline = (x0 + size // 2, y0 + round(1.1 * size))
-    _put_text(image, text, baseline, size, EDGE_COLOR)
+    put_text(image, text, baseline, size, EDGE_COLOR)
 
 
 def _text_strip(texts: Sequence[str], width: int) -> np.ndarray:
@@ -225,28 +227,8 @@ def _text_strip(texts: Sequence[str], width: int) -> np.ndarray:
     strip = _paper(2 * size, width)
     for place, text in enumerate(texts):
         baseline = (place * share + _GAP // 2, round(1.4 * size))
-        _put_text(strip, _cut_text(text, size, share - _GAP), baseline, size, INK_COLOR)
+        put_text(strip, cut_text(text, size, share - _GAP), baseline, size, INK_COLOR)
     return strip
-
-
-def _cut_text(text: str, size: int, width: int) -> str:
-    """The text, shortened with an ellipsis to fit; "" when not even that fits."""
-    if _text_width(text, size) <= width:
-        return text
-    kept = text
-    while kept and _text_width(kept + "…", size) > width:
-        kept = kept[:-1]
-    return kept + "…" if kept else ""
-
-
-def _text_width(text: str, size: int) -> int:
-    font = cv2.FontFace(_FONT)
-    return cv2.getTextSize((0, 0), text, (0, 0), font, size, _FONT_WEIGHT)[2]
-
-
-def _put_text(image, text: str, baseline, size: int, color: Sequence[int]) -> None:
-    font = cv2.FontFace(_FONT)
-    cv2.putText(image, text, baseline, color, font, size, _FONT_WEIGHT)
 
 
 def _scale_to_height(image: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:

@@ -146,7 +146,9 @@ def judge(candidate: Candidate, paths: Mapping[str, Path], data: str) -> dict:
         runner = experiment.load_runner(paths[key])
         judged = judging.judge(runner, model=str(paths[key]))
         files.write_json(kept[key], judged.document)
-    return {key: json.loads(path.read_text()) for key, path in kept.items()}
+    return {
+        key: json.loads(path.read_text(encoding="utf-8")) for key, path in kept.items()
+    }
 
 
 def time_files(paths: Mapping[str, Path], sizes: Mapping[str, int]) -> dict[str, dict]:
@@ -329,9 +331,9 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("data", None, "The butterflies' folder.", required=True)
-    flags.DEFINE_string("workdir", None, "Where trainings go.", required=True)
+    entry_point.define_path("data", None, "The butterflies' folder.", required=True)
+    entry_point.define_path("workdir", None, "Where trainings go.", required=True)
     flags.DEFINE_list("heads", ["linear", "separable"], "Of model.classifier.")
     flags.DEFINE_list("sizes", ["96", "128", "160", "224"], "Multiples of 32.")
-    flags.DEFINE_string("output", None, "The plot; default WORKDIR/front.png.")
+    entry_point.define_path("output", None, "The plot; default WORKDIR/front.png.")
     entry_point.run(main)

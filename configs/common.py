@@ -14,6 +14,9 @@ def base_config() -> ml_collections.ConfigDict:
             # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
             "source": "folder",
             "root": "",  # where the data lies; of tfds its data_dir, "" the usual one
+            # folder: True scales boxes whose file states another size of the photo, in
+            # its proportions; False: such a size is a fault
+            "rescale_boxes": False,
             "image_size": (144, 144),  # synthetic: width, height of the drawings
             "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
             "seed": 0,  # synthetic: another seed draws other images
@@ -21,9 +24,6 @@ def base_config() -> ml_collections.ConfigDict:
             "crop_size": (224, 224),  # width, height; multiples of 32
             "batch_size": 32,  # global
             "cache": True,  # keep resized images in memory
-            # "" reads training batches here; grpc://HOST:PORT of bas_tf.data_service
-            # has them read there, the same ones
-            "service": "",
         }
     )
     config.model = ml_collections.ConfigDict(
@@ -88,8 +88,6 @@ def base_config() -> ml_collections.ConfigDict:
             # What layers compute in: float32, mixed_bfloat16, or mixed_float16 (with a
             # loss scale); weights, losses and exports are float32 in any case.
             "precision": "float32",
-            # True: training rounds as an int8 file will; a few epochs regain its loss
-            "quantization_aware": False,
             # Equal parts, one after the other, in which a replica takes its share of
             # data.batch_size: less memory. BatchNorm then sees a part at a time.
             "accumulation_steps": 1,

@@ -16,8 +16,7 @@ starts from torchvision's:
 
 and then --config.model.weights=FILE.weights.h5 --config.model.variant=paper.
 
-Cost: 18,700 steps of 32 images. Two cores take 4.1 s for 8 images, so about
-85 hours in all: meant for a GPU, where it was not timed.
+Cost: 18,700 steps of 32 images, meant for a GPU; docs/reproduce.md says more.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc
 73.29 / 86.31 / 92.24.
 

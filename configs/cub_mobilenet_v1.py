@@ -17,8 +17,7 @@ reference comes in by
 
 and then --config.model.weights=FILE.weights.h5 --config.model.variant=paper.
 
-Cost: 18,700 steps of 32 images. Two cores take 1.8 s for 8 images, so about
-37 hours in all: meant for a GPU, where it was not timed.
+Cost: 18,700 steps of 32 images, meant for a GPU; docs/reproduce.md says more.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc
 69.77 / 86.00 / 92.35.
 

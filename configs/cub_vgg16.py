@@ -15,8 +15,7 @@ Starts from Keras's ImageNet weights. The reference starts from torchvision's:
 
 and then --config.model.weights=FILE.weights.h5.
 
-Cost: 18,700 steps of 32 images. Two cores take 3.1 s for 8 images, so about
-64 hours in all: meant for a GPU, where it was not timed.
+Cost: 18,700 steps of 32 images, meant for a GPU; docs/reproduce.md says more.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc
 71.33 / 85.33 / 91.07.
 

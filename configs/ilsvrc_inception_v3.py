@@ -17,8 +17,7 @@ starts from torchvision's:
 
 and then --config.model.weights=FILE.weights.h5 --config.model.variant=paper.
 
-Cost: 90,081 steps of 128 images. Two cores take 4.1 s for 8 images, so about
-68 days in all: meant for several GPUs, where it was not timed.
+Cost: 90,081 steps of 128 images, meant for several GPUs; docs/reproduce.md says more.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc 58.51
 / 69.00 / 71.93. The reference draws the map of the true label; here no model is told
 the label, so expect a lower GT-known and Top-5 Loc where another class comes first.

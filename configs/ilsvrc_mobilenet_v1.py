@@ -18,8 +18,7 @@ reference comes in by
 
 and then --config.model.weights=FILE.weights.h5 --config.model.variant=paper.
 
-Cost: 90,081 steps of 128 images. Two cores take 1.8 s for 8 images, so about
-30 days in all: meant for several GPUs, where it was not timed.
+Cost: 90,081 steps of 128 images, meant for several GPUs; docs/reproduce.md says more.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc 52.97
 / 66.59 / 72.00. The reference draws the map of the true label; here no model is told
 the label, so expect a lower GT-known and Top-5 Loc where another class comes first.

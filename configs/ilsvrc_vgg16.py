@@ -16,8 +16,7 @@ Starts from Keras's ImageNet weights. The reference starts from torchvision's:
 
 and then --config.model.weights=FILE.weights.h5.
 
-Cost: 90,081 steps of 128 images. Two cores take 3.1 s for 8 images, so about
-52 days in all: meant for several GPUs, where it was not timed.
+Cost: 90,081 steps of 128 images, meant for several GPUs; docs/reproduce.md says more.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc 52.96
 / 65.41 / 69.64. The reference draws the map of the true label; here no model is told
 the label, so expect a lower GT-known and Top-5 Loc where another class comes first.

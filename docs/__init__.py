@@ -1,1 +1,1 @@
-"""The handbook: its pages, and the code that draws its figures and lists its API."""
+"""The handbook: its pages, and the code that draws its figures."""

@@ -38,12 +38,12 @@ class TimedProcess:
     def __init__(self, path: Path, images_path: Path, num_threads: int):
         self.path = path
         # A pipe that nobody reads fills up.
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  closed in close
         self._process = subprocess.Popen(
             [sys.executable, "-m", "export.timed_artifact", str(path),
              str(images_path), str(num_threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-            text=True,
+            encoding="utf-8",
         )  # fmt: skip
         self.seconds: list[float] = []
         self.started = self._read()
@@ -199,6 +199,7 @@ def main(args: list[str]) -> None:
 
     files.check_place(flags.FLAGS.output)
     artifacts = verify.find_artifacts(Path(flags.FLAGS.artifacts))
+    files.check_not_inputs([flags.FLAGS.output], artifacts.values())
     size_wh = input_size(artifacts)
     rows = measure(artifacts, size_wh=size_wh, num_threads=flags.FLAGS.num_threads)
     document = {
@@ -211,7 +212,9 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("artifacts", None, "A folder of exported files.", required=True)
-    flags.DEFINE_string("output", None, "JSON to write.", required=True)
+    entry_point.define_path(
+        "artifacts", None, "A folder of exported files.", required=True
+    )
+    entry_point.define_path("output", None, "JSON to write.", required=True)
     flags.DEFINE_integer("num_threads", 2, "That inference may use.", lower_bound=1)
     entry_point.run(main)

@@ -38,14 +38,14 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict] | None:
         config_name=config_name,
     )
     keras_judged = judge.judge(
-        experiment.load_runner(workdir), model=str(workdir), seed=config.train.seed
+        experiment.load_runner(loaded), model=str(workdir), seed=config.train.seed
     )
     # The files say what the model reaches.
     results.write_metrics(keras_judged, workdir / results.METRICS_FILE)
     artifacts = workdir / "export"
-    saved_model.export_saved_model(workdir, artifacts / verify.SAVED_MODEL)
-    tflite.export_tflite(workdir, artifacts, ["none", "int8"])
-    onnx.export_onnx(workdir, artifacts)
+    saved_model.export_saved_model(loaded, artifacts / verify.SAVED_MODEL)
+    tflite.export_tflite(loaded, artifacts, ["none", "int8"])
+    onnx.export_onnx(loaded, artifacts)
     rows = [
         *results.baseline_rows(keras_judged),
         results.table_row("keras", keras_judged.document["metrics"]),
@@ -82,5 +82,5 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     entry_point.define_config_flag()
-    flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+    entry_point.define_path("workdir", None, "Where everything goes.", required=True)
     entry_point.run(main)

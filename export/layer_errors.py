@@ -273,6 +273,11 @@ def main(args: list[str]) -> None:
     files.check_place(flags.FLAGS.output)
     path = Path(flags.FLAGS.artifact)
     loaded = experiment.load_experiment(flags.FLAGS.workdir)
+    experiment.check_outputs(
+        [flags.FLAGS.output],
+        models=[flags.FLAGS.workdir, path],
+        config=loaded.config,
+    )
     document = runners.read_tflite_document(path)
     check_artifact(path, document, loaded)
     tflite = path.read_bytes()
@@ -287,7 +292,7 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-    flags.DEFINE_string("artifact", None, "An int8 file of it.", required=True)
-    flags.DEFINE_string("output", None, "JSON to write.", required=True)
+    entry_point.define_path("workdir", None, "A trained workdir.", required=True)
+    entry_point.define_path("artifact", None, "An int8 file of it.", required=True)
+    entry_point.define_path("output", None, "JSON to write.", required=True)
     entry_point.run(main)

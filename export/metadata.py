@@ -195,7 +195,7 @@ def judged_figures(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        judged = json.loads(path.read_text())
+        judged = json.loads(path.read_text(encoding="utf-8"))
         settings = {key: judged[key] for key in results.SETTING_KEYS}
         metrics = judged["metrics"]
     except (ValueError, KeyError, TypeError) as error:

@@ -57,7 +57,7 @@ SOURCES = {
     "cub": "CUB-200-2011",
     "ilsvrc": "ILSVRC 2012 (ImageNet)",
     "open_images30k": "OpenImages30k",
-    "shards": "TFRecord files of bas_tf.check_data",
+    "shards": "array_record files of bas_tf.check_data",
 }
 _KERAS = (
     "an ImageNet classifier of Keras Applications. Keras 3 states no terms for it; the "
@@ -196,7 +196,7 @@ def judgement(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         metrics = document["metrics"]
         rows = table.metric_rows(metrics, document["intervals_95"])
         settings = {key: document[key] for key in results.SETTING_KEYS}

@@ -29,7 +29,10 @@ def export_onnx(workdir: str | Path, output: str | Path) -> Path:
     from bas_tf import experiment
     from export import model_card, saved_model
 
+    path = Path(output) / ONNX_FILE
+    card = path.with_name(model_card.CARD_FILE)
     loaded = experiment.load_experiment(workdir)
+    experiment.check_outputs([path, card], models=[workdir])
     served, steps = saved_model.served_localizer(loaded)
     model = convert(served.batch_function())
     properties = {
@@ -37,9 +40,7 @@ def export_onnx(workdir: str | Path, output: str | Path) -> Path:
         "score_threshold": loaded.config.eval.score_threshold,
     }
     _add_metadata(model, {key: json.dumps(v) for key, v in properties.items()})
-    path = Path(output) / ONNX_FILE
     files.write_file(path, model.SerializeToString())
-    card = path.with_name(model_card.CARD_FILE)
     model_card.write_model_card(card, loaded, steps=steps)
     return path
 
@@ -131,6 +132,6 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-    flags.DEFINE_string("output", None, "The folder to write to.", required=True)
+    entry_point.define_path("workdir", None, "A trained workdir.", required=True)
+    entry_point.define_path("output", None, "The folder to write to.", required=True)
     entry_point.run(main)

@@ -31,6 +31,8 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
 
     loaded = experiment.load_experiment(workdir)
     output = Path(output)
+    check_folder(output)
+    files.check_not_inputs([output], experiment.model_inputs(workdir))
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
         folder = Path(temporary) / "saved_model"
@@ -84,10 +86,10 @@ def write_saved_model(loaded, folder: Path) -> None:
     """Writes the SavedModel of an experiment into a folder that is not there yet."""
     import tensorflow as tf
 
-    from bas_tf import experiment, runners
+    from bas_tf import runners
     from export import model_card, server_model
 
-    localizer, steps = experiment.load_trained(loaded)
+    localizer, steps = loaded.trained
     served = server_model.ServerModel(
         localizer,
         class_names=loaded.class_names,
@@ -96,7 +98,7 @@ def write_saved_model(loaded, folder: Path) -> None:
     )
     with tempfile.TemporaryDirectory() as temporary:
         labels = Path(temporary) / LABELS_FILE
-        labels.write_text("\n".join(loaded.class_names) + "\n")
+        labels.write_text("\n".join(loaded.class_names) + "\n", encoding="utf-8")
         module = served.trackable()
         module.labels = tf.saved_model.Asset(str(labels))
         tf.saved_model.save(module, str(folder), signatures=served.signatures())
@@ -108,16 +110,31 @@ def write_saved_model(loaded, folder: Path) -> None:
 
 def served_localizer(loaded):
     """The trained localizer of an experiment, ready to be exported, and its steps."""
-    from bas_tf import experiment
     from export import signatures
 
-    localizer, steps = experiment.load_trained(loaded)
+    localizer, steps = loaded.trained
     served = signatures.ServedLocalizer(
         localizer,
         input_size_wh=tuple(loaded.config.data.crop_size),
         score_threshold=loaded.config.eval.score_threshold,
     )
     return served, steps
+
+
+def check_folder(output: Path) -> None:
+    """Refuses to put a SavedModel in the place of anything but another one.
+
+    Raises:
+      UserError: it is a file, or a folder with something else in it.
+    """
+    if output.is_dir():
+        is_free = (output / "saved_model.pb").is_file() or not any(output.iterdir())
+    else:
+        is_free = not output.exists()
+    if not is_free:
+        raise UserError(
+            f"--output={output}: is there and is no SavedModel; name a new folder"
+        )
 
 
 def replace_folder(new: Path, output: Path) -> None:
@@ -148,7 +165,7 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-    flags.DEFINE_string("output", None, "The folder to write.")
-    flags.DEFINE_string("serving_dir", None, "The folder to add a version to.")
+    entry_point.define_path("workdir", None, "A trained workdir.", required=True)
+    entry_point.define_path("output", None, "The folder to write.")
+    entry_point.define_path("serving_dir", None, "The folder to add a version to.")
     entry_point.run(main)

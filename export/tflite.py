@@ -8,6 +8,7 @@ write others beside them.
 """
 
 import functools
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def export_tflite(
     *,
     variants: tuple[str, ...] = ("full",),
     input_type: str = "uint8",
+    data_root: str | None = None,
 ) -> list[Path]:
     """Writes a file for each variant and quantization; labels and a card beside them.
 
@@ -53,15 +55,16 @@ def export_tflite(
     any size in variant "any_size". Built-in operators only.
 
     Args:
-      workdir: of a training.
+      workdir: of a training, or its `experiment.Experiment`, which is restored once.
       output: the folder.
       quantizations: keys of QUANTIZATIONS.
       variants: keys of PREFIXES.
       input_type: of INPUT_TYPES; int8 is the pixel less 128.
+      data_root: where int8's calibration images lie, if they have been moved.
 
     Raises:
-      UserError: an unknown quantization, frames of any size that are not uint8, or too
-        few calibration images.
+      UserError: an output that is read, an unknown quantization, frames of any size
+        that are not uint8, or too few calibration images.
     """
     from bas_tf import experiment
     from export import calibration, metadata, model_card, saved_model
@@ -70,13 +73,23 @@ def export_tflite(
         raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
     if unknown := set(quantizations) - set(QUANTIZATIONS):
         raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
-    loaded = experiment.load_experiment(workdir)
-    served, steps = saved_model.served_localizer(loaded)
+    loaded, output = experiment.load_experiment(workdir), Path(output)
+    if data_root is not None:
+        loaded.config.data.root = data_root
+    names = [LABELS_FILE, model_card.CARD_FILE]
+    for variant, quantization in itertools.product(variants, quantizations):
+        name = file_name(variant, quantization, input_type)
+        names += [name, f"{name}.json"]
+    experiment.check_outputs(
+        [output / name for name in names],
+        models=[workdir],
+        config=loaded.config if "int8" in quantizations else None,
+    )
     crops = None
     if "int8" in quantizations:
         source = experiment.open_source(loaded.config, loaded.class_names)
         crops = calibration.calibration_crops(loaded.config, source)
-    output = Path(output)
+    served, steps = saved_model.served_localizer(loaded)
     files.write_file(
         output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode()
     )
@@ -230,13 +243,17 @@ def main(args: list[str]) -> None:
         flags.FLAGS.quantize,
         variants=tuple(variants),
         input_type=flags.FLAGS.input_type,
+        data_root=flags.FLAGS.data_root,
     ):
         print(f"{path}  {path.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-    flags.DEFINE_string("output", None, "The folder to write to.", required=True)
+    entry_point.define_path("workdir", None, "A trained workdir.", required=True)
+    entry_point.define_path("output", None, "The folder to write to.", required=True)
+    entry_point.define_path(
+        "data_root", None, "Where int8's training images lie, if they have been moved."
+    )
     flags.DEFINE_multi_enum(
         "quantize", ["none"], list(QUANTIZATIONS), "Repeat for several files."
     )

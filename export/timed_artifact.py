@@ -68,7 +68,7 @@ def memory(process: int | str = "self") -> int:
 
 def _resident_bytes(process: int | str, key: str) -> int:
     path = Path(f"/proc/{process}/status")
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith(f"{key}:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError(f"{path} has no {key}: the process has ended")

@@ -142,13 +142,19 @@ def main(args: list[str]) -> None:
     files.check_place(flags.FLAGS.output)
     artifacts = find_artifacts(Path(flags.FLAGS.artifacts))
     loaded = experiment.load_experiment(flags.FLAGS.workdir)
+    experiment.check_outputs(
+        [flags.FLAGS.output],
+        models=[flags.FLAGS.workdir, *artifacts.values()],
+        config=loaded.config,
+        splits=filter(None, [flags.FLAGS.split]),
+    )
     judge = run_evaluation.Judge(
         by_centre_crop(loaded.config),
         split=flags.FLAGS.split or loaded.config.eval.split,
         class_names=loaded.class_names,
     )
     keras_judged = judge.judge(
-        experiment.load_runner(flags.FLAGS.workdir),
+        experiment.load_runner(loaded),
         model=flags.FLAGS.workdir,
         seed=loaded.config.train.seed,
     )
@@ -171,9 +177,9 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", None, "A trained workdir.", required=True)
-    flags.DEFINE_string("artifacts", None, "Exported files.", required=True)
-    flags.DEFINE_string("output", "report.json", "The file to write.")
+    entry_point.define_path("workdir", None, "A trained workdir.", required=True)
+    entry_point.define_path("artifacts", None, "Exported files.", required=True)
+    entry_point.define_path("output", "report.json", "The file to write.")
     flags.DEFINE_string("split", None, "Default: the config's eval.split.")
     flags.DEFINE_float(
         "max_drop", 0.01, "Largest loss of GT-known and Top-1 Loc, a fraction.", 0, 1

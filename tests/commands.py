@@ -28,7 +28,7 @@ def start_command(module: str, *args) -> subprocess.Popen:
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         preexec_fn=_heed_ctrl_c,
     )
 
@@ -40,7 +40,7 @@ def run_command(module: str, *args) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def exit_code_in_process(monkeypatch, module: str, *args) -> int:
+def exit_code_in_process(monkeypatch, module: str, *args, cwd: Path = REPO) -> int:
     """Runs a command inside this process, its flags forgotten afterwards.
 
     TensorFlow is loaded once for many mistakes; what is printed is left to capsys.
@@ -48,10 +48,10 @@ def exit_code_in_process(monkeypatch, module: str, *args) -> int:
     app.define_help_flags()
     assert entry_point.EXIT_USER_ERROR == 2  # its own flags are there for good
     before = set(flags.FLAGS)
-    monkeypatch.chdir(REPO)
+    monkeypatch.chdir(cwd)
     monkeypatch.setattr(sys, "argv", [module, *map(str, args)])
     try:
-        path = Path(module.replace(".", "/"))
+        path = REPO / module.replace(".", "/")
         if path.is_dir():
             path /= "__main__"
         runpy.run_path(f"{path}.py", run_name="__main__")

@@ -57,7 +57,7 @@ def test_a_metrics_file_of_other_data_than_the_workdirs_is_kept_apart(tmp_path):
 def test_a_switch_that_an_older_run_does_not_have_is_off(tmp_path):
     config = demo.get_config("quicktest")
     newer = unsaved_workdir(tmp_path / "newer", config)
-    del config.train["quantization_aware"], config.optimizer["momentum"]
+    del config.train["synchronized_batch_norm"], config.optimizer["momentum"]
     older = unsaved_workdir(tmp_path / "older", config)
     runs = compared_runs.read_runs([newer, older])
     assert compared_runs.differing_settings(runs) == {

@@ -27,7 +27,6 @@ COMMANDS = {
     ],
     "bas_tf.localize": ["model", "output", "class"],
     "bas_tf.check_data": ["config", "on_bad_image", "output", "write_shards"],
-    "bas_tf.data_service": ["config", "dispatcher", "host", "on_bad_image", "port"],
     "bas_tf.import_weights": [
         "source",
         "backbone",
@@ -43,6 +42,7 @@ COMMANDS = {
     "export.demo": ["config", "workdir"],
     "export.saved_model": ["workdir", "output", "serving_dir"],
     "export.tflite": [
+        "data_root",
         "workdir",
         "output",
         "quantize",
@@ -70,8 +70,6 @@ COMMANDS = {
     "export.verify": ["workdir", "artifacts", "output", "max_drop", "num_threads"],
     "export.web": ["artifacts", "output", "quantize", "[no]serve", "port"],
 }
-# ml_collections 1.1.0 loads config files by a deprecated call.
-pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 QUICK = "--config=configs/demo.py:quicktest"
 TERMS = {
     "classification_loss",
@@ -135,6 +133,9 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
          "data, eval, export, loss, model, optimizer, train"),
         (["--config", "configs/demo.py", "--config.loss.gamma", "1"],
          "--config.loss.gamma: unknown key"),
+        ([QUICK, "--config.data.service=grpc://a:1"], "data.service was removed"),
+        ([QUICK, "--config.train.quantization_aware=True"],
+         "train.quantization_aware was removed"),
         ([QUICK, "--config.loss.beta=much"], "--config.loss.beta=much"),
         ([QUICK, "stray"], "unexpected argument 'stray'"),
         ([QUICK, "--nosuch=1"], "nosuch"),
@@ -152,6 +153,38 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
 )  # fmt: skip
 def test_a_mistake_in_trains_settings(refused, args, told):
     assert told in refused("bas_tf.train", "--workdir=WORKDIR", *args)
+
+
+@pytest.mark.parametrize("args", [[], ["--config=configs/demo.py", "--port=5050"]])
+def test_a_removed_command(refused, args):
+    assert "bas_tf.data_service was removed" in refused("bas_tf.data_service", *args)
+
+
+def test_a_config_file_is_run_once(monkeypatch, tmp_path, capsys):
+    config = tmp_path / "counted.py"
+    config.write_text(
+        f"with open({str(tmp_path / 'runs')!r}, 'a') as file: file.write('x')\n"
+        "from configs import common\n"
+        "def get_config(_=''):\n"
+        "  return common.base_config()\n"
+    )
+    args = ("bas_tf.train", f"--config={config}", f"--workdir={tmp_path / 'w'}")
+    assert exit_code_in_process(monkeypatch, *args) == 2
+    assert "data.root is empty" in only_error_line(capsys.readouterr().err)
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_a_config_file_that_sets_a_removed_key(refused, tmp_path):
+    config = tmp_path / "old.py"
+    config.write_text(
+        "from configs import common\n"
+        "def get_config(_=''):\n"
+        "  config = common.base_config()\n"
+        "  config.data.service = 'grpc://a:1'\n"
+        "  return config\n"
+    )
+    line = refused("bas_tf.train", "--workdir=WORKDIR", f"--config={config}")
+    assert "config.data.service was removed" in line
 
 
 def test_a_missing_flag(refused):
@@ -236,6 +269,32 @@ def test_an_output_that_cannot_be_written_is_told_first(
     assert "cannot be written (" in line and str(tmp_path) in line
 
 
+def test_home_is_expanded_in_flags_and_in_the_config(refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copy("configs/demo.py", tmp_path / "mine.py")
+    args = folder_flags("~/lost")[1:]
+    line = refused(
+        "bas_tf.train", "--config=~/mine.py:quicktest", *args, "--workdir=WORKDIR"
+    )
+    assert f"data.root is '{tmp_path / 'lost'}'" in line
+    line = refused(
+        "bas_tf.train", QUICK, "--config.model.weights=~/mine.py", "--workdir=WORKDIR"
+    )
+    assert f"{tmp_path / 'mine.py'}" in line
+    line = refused("export.onnx", "--workdir=~/lost", "--output=WORKDIR")
+    assert f"{tmp_path / 'lost'}: no config.json" in line
+
+
+def test_int8_looks_where_the_photos_have_been_moved(refused, photo_folder, tmp_path):
+    config = demo.get_config("quicktest")
+    config.data.source, config.data.root = "folder", str(tmp_path / "lost")
+    experiment.write_experiment(tmp_path / "run", config, ("cat", "dog"))
+    args = ["export.tflite", f"--workdir={tmp_path / 'run'}", "--output=WORKDIR",
+            "--quantize=int8"]  # fmt: skip
+    assert f"{tmp_path / 'lost'}" in refused(*args)
+    assert "6 different images" in refused(*args, f"--data_root={photo_folder}")
+
+
 @pytest.mark.parametrize("module", ["export.saved_model", "export.tflite"])
 def test_exporting_a_folder_that_is_no_workdir(refused, tmp_path, module):
     line = refused(module, f"--workdir={tmp_path}", "--output=WORKDIR")
@@ -244,7 +303,7 @@ def test_exporting_a_folder_that_is_no_workdir(refused, tmp_path, module):
 
 def test_localize_without_an_image(refused, tmp_path):
     line = refused("bas_tf.localize", f"--model={tmp_path}", "--output=WORKDIR")
-    assert "no IMAGE given" in line
+    assert "no PHOTO given" in line
 
 
 def test_an_unknown_protocol_or_quantization(refused, tmp_path):
@@ -311,7 +370,7 @@ def test_a_workdir_of_another_version_is_told(refused, tmp_path):
 
 
 @pytest.mark.slow
-def test_localize_of_a_text_file_writes_nothing(refused, demo_workdir, tmp_path):
+def test_localize_of_a_text_file_alone_writes_nothing(refused, demo_workdir, tmp_path):
     text = tmp_path / "note.jpg"
     text.write_text("not a photo")
     line = refused(

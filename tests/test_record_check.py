@@ -2,11 +2,12 @@
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 
 from bas_tf import record_check
-from bas_tf.data.images import DrawnImage
+from bas_tf.data.images import DrawnImage, image_file
 from bas_tf.data.records import DataError
 from bas_tf.record_check import look_at
 from tests.written_source import record
@@ -85,3 +86,25 @@ def test_more_images_than_are_handed_out_at_a_time_keep_their_order(monkeypatch)
     records = [record(f"{i}", size_wh=(80 + i, 60)) for i in range(10)]
     seen = list(record_check.look_at_all(records, "train"))
     assert [one.size_wh for one in seen] == [(80 + i, 60) for i in range(10)]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("bits", "is_noted"), [(10, 1), (12, 1), (14, 1), (16, 0)])
+def test_fewer_bits_than_the_sixteen_they_are_stored_in(
+    tmp_path, suffix, channels, bits, is_noted
+):
+    path = tmp_path / f"photo.{suffix}"
+    grey = np.linspace(0, 2**bits - 1, 32 * 48).astype(np.uint16).reshape(32, 48)
+    cv2.imwrite(str(path), np.dstack([grey] * channels))
+    seen = look_at(dataclasses.replace(record("a"), image=image_file(path)), "val")
+    assert [note.kind for note in seen.notes] == ["dark_16_bits"] * is_noted
+    assert all(f"channel {bits} are used" in note.message for note in seen.notes)
+    assert seen.faults == []
+
+
+def test_a_dark_photo_of_eight_bits_is_no_matter(tmp_path):
+    path = tmp_path / "night.png"
+    cv2.imwrite(str(path), np.full([32, 48, 3], 9, np.uint8))
+    seen = look_at(dataclasses.replace(record("a"), image=image_file(path)), "val")
+    assert seen.notes == []

@@ -11,9 +11,6 @@ from configs import ablation, demo
 from tests.commands import exit_code_in_process, only_error_line, run_command
 
 QUICK = "configs/ablation.py:synthetic_quicktest"
-config_file_warning = pytest.mark.filterwarnings(
-    "ignore:the load_module:DeprecationWarning"
-)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +107,6 @@ def test_a_split_without_boxes_is_refused_before_training(photo_folder, tmp_path
     assert not (tmp_path / "run").exists()
 
 
-@config_file_warning
 def test_mistakes_of_the_command_line(monkeypatch, capsys, tmp_path):
     for config, told in [
         (

@@ -16,9 +16,6 @@ from configs import demo
 from tests.commands import exit_code_in_process, only_error_line
 from tests.lively import enliven
 
-config_file_warning = pytest.mark.filterwarnings(
-    "ignore:the load_module:DeprecationWarning"
-)
 QUICK = "--config=configs/demo.py:quicktest"
 CURVES = ("cross_entropy", "activation", "background_activation")
 
@@ -157,7 +154,6 @@ def test_dead_class_maps_are_told(photo_folder, workdir, config):
         run_analysis.analyze_model(workdir, config, split="val")
 
 
-@config_file_warning
 @pytest.mark.parametrize("file", ["", "lost", "model.tflite"])
 def test_what_is_no_workdir_is_refused(file, tmp_path, monkeypatch, capsys):
     (tmp_path / "model.tflite").write_bytes(b"TFL3")
@@ -172,7 +168,6 @@ def test_what_is_no_workdir_is_refused(file, tmp_path, monkeypatch, capsys):
     assert not output.exists()
 
 
-@config_file_warning
 @pytest.mark.slow
 def test_the_command_on_the_demo(demo_workdir, tmp_path, monkeypatch, capsys):
     code = exit_code_in_process(

@@ -18,10 +18,6 @@ from bas_tf.runners import Runner
 from configs import demo
 from tests.commands import exit_code_in_process
 
-config_file_warning = pytest.mark.filterwarnings(
-    "ignore:the load_module:DeprecationWarning"
-)
-
 
 def demo_config(**eval_options):
     config = demo.get_config("quicktest")
@@ -170,7 +166,6 @@ def plain_ten_crops(runner: Runner, images) -> np.ndarray:
 
 
 @pytest.mark.slow
-@config_file_warning
 @pytest.mark.parametrize(
     "name, file",
     [
@@ -543,7 +538,6 @@ def test_a_file_whose_boxes_are_cut_at_another_threshold(photo_folder, fresh_run
 
 
 @pytest.mark.slow
-@config_file_warning
 @pytest.mark.parametrize("protocol", ["maxboxacc", "pxap"])
 def test_the_command_by_every_protocol(
     protocol, demo_workdir, tmp_path, monkeypatch, capsys

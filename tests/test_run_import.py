@@ -22,8 +22,8 @@ from tests.models.weights.torch_checkpoints import (
     reference_shapes,
     resnet50_shapes,
 )
+from tests.models.weights.torch_formats import both_formats
 from tests.models.weights.torch_placement import assert_holds
-from tests.models.weights.torch_readers import both_formats
 from tests.models.weights.zip_torch import zip_file
 
 MODULE = "bas_tf.import_weights"

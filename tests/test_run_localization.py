@@ -1,19 +1,18 @@
 """Photos of any size and orientation in, boxes in their own upright pixels out."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from bas_tf import experiment, run_localization
-from bas_tf.errors import UserError
 from tests.commands import exit_code_in_process
 
 pytestmark = pytest.mark.slow
 KEYS = {
-    "image", "width", "height", "class", "score", "box", "peak", "degenerate",
+    "image", "overlay", "width", "height", "class", "score", "box", "peak",
+    "degenerate",
 }  # fmt: skip
 ROTATED = 6  # EXIF orientation: turn the stored pixels clockwise to see them upright
 
@@ -57,9 +56,9 @@ def test_photos_of_odd_sizes(model, scenes, tmp_path):
     ]
     output = tmp_path / "out"
     rows = run_localization.localize_photos(str(model), paths, output, class_name=None)
-    assert json.loads((output / "boxes.json").read_text()) == rows
+    assert json.loads((output / "predictions.json").read_text()) == rows
     assert sorted(path.name for path in output.iterdir()) == [
-        "boxes.json", "photo0.png", "photo1.png", "photo2.png", "photo3.png",
+        *(f"photo{i}_localized.png" for i in range(4)), "predictions.json",
     ]  # fmt: skip
     for row, path, size in zip(rows, paths, sizes, strict=True):
         assert set(row) == KEYS
@@ -68,7 +67,7 @@ def test_photos_of_odd_sizes(model, scenes, tmp_path):
         assert 0 <= x0 < x1 <= size[0] and 0 <= y0 < y1 <= size[1]
         assert 0 < row["peak"][0] < size[0] and 0 < row["peak"][1] < size[1]
         assert 0 < row["score"] <= 1
-        assert size_of(output / f"{path.stem}.png") == size
+        assert size_of(output / row["overlay"]) == size
 
 
 def test_a_workdir_and_its_files_agree_on_photos_of_the_networks_size(
@@ -105,7 +104,7 @@ def test_an_exif_rotated_jpeg_is_localized_upright(model, scenes, tmp_path):
         str(model), [stored, twin], tmp_path / "out", class_name=None
     )
     assert (phone["width"], phone["height"]) == (800, 1200)
-    assert size_of(tmp_path / "out" / "phone.png") == (800, 1200)
+    assert size_of(tmp_path / "out" / "phone_localized.png") == (800, 1200)
     np.testing.assert_allclose(phone["box"], upright["box"], atol=1)
     assert phone["class"] == upright["class"]
     x0, y0, x1, y1 = phone["box"]
@@ -123,9 +122,9 @@ def test_grey_and_transparent_photos(demo_workdir, scenes, tmp_path):
 
 
 def test_photos_of_one_name_all_keep_their_overlay(demo_workdir, scenes, tmp_path):
-    """The third photo already has the name that the second would get."""
+    """The third photo already has the name that the second would get; A is not a."""
     sizes = [(40, 40), (50, 50), (60, 60), (70, 70)]
-    names = ["a/cat.png", "b/cat.jpg", "a/cat_2.png", "c/cat.png"]
+    names = ["a/cat.png", "b/cat.jpg", "a/cat_2.png", "c/CAT.png"]
     paths = [
         save(tmp_path / name, scene, size)
         for name, scene, size in zip(names, scenes, sizes, strict=True)
@@ -169,17 +168,59 @@ def test_the_command_takes_a_class_and_several_photos(
     )  # fmt: skip
     told = capsys.readouterr()
     assert code == 0, told.err
-    assert told.out == f"{output}: 2 overlays and boxes.json\n"
-    rows = json.loads((output / "boxes.json").read_text())
+    assert told.out == f"{output}: 2 overlays and predictions.json\n"
+    rows = json.loads((output / "predictions.json").read_text())
     assert [row["class"] for row in rows] == [class_name] * 2
 
 
-def test_one_bad_photo_among_good_ones_writes_nothing(demo_workdir, scenes, tmp_path):
-    good = save(tmp_path / "good.jpg", scenes[0], (80, 60))
-    bad = shutil.copy(good, tmp_path / "bad.jpg")
+def test_a_bad_photo_is_named_and_costs_the_good_ones_nothing(
+    demo_workdir, scenes, tmp_path, monkeypatch, capsys, caplog
+):
+    good = save(tmp_path / "photos" / "good.jpg", scenes[0], (80, 60))
+    bad = tmp_path / "photos" / "bad.jpg"
     bad.write_bytes(good.read_bytes()[:600])
-    with pytest.raises(UserError, match=f"{bad}: not a readable image"):
-        run_localization.localize_photos(
-            str(demo_workdir), [good, bad], tmp_path / "out", class_name=None
+    output = tmp_path / "out"
+    code = exit_code_in_process(
+        monkeypatch, "bas_tf.localize", f"--model={demo_workdir}",
+        f"--output={output}", good.parent,
+    )  # fmt: skip
+    assert code == 2
+    assert f"{bad}: not a readable image" in caplog.text
+    assert "1 of 2 photos" in capsys.readouterr().err
+    (row,) = json.loads((output / "predictions.json").read_text())
+    assert row["image"] == str(good)
+
+
+def test_batches_answer_as_one_photo_does(demo_workdir, scenes, tmp_path, monkeypatch):
+    paths = [
+        save(tmp_path / f"{i}.png", scene, (90 + i, 70))
+        for i, scene in enumerate(scenes)
+    ]
+
+    def localize(batch):
+        monkeypatch.setattr(run_localization, "BATCH", batch)
+        return run_localization.localize_photos(
+            str(demo_workdir), paths, tmp_path / "out", class_name=None
         )
-    assert not (tmp_path / "out").exists()
+
+    for one, of_many in zip(localize(1), localize(3), strict=True):
+        assert one["image"] == of_many["image"]
+        np.testing.assert_allclose(one["box"], of_many["box"], atol=90 / 64)
+
+
+@pytest.mark.parametrize(
+    "name", ["m" * 251 + ".jpg", "é" * 125 + ".jpg", "-x.jpg", "été カブトムシ.jpg"]
+)
+def test_any_name_that_a_photo_can_have(
+    demo_workdir, scenes, tmp_path, monkeypatch, name
+):
+    save(tmp_path / "plain.jpg", scenes[0], (80, 60)).rename(tmp_path / name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flags = (f"--model={demo_workdir}", "--output=~/found", "--")
+    code = exit_code_in_process(
+        monkeypatch, "bas_tf.localize", *flags, name, cwd=tmp_path
+    )
+    assert code == 0
+    (row,) = json.loads((tmp_path / "found" / "predictions.json").read_text())
+    assert row["image"] == name
+    assert size_of(tmp_path / "found" / row["overlay"]) == (80, 60)

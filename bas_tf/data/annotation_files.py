@@ -27,6 +27,34 @@ class Row:
     fields: list[str]
 
 
+@dataclasses.dataclass(frozen=True)
+class ImageBoxes:
+    """What a box file says of one image.
+
+    Attributes:
+      names: what it may be called, the surest first; the first is for messages.
+      boxes: float32 [n, 4], half-open, pixels of the picture that was annotated.
+      categories: n names of what the boxes are of; "" where none is given.
+      size_wh: of the picture that was annotated, where the file states it.
+      slips: what is wrong without changing a box by more than a pixel.
+    """
+
+    names: tuple[str, ...]
+    boxes: np.ndarray
+    categories: tuple[str, ...]
+    size_wh: tuple[int, int] | None = None
+    slips: tuple[str, ...] = ()
+
+
+def stated_size(width, height) -> tuple[int, int] | None:
+    """A width and height as a file states them; None where one is missing or 0."""
+    try:
+        size = int(float(width)), int(float(height))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return size if min(size) > 0 else None
+
+
 def read_text(path: str | Path) -> str:
     """A whole UTF-8 file, with or without a byte order mark.
 

@@ -7,6 +7,15 @@ from bas_tf.data.records import DataError, Record
 _NAMED = 5
 
 
+def check_several_classes(class_names: Sequence[str]) -> None:
+    """Raises DataError for a single class, whose softmax is always 1."""
+    if len(class_names) < 2:
+        raise DataError(
+            f"the data has one class, {class_names[0]!r}, from which nothing can be "
+            "learnt: add a second class, or a folder _none of photos without it"
+        )
+
+
 def check_every_class_has_images(
     records: Sequence[Record], class_names: Sequence[str], split: str
 ) -> None:

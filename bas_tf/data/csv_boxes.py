@@ -4,19 +4,17 @@ import csv
 import io
 from pathlib import Path
 
-import numpy as np
-
-from bas_tf.data.annotation_files import group_boxes, read_text, to_box
+from bas_tf.data.annotation_files import ImageBoxes, group_boxes, read_text, to_box
 from bas_tf.data.records import DataError
 
 COLUMNS = ("image", "x_min", "y_min", "x_max", "y_max")
 
 
-def read_csv_boxes(path: Path) -> dict[str, np.ndarray]:
+def read_csv_boxes(path: Path) -> list[ImageBoxes]:
     """Every box of a file; several lines of one image are several true boxes.
 
     Returns:
-      {image: float32 [n, 4]}, half-open, pixels of the upright image.
+      One entry for each image, without categories and sizes.
 
     Raises:
       DataError: the header is another, or a line is wrong; it names the line.
@@ -36,4 +34,7 @@ def read_csv_boxes(path: Path) -> dict[str, np.ndarray]:
                 boxes.append((row[0], to_box(place, row[1:])))
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: not valid CSV ({error})") from error
-    return group_boxes(boxes)
+    return [
+        ImageBoxes((image,), group, ("",) * len(group))
+        for image, group in group_boxes(boxes).items()
+    ]

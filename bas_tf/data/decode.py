@@ -11,13 +11,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from bas_tf.errors import DataError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+EXTENSIONS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff",
+    ".avif", ".heic", ".heif",
+)  # fmt: skip
 # The formats tried, by content; others that Pillow knows run interpreters or guess.
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
+with contextlib.suppress(ImportError):  # an optional package reads HEIC
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    FORMATS = (*FORMATS, "HEIF")
 # 240 MB as RGB. Below the 89 million at which Pillow warns, so no file that is decoded
 # gives a warning.
 MAX_PIXELS = 80_000_000
@@ -32,9 +40,15 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation: what makes the stored pixels upright
+_BACK = {**_UPRIGHT, 6: _UPRIGHT[8], 8: _UPRIGHT[6]}  # and the upright ones as stored
 _SWAPPING = (5, 6, 7, 8)  # those that swap width and height
 _BEGINNINGS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _JPEG_END, _PNG_END = b"\xff\xd9", b"IEND\xaeB`\x82"
+_PNG_BIT_DEPTH_AT = 24  # after 8 bytes of signature, 8 of IHDR's head, 8 of size
+_PNG_ORIENTATIONS = (b"eXIf", b"exif", b"xmp")  # in the names of chunks that have one
+_HEIC = (b"hei", b"hev", b"mif")  # how its brands begin
+_FLOATING_POINT = 3  # TIFF's SampleFormat
+_FLOAT_REASON = "floating point, not read; 8 or 16 bits a channel would work"
 
 
 def decode_image(path: str | Path) -> np.ndarray:
@@ -47,7 +61,9 @@ def decode_image(path: str | Path) -> np.ndarray:
 
 
 def decode_picture(content: bytes, name: str, *, upright: bool = True) -> Image.Image:
-    """Decodes a photo the way a person sees it: EXIF rotation applied, mode RGB.
+    """Decodes a photo the way a person sees it: turned as its metadata say, mode RGB.
+
+    EXIF's orientation counts in every format, XMP's where EXIF has none.
 
     Grey becomes three equal channels; 16-bit grey is scaled to 8 bits, not clipped;
     CMYK and YCCK JPEG are taken as Adobe writes them (inverted); transparency is
@@ -55,7 +71,8 @@ def decode_picture(content: bytes, name: str, *, upright: bool = True) -> Image.
     first picture. ICC profiles are ignored (see the module).
 
     Args:
-      content: of a JPEG, PNG, GIF, WebP, BMP, TIFF or AVIF, whatever its extension.
+      content: of a JPEG, PNG, GIF, WebP, BMP, TIFF or AVIF, whatever its extension;
+        of a HEIC where the package pillow-heif is installed, which always turns it.
       name: what an error calls it.
       upright: False leaves the stored pixels unturned: published sets draw their boxes
         on those.
@@ -74,8 +91,23 @@ def read_size(content: bytes, name: str, *, upright: bool = True) -> tuple[int, 
       DataError: as `decode_picture`, where the header shows it.
     """
     with _opened(content, name) as image:
-        turned = upright and _orientation(image) in _SWAPPING
-        return image.size[::-1] if turned else image.size
+        size_wh = _stored_size(image)
+        turned = upright and _orientation(image, content) in _SWAPPING
+        return size_wh[::-1] if turned else size_wh
+
+
+def bits_per_channel(content: bytes, name: str) -> int:
+    """16 for a PNG or TIFF that has as many, else 8.
+
+    Raises:
+      DataError: as `read_size`.
+    """
+    with _opened(content, name) as image:
+        if image.format == "PNG":
+            return max(8, content[_PNG_BIT_DEPTH_AT])
+        if image.format == "TIFF":
+            return max(8, *image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+        return 8
 
 
 def decode_mask(path: str | Path) -> np.ndarray:
@@ -113,9 +145,13 @@ def _decode(
 ) -> Image.Image:
     with _opened(content, name) as image:
         _check_complete(image, content)
+        orientation = _orientation(image, content)
         image.load()
         rgb = _flatten(image, background)
-        method = _UPRIGHT.get(_orientation(image)) if upright else None
+        if image.format == "TIFF":  # Pillow has turned it, and no other format
+            method = None if upright else _BACK.get(orientation)
+        else:
+            method = _UPRIGHT.get(orientation) if upright else None
         return rgb if method is None else rgb.transpose(method)
 
 
@@ -137,9 +173,27 @@ def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
         raise _unreadable(name, reason or type(error).__name__) from error
 
 
-def _orientation(image: Image.Image) -> int | None:
-    """EXIF's; None without. EXIF that cannot be parsed is empty to Pillow."""
-    return image.getexif().get(ExifTags.Base.Orientation)
+def _orientation(image: Image.Image, content: bytes) -> int:
+    """EXIF's or else XMP's, 1 without; EXIF that cannot be parsed is empty to Pillow.
+
+    Args:
+      image: just opened; loading a TIFF drops what is asked for here.
+      content: the whole file.
+    """
+    # Pillow decodes a PNG to look for chunks behind the pixels.
+    if image.format == "PNG" and not any(name in content for name in _PNG_ORIENTATIONS):
+        return 1
+    return image.getexif().get(ExifTags.Base.Orientation, 1)
+
+
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height before any turn; Pillow swaps those of some TIFFs on opening."""
+    if image.format != "TIFF":
+        return image.size
+    return (
+        image.tag_v2[TiffImagePlugin.IMAGEWIDTH],
+        image.tag_v2[TiffImagePlugin.IMAGELENGTH],
+    )
 
 
 def _check_pixels(pixels: int, name: str) -> None:
@@ -166,7 +220,9 @@ def _check_complete(image: Image.Image, content: bytes) -> None:
 
 def _flatten(image: Image.Image, background: tuple[int, ...]) -> Image.Image:
     """RGB of any mode, before rotation."""
-    if image.mode in ("I", "F"):
+    if image.mode == "F":
+        raise ValueError(_FLOAT_REASON)
+    if image.mode == "I":
         raise ValueError("32 bits a channel, of unknown range; 8 or 16 would work")
     if image.mode.startswith("I;16"):
         image = _to_8_bits(image)
@@ -194,13 +250,30 @@ def _describe(content: bytes) -> str:
         return "empty file"
     if not content.strip(b"\0"):
         return "nothing but zero bytes"
+    if _is_float_tiff(content):
+        return _FLOAT_REASON
     if content.startswith(_BEGINNINGS):
         return "truncated or damaged where the image is described"
     if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "HTML or XML text"
     if content[4:8] == b"ftyp":
-        return "HEIC or video; save the photo as JPEG"
+        if content[8:11] in _HEIC and "HEIF" not in FORMATS:
+            return "HEIC; `pip install pillow-heif` reads it, or save it as JPEG"
+        return "video, or a damaged HEIC or AVIF; save the photo as JPEG"
     return f"starts with {content[:8]!r}; {', '.join(FORMATS)} are read"
+
+
+def _is_float_tiff(content: bytes) -> bool:
+    """Whether it is a TIFF of float samples, most of which Pillow does not identify."""
+    if not content.startswith((b"II*\0", b"MM\0*")):
+        return False
+    file = io.BytesIO(content)
+    with contextlib.suppress(Exception):  # whatever is wrong with its directory
+        entries = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+        file.seek(entries.next)
+        entries.load(file)
+        return _FLOATING_POINT in entries.get(TiffImagePlugin.SAMPLEFORMAT, ())
+    return False
 
 
 def _unreadable(name: str, reason: str) -> DataError:

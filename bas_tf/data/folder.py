@@ -7,34 +7,23 @@ Optional, for evaluation only, is one form of true boxes (several an image allow
   root/boxes.json               COCO: file_name relative to root
   root/boxes/<same path>.xml    Pascal VOC: 1-based, xmax and ymax inclusive
 
+(other spellings of a path: `box_names`)
+
 and `root/masks/<same path>.png`: 0 background, 255 object, 128 ignore.
 """
 
 import functools
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
+from absl import logging
 
 from bas_tf.data import decode
 from bas_tf.data.annotation_files import labels_of
-from bas_tf.data.coco_boxes import read_coco_boxes
-from bas_tf.data.csv_boxes import read_csv_boxes
+from bas_tf.data.box_files import BoxesOfPhoto, BoxFile, check_not_shares
 from bas_tf.data.images import image_file
-from bas_tf.data.listing import (
-    class_folders,
-    folders_in,
-    images_of,
-    visible_entries,
-)
+from bas_tf.data.listing import class_folders, folders_in, images_of
 from bas_tf.data.records import DataError, Record
-from bas_tf.data.voc_boxes import read_voc_boxes
-
-BOX_FORMS = {
-    "boxes.csv": read_csv_boxes,
-    "boxes.json": read_coco_boxes,
-    "boxes": read_voc_boxes,
-}
 
 
 class FolderSource:
@@ -47,17 +36,36 @@ class FolderSource:
       root: the folder that holds `train/`, `val/`, `test/`.
       class_names: a trained model's classes, when evaluating: their order is the
         model's. Default: read from `train/`.
+      rescale_boxes: scales boxes that were drawn on a smaller or larger copy.
 
     Raises:
-      DataError: root is missing, has no class folders, or a box file is wrong.
+      DataError: root is missing or has no class folders. What is wrong with a box file
+        is raised when records are asked for.
     """
 
-    def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
+    def __init__(
+        self,
+        *,
+        root: str,
+        class_names: Sequence[str] | None = None,
+        rescale_boxes: bool = False,
+    ):
         self.root = Path(root)
         if not self.root.is_dir():
             raise DataError(f"data.root is {root!r}: no such folder")
         self.class_names = tuple(class_names or class_folders(self.root / "train"))
-        self._boxes = _read_boxes(self.root)
+        self._rescale_boxes = rescale_boxes
+
+    @functools.cached_property
+    def box_file(self) -> BoxFile:
+        """The boxes of all splits, with what is wrong with them."""
+        return BoxFile(
+            self.root,
+            [i for split in self.splits for i in _photos_of(self.root, split)],
+            splits=self.splits,
+            class_names=self.class_names,
+            rescale=self._rescale_boxes,
+        )
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -70,83 +78,68 @@ class FolderSource:
         A class whose folder is absent or holds no photo has no records.
 
         Raises:
-          DataError: no such split, a class that is not known, or no photo at all.
+          DataError: no such split, a class that is not known, no photo at all, or boxes
+            that are lost or of other pixels than the photo's.
+        """
+        records, boxes = self.records_and_boxes(split)
+        wrong = [fault for each in boxes for fault in each.faults]
+        if self.box_file.faults or wrong:
+            more = f" (and {len(wrong) - 1} more photos)" if len(wrong) > 1 else ""
+            raise DataError(next(iter(self.box_file.faults), "") or wrong[0] + more)
+        check_not_shares(self.box_file.path, split, (each.boxes for each in boxes))
+        for note in (*self.box_file.notes, *self.box_notes(split, boxes)):
+            logging.warning("%s", note)
+        return records
+
+    def box_notes(self, split: str, boxes: Sequence[BoxesOfPhoto]) -> list[str]:
+        """Says so where a box file has no box for a split of evaluation."""
+        path = self.box_file.path
+        if split == "train" or not path or any(b.boxes is not None for b in boxes):
+            return []
+        return [f"{path}: no box is of a photo of split {split!r}"]
+
+    def records_and_boxes(self, split: str) -> tuple[list[Record], list[BoxesOfPhoto]]:
+        """As `records`, with each one's boxes, however wrong these are.
+
+        Raises:
+          DataError: as `records`, but for boxes.
         """
         folder = self.root / split
         if not folder.is_dir():
             known = ", ".join(self.splits)
             raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
         labels = labels_of(class_folders(folder), self.class_names, folder=folder)
-        records = [
-            record
+        found = [
+            self._record(f"{split}/{name}/{file}", label)
             for name, label in labels.items()
             for record in self._records_of(f"{split}/{name}", label)
         ]
-        if not records:
+        if not found:
             raise DataError(
                 f"{folder}: no images in its class folders; "
                 f"expected files ending in {', '.join(decode.EXTENSIONS)}"
             )
-        return records
+        return [record for record, _ in found], [boxes for _, boxes in found]
 
-    def _records_of(self, folder: str, label: int) -> Iterator[Record]:
-        """The records of a class folder, given relative to the root."""
-        masks = set(visible_entries(self.root / "masks" / folder))
-        for name in images_of(self.root / folder):
-            mask = PurePosixPath(name).with_suffix(".png").name
-            image_id, mask_path = (
-                f"{folder}/{name}",
-                self.root / "masks" / folder / mask,
-            )
-            yield Record(
-                image_id=image_id,
-                label=label,
-                image=image_file(self.root / image_id),
-                boxes_original=self._boxes.get(image_id),
-                load_mask=functools.partial(decode.decode_mask, mask_path)
-                if mask in masks
-                else None,
-            )
-
-
-def _read_boxes(root: Path) -> dict[str, np.ndarray]:
-    """{image_id: float32 [n, 4]}; empty when there is no form of boxes."""
-    found = [form for form in BOX_FORMS if (root / form).exists()]
-    if len(found) > 1:
-        raise DataError(
-            f"{root}: boxes are there as {' and as '.join(found)}; keep one of them"
+    def _record(self, image_id: str, label: int) -> tuple[Record, BoxesOfPhoto]:
+        boxes = self.box_file.of(image_id)
+        mask = (self.root / "masks" / image_id).with_suffix(".png")
+        record = Record(
+            image_id=image_id,
+            label=label,
+            image=image_file(self.root / image_id),
+            boxes_original=boxes.boxes,
+            load_mask=functools.partial(decode.decode_mask, mask)
+            if mask.is_file()
+            else None,
         )
-    if not found:
-        return {}
-    path = root / found[0]
-    boxes = BOX_FORMS[found[0]](path)
-    if found[0] == "boxes":
-        return _under_photos(root, boxes)
-    for name in boxes:
-        if not _is_photo_or_elsewhere(root, name):
-            raise DataError(f"{path}: names {name!r}, which is not in {root}")
-    return {PurePosixPath(name).as_posix(): value for name, value in boxes.items()}
+        return record, boxes
 
 
-def _is_photo_or_elsewhere(root: Path, name: str) -> bool:
-    """False for a photo that should be here; whole splits may be left out."""
+def _photos_of(root: Path, split: str) -> list[str]:
+    """`<split>/<class>/<file>` of a split's photos; none where it has no classes."""
     try:
-        return (root / name).is_file() or not (root / name).parent.is_dir()
-    except OSError:  # a name that no file can have
-        return False
-
-
-def _under_photos(root: Path, boxes: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Gives boxes known by a path without suffix to the photos of that path."""
-    photos: dict[str, list[str]] = {}
-    for folder in {str(PurePosixPath(stem).parent) for stem in boxes}:
-        if (root / folder).is_dir():
-            for name in images_of(root / folder):
-                photo = PurePosixPath(folder, name)
-                photos.setdefault(str(photo.with_suffix("")), []).append(str(photo))
-    for stem in boxes:
-        if stem not in photos and (root / stem).parent.is_dir():
-            raise DataError(
-                f"{root / 'boxes' / stem}.xml: there is no photo of that name in {root}"
-            )
-    return {photo: boxes[stem] for stem in boxes for photo in photos.get(stem, ())}
+        names = class_folders(root / split)
+        return [f"{split}/{n}/{f}" for n in names for f in images_of(root / split / n)]
+    except (DataError, OSError):  # raised when its records are asked for
+        return []

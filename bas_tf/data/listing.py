@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bas_tf.data import decode
 from bas_tf.data.annotation_files import wrong_layout
-from bas_tf.errors import DataError
+from bas_tf.data.records import DataError
 
 _LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")
 

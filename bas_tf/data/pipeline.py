@@ -7,7 +7,6 @@ quarters of the picture), so only resizing leaves out the rest.
 """
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -18,8 +17,6 @@ from bas_tf.data import preprocess
 from bas_tf.data.images import READERS
 from bas_tf.data.preprocess import Size
 from bas_tf.data.records import DataError, Record
-
-LOOKED_AT = 3  # images whose pixels are part of a fingerprint
 
 
 class ResizedImages:
@@ -46,7 +43,7 @@ class ResizedImages:
         """uint8 [resize_h, resize_w, 3]; raises DataError naming a bad file."""
         if index in self._kept:
             return self._kept[index]
-        with self.remembering_errors():
+        with self._remembering_errors():
             image = self._resize(self._records[index])
         if self._keep:
             self._kept[index] = image
@@ -56,7 +53,7 @@ class ResizedImages:
         return preprocess.resize(record.load_image(), self.resize_size_wh)
 
     @contextlib.contextmanager
-    def remembering_errors(self) -> Iterator[None]:
+    def _remembering_errors(self) -> Iterator[None]:
         """Notes a DataError raised within it, for `reading`."""
         try:
             yield
@@ -76,31 +73,11 @@ class TrainingImages(ResizedImages):
         """
         if self._keep:
             return preprocess.crop_at(self[index], offset, crop_size_wh)
-        with self.remembering_errors():
+        with self._remembering_errors():
             picture = self._records[index].image.decode()
         return preprocess.resize_and_crop(
             picture, self.resize_size_wh, offset, crop_size_wh
         )
-
-    def fingerprint(self) -> str:
-        """What the images are, as "96 images of 72x72 (cache=True), 0123456789ab".
-
-        Two lists of the same fingerprint give the same batches: the same names, labels
-        and size, random numbers, and pixels where a few images are looked at; kept or
-        not, which rounds differently. Where an image lies, and in which kind of source,
-        does not count.
-        """
-        width, height = self.resize_size_wh
-        told = f"{len(self)} images of {width}x{height} (cache={self._keep})"
-        digest = hashlib.sha256(told.encode())
-        for record in self._records:
-            line = f"\n{record.image_id}\t{record.label}"
-            digest.update(line.encode(errors="surrogateescape"))  # as in file names
-        digest.update(np.random.default_rng([0, 0]).permutation(1000).tobytes())
-        for i in np.linspace(0, len(self) - 1, min(LOOKED_AT, len(self))).astype(int):
-            with contextlib.suppress(DataError):  # told when a batch asks for it
-                digest.update(self._resize(self._records[i]).tobytes())
-        return f"{told}, {digest.hexdigest()[:12]}"
 
     def _resize(self, record: Record) -> np.ndarray:
         picture = record.image.decode()

@@ -10,8 +10,7 @@ from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resize
 from PIL import Image
 
 from bas_tf.errors import UserError
-
-Size = tuple[int, int]  # width, height
+from bas_tf.geometry.frames import Size
 
 
 def check_sizes(resize_size_wh: Size, crop_size_wh: Size) -> None:

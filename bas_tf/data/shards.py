@@ -1,84 +1,80 @@
-"""Source `shards`: any source's records in large files, as `check_data` writes them.
+"""Source `shards`: any source's records in a few large files (array_record).
 
-  DIR/shards.json                 classes and splits, with the files of each
-  DIR/<split>-00000.tfrecord      records, see `EXAMPLE`
-  DIR/<split>.index.npz           where each record lies, its label and its boxes
+  DIR/shards.array_record          JSON: classes and files; then the rows of each split
+  DIR/<split>-00000.array_record   image files, as they are; after an image its mask
 
-The index lets a split open without reading its files, and any order be read. The files
-alone are what other readers of TFRecord need: a tf.train.Example a record.
+The rows let a split open without reading its images. The format checks every record
+that it reads, so a changed byte is an error, never another image.
 """
 
-import dataclasses
 import functools
 import io
 import json
-import zlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
+from PIL import Image
+from tqdm import tqdm
 
-from bas_tf.data import decode, tfrecord_files
+from bas_tf.data import decode
 from bas_tf.data.annotation_files import labels_of, unknown_split, wrong_layout
+from bas_tf.data.bad_images import guard_source
 from bas_tf.data.images import StoredImage
-from bas_tf.data.records import DataError, Record
-from bas_tf.errors import one_line
+from bas_tf.data.records import DataError, Record, Source
+from bas_tf.errors import UserError
 
-FORMAT = "bas_tf shards 1"
-TABLE = "shards.json"
-# Features of a record. Only image, upright and mask are read from it again.
-EXAMPLE = {
-    "image": "content of an image file",
-    "upright": "1 where EXIF's orientation applies to it, else 0",
-    "image_id": "the record's name",
-    "label": "class id, in the order of classes in shards.json",
-    "boxes": "x0, y0, x1, y1 of every true box, half-open pixels; absent if unknown",
-    "mask": "PNG of 0 background, 255 object, 128 ignore; absent if there is none",
-}
+FORMAT = "bas_tf shards 2"
+TABLE = "shards.array_record"
+BYTES_PER_FILE = 1 << 30  # a file is closed once it has as many
+_ANY_ORDER = "readahead_buffer_size:0,max_parallelism:0"
+_AS_THEY_ARE = "group_size:1,uncompressed"  # photos hardly shrink
 
 
-def index_name(split: str) -> str:
-    """The file that says where the records of a split lie."""
-    return f"{split}.index.npz"
-
-
-@dataclasses.dataclass(frozen=True)
-class Index:
-    """Where the n records of a split lie, and what is known without reading them.
+class Row(NamedTuple):
+    """What is known of a record without reading its image.
 
     Attributes:
-      file_id: int32 [n], position in the split's list of files.
-      offset, length: int64 [n], of the record's bytes in it.
-      checksum: uint32 [n], zlib.crc32 of those bytes.
-      label: int32 [n], in the order of the shards' own classes.
-      image_id: bytes [n], UTF-8, or those of a file's name that is none.
-      upright, has_mask: bool [n].
-      num_boxes: int32 [n], -1 where boxes are unknown.
-      boxes: float32 [sum of num_boxes > 0, 4], half-open pixels, record by record.
+      image_id, label, upright: see `Record` and `StoredImage`.
+      boxes: rows of `Record.boxes_original`, None where unknown.
+      file: which of the split's files.
+      position: of the image in it; a mask is the record after it.
+      has_mask: whether there is one.
     """
 
-    file_id: np.ndarray
-    offset: np.ndarray
-    length: np.ndarray
-    checksum: np.ndarray
-    label: np.ndarray
-    image_id: np.ndarray
-    upright: np.ndarray
-    has_mask: np.ndarray
-    num_boxes: np.ndarray
-    boxes: np.ndarray
+    image_id: str
+    label: int
+    upright: bool
+    boxes: list[list[float]] | None
+    file: int
+    position: int
+    has_mask: bool
 
-    def __len__(self) -> int:
-        return len(self.file_id)
 
-    def boxes_of_records(self) -> list[np.ndarray | None]:
-        """float32 [m, 4] of each record, None where unknown."""
-        counts = np.maximum(self.num_boxes, 0)
-        parts = np.split(self.boxes, np.cumsum(counts)[:-1]) if len(self) else []
-        return [
-            None if count < 0 else part
-            for count, part in zip(self.num_boxes, parts, strict=True)
-        ]
+class ShardFile:
+    """One file, opened when it is first read; several threads may read it."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @functools.cached_property
+    def _reader(self) -> ArrayRecordReader:
+        return ArrayRecordReader(str(self.path), _ANY_ORDER)
+
+    def read(self, position: int) -> bytes:
+        """A record's bytes; raises DataError when they are not those written."""
+        if not self.path.is_file():
+            raise DataError(f"{self.path}: no such file")
+        try:
+            return self._reader.read([position])[0]
+        except RuntimeError as error:
+            raise DataError(
+                f"{self.path}: record {position} is damaged or cut off; "
+                "write the shards again"
+            ) from error
 
 
 class ShardSource:
@@ -94,12 +90,18 @@ class ShardSource:
         model's.
 
     Raises:
-      DataError: no such folder, or a table that is none.
+      DataError: no such folder, or a damaged table.
     """
 
     def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
         self._root = Path(root)
-        table = _read_table(self._root)
+        if not (self._root / TABLE).is_file():
+            made = "`python -m bas_tf.check_data --write_shards=DIR` makes"
+            raise wrong_layout(self._root, f"{TABLE}, as {made}")
+        self._table = ShardFile(self._root / TABLE)
+        table = _parse(self._table, 0)
+        if not isinstance(table, dict) or table.get("format") != FORMAT:
+            raise DataError(f"{self._root / TABLE}: not {FORMAT!r}; write it again")
         self._files: dict[str, list[str]] = table["splits"]
         self._own_names: list[str] = table["classes"]
         self.splits = tuple(self._files)
@@ -111,114 +113,156 @@ class ShardSource:
             raise unknown_split(self._root, split, self.splits)
         label_of = labels_of(self._own_names, self.class_names, folder=self._root)
         labels = [label_of[name] for name in self._own_names]
-        index = _read_index(self._root, split, self._files[split], len(labels))
-        boxes = index.boxes_of_records()
+        files = [ShardFile(self._root / name) for name in self._files[split]]
+        for file in files:
+            if not file.path.is_file():
+                raise DataError(f"{file.path}: no such file, but {TABLE} names it")
+        rows = _parse(self._table, 1 + self.splits.index(split))
         return [
-            self._record(split, index, i, labels[index.label[i]], boxes[i])
-            for i in range(len(index))
+            _record(row, files[row.file], labels[row.label])
+            for row in map(Row._make, rows)
         ]
 
-    def _record(
-        self, split: str, index: Index, i: int, label: int, boxes: np.ndarray | None
-    ) -> Record:
-        place = _Place(
-            tfrecord_files.Position(
-                str(self._root / self._files[split][index.file_id[i]]),
-                int(index.offset[i]),
-                int(index.length[i]),
-            ),
-            int(index.checksum[i]),
-            index.image_id[i].decode(errors="surrogateescape"),
+
+def _parse(table: ShardFile, position: int):
+    try:
+        return json.loads(table.read(position))
+    except ValueError as error:
+        raise DataError(f"{table.path}: not a table of shards ({error})") from error
+
+
+def _record(row: Row, file: ShardFile, label: int) -> Record:
+    name = f"{row.image_id} ({file.path}, record {row.position})"
+
+    def load_mask() -> np.ndarray:
+        content = file.read(row.position + 1)
+        return decode.mask_from_bytes(content, f"mask of {name}")
+
+    boxes = row.boxes
+    if boxes is not None:
+        boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    return Record(
+        image_id=row.image_id,
+        label=label,
+        image=StoredImage(
+            functools.partial(file.read, row.position), name, upright=row.upright
+        ),
+        boxes_original=boxes,
+        load_mask=load_mask if row.has_mask else None,
+    )
+
+
+def check_target(folder: Path) -> None:
+    """Raises UserError where something is that shards would overwrite."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UserError(f"--write_shards={folder}: exists; name a new folder")
+
+
+def write_shards(
+    source: Source,
+    splits: Sequence[str],
+    folder: Path,
+    *,
+    on_bad_image: str = "error",
+    bytes_per_file: int = BYTES_PER_FILE,
+) -> dict[str, int]:
+    """Writes splits of a source; the folder appears whole or not at all.
+
+    Image files are taken over as they are, drawings and masks as PNG. Every image is
+    decoded once before it is written.
+
+    Args:
+      source: any.
+      splits: which of its splits.
+      folder: to be made; may be there empty.
+      on_bad_image: "error" writes nothing when an image cannot be read; "skip" leaves
+        it out and lists it in the folder.
+      bytes_per_file: a new file begins after as many.
+
+    Returns:
+      {split: records written}.
+
+    Raises:
+      UserError: the folder exists, or cannot be written.
+      DataError: an image or mask cannot be read, or a split has no records.
+    """
+    check_target(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent, prefix=f".{folder.name}."
+        ) as name:
+            partial = Path(name) / "shards"
+            partial.mkdir()
+            guarded = guard_source(source, on_bad_image=on_bad_image, folder=partial)
+            rows = {
+                split: _write_split(guarded, split, partial, bytes_per_file)
+                for split in splits
+            }
+            _write_table(rows, source.class_names, partial / TABLE)
+            partial.replace(folder)
+    except (OSError, RuntimeError) as error:  # array_record's own is the latter
+        raise UserError(f"--write_shards={folder}: cannot be written ({error})") from (
+            error
         )
-        image = StoredImage(
-            functools.partial(place.read, "image"),
-            str(place),
-            upright=bool(index.upright[i]),
-        )
-        return Record(
-            image_id=place.image_id,
-            label=label,
-            image=image,
-            boxes_original=boxes,
-            load_mask=place.load_mask if index.has_mask[i] else None,
-        )
+    return {split: len(of_split) for split, of_split in rows.items()}
 
 
-@dataclasses.dataclass(frozen=True)
-class _Place:
-    """A record in a file, read anew each time."""
-
-    position: tfrecord_files.Position
-    checksum: int
-    image_id: str
-
-    def __str__(self) -> str:
-        return f"{self.image_id} ({self.position.path}, byte {self.position.offset})"
-
-    def read(self, key: str) -> bytes:
-        """A feature of the record; raises DataError when its bytes have changed."""
-        content = self.position.read()
-        if zlib.crc32(content) != self.checksum:
-            raise DataError(
-                f"{self}: its bytes are not those that were written; "
-                "write the shards again"
+def _write_split(
+    source: Source, split: str, folder: Path, bytes_per_file: int
+) -> list[Row]:
+    records = source.records(split)
+    if not records:
+        raise DataError(f"split {split!r} has no images to write")
+    rows, file, writer = [], -1, None
+    for record in tqdm(records, desc=f"writing {split}", unit="image", disable=None):
+        if writer is None:
+            file, position, size = file + 1, 0, 0
+            path = folder / _file_name(split, file)
+            writer = ArrayRecordWriter(str(path), _AS_THEY_ARE)
+        image, upright = record.image.encode()
+        contents = [image, *_masks_of(record)]
+        for content in contents:
+            writer.write(content)
+        boxes = record.boxes_original
+        rows.append(
+            Row(
+                record.image_id, int(record.label), upright,
+                None if boxes is None else np.asarray(boxes, np.float32).tolist(),
+                file, position, len(contents) > 1,
             )
-        features = tfrecord_files.parse_features(content, place=str(self))
-        return features[key][0]
-
-    def load_mask(self) -> np.ndarray:
-        """uint8 [height, width]."""
-        return decode.mask_from_bytes(self.read("mask"), f"mask of {self}")
-
-
-def _read_table(root: Path) -> Mapping:
-    path = root / TABLE
-    if not path.is_file():
-        raise wrong_layout(
-            root, f"{TABLE}, as `python -m bas_tf.check_data --write_shards=DIR` makes"
-        )
-    try:
-        table = json.loads(path.read_text())
-        is_known = table["format"] == FORMAT and all(table["splits"].values())
-        is_known = is_known and bool(table["classes"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: not a table of shards ({error!r})") from error
-    if not is_known:
-        raise DataError(
-            f"{path}: format is {table['format']!r}; expected {FORMAT!r} with classes "
-            "and files; write the shards again"
-        )
-    return table
+        )  # fmt: skip
+        position, size = position + len(contents), size + sum(map(len, contents))
+        if size >= bytes_per_file:
+            writer.close()
+            writer = None
+    if writer is not None:
+        writer.close()
+    return rows
 
 
-def _read_index(
-    root: Path, split: str, files: Sequence[str], num_classes: int
-) -> Index:
-    path = root / index_name(split)
-    content = decode.read_file(path)
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            index = Index(**arrays)
-        _check_index(index, len(files), num_classes)
-    except Exception as error:  # broken bytes fail in more ways than NumPy documents
-        raise DataError(
-            f"{path}: not an index ({one_line(error)}); write the shards again"
-        ) from error
-    for name in files:
-        if not (root / name).is_file():
-            raise DataError(f"{root / name}: no such file, but {TABLE} names it")
-    return index
+def _file_name(split: str, number: int) -> str:
+    return f"{split}-{number:05d}.array_record"
 
 
-def _check_index(index: Index, num_files: int, num_classes: int) -> None:
-    """Raises ValueError where arrays do not fit each other or the table."""
-    columns = dataclasses.asdict(index)
-    num_boxes = np.maximum(columns.pop("num_boxes"), 0).sum()
-    boxes = columns.pop("boxes")
-    if {column.shape for column in columns.values()} != {index.num_boxes.shape}:
-        raise ValueError("columns of different lengths")
-    if boxes.shape != (num_boxes, 4):
-        raise ValueError(f"{num_boxes} boxes expected, has {boxes.shape}")
-    for name, limit in (("file_id", num_files), ("label", num_classes)):
-        if len(index) and not 0 <= columns[name].min() <= columns[name].max() < limit:
-            raise ValueError(f"{name} outside 0 to {limit - 1}")
+def _masks_of(record: Record) -> list[bytes]:
+    """The mask as PNG, if there is one."""
+    if record.load_mask is None:
+        return []
+    png = io.BytesIO()
+    Image.fromarray(record.load_mask()).save(png, "PNG")
+    return [png.getvalue()]
+
+
+def _write_table(
+    rows: Mapping[str, Sequence[Row]], class_names: Sequence[str], path: Path
+) -> None:
+    files = {
+        split: [_file_name(split, number) for number in range(1 + of_split[-1].file)]
+        for split, of_split in rows.items()
+    }
+    table = {"format": FORMAT, "classes": list(class_names), "splits": files}
+    writer = ArrayRecordWriter(str(path), "group_size:1")
+    for part in (table, *rows.values()):
+        writer.write(json.dumps(part).encode())
+    writer.close()

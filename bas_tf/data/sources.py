@@ -1,17 +1,19 @@
 """The table of sources."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bas_tf.data.cub import CubSource
 from bas_tf.data.folder import FolderSource
 from bas_tf.data.ilsvrc import IlsvrcSource
 from bas_tf.data.open_images30k import OpenImages30kSource
 from bas_tf.data.records import DataError, Source
-from bas_tf.data.shards import ShardSource
+from bas_tf.data.shards import TABLE, ShardSource
 from bas_tf.data.synthetic import SyntheticSource
 from bas_tf.data.tfds_source import TfdsSource
 
 TFDS = "tfds:"
+FOLDER_INPUTS = ("train", "val", "test", "masks")  # of source "folder"
 
 
 def _synthetic(*, image_size, num_images, seed, class_names=None, **_) -> Source:
@@ -26,25 +28,39 @@ def _synthetic(*, image_size, num_images, seed, class_names=None, **_) -> Source
     return source
 
 
-def _at_root(source: Callable[..., Source], content: str) -> Callable[..., Source]:
-    """Opens a source that needs nothing but its data.root."""
+def _at_root(
+    source: Callable[..., Source], content: str, *keys: str
+) -> Callable[..., Source]:
+    """Opens a source that needs its data.root and takes some other keys."""
 
-    def open_source(*, root, class_names=None, **_) -> Source:
+    def open_source(*, root, class_names=None, **options) -> Source:
         if not root:
             raise DataError(f"data.root is empty: name the folder that holds {content}")
-        return source(root=root, class_names=class_names)
+        known = {key: options[key] for key in keys if key in options}
+        return source(root=root, class_names=class_names, **known)
 
     return open_source
 
 
 SOURCES = {
-    "folder": _at_root(FolderSource, "train/ and val/"),
+    "folder": _at_root(FolderSource, "train/ and val/", "rescale_boxes"),
     "synthetic": _synthetic,
     "cub": _at_root(CubSource, "CUB_200_2011/, or CUB_200_2011.tgz"),
     "ilsvrc": _at_root(IlsvrcSource, "train/ and val/"),
     "open_images30k": _at_root(OpenImages30kSource, "train/, val/ and test/"),
-    "shards": _at_root(ShardSource, "shards.json"),
+    "shards": _at_root(ShardSource, TABLE),
 }
+
+
+def source_inputs(name: str, root: str, *splits: str) -> list[Path]:
+    """Files and folders that a source reads, of other splits than the usual too.
+
+    Beside the photos of source `folder`, results may lie in its root.
+    """
+    if name != "folder" or not root:
+        return [Path(root)] if root else []
+    places = [Path(root, name) for name in (*FOLDER_INPUTS, *splits)]
+    return [*places, *Path(root).glob("boxes*")]
 
 
 def check_has_split(source: Source, split: str) -> None:

@@ -7,7 +7,7 @@ strictly above the threshold, and box the largest 8-connected component.
 import cv2
 import numpy as np
 
-Size = tuple[int, int]  # width, height
+from bas_tf.geometry.frames import Size
 
 
 def normalize_map(score_map: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-Size = tuple[int, int]  # width, height
+from bas_tf.geometry.frames import Size
 
 PEAK = 255  # what the highest score of every usable map becomes
 

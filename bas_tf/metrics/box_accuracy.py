@@ -17,8 +17,7 @@ import numpy as np
 
 from bas_tf.geometry import contours
 from bas_tf.geometry.boxes import iou_plus_one
-
-Size = tuple[int, int]  # width, height
+from bas_tf.geometry.frames import Size
 
 THRESHOLDS = np.arange(0, 1, 0.001)  # 0, 0.001 ... 0.999
 IOU_THRESHOLDS = (0.3, 0.5, 0.7)

@@ -54,22 +54,18 @@ class ForegroundGenerator(layers.Layer):
         """
         if class_ids is not None:
             # Not from `kernels_by_class`: that would copy every kernel each time.
-            kernels = tf.gather(self.kernel_in_use(), class_ids, axis=3)
+            kernels = tf.gather(self.kernel, class_ids, axis=3)
             kernels = tf.transpose(kernels, [3, 4, 2, 0, 1])
             biases = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
             return self.maps_by(features, kernels, biases, training=training)
         features = self._normalized(features, training)
-        kernel = tf.cast(self.kernel_in_use(), features.dtype)
+        kernel = tf.cast(self.kernel, features.dtype)
         logits = tf.nn.conv2d(features, kernel, strides=1, padding="SAME")
         return _sigmoid(logits, tf.convert_to_tensor(self.bias))
 
-    def kernel_in_use(self):
-        """[3, 3, channels, classes]; `quantization_aware` puts a rounded one here."""
-        return tf.convert_to_tensor(self.kernel)
-
     def kernels_by_class(self):
         """[classes, channels, 3, 3]."""
-        return tf.transpose(self.kernel_in_use(), [3, 2, 0, 1])
+        return tf.transpose(self.kernel, [3, 2, 0, 1])
 
     def maps_by(self, features, kernels, biases, *, training=False):
         """Foreground maps by kernels that each example brings.

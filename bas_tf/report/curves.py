@@ -63,7 +63,7 @@ def read_log(path: str | Path) -> list[dict]:
       DataError: the file is missing, or a line is no JSON object with a step.
     """
     try:
-        lines = Path(path).read_text().splitlines()
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     return [_parse_line(line, f"{path}:{n}") for n, line in enumerate(lines, 1)]

@@ -15,6 +15,8 @@ FAULTS = {
     "unreadable_image": "images that cannot be read",
     "unreadable_mask": "masks that cannot be read",
     "mask_size": "masks of other proportions than their image",
+    "box_file": "box files that do not fit the photos",
+    "box_size": "boxes drawn on pictures of another size",
     "box_inverted": "inverted boxes, which evaluation leaves out",
     "box_empty": "boxes without an area, which evaluation leaves out",
     "box_outside": "boxes that reach outside their image",
@@ -23,7 +25,9 @@ FAULTS = {
 }
 NOTES = {
     "class_without_images": "classes without images, here no fault",
+    "box_file": "what the box file holds besides",
     "image_without_boxes": "images without boxes, which localization leaves out",
+    "dark_16_bits": "nearly black photos of 16 bits a channel",
     "mask_scaled": "masks of another size than their image, in its proportions",
     "copies_within_split": "images that are in a split more than once",
     "ignored_file": "files in class folders that are not read",

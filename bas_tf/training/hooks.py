@@ -68,7 +68,7 @@ def _read_rows(path: Path) -> list[dict]:
     """The objects of a log, up to a line that a kill has cut off."""
     rows = []
     with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-        for line in path.read_text().splitlines():
+        for line in path.read_text(encoding="utf-8").splitlines():
             rows.append(json.loads(line))
     return rows
 

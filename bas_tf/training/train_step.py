@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from bas_tf import losses, names
-from bas_tf.errors import UserError, check_at_least, check_choice
+from bas_tf.errors import UserError, check_at_least
 from bas_tf.models.localizer import Localizer
 from bas_tf.training.global_update import GlobalUpdate
 from bas_tf.training.step import bas_terms, classifier_terms
@@ -36,8 +36,7 @@ class Method:
 
     def __post_init__(self):
         # Told at once, not when the classifier's epochs are over.
-        known = losses.BACKGROUND_WINS
-        check_choice("loss.background_wins", self.background_wins, known)
+        losses.background_constant(self.background_wins)
         losses.objective_term(self.objective)
         check_at_least("train.accumulation_steps", self.accumulation_steps, 1)
 

@@ -43,7 +43,7 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("output", None, "JSON to write.", required=True)
+    entry_point.define_path("output", None, "JSON to write.", required=True)
     flags.DEFINE_list("backbones", list(cases.BACKBONES), "Networks.")
     flags.DEFINE_list("classes", ["1000"], "Of each.")
     flags.DEFINE_integer("rounds", 5, "Turns that count.", lower_bound=1)

@@ -44,14 +44,14 @@ def file_photos(
         paths.append(path)
         box = ",".join(f"{edge:g}" for edge in box_from_mask(drawn.mask))
         lines.append(f"{path.relative_to(root)},{box}")
-    (root / "boxes.csv").write_text("\n".join(lines) + "\n")
+    (root / "boxes.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return sorted(paths)
 
 
 def true_box(root: Path, path: Path) -> list[float]:
     """The box of a filed photo, in pixels of the centre crop."""
     name = str(path.relative_to(root))
-    for line in (root / "boxes.csv").read_text().splitlines():
+    for line in (root / "boxes.csv").read_text(encoding="utf-8").splitlines():
         image, *edges = line.split(",")
         if image == name:
             scaled = [

@@ -21,8 +21,7 @@ optimizer and graph were built, over the batch. Nothing else should run: each Py
 operation waits for the slowest of its threads, so it suffers most from company.
 
 About 5 minutes a network on two cores. The JSON keeps every call's seconds and is
-written after each network; called again with the same settings, the command goes on
-where it stopped; of other settings it is refused. The plot goes beside it, as PNG.
+written after each network, and its plot with it, as PNG.
 """
 
 from pathlib import Path
@@ -46,7 +45,7 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("output", None, "JSON to write.", required=True)
+    entry_point.define_path("output", None, "JSON to write.", required=True)
     flags.DEFINE_list("backbones", list(cases.BACKBONES), "Networks.")
     flags.DEFINE_list("classes", [str(n) for n in cases.FLAVOURS], "Of each.")
     flags.DEFINE_integer("rounds", 5, "Turns that count.", lower_bound=1)

@@ -79,13 +79,11 @@ def speed_table(rows: Sequence[Mapping]) -> str:
     lines = [HEAD, ("---", "---:", "---", *("---:",) * (len(HEAD) - 3))]
     lines += [_cells(found) for row in rows for found in figures_of(row)]
     settings = rows[0]["settings"]
-    idle = min(row["idle_before"] for row in rows)
     return "\n".join(
         [
             f"{settings['size']} pixels, {settings['threads']} threads, "
             f"{settings['rounds']} rounds, {settings['cpu']}; ceiling "
-            + ", ".join(_ceiling(rows, dtype) for dtype in cases.CEILING)
-            + f"; before each network at least {idle:.0%} idle",
+            + ", ".join(_ceiling(rows, dtype) for dtype in cases.CEILING),
             "",
             *(f"| {' | '.join(line)} |" for line in lines),
         ]

@@ -1,19 +1,14 @@
 """From networks to the rows of the JSON, each measured once."""
 
-import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bas_tf import experiment, files
-from bas_tf.errors import UserError, check_choice
+from bas_tf.errors import check_choice
 from benchmarks.method_speed import cases, figures, flops, ours, plot, turns
 
 SIZE, THREADS = 224, 2
-ROW_KEYS = (  # of `measure_network`
-    "backbone", "classes", "settings", "idle_before", "multiply_adds", "phases",
-)  # fmt: skip
 
 
 def measure_network(backbone: str, classes: int, settings: Mapping) -> dict:
@@ -30,7 +25,6 @@ def measure_network(backbone: str, classes: int, settings: Mapping) -> dict:
     return {
         **network,
         "settings": settings,
-        "idle_before": idle_share(),
         "multiply_adds": count_work(backbone, classes, settings["size"]),
         "phases": {
             phase: turns.take_turns(phase, network, settings) for phase in cases.PHASES
@@ -50,19 +44,6 @@ def count_work(backbone: str, classes: int, size: int) -> dict:
     }
 
 
-def idle_share(seconds: float = 2.0) -> float:
-    """The share of all cores' time that nobody uses while this process sleeps."""
-
-    def ticks() -> list[int]:
-        first, *_ = Path("/proc/stat").read_text().splitlines()
-        return [int(count) for count in first.split()[1:9]]
-
-    before = ticks()
-    time.sleep(seconds)
-    passed = [now - then for now, then in zip(ticks(), before, strict=True)]
-    return (passed[3] + passed[4]) / max(1, sum(passed))
-
-
 def make_settings(rounds: int, size: int = SIZE) -> dict:
     """What must be alike for two rows to stand in one table."""
     return {
@@ -76,7 +57,7 @@ def make_settings(rounds: int, size: int = SIZE) -> dict:
 
 
 def _cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         key, _, value = line.partition(":")
         if key.strip() == "model name":
             return value.strip()
@@ -104,51 +85,22 @@ def parse_networks(
 def measure_all(
     networks: Sequence[tuple[str, int]], settings: Mapping, output: Path
 ) -> list[dict]:
-    """Measures what the JSON lacks; writes it and its plot after each network.
-
-    Rows of other networks are kept.
-
-    Returns:
-      The rows of `networks`.
+    """Measures every network; writes the JSON and its plot after each.
 
     Raises:
-      UserError: `output` holds something else, or rows of other settings, or cannot be
-        written, or a side ends early.
+      UserError: `output` cannot be written, or a side ends early.
     """
     plot.path_beside(output)
-    rows = {(row["backbone"], row["classes"]): row for row in read_rows(output)}
-    for row in rows.values():
-        if row["settings"] != settings:
-            raise UserError(
-                f"--output={output}: holds what was measured with other settings or "
-                "versions, or on another machine; name another file"
-            )
-    for key in networks:
-        if key not in rows:
-            rows[key] = measure_network(*key, settings)
-            _write(list(rows.values()), output)
-            print(f"{key[0]}, {key[1]} classes: done", file=sys.stderr)
-    return [rows[key] for key in networks]
+    files.check_place(output)
+    rows = []
+    for backbone, classes in networks:
+        rows.append(measure_network(backbone, classes, settings))
+        _write(rows, output)
+        print(f"{backbone}, {classes} classes: done", file=sys.stderr)
+    return rows
 
 
 def _write(rows: Sequence[Mapping], output: Path) -> None:
     found = [line for row in rows for line in figures.figures_of(row)]
     files.write_json(output, {"rows": rows, "figures": found})
     files.write_file(plot.path_beside(output), plot.speed_png(found))
-
-
-def read_rows(path: Path) -> list[dict]:
-    """The rows of a JSON that this command wrote; none where there is no file.
-
-    Raises:
-      UserError: the file is something else.
-    """
-    try:
-        rows = json.loads(path.read_text())["rows"]
-        return [{key: row[key] for key in ROW_KEYS} for row in rows]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"--output={path}: not a JSON of this command ({error}); name another file"
-        ) from error

@@ -39,12 +39,12 @@ class Side:
     def __init__(self, name: str, module: str, settings: Mapping, tasks: Sequence[str]):
         self._name, self._tasks = name, tasks
         self.seconds: dict[str, list[float]] = {task: [] for task in tasks}
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed in close
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  closed in close
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.method_speed.process",
              module, json.dumps(settings)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-            text=True,
+            encoding="utf-8",
             env={**os.environ, "OMP_NUM_THREADS": str(settings["threads"])},
         )  # fmt: skip
         try:

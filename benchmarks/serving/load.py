@@ -1,13 +1,10 @@
 """Load on a served model: callers in a closed or an open loop, and what each met."""
 
-import dataclasses
-import http.client
 import itertools
 import math
-import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import NamedTuple
 
@@ -16,26 +13,13 @@ import numpy as np
 from bas_tf.errors import one_line
 from export.serving.photos import Encoded
 from export.serving.served import ServingError
-from export.serving.serving_client import ServingClient, UnavailableError
+from export.serving.serving_client import ServingClient
 
 MOST_CALLERS = 256  # threads; in the open loop, requests under way
 PAUSE_AFTER_FAILURE = 0.1  # seconds; else a server that refuses meets a flood
+PERCENTILES = (50, 95, 99)
 _SEED = 0
 _POLL_SECONDS = 0.05
-
-
-class Failure(NamedTuple):
-    """Why a request has no good answer.
-
-    Attributes:
-      kind: "deadline", "unavailable" (full queue, no model yet, refused connection),
-        "row" (an image without an answer), "answer" (not as promised), "connection" (it
-        broke), "not_sent" (too many under way), "http_<status>", or a gRPC status.
-      message: one line.
-    """
-
-    kind: str
-    message: str
 
 
 class Sample(NamedTuple):
@@ -44,41 +28,14 @@ class Sample(NamedTuple):
     Attributes:
       sent: in the open loop when it was due, however late it left.
       ended: when its answer was read and checked.
-      failure: None for a good answer.
+      failure: kind and message; None for a good answer. Kinds are those of
+        `ServingError`, "row" (an image without an answer) and "not_sent" (too many
+        under way).
     """
 
     sent: float
     ended: float
-    failure: Failure | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Level:
-    """How much load; one of the two is given.
-
-    Attributes:
-      concurrency: closed loop: each of so many callers sends its next request when the
-        last was answered.
-      rate: open loop: requests a second, whatever the server does.
-    """
-
-    concurrency: int | None = None
-    rate: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """What a level gave.
-
-    Attributes:
-      samples: a request each.
-      seconds: how long requests were sent.
-      client_cores: processor seconds of this process in each second.
-    """
-
-    samples: list[Sample]
-    seconds: float
-    client_cores: float
+    failure: tuple[str, str] | None
 
 
 class Stop:
@@ -95,87 +52,79 @@ class Stop:
         return self.at < math.inf
 
 
-class Asker:
-    """Sends requests of the photos in turns; for any number of threads.
+def asker(
+    serving: ServingClient, photos: Sequence[Encoded], *, images_per_request: int
+) -> Callable[[], tuple[str, str] | None]:
+    """Sends the next photos and returns a `Sample.failure`; for any number of threads.
 
     Args:
       serving: of `client.connect`, without retries.
-      photos: what is sent, at least one.
+      photos: at least one; after the last one comes the first.
       images_per_request: at least 1.
     """
+    next_photos = itertools.count(0, images_per_request)
 
-    def __init__(
-        self,
-        serving: ServingClient,
-        photos: Sequence[Encoded],
-        *,
-        images_per_request: int,
-    ):
-        self._serving, self._photos = serving, photos
-        self._count = images_per_request
-        self._first = itertools.count(0, images_per_request)
-
-    def __call__(self) -> Failure | None:
-        """Asks once; None when every image has an answer."""
-        first = next(self._first)
-        asked = [
-            self._photos[i % len(self._photos)]
-            for i in range(first, first + self._count)
-        ]
+    def ask() -> tuple[str, str] | None:
+        first = next(next_photos)
+        asked = [photos[(first + i) % len(photos)] for i in range(images_per_request)]
         try:
-            answers = self._serving.localize([photo.content for photo in asked])
+            answers = serving.localize([photo.content for photo in asked])
         except ServingError as error:
-            return Failure(_kind(error), one_line(error))
+            return error.kind, one_line(error)
         for photo, answer in zip(asked, answers, strict=True):
             if answer.fault:
-                return Failure("row", answer.fault)
+                return "row", answer.fault
             if answer.size_wh != photo.size_wh:
-                told = f"the server decoded {answer.size_wh} of a photo of "
-                return Failure("row", f"{told}{photo.size_wh} pixels")
+                return "row", f"decoded {answer.size_wh} of {photo.size_wh} pixels"
         return None
+
+    return ask
 
 
 def run(
-    ask: Callable[[], Failure | None],
-    level: Level,
+    ask: Callable,
+    concurrency: int | None,
+    rate: float | None = None,
     *,
     seconds: float,
     stop: Stop,
     most_callers: int = MOST_CALLERS,
-) -> Run:
+) -> tuple[list[Sample], float]:
     """Sends requests for some seconds and waits for the last answers.
 
     Args:
-      ask: sends a request and waits for its answer; for any number of threads.
-      level: how many.
+      ask: of `asker`.
+      concurrency: closed loop: each of so many callers sends its next request when the
+        last was answered.
+      rate: open loop, in its place: requests a second, whatever the server does.
       seconds: how long, unless `stop` ends it before.
       stop: may be called at any time.
       most_callers: of the open loop; a request beyond is a sample "not_sent".
+
+    Returns:
+      A sample for each request, and for how many seconds requests were sent.
     """
-    start, busy = time.perf_counter(), time.process_time()
+    start = time.perf_counter()
 
     def clock() -> float:
         return time.perf_counter() - start
 
-    if level.rate is None:
-        samples = _closed_loop(ask, level.concurrency, seconds, clock, stop)
+    if rate is None:
+        with futures.ThreadPoolExecutor(concurrency) as pool:
+            callers = [
+                pool.submit(lambda: list(_calls(ask, seconds, clock, stop)))
+                for _ in range(concurrency)
+            ]
+        samples = [sample for caller in callers for sample in caller.result()]
     else:
-        due = arrivals(level.rate, seconds)
+        due = arrivals(rate, seconds)
         samples = _open_loop(ask, due, most_callers, clock, stop)
         _sleep_until(seconds, clock, stop)
-    return Run(
-        samples,
-        seconds=min(seconds, stop.at - start),
-        client_cores=(time.process_time() - busy) / clock(),
-    )
+    return samples, min(seconds, stop.at - start)
 
 
 def arrivals(rate: float, seconds: float) -> list[float]:
     """When requests are due: a Poisson process that has the rate's number of them.
-
-    Args:
-      rate: requests a second, more than 0.
-      seconds: the end.
 
     Returns:
       round(rate * seconds) moments, at least one, ascending; the same at each call.
@@ -185,21 +134,14 @@ def arrivals(rate: float, seconds: float) -> list[float]:
     return sorted(np.random.default_rng(_SEED).uniform(0, seconds, count).tolist())
 
 
-def _closed_loop(
-    ask: Callable, concurrency: int, seconds: float, clock: Callable, stop: Stop
-) -> list[Sample]:
-    def call() -> list[Sample]:
-        samples = []
-        while (sent := clock()) < seconds and not stop.requested:
-            failure = ask()
-            samples.append(Sample(sent, clock(), failure))
-            if failure:
-                time.sleep(PAUSE_AFTER_FAILURE)
-        return samples
-
-    with futures.ThreadPoolExecutor(concurrency) as pool:
-        callers = [pool.submit(call) for _ in range(concurrency)]
-    return [sample for caller in callers for sample in caller.result()]
+def _calls(
+    ask: Callable, seconds: float, clock: Callable, stop: Stop
+) -> Iterator[Sample]:
+    while (sent := clock()) < seconds and not stop.requested:
+        failure = ask()
+        yield Sample(sent, clock(), failure)
+        if failure:
+            time.sleep(PAUSE_AFTER_FAILURE)
 
 
 def _open_loop(
@@ -210,12 +152,12 @@ def _open_loop(
     def call(sent: float) -> Sample:
         try:
             failure = ask()
-            # From when it was due: what had to wait for its turn waited all the same.
+            # From when it was due: what had to wait before it left waited all the same.
             return Sample(sent, clock(), failure)
         finally:
             free.release()
 
-    full = Failure("not_sent", f"{callers} requests were under way")
+    full = ("not_sent", f"{callers} requests were under way")
     under_way, not_sent = [], []
     with futures.ThreadPoolExecutor(callers) as pool:
         for sent in due:
@@ -234,16 +176,40 @@ def _sleep_until(moment: float, clock: Callable[[], float], stop: Stop) -> None:
         time.sleep(min(left, _POLL_SECONDS))
 
 
-def _kind(error: ServingError) -> str:
-    """See `Failure`."""
-    cause = error.__cause__
-    if isinstance(error, UnavailableError):
-        return "unavailable"
-    if isinstance(cause, TimeoutError):
-        return "deadline"
-    if hasattr(cause, "code") and hasattr(cause, "details"):  # grpc.RpcError
-        return cause.code().name.lower()
-    if match := re.match(r"HTTP (\d+): ", str(error)):
-        return f"http_{match[1]}"
-    broke = isinstance(cause, OSError | http.client.HTTPException)
-    return "connection" if broke else "answer"
+def percentile(ascending: Sequence[float], percent: int) -> float | None:
+    """The nearest rank: the smallest value that `percent` of them do not exceed.
+
+    Returns:
+      None with too few values for one to lie beyond: p99 takes 100, p95 20, p50 2.
+    """
+    count = len(ascending)
+    if count * (100 - percent) < 100:
+        return None
+    return ascending[-(-percent * count // 100) - 1]
+
+
+def figures(
+    samples: Sequence[Sample], *, begin: float, end: float, images_per_request: int
+) -> dict:
+    """A row's figures: of the requests sent from `begin` to `end`, in seconds.
+
+    Returns:
+      seconds, requests; images_per_second, of the good answers that came in that time;
+      p50_ms, p95_ms, p99_ms, max_ms of the good answers, None where they are too few;
+      errors {kind: requests}, messages {kind: the first one's}.
+    """
+    sent = sorted(s for s in samples if begin <= s.sent < end)
+    answered = sum(s.failure is None for s in samples if begin <= s.ended < end)
+    millis = sorted(1e3 * (s.ended - s.sent) for s in sent if s.failure is None)
+    values = {f"p{p}_ms": percentile(millis, p) for p in PERCENTILES}
+    values["max_ms"] = millis[-1] if millis else None
+    failures = [s.failure for s in sent if s.failure]
+    kinds = [kind for kind, _ in failures]
+    return {
+        "seconds": round(end - begin, 3),
+        "requests": len(sent),
+        "images_per_second": round(answered * images_per_request / (end - begin), 3),
+        **{key: v if v is None else round(v, 3) for key, v in values.items()},
+        "errors": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
+        "messages": dict(reversed(failures)),
+    }

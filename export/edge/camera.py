@@ -159,7 +159,11 @@ def main() -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="a .tflite file")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--folder", type=Path, help="where frames appear as files")
+    source.add_argument(
+        "--folder",
+        type=lambda text: Path(text).expanduser(),
+        help="where frames appear as files",
+    )
     source.add_argument("--device", help="a V4L2 camera, such as /dev/video0")
     parser.add_argument("--size", type=_size, default=(640, 480), help="of --device")
     parser.add_argument("--poll", type=float, default=0.1, help="seconds; of --folder")

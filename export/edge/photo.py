@@ -12,17 +12,26 @@ first photo that cannot be read ends it with exit code 2; those before it are do
 """
 
 import argparse
+import contextlib
+import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
 if __package__:
     from export.edge.edge_localizer import EdgeLocalizer, Localization
 else:  # a copy on a device
     from edge_localizer import EdgeLocalizer, Localization
 
+with contextlib.suppress(ImportError):  # an optional package reads HEIC
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
 COLOR, INK = (0, 229, 255), (16, 20, 24)
+NAME_BYTES = 255  # of a file
 DARKEST = 0.35  # of the photo's brightness, where the map is lowest
 
 
@@ -43,8 +52,15 @@ def open_photo(path) -> Image.Image:
             return upright.convert("RGB")
     except FileNotFoundError as error:
         raise ValueError(f"{path}: no such file") from error
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path}: not a readable photo{_hint(path)}") from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: not a readable photo ({error})") from error
+
+
+def _hint(path) -> str:
+    is_heic = Path(path).read_bytes()[4:11] in (b"ftyphei", b"ftyphev", b"ftypmif")
+    return " (HEIC: `pip install pillow-heif` reads it)" if is_heic else ""
 
 
 def overlay(photo: Image.Image, found: Localization) -> Image.Image:
@@ -71,6 +87,7 @@ def _stretched(score_map: np.ndarray) -> np.ndarray:
 
 def _draw_label(draw, size_wh: tuple[int, int], corner_xy, text: str) -> None:
     """Dark text on the box's colour, above the box or else inside its top."""
+    text = _ascii(text)
     font = _font(max(11, round(max(size_wh) / 26)))
     _, _, width, height = draw.textbbox((0, 0), text, font=font)
     width, height = width + 4, height + 4
@@ -80,6 +97,13 @@ def _draw_label(draw, size_wh: tuple[int, int], corner_xy, text: str) -> None:
     y = max(corner_xy[1] - height, 0)
     draw.rectangle((x, y, x + width - 1, y + height - 1), fill=COLOR)
     draw.text((x + 2, y + 2), text, font=font, fill=INK)
+
+
+def _ascii(text: str) -> str:
+    """Letters without accents, "?" for others: Pillow's own font has ASCII alone."""
+    parts = unicodedata.normalize("NFKD", text)
+    plain = "".join(part for part in parts if not unicodedata.combining(part))
+    return plain.encode("ascii", "replace").decode()
 
 
 def _font(size: int):
@@ -95,12 +119,15 @@ def localize_photos(model, paths: list[str], output: Path, *, threads: int) -> N
     Raises:
       ValueError: the model or a photo cannot be read, or nothing can be written.
     """
-    localizer = EdgeLocalizer(model, threads)
     taken = set()
-    for path in paths:
+    targets = [output / _free_name(Path(path).stem, taken) for path in paths]
+    for target in filter(Path.exists, targets):
+        if any(Path(p).exists() and target.samefile(p) for p in [model, *paths]):
+            raise ValueError(f"{target}: is an input; name another --output")
+    localizer = EdgeLocalizer(model, threads)
+    for path, target in zip(paths, targets, strict=True):
         photo = open_photo(path)
         found = localizer.localize(photo)
-        target = output / _free_name(Path(path).stem, taken)
         try:
             output.mkdir(parents=True, exist_ok=True)
             overlay(photo, found).save(target)
@@ -112,12 +139,15 @@ def localize_photos(model, paths: list[str], output: Path, *, threads: int) -> N
 
 
 def _free_name(stem: str, taken: set[str]) -> str:
-    """STEM_found.png, so that no photo is overwritten; _found_2 for a second one."""
-    name, count = f"{stem}_found.png", 1
-    while name in taken:
+    """STEM_found.png, _found_2 for a second one; a long STEM is cut to fit a name."""
+    name, count = "", 0
+    while not name or name.lower() in taken:
         count += 1
-        name = f"{stem}_found_{count}.png"
-    taken.add(name)
+        ending = "_found.png" if count == 1 else f"_found_{count}.png"
+        while len(os.fsencode(stem + ending)) > NAME_BYTES:
+            stem = stem[:-1]
+        name = stem + ending
+    taken.add(name.lower())
     return name
 
 
@@ -134,7 +164,10 @@ def main() -> None:
     args = parser.parse_args()
     try:
         localize_photos(
-            args.model, args.photos, Path(args.output), threads=args.threads
+            args.model,
+            args.photos,
+            Path(args.output).expanduser(),
+            threads=args.threads,
         )
     except ValueError as error:
         parser.error(str(error))

@@ -5,11 +5,13 @@
 PHOTOS are files and folders. DIR/results.jsonl gets a line for each file: its class,
 score, box (half-open, pixels of the upright photo), or its `error`; DIR/overlays/ gets
 the drawn photos. Started again, it continues: what has a result is not sent again, what
-failed is. Exit code 0 when every file has a result, 1 when some failed.
+failed is. A server that is overloaded or starting is asked again within --timeout_s,
+with fewer requests at a time. Exit code 0 when every file has a result, 1 when some
+failed.
 
 In a program:
 
-  with client.connect("localhost:8500", timeout_s=10) as serving:
+  with client.connect("localhost:8500", timeout_s=30) as serving:
       answers = serving.localize([photos.encoded(path).content for path in paths])
 """
 
@@ -19,11 +21,14 @@ from pathlib import Path
 
 from absl import flags
 
-from bas_tf import entry_point
+from bas_tf import entry_point, files
 from bas_tf.errors import UserError, check_choice
 from export.serving.serving_client import ServedModel, ServingClient
 
 PROTOCOLS = ("grpc", "rest")
+# A server that restarts and warms up was away for 15 to 17 s on a busy machine; a call
+# that is made meanwhile should outlast that, and a queue behind it.
+TIMEOUT_S = 60.0
 
 
 def connect(
@@ -31,7 +36,7 @@ def connect(
     *,
     protocol: str = "grpc",
     model: ServedModel = ServedModel(),  # noqa: B008  frozen
-    timeout_s: float = 10.0,
+    timeout_s: float = TIMEOUT_S,
     retries: bool = True,
 ) -> ServingClient:
     """A client of a server; connects with its first call.
@@ -49,12 +54,12 @@ def connect(
     check_choice("protocol", protocol, PROTOCOLS)
     _check_address(address)
     if protocol == "rest":
-        from export.serving.requests_rest import RestClient
-
-        return RestClient(address, model, timeout_s=timeout_s, retries=retries)
-    from export.serving.requests_grpc import GrpcClient
-
-    return GrpcClient(address, model, timeout_s=timeout_s, retries=retries)
+        from export.serving.requests_rest import RestTransport as Transport
+    else:
+        from export.serving.requests_grpc import GrpcTransport as Transport
+    return ServingClient(
+        Transport(address, model), timeout_s=timeout_s, retries=retries
+    )
 
 
 def _check_address(address: str) -> None:
@@ -69,7 +74,12 @@ def main(args: list[str]) -> None:
     from export.serving import photos, results_file, run_client
 
     output = Path(flags.FLAGS.output)
-    found = photos.find_photos(args, output=output)
+    # Photos may lie in the output: only what this command draws there is none.
+    found = photos.find_photos(args, output=output / run_client.OVERLAYS)
+    written = (results_file.RESULTS_FILE, results_file.REQUEST_FILE)
+    files.check_not_inputs(
+        [output / name for name in written], [photo.path for photo in found]
+    )
     model, class_id = _model_of_flags(), flags.FLAGS.class_id
     request = {
         "--model": model.name,
@@ -89,7 +99,9 @@ def main(args: list[str]) -> None:
         failed = run_client.localize_photos(
             found,
             results,
-            run_client.BatchLocalizer(serving, output, class_id),
+            serving,
+            output=output,
+            class_id=class_id,
             batch_size=flags.FLAGS.batch_size,
             concurrency=flags.FLAGS.concurrency,
             draws_overlays=flags.FLAGS.overlays,
@@ -118,7 +130,7 @@ if __name__ == "__main__":
     flags.DEFINE_integer("concurrency", 4, "Requests at a time.", lower_bound=1)
     flags.DEFINE_float(
         "timeout_s",
-        10.0,
+        TIMEOUT_S,
         "Seconds for a request and its retries.",
         lower_bound=0.001,
         upper_bound=86400,
@@ -126,6 +138,6 @@ if __name__ == "__main__":
     flags.DEFINE_integer(
         "class_id", None, "Localize this class, predicted or not.", lower_bound=0
     )
-    flags.DEFINE_string("output", None, "The folder to write to.", required=True)
+    entry_point.define_path("output", None, "The folder to write to.", required=True)
     flags.DEFINE_bool("overlays", True, "Draw each photo with its box.")
     entry_point.run(main, loads_tensorflow=False)

@@ -7,15 +7,14 @@ import numpy as np
 
 from bas_tf import names
 from bas_tf.errors import UserError, one_line
-from export.serving.serving_client import (
-    Deadline,
-    ServedModel,
-    ServingClient,
-    ServingError,
-    UnavailableError,
-)
+from export.serving.pace import Deadline
+from export.serving.served import ServingError
+from export.serving.serving_client import ServedModel
 
 PACKAGE = "tensorflow-serving-api==2.21.0"
+# All threads of the server wait, or it takes no request; a broken connection is the
+# latter. By TensorFlow Serving both come before the model has run.
+_LATER = ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
 _OPTIONS = [
     ("grpc.enable_retries", 0),  # retrying is the client's own, within its deadline
     ("grpc.max_send_message_length", -1),
@@ -26,71 +25,67 @@ _OPTIONS = [
 ]
 
 
-class GrpcClient(ServingClient):
-    """See `ServingClient`.
+class GrpcTransport:
+    """See `Transport`.
 
     Args:
       address: HOST:PORT of the server's gRPC port.
       model: which one is asked.
-      timeout_s: for each call.
-      retries: see `ServingClient`.
 
     Raises:
       UserError: tensorflow-serving-api is not installed.
     """
 
-    def __init__(
-        self, address: str, model: ServedModel, *, timeout_s: float, retries: bool
-    ):
-        super().__init__(model, timeout_s=timeout_s, retries=retries)
+    def __init__(self, address: str, model: ServedModel):
         try:
             # Imports TensorFlow, so only those who ask over gRPC wait for it.
             import grpc
             import tensorflow as tf
-            from tensorflow_serving.apis import (
-                predict_pb2,
-                prediction_service_pb2_grpc,
-            )
+            from tensorflow_serving.apis import predict_pb2
+            from tensorflow_serving.apis import prediction_service_pb2_grpc as service
         except ImportError as error:
             raise UserError(
                 f"--protocol=grpc: {one_line(error)}; `pip install --no-deps "
                 f"{PACKAGE}`, or use --protocol=rest"
             ) from error
         self._grpc, self._tf, self._predict_pb2 = grpc, tf, predict_pb2
+        self._model = model
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
-        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._stub = service.PredictionServiceStub(self._channel)
 
-    def _predict(
+    def predict(
         self, signature: str, inputs: dict[str, list], deadline: Deadline
     ) -> Mapping[str, Any]:
         request = self._request(signature, inputs)
         try:
             response = self._stub.Predict(request, timeout=deadline.seconds_left())
         except self._grpc.RpcError as error:
-            raise self._failure(error) from error
+            code = error.code().name
+            if code == "DEADLINE_EXCEEDED":
+                raise TimeoutError from error
+            details = one_line(Exception(error.details() or "no message"))
+            raise ServingError(
+                f"{code}: {details}", kind=code.lower(), later=code in _LATER
+            ) from error
         except ValueError as error:  # a channel that was closed
             raise ServingError(one_line(error)) from error
         return {key: self._read(key, proto) for key, proto in response.outputs.items()}
 
-    def _close_connections(self) -> None:
+    def close(self) -> None:
         self._channel.close()
 
     def _request(self, signature: str, inputs: dict[str, list]):
         request = self._predict_pb2.PredictRequest()
-        request.model_spec.name = self.model.name
+        request.model_spec.name = self._model.name
         request.model_spec.signature_name = signature
-        if self.model.version is not None:
-            request.model_spec.version.value = self.model.version
-        if self.model.label is not None:
-            request.model_spec.version_label = self.model.label
-        images = request.inputs[names.IMAGE_BYTES]
-        images.dtype = self._tf.string.as_datatype_enum
-        images.tensor_shape.dim.add(size=len(inputs[names.IMAGE_BYTES]))
-        images.string_val.extend(inputs[names.IMAGE_BYTES])
-        if names.CLASS_IDS in inputs:
-            class_ids = np.array(inputs[names.CLASS_IDS], np.int32)
-            proto = self._tf.make_tensor_proto(class_ids)
-            request.inputs[names.CLASS_IDS].CopyFrom(proto)
+        if self._model.version is not None:
+            request.model_spec.version.value = self._model.version
+        if self._model.label is not None:
+            request.model_spec.version_label = self._model.label
+        for name, values in inputs.items():
+            dtype = np.int32 if name == names.CLASS_IDS else object  # keeps NUL bytes
+            proto = self._tf.make_tensor_proto(np.array(values, dtype))
+            request.inputs[name].CopyFrom(proto)
         return request
 
     def _read(self, key: str, proto) -> np.ndarray:
@@ -104,13 +99,3 @@ class GrpcClient(ServingClient):
             return values
         texts = [value.decode(errors="replace") for value in values.flat]
         return np.array(texts, np.str_).reshape(values.shape)
-
-    def _failure(self, error) -> Exception:
-        """What a call's error means."""
-        code = error.code()
-        told = f"{code.name}: {one_line(Exception(error.details() or 'no message'))}"
-        if code == self._grpc.StatusCode.UNAVAILABLE:
-            return UnavailableError(told)
-        if code == self._grpc.StatusCode.DEADLINE_EXCEEDED:
-            return TimeoutError(told)
-        return ServingError(told)

@@ -1,170 +1,130 @@
-"""Asks TensorFlow Serving over REST: connections are kept and used again.
-
-By the standard library alone: the packages for HTTP count a timeout anew with every
-byte, so a peer that trickles its answer could hold them for ever.
-"""
+"""Asks TensorFlow Serving over REST; connections are kept and used again."""
 
 import base64
 import contextlib
 import http.client
 import json
-import select
 import socket
 import threading
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+import urllib3
+from urllib3.connection import HTTPConnection
+
 from bas_tf import names
 from bas_tf.errors import one_line
-from export.serving.serving_client import (
-    Deadline,
-    ServedModel,
-    ServingClient,
-    ServingError,
-    UnavailableError,
-)
+from export.serving.pace import Deadline
+from export.serving.served import ServingError
+from export.serving.serving_client import ServedModel
 
 MAX_ANSWER_BYTES = 64 * 2**20
 _QUOTED_CHARACTERS = 300  # of an answer that is not the server's JSON
 
 
-class RestClient(ServingClient):
-    """See `ServingClient`; as many connections as there are calls at a time.
+class RestTransport:
+    """See `Transport`; as many connections as there are calls at a time.
+
+    urllib3's pool is not used: its timeouts start anew with every byte, and a peer that
+    trickles its answer could hold a call for ever. Here a timer shuts the connection.
 
     Args:
       address: HOST:PORT of the server's REST port.
       model: which one is asked.
-      timeout_s: for each call.
-      retries: see `ServingClient`.
     """
 
-    def __init__(
-        self, address: str, model: ServedModel, *, timeout_s: float, retries: bool
-    ):
-        super().__init__(model, timeout_s=timeout_s, retries=retries)
-        self._address = address
-        self._path = _predict_path(model)
-        self._lock = threading.Lock()
-        self._idle: list[_Connection] = []
-        self._in_use: set[_Connection] = set()
+    def __init__(self, address: str, model: ServedModel):
+        self._address, self._path = address, _predict_path(model)
+        self._idle: list[HTTPConnection] = []
+        self._in_use: set[HTTPConnection] = set()
+        self._is_closed = False
 
-    def _predict(
+    def predict(
         self, signature: str, inputs: dict[str, list], deadline: Deadline
     ) -> Mapping[str, Any]:
         status, content = self._post(_request_body(signature, inputs), deadline)
         if status != 200:
-            message = f"HTTP {status}: {_error_message(content)}"
-            raise (UnavailableError if status == 503 else ServingError)(message)
-        answer = _parse(content)
+            raise ServingError(
+                f"HTTP {status}: {_error_message(content)}",
+                kind="unavailable" if status == 503 else f"http_{status}",
+                later=status in (429, 503),
+            )
+        try:
+            answer = json.loads(content)  # NaN and Infinity, which come bare, are read
+        except (ValueError, RecursionError) as error:
+            raise ServingError(f"the answer is not JSON: {_quoted(content)}") from error
         outputs = answer.get("outputs") if isinstance(answer, dict) else None
         if not isinstance(outputs, dict):
             raise ServingError(f"the answer has no outputs: {_quoted(content)}")
         return outputs
 
+    def close(self) -> None:
+        self._is_closed = True
+        for connection in list(self._in_use):
+            _interrupt(connection)
+        while self._idle:
+            self._idle.pop().close()
+
     def _post(self, body: bytes, deadline: Deadline) -> tuple[int, bytes]:
         """Status and body of the answer."""
-        connection = self._take()
         try:
-            answer = connection.post(self._path, body, deadline)
-        except TimeoutError:
-            raise
-        except ConnectionRefusedError as error:
-            message = f"{self._address} refuses the connection"
-            raise UnavailableError(message) from error
-        except (OSError, http.client.HTTPException) as error:
-            reason = one_line(error) or type(error).__name__
-            raise ServingError(f"the connection broke: {reason}") from error
+            connection = self._idle.pop()
+        except IndexError:
+            host, _, port = self._address.rpartition(":")
+            connection = HTTPConnection(host.strip("[]"), int(port))
+        self._in_use.add(connection)
+        try:
+            return _exchange(connection, self._path, body, deadline)
+        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as e:
+            connection.close()  # the next request opens it again
+            deadline.seconds_left()  # raises TimeoutError where that was the reason
+            refused = isinstance(e.__cause__, ConnectionRefusedError)
+            raise ServingError(
+                f"{self._address} refuses the connection"
+                if refused
+                else f"the connection broke: {one_line(e) or type(e).__name__}",
+                kind="unavailable" if refused else "connection",
+                later=True,
+            ) from e
         finally:
-            self._put_back(connection)
-        return answer
-
-    def _take(self) -> "_Connection":
-        with self._lock:
-            connection = self._idle.pop() if self._idle else _Connection(self._address)
-            self._in_use.add(connection)
-            return connection
-
-    def _put_back(self, connection: "_Connection") -> None:
-        with self._lock:
             self._in_use.remove(connection)
             self._idle.append(connection)
-        if self._closed.is_set():
-            connection.close()
-
-    def _close_connections(self) -> None:
-        with self._lock:
-            for connection in self._in_use:
-                connection.interrupt()
-            for connection in self._idle:
+            if self._is_closed:
                 connection.close()
 
 
-class _DeadlineSocket(socket.socket):
-    """A socket whose waits all end at one deadline."""
-
-    deadline: Deadline
-
-    def recv_into(self, *args, **kwargs):
-        self.settimeout(self.deadline.seconds_left())
-        return super().recv_into(*args, **kwargs)
-
-    def sendall(self, *args, **kwargs):
-        self.settimeout(self.deadline.seconds_left())
-        return super().sendall(*args, **kwargs)
-
-
-class _Connection(http.client.HTTPConnection):
-    """Stays open from one request to the next, unless something went wrong."""
-
-    _deadline: Deadline
-
-    def connect(self) -> None:
-        wait = self._deadline.seconds_left()
-        plain = socket.create_connection((self.host, self.port), wait)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = _DeadlineSocket(fileno=plain.detach())
-        self.sock.deadline = self._deadline
-
-    def post(self, path: str, body: bytes, deadline: Deadline) -> tuple[int, bytes]:
-        """Status and body of the answer; raises what `http.client` does."""
-        self._deadline = deadline
-        if self.sock is not None:
-            self._close_if_dropped()
-        if self.sock is not None:
-            self.sock.deadline = deadline
-        try:
-            self.request("POST", path, body, {"Content-Type": "application/json"})
-            response = self.getresponse()
-            return response.status, _read_body(response)
-        except BaseException:
-            self.close()
-            raise
-
-    def interrupt(self) -> None:
-        """Ends the waiting of another thread that uses this connection."""
-        sock = self.sock
-        if sock is not None:
-            with contextlib.suppress(OSError):  # it may have ended already
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def _close_if_dropped(self) -> None:
-        """Nothing is due on an idle connection: what can be read there is its end."""
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        if poll.poll(0):
-            self.close()  # `request` opens it again
-
-
-def _read_body(response: http.client.HTTPResponse) -> bytes:
-    content = response.read(MAX_ANSWER_BYTES + 1)
+def _exchange(
+    connection: HTTPConnection, path: str, body: bytes, deadline: Deadline
+) -> tuple[int, bytes]:
+    if connection.sock is not None and not connection.is_connected:
+        connection.close()  # the server ended it while it was idle
+    connection.timeout = deadline.seconds_left()
+    timer = threading.Timer(connection.timeout, _interrupt, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", path, body, headers, preload_content=False)
+        response = connection.getresponse()
+        content = response.read(MAX_ANSWER_BYTES + 1)
+    finally:
+        timer.cancel()
+    deadline.seconds_left()  # what the timer cut off can look like a short answer
+    if response.status == 200 and not content:
+        raise http.client.HTTPException("closed within the answer's head")
     if len(content) > MAX_ANSWER_BYTES:
-        raise http.client.HTTPException(f"more than {MAX_ANSWER_BYTES} bytes came")
-    if response.length:  # what `read` of some size leaves unsaid
-        whole = len(content) + response.length
-        message = f"closed after {len(content)} of the answer's {whole} bytes"
-        raise http.client.HTTPException(message)
-    return content
+        connection.close()
+        raise ServingError(f"more than {MAX_ANSWER_BYTES} bytes came")
+    return response.status, content
+
+
+def _interrupt(connection: HTTPConnection) -> None:
+    """Ends the waiting of another thread that uses this connection."""
+    sock = connection.sock
+    if sock is not None:
+        with contextlib.suppress(OSError):  # it may have ended already
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def _predict_path(model: ServedModel) -> str:
@@ -180,29 +140,16 @@ def _request_body(signature: str, inputs: dict[str, list]) -> bytes:
     images = [
         {"b64": base64.b64encode(image).decode()} for image in inputs[names.IMAGE_BYTES]
     ]
-    document = {
-        "signature_name": signature,
-        "inputs": {**inputs, names.IMAGE_BYTES: images},
-    }
-    return json.dumps(document).encode()
-
-
-def _parse(content: bytes) -> Any:
-    """The answer's JSON; NaN and Infinity, which the server writes bare, are read."""
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise ServingError(f"the answer is not JSON: {_quoted(content)}") from error
+    inputs = {**inputs, names.IMAGE_BYTES: images}
+    return json.dumps({"signature_name": signature, "inputs": inputs}).encode()
 
 
 def _error_message(content: bytes) -> str:
     """The server's `error`, or else what came instead."""
     try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError):
+        return one_line(Exception(json.loads(content)["error"]))
+    except (ValueError, RecursionError, LookupError, TypeError):
         return _quoted(content)
-    has_message = isinstance(answer, dict) and isinstance(answer.get("error"), str)
-    return one_line(Exception(answer["error"])) if has_message else _quoted(content)
 
 
 def _quoted(content: bytes) -> str:

@@ -31,25 +31,17 @@ class ResultsFile:
         return "error" not in self.rows.get(file, {"error": "never asked"})
 
     def start(self, retried: Iterable[str]) -> None:
-        """Leaves a file of whole lines, without those of files to be asked again.
-
-        Raises:
-          UserError: the file cannot be written.
-        """
+        """Leaves a file of whole lines, without those of files to be asked again."""
         for file in retried:
             self.rows.pop(file, None)
-        lines = [_line(row) + "\n" for row in self.rows.values()]
-        files.write_file(self._path, "".join(lines).encode())
+        lines = [json.dumps(row, allow_nan=False) for row in self.rows.values()]
+        files.write_file(self._path, "".join(f"{line}\n" for line in lines).encode())
 
     def add(self, row: Row) -> None:
-        """Appends the row of a file that has none.
-
-        Raises:
-          UserError: the file cannot be written.
-        """
+        """Appends the row of a file that has none."""
         if row["file"] in self.rows:
             raise ValueError(f"{row['file']}: has a row already")
-        files.append_line(self._path, _line(row))
+        files.append_line(self._path, json.dumps(row, allow_nan=False))
         self.rows[row["file"]] = row
 
 
@@ -65,44 +57,39 @@ def opened(folder: Path, request: Mapping[str, Any]) -> Iterator[ResultsFile]:
       UserError: another process holds it, another request made it, or it is no file
         of this kind.
     """
-    with _locked(folder):
-        _check_request(folder, request)
-        results = ResultsFile(folder / RESULTS_FILE)
-        files.write_json(folder / REQUEST_FILE, request)
-        yield results
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """The lock ends with the process, however that ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise UserError(f"--output={folder}: {error.strerror}") from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise UserError(f"--output={folder}: another run is writing to it") from error
-    try:
-        yield
+        _lock(folder, handle)
+        _check_request(folder / REQUEST_FILE, request)
+        results = ResultsFile(folder / RESULTS_FILE)
+        files.write_json(folder / REQUEST_FILE, request)
+        yield results
     finally:
         os.close(handle)
 
 
-def _check_request(folder: Path, request: Mapping[str, Any]) -> None:
-    path = folder / REQUEST_FILE
-    if not path.is_file():
-        return
+def _lock(folder: Path, handle: int) -> None:
+    """Until the handle is closed or the process ends, however it does."""
     try:
-        before = json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON; use another --output") from error
-    if before != request:
-        flags = ", ".join(f"{key}={value}" for key, value in before.items())
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(f"--output={folder}: another run is writing to it") from error
+
+
+def _check_request(path: Path, request: Mapping[str, Any]) -> None:
+    text = path.read_bytes() if path.is_file() else json.dumps(request).encode()
+    try:
+        is_same = json.loads(text) == request
+    except ValueError:
+        is_same = False
+    if not is_same:
         raise UserError(
-            f"--output={folder}: its results were asked for with {flags}; use another"
+            f"{path}: its results were asked for with {text.decode(errors='replace')}; "
+            "use another --output"
         )
 
 
@@ -114,25 +101,15 @@ def _read_rows(path: Path) -> list[Row]:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     rows = []
     for number, line in enumerate(lines, start=1):
-        row = _row(line)
-        if row is not None:
+        try:
+            row = json.loads(line)
+            if not isinstance(row["file"], str) or not {"box", "error"} & row.keys():
+                raise ValueError
             rows.append(row)
-        elif number < len(lines):
-            raise UserError(
-                f"{path}: line {number} is no row of results; mend it, or use another "
-                "--output"
-            )
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            if number < len(lines):
+                raise UserError(
+                    f"{path}: line {number} is no row of results; correct it, or use "
+                    "another --output"
+                ) from error
     return rows
-
-
-def _row(line: bytes) -> Row | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    is_row = isinstance(row, dict) and isinstance(row.get("file"), str)
-    return row if is_row and ("box" in row or "error" in row) else None
-
-
-def _line(row: Row) -> str:
-    return json.dumps(row, allow_nan=False)

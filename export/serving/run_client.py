@@ -1,13 +1,11 @@
 """Photos in, lines of results.jsonl and overlay PNGs out, a few batches at a time."""
 
-import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent import futures
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from bas_tf import files, visualize
@@ -22,197 +20,159 @@ from export.serving.serving_client import ServingClient
 OVERLAYS = "overlays"
 
 
-@dataclasses.dataclass(frozen=True)
-class Asked:
-    """A photo, and the overlay that is to be drawn of it (inside the output)."""
-
-    photo: Photo
-    overlay: str | None
-
-    @property
-    def file(self) -> str:
-        """What results.jsonl calls it."""
-        return str(self.photo.path)
-
-
-@dataclasses.dataclass(frozen=True)
-class BatchLocalizer:
-    """Localizes a batch of photos and draws them; for any number of threads.
-
-    Attributes:
-      client: asks the server.
-      output: the overlays' root.
-      class_id: localize this class; None localizes what the model predicts.
-    """
-
-    client: ServingClient
-    output: Path
-    class_id: int | None
-
-    def __call__(self, batch: Sequence[Asked]) -> list[Row]:
-        """A row for each photo of the batch; the overlays are written by then."""
-        rows, sent = [], []
-        for asked in batch:
-            try:
-                sent.append((asked, photos.encoded(asked.photo.path)))
-            except DataError as error:
-                rows.append(_failed(asked, error))
-        try:
-            answers = self._localize([encoded.content for _, encoded in sent])
-        except ServingError as error:
-            return rows + [_failed(asked, error) for asked, _ in sent]
-        for (asked, encoded), answer in zip(sent, answers, strict=True):
-            rows.append(self._finished(asked, encoded, answer))
-        return rows
-
-    def _localize(self, images: list[bytes]) -> list[Served]:
-        if self.class_id is None:
-            return self.client.localize(images)
-        return self.client.localize_class(images, [self.class_id] * len(images))
-
-    def _finished(self, asked: Asked, encoded: Encoded, answer: Served) -> Row:
-        try:
-            row = _row(asked, encoded, answer)
-            if asked.overlay is not None:
-                self._draw(row, decode.decode_picture(encoded.content, asked.file))
-        except (ServingError, DataError) as error:
-            return _failed(asked, error)
-        return row
-
-    def _draw(self, row: Row, picture: Image.Image) -> None:
-        name = row["class_name"]
-        drawn = visualize.overlay(
-            np.asarray(picture),
-            boxes=[np.asarray(row["box"])],
-            label=f"class {row['class_id']}"
-            if name is None
-            else f"{name} {row['score']:.2f}",
-        )
-        visualize.write_png(self.output / row["overlay"], drawn)
-
-
 def localize_photos(
     found: Sequence[Photo],
     results: ResultsFile,
-    localize_batch: BatchLocalizer,
+    client: ServingClient,
     *,
+    output: Path,
+    class_id: int | None,
     batch_size: int,
     concurrency: int,
     draws_overlays: bool,
 ) -> int:
     """Localizes the photos that have no result yet.
 
-    At most `concurrency` batches are read, sent and drawn at a time. Only the calling
-    thread writes results.jsonl; a photo's line comes after its overlay, so that a run
-    that was ended anyhow is continued by another call.
+    Only the calling thread writes results.jsonl; a photo's line comes after its
+    overlay, so that a run that was ended anyhow is continued by another call.
 
     Args:
       found: the photos.
       results: gets a line for each.
-      localize_batch: does one batch; its client is closed when the work is broken off.
+      client: asks the server; it is closed when the work is broken off.
+      output: the folder of OVERLAYS.
+      class_id: localize this class; None localizes what the model predicts.
       batch_size: photos a call, at least 1.
-      concurrency: at least 1.
+      concurrency: how many batches are read, sent and drawn at a time, at least 1.
       draws_overlays: whether each photo is drawn.
 
     Returns:
-      How many failed; each is told in a line on standard error.
+      How many failed; each gets a line on standard error.
 
     Raises:
-      UserError: the output cannot be written.
+      UserError: the output cannot be written, or an overlay is one of the photos.
     """
     todo = [photo for photo in found if not results.has_result(str(photo.path))]
+    overlays = _overlay_names(todo, results) if draws_overlays else {}
+    files.check_not_inputs(
+        [output / name for name in overlays.values()], [photo.path for photo in found]
+    )
     results.start(str(photo.path) for photo in todo)
-    asked = _with_overlays(todo, results, draws_overlays=draws_overlays)
-    batches = [asked[i : i + batch_size] for i in range(0, len(asked), batch_size)]
-    done, failed = len(found) - len(todo), 0
+
+    def localize(batch: Sequence[Photo]) -> list[Row]:
+        rows = _localized(client, batch, class_id)
+        return [
+            _drawn(row, overlays.get(photo.path), output)
+            for photo, row in zip(batch, rows, strict=True)
+        ]
+
+    failed = 0
     with (
-        tqdm(total=len(found), initial=done, unit="photo", disable=None) as bar,
+        tqdm(
+            total=len(found),
+            initial=len(found) - len(todo),
+            unit="photo",
+            disable=None,
+        ) as bar,
         futures.ThreadPoolExecutor(concurrency) as pool,
     ):
+        batches = [todo[i : i + batch_size] for i in range(0, len(todo), batch_size)]
+        work = [pool.submit(localize, batch) for batch in batches]
         try:
-            for rows in _in_parallel(pool, localize_batch, batches, concurrency):
-                for row in rows:
-                    results.add(row)
-                    if "error" in row:
-                        failed += 1
-                        told = f"error: {row['file']}: {row['error']}"
-                        tqdm.write(told, file=sys.stderr)
-                bar.update(len(rows))
+            for row in (
+                r for done in futures.as_completed(work) for r in done.result()
+            ):
+                results.add(row)
+                bar.update()
+                if "error" in row:
+                    failed += 1
+                    line = f"error: {row['file']}: {row['error']}"
+                    tqdm.write(line, file=sys.stderr)
         except BaseException:  # such as Ctrl-C: wait for no answer that is due
-            localize_batch.client.close()
+            pool.shutdown(wait=False, cancel_futures=True)
+            client.close()
             raise
     return failed
 
 
-def _in_parallel(
-    pool: futures.Executor,
-    localize_batch: BatchLocalizer,
-    batches: Sequence[Sequence[Asked]],
-    concurrency: int,
-) -> Iterator[list[Row]]:
-    """The batches' rows as they are ready; `concurrency` batches under way at most."""
-    under_way: set[futures.Future] = set()
-    for batch in batches:
-        if len(under_way) == concurrency:
-            ready, under_way = futures.wait(
-                under_way, return_when=futures.FIRST_COMPLETED
-            )
-            yield from (future.result() for future in ready)
-        under_way.add(pool.submit(localize_batch, batch))
-    for future in futures.as_completed(under_way):
-        yield future.result()
-
-
-def _with_overlays(
-    todo: Sequence[Photo], results: ResultsFile, *, draws_overlays: bool
-) -> list[Asked]:
-    """Each photo with an overlay name that no other photo of the output has."""
-    if not draws_overlays:
-        return [Asked(photo, None) for photo in todo]
+def _overlay_names(todo: Sequence[Photo], results: ResultsFile) -> dict[Path, str]:
+    """{photo: a name inside the output that no other photo's overlay has}."""
     taken = {row.get("overlay") for row in results.rows.values()}
-    named = []
+    overlays = {}
     for photo in todo:
-        stem = f"{OVERLAYS}/{photo.relative.as_posix()}"
-        name = files.unused_name(stem, ".png", taken)
-        taken.add(name)
-        named.append(Asked(photo, name))
-    return named
+        stem = f"{OVERLAYS}/{photo.relative.with_suffix('').as_posix()}_localized"
+        overlays[photo.path] = files.unused_name(stem, ".png", taken)
+        taken.add(overlays[photo.path])
+    return overlays
 
 
-def _row(asked: Asked, encoded: Encoded, answer: Served) -> Row:
-    """A line of results.jsonl.
+def _localized(
+    client: ServingClient, batch: Sequence[Photo], class_id: int | None
+) -> list[Row]:
+    """A row for each photo of the batch, not drawn yet."""
+    rows: dict[Path, Row] = {}
+    sent: dict[Path, Encoded] = {}
+    for photo in batch:
+        try:
+            sent[photo.path] = photos.encoded(photo.path)
+        except DataError as error:
+            rows[photo.path] = _failed(photo.path, error)
+    images = [encoded.content for encoded in sent.values()]
+    try:
+        answers = (
+            client.localize(images)
+            if class_id is None
+            else client.localize_class(images, [class_id] * len(images))
+        )
+        for (path, encoded), answer in zip(sent.items(), answers, strict=True):
+            rows[path] = _row(path, encoded, answer)
+    except ServingError as error:
+        rows |= {path: _failed(path, error) for path in sent}
+    return [rows[photo.path] for photo in batch]
 
-    Raises:
-      ServingError: the server had no answer for this photo, or saw it otherwise.
+
+def _row(path: Path, encoded: Encoded, answer: Served) -> Row:
+    """A line of results.jsonl; an error where the server has no answer or saw another
+    size.
     """
-    if answer.fault:
-        raise ServingError(answer.fault)
     width, height = encoded.size_wh
+    if answer.fault:
+        return _failed(path, ServingError(answer.fault))
     if answer.size_wh != encoded.size_wh:
         seen = " x ".join(map(str, answer.size_wh))
-        raise ServingError(
-            f"the server decoded {seen} pixels of a photo of {width} x {height}"
-        )
-    top = [
-        {"class_id": class_id, "class_name": name, "score": score}
-        for class_id, name, score in zip(
-            answer.class_ids, answer.class_names, answer.scores, strict=False
-        )
-    ]
+        message = f"the server decoded {seen} pixels of a photo of {width} x {height}"
+        return _failed(path, ServingError(message))
+    columns = (answer.class_ids, answer.class_names, answer.scores)
+    keys = ("class_id", "class_name", "score")
+    top = [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=False)]
+    best = top[0] if top else {"class_name": None, "score": None}
     return {
-        "file": asked.file,
+        "file": str(path),
+        **best,
         "class_id": answer.class_ids[0],
-        "class_name": top[0]["class_name"] if top else None,
-        "score": top[0]["score"] if top else None,
         "top": top,
         "box": [round(value, 2) for value in answer.box],
         "degenerate": answer.degenerate,
         "width": width,
         "height": height,
-        "overlay": asked.overlay,
+        "overlay": None,
     }
 
 
-def _failed(asked: Asked, error: Exception) -> Row:
-    message = one_line(error).removeprefix(f"{asked.file}: ")
-    return {"file": asked.file, "error": message}
+def _drawn(row: Row, overlay: str | None, output: Path) -> Row:
+    """The row of a photo whose overlay is written, if it is to have one."""
+    if overlay is None or "error" in row:
+        return row
+    name = row["class_name"]
+    label = f"class {row['class_id']}" if name is None else f"{name} {row['score']:.2f}"
+    try:
+        picture = decode.decode_image(row["file"])
+    except DataError as error:
+        return _failed(Path(row["file"]), error)
+    drawn = visualize.overlay(picture, boxes=[np.asarray(row["box"])], label=label)
+    visualize.write_png(output / overlay, drawn)
+    return {**row, "overlay": overlay}
+
+
+def _failed(path: Path, error: Exception) -> Row:
+    return {"file": str(path), "error": one_line(error).removeprefix(f"{path}: ")}

@@ -14,22 +14,32 @@ _FAULTS = {  # by STATUS, see `export.decoding`
     3: "the model does not have the class",
 }
 _CLASSES = -1  # a dimension: the five best classes, or all where there are fewer
-# Output: kinds of NumPy dtypes that hold it, what to call them, shape of a row.
-_EXPECTED: dict[str, tuple[str, str, tuple[int, ...]]] = {
-    names.CLASS_IDS: ("iu", "integers", (_CLASSES,)),
-    names.CLASS_NAMES: ("U", "strings", (_CLASSES,)),
-    names.SCORES: ("iuf", "numbers", (_CLASSES,)),
-    names.BOXES: ("iuf", "numbers", (4,)),
-    names.DEGENERATE: ("b", "booleans", ()),
-    names.IMAGE_SIZE: ("iu", "integers", (2,)),
-    names.STATUS: ("iu", "integers", ()),
+# Output: kinds of NumPy dtypes that hold it, shape of a row.
+_OF_THE_CLASSES = {
+    names.CLASS_IDS: ("iu", (_CLASSES,)),
+    names.CLASS_NAMES: ("U", (_CLASSES,)),
+    names.SCORES: ("iuf", (_CLASSES,)),
 }
-_OF_THE_BOX = (names.BOXES, names.DEGENERATE, names.IMAGE_SIZE, names.STATUS)
-_OF_THE_CLASSES = (names.CLASS_IDS, names.CLASS_NAMES, names.SCORES)
+_OF_THE_BOX = {
+    names.BOXES: ("iuf", (4,)),
+    names.DEGENERATE: ("b", ()),
+    names.IMAGE_SIZE: ("iu", (2,)),
+    names.STATUS: ("iu", ()),
+}
 
 
 class ServingError(RuntimeError):
-    """A call that gave no usable answer; one line, with the server's message."""
+    """A call that gave no usable answer; one line, with the server's message.
+
+    Attributes:
+      kind: "deadline", "unavailable" (no model yet, refused connection), "connection"
+        (it broke), "answer" (not as promised), "http_<status>", or a gRPC status.
+      later: another attempt may well succeed.
+    """
+
+    def __init__(self, message: str, *, kind: str = "answer", later: bool = False):
+        super().__init__(message)
+        self.kind, self.later = kind, later
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,74 +66,62 @@ class Served:
     size_wh: tuple[int, int] = (0, 0)
 
 
-def read_localized(outputs: Mapping[str, Any], *, count: int) -> list[Served]:
-    """The rows of `serving_default`'s outputs.
+def read_answers(
+    outputs: Mapping[str, Any], *, count: int, class_ids: list[int] | None = None
+) -> list[Served]:
+    """A row for each image.
 
     Args:
       outputs: {name: array or nested lists}, strings as `str`.
       count: of the images sent.
+      class_ids: those asked for, whose names and scores are not read; None for the
+        outputs of `serving_default`.
 
     Raises:
       ServingError: an output is missing, or of another type or shape than promised.
     """
-    columns = _columns(outputs, (*_OF_THE_CLASSES, *_OF_THE_BOX), count)
-    widths = {columns[key].shape[1] for key in _OF_THE_CLASSES}
-    if len(widths) > 1 or widths == {0}:
-        shapes = ", ".join(f"{key} {columns[key].shape}" for key in _OF_THE_CLASSES)
-        raise ServingError(f"the answer's classes do not fit together: {shapes}")
+    promised = _OF_THE_BOX if class_ids else {**_OF_THE_CLASSES, **_OF_THE_BOX}
+    columns = {
+        key: _column(outputs, key, kinds, (count, *row_shape))
+        for key, (kinds, row_shape) in promised.items()
+    }
+    if class_ids:
+        columns[names.CLASS_IDS] = np.array(class_ids)[:, np.newaxis]
+        columns[names.CLASS_NAMES] = columns[names.SCORES] = np.zeros([count, 0])
+    else:
+        widths = {columns[key].shape[1] for key in _OF_THE_CLASSES}
+        if len(widths) > 1 or widths == {0}:
+            raise ServingError(f"the answer's classes do not fit together: {widths}")
     return [
-        _row(
-            {key: column[row] for key, column in columns.items()},
-            class_names=tuple(map(str, columns[names.CLASS_NAMES][row])),
-            scores=tuple(map(float, columns[names.SCORES][row])),
-        )
+        _row({key: column[row] for key, column in columns.items()})
         for row in range(count)
     ]
 
 
-def read_localized_class(
-    outputs: Mapping[str, Any], *, class_ids: list[int]
-) -> list[Served]:
-    """The rows of `localize_class`'s outputs; see `read_localized`."""
-    columns = _columns(outputs, _OF_THE_BOX, len(class_ids))
-    return [
-        _row(
-            {names.CLASS_IDS: [class_id]}
-            | {key: column[row] for key, column in columns.items()}
-        )
-        for row, class_id in enumerate(class_ids)
-    ]
-
-
-def _row(values: Mapping[str, Any], **of_classes) -> Served:
+def _row(values: Mapping[str, np.ndarray]) -> Served:
     status = int(values[names.STATUS])
     if status:
         return Served(fault=_FAULTS.get(status, f"the server answers status {status}"))
     for key in (names.BOXES, names.SCORES):
-        if not np.isfinite(values.get(key, 0)).all():
+        if not np.isfinite(values[key]).all():
             return Served(fault=f"the server's {key} are not finite: {values[key]}")
-    width, height = map(int, values[names.IMAGE_SIZE])
+    width, height = values[names.IMAGE_SIZE].tolist()
     return Served(
-        class_ids=tuple(map(int, values[names.CLASS_IDS])),
-        box=tuple(map(float, values[names.BOXES])),
+        class_ids=tuple(values[names.CLASS_IDS].tolist()),
+        class_names=tuple(values[names.CLASS_NAMES].tolist()),
+        scores=tuple(values[names.SCORES].tolist()),
+        box=tuple(values[names.BOXES].tolist()),
         degenerate=bool(values[names.DEGENERATE]),
         size_wh=(width, height),
-        **of_classes,
     )
 
 
-def _columns(
-    outputs: Mapping[str, Any], keys: tuple[str, ...], count: int
-) -> dict[str, np.ndarray]:
-    return {key: _column(outputs, key, count) for key in keys}
-
-
-def _column(outputs: Mapping[str, Any], key: str, count: int) -> np.ndarray:
+def _column(
+    outputs: Mapping[str, Any], key: str, kinds: str, promised: tuple[int, ...]
+) -> np.ndarray:
     if key not in outputs:
         has = ", ".join(sorted(outputs)) or "none"
         raise ServingError(f"the answer lacks output {key!r}; its outputs: {has}")
-    kinds, kind_name, row_shape = _EXPECTED[key]
-    promised = (count, *row_shape)
     try:
         values = np.asarray(outputs[key])
     except (ValueError, OverflowError) as error:
@@ -133,9 +131,8 @@ def _column(outputs: Mapping[str, Any], key: str, count: int) -> np.ndarray:
         for size, actual in zip(promised, values.shape, strict=True)
     )
     if not fits or values.dtype.kind not in kinds:
-        wanted = ["classes" if size == _CLASSES else str(size) for size in promised]
         raise ServingError(
             f"the answer's output {key!r} is {values.dtype} {list(values.shape)}; "
-            f"expected {kind_name} [{', '.join(wanted)}]"
+            f"expected one of the kinds {kinds!r} {list(promised)}"
         )
     return values

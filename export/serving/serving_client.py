@@ -1,23 +1,19 @@
 """One interface for both protocols: deadlines, retries, answers that were checked."""
 
-import abc
 import dataclasses
 import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from bas_tf import names
 from export.serving import served
+from export.serving.pace import Deadline, Pace
 from export.serving.served import Served, ServingError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds
-
-
-class UnavailableError(ServingError):
-    """The server takes no request now; the one failure that is tried again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,44 +31,42 @@ class ServedModel:
     label: str | None = None
 
 
-class Deadline:
-    """The end of a call, whatever the call waits for."""
+class Transport(Protocol):
+    """A protocol's connections to a server; threads share it."""
 
-    def __init__(self, seconds: float):
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    def seconds_left(self) -> float:
-        """How long may still be waited; more than 0.
+    def predict(
+        self, signature: str, inputs: dict[str, list], deadline: Deadline
+    ) -> Mapping[str, Any]:
+        """One attempt, as {output: array or nested lists}, strings as `str`.
 
         Raises:
-          TimeoutError: the end has come.
+          ServingError: no such answer came.
+          TimeoutError: the deadline did.
         """
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
+
+    def close(self) -> None:
+        """Ends the connections, in use or not."""
 
 
-class ServingClient(abc.ABC):
+class ServingClient:
     """Asks one served model; threads may share it, and a `with` block closes it.
 
-    A call ends within `timeout_s`, retries and their pauses included. Only a server
-    that is unavailable is asked again: gRPC's UNAVAILABLE; HTTP's 503 and a refused
-    connection. The pauses double from 0.1 to 2 seconds, each cut by chance to between
-    half and all of it, so that many clients do not return together.
+    A call ends within `timeout_s`, retries and their pauses included. Asked again is a
+    server that says "later" (RESOURCE_EXHAUSTED, UNAVAILABLE, 429, 503), refuses the
+    connection or drops it: an answer is a function of its request, so a request that
+    is made twice does no harm. The pauses double from 0.1 to 2 seconds, each cut by
+    chance to between half and all of it, so that many clients do not return together;
+    and fewer calls are made at a time, see `Pace`.
 
     Args:
-      model: which one is asked.
+      transport: to the server.
       timeout_s: for each call.
       retries: False tells of every failure, as a load test wants.
     """
 
-    def __init__(self, model: ServedModel, *, timeout_s: float, retries: bool):
-        self.model = model
-        self.timeout_s = timeout_s
-        self._retries = retries
-        self._closed = threading.Event()
+    def __init__(self, transport: Transport, *, timeout_s: float, retries: bool):
+        self._transport, self._timeout_s, self._retries = transport, timeout_s, retries
+        self._pace, self._closed = Pace(), threading.Event()
 
     def localize(self, images: Sequence[bytes]) -> list[Served]:
         """Finds the object of each image, and its class.
@@ -82,15 +76,13 @@ class ServingClient(abc.ABC):
 
         Returns:
           An answer for each image, in their order; one that the server could not read
-          has a `fault`.
+          has a `fault`, and so has an empty one, which is never sent: with batching,
+          requests of nothing stop a server.
 
         Raises:
           ServingError: the call failed; no image has an answer.
         """
-        if not images:
-            return []
-        outputs = self._call(names.SIGNATURE, {names.IMAGE_BYTES: list(images)})
-        return served.read_localized(outputs, count=len(images))
+        return self._localize(images, None)
 
     def localize_class(
         self, images: Sequence[bytes], class_ids: Sequence[int]
@@ -98,16 +90,12 @@ class ServingClient(abc.ABC):
         """As `localize`, of one given class an image, predicted or not."""
         if len(images) != len(class_ids):
             raise ValueError(f"{len(images)} images but {len(class_ids)} class_ids")
-        if not images:
-            return []
-        inputs = {names.IMAGE_BYTES: list(images), names.CLASS_IDS: list(class_ids)}
-        outputs = self._call(names.CLASS_SIGNATURE, inputs)
-        return served.read_localized_class(outputs, class_ids=list(class_ids))
+        return self._localize(images, class_ids)
 
     def close(self) -> None:
         """Closes the connections; calls that other threads wait for fail at once."""
         self._closed.set()
-        self._close_connections()
+        self._transport.close()
 
     def __enter__(self):
         return self
@@ -115,60 +103,57 @@ class ServingClient(abc.ABC):
     def __exit__(self, *_):
         self.close()
 
+    def _localize(
+        self, images: Sequence[bytes], class_ids: Sequence[int] | None
+    ) -> list[Served]:
+        rows = [Served(fault="an empty image, which is not sent")] * len(images)
+        sent = [i for i, image in enumerate(images) if image]
+        if not sent:
+            return rows
+        inputs = {names.IMAGE_BYTES: [images[i] for i in sent]}
+        ids = None if class_ids is None else [class_ids[i] for i in sent]
+        if ids is None:
+            outputs = self._call(names.SIGNATURE, inputs)
+        else:
+            inputs[names.CLASS_IDS] = ids
+            outputs = self._call(names.CLASS_SIGNATURE, inputs)
+        answers = served.read_answers(outputs, count=len(sent), class_ids=ids)
+        for i, answer in zip(sent, answers, strict=True):
+            rows[i] = answer
+        return rows
+
     def _call(self, signature: str, inputs: dict[str, list]) -> Mapping[str, Any]:
-        deadline = Deadline(self.timeout_s)
+        deadline = self._pace.deadline(self._timeout_s)
+        attempt = self._retried if self._retries else self._attempt
         try:
-            return self._retried(
-                lambda: self._predict(signature, inputs, deadline), deadline
-            )
+            return attempt(signature, inputs, deadline)
         except TimeoutError as error:
-            message = f"no whole answer within {self.timeout_s:g} s"
-            raise ServingError(message) from error
+            if self._retries:
+                self._pace.gave_up(deadline)
+            message = f"no whole answer within {deadline.seconds:g} s"
+            raise ServingError(message, kind="deadline") from error
 
-    def _retried(self, attempt: Callable[[], Any], deadline: Deadline) -> Any:
-        longest = FIRST_PAUSE
-        for tries in itertools.count(1):
-            if self._closed.is_set():
-                raise ServingError("the client is closed")
-            try:
-                return attempt()
-            except UnavailableError as error:
-                if not self._retries:
-                    raise
-                pause = longest * random.uniform(0.5, 1)
-                if not _fits(pause, deadline):
-                    told = f"{error} (tried {tries} times in {self.timeout_s:g} s)"
-                    raise ServingError(told) from error
-            self._closed.wait(pause)
-            longest = min(2 * longest, LONGEST_PAUSE)
-
-    @abc.abstractmethod
-    def _predict(
+    def _retried(
         self, signature: str, inputs: dict[str, list], deadline: Deadline
     ) -> Mapping[str, Any]:
-        """One attempt.
+        for tries in itertools.count(1):
+            try:
+                with self._pace.turn(deadline):
+                    return self._attempt(signature, inputs, deadline)
+            except ServingError as error:
+                if not error.later or self._closed.is_set():
+                    raise
+                longest = min(FIRST_PAUSE * 2 ** min(tries - 1, 9), LONGEST_PAUSE)
+                pause = longest * random.uniform(0.5, 1)
+                if time.monotonic() + pause >= deadline.end:
+                    self._pace.gave_up(deadline)
+                    told = f"{error} (tried {tries} times in {deadline.seconds:g} s)"
+                    raise ServingError(told, kind=error.kind) from error
+            self._closed.wait(pause)
 
-        Args:
-          signature: the model's.
-          inputs: {name: bytes or ints, one an image}.
-          deadline: of the call.
-
-        Returns:
-          {output: array or nested lists}, strings as `str`; unchecked.
-
-        Raises:
-          UnavailableError: worth another attempt.
-          ServingError: not worth it.
-          TimeoutError: the deadline came.
-        """
-
-    @abc.abstractmethod
-    def _close_connections(self) -> None:
-        """Closes them, in use or not."""
-
-
-def _fits(pause: float, deadline: Deadline) -> bool:
-    try:
-        return pause < deadline.seconds_left()
-    except TimeoutError:
-        return False
+    def _attempt(
+        self, signature: str, inputs: dict[str, list], deadline: Deadline
+    ) -> Mapping[str, Any]:
+        if self._closed.is_set():
+            raise ServingError("the client is closed")
+        return self._transport.predict(signature, inputs, deadline)

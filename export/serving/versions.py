@@ -19,7 +19,7 @@ _TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 def temporary_folder(serving_dir: Path) -> Iterator[Path]:
     """A hidden folder in `serving_dir`, gone after the `with` block.
 
-    The server passes it over. What is to become a version is made as a folder inside
+    The server skips it. What is to become a version is made as a folder inside
     it: the temporary folder itself can be read by its owner alone.
 
     Raises:

@@ -31,10 +31,6 @@ def warm_up_requests(
 ) -> list[Request]:
     """A request of each signature for each batch size, the same ones every time.
 
-    Args:
-      input_size_wh: of the images, best the network's.
-      batch_sizes: how many images a request has.
-
     Returns:
       (signature, {input: array [batch, ...]}): IMAGE_BYTES as an object array of JPEG
       files, IMAGES uint8, CLASS_IDS int32.
@@ -71,7 +67,10 @@ def warm_up_file(
         import tensorflow as tf
         from tensorflow_serving.apis import prediction_log_pb2
     except ImportError as error:
-        raise package_is_missing("the warm-up") from error
+        raise UserError(
+            "--serving_dir needs tensorflow-serving-api to write the warm-up: "
+            f"pip install --no-deps {PACKAGE}"
+        ) from error
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "requests"  # the writer knows files alone
@@ -85,14 +84,6 @@ def warm_up_file(
                     request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
                 writer.write(log.SerializeToString(deterministic=True))
         return path.read_bytes()
-
-
-def package_is_missing(purpose: str) -> UserError:
-    """What to tell whoever lacks tensorflow-serving-api, which writes `purpose`."""
-    return UserError(
-        f"--serving_dir needs tensorflow-serving-api to write {purpose}: "
-        f"pip install --no-deps {PACKAGE}"
-    )
 
 
 def _drawn_pixels(count: int, size_wh: tuple[int, int]) -> np.ndarray:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from absl import flags
 
-from bas_tf import entry_point
+from bas_tf import entry_point, files
 from export import tflite
 
 
@@ -28,6 +28,7 @@ def main(args: list[str]) -> None:
         Path(flags.FLAGS.artifacts), quantize=flags.FLAGS.quantize
     )
     site.check_output(output)
+    files.check_not_inputs([output], model_files.values())
     site.write_site(build.built_page(), model_files, output)
     names = ", ".join(path.name for path in model_files.values())
     print(f"{output}: {names}")
@@ -44,8 +45,10 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("artifacts", None, "A folder of exported files.", required=True)
-    flags.DEFINE_string("output", None, "The site's folder.", required=True)
+    entry_point.define_path(
+        "artifacts", None, "A folder of exported files.", required=True
+    )
+    entry_point.define_path("output", None, "The site's folder.", required=True)
     flags.DEFINE_enum(
         "quantize",
         None,

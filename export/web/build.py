@@ -36,7 +36,7 @@ def _build(digest: str) -> None:
     temporary = PAGE / f".dist.{os.getpid()}"
     try:
         _run_npm("run", "build", "--", f"--outDir={temporary}", "--emptyOutDir")
-        (temporary / _STAMP).write_text(digest)
+        (temporary / _STAMP).write_text(digest, encoding="utf-8")
         shutil.rmtree(BUILT, ignore_errors=True)
         temporary.rename(BUILT)
     finally:
@@ -48,14 +48,14 @@ def _install_packages() -> None:
     digest = _digest([_lock_file()])
     if _made_of(PACKAGES) != digest:
         _run_npm("ci", "--no-audit", "--no-fund")
-        (PACKAGES / _STAMP).write_text(digest)
+        (PACKAGES / _STAMP).write_text(digest, encoding="utf-8")
 
 
 def _run_npm(*args: str) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise UserError(f"npm: not found, and the page is built with it; {NODE}")
-    done = subprocess.run([npm, *args], cwd=PAGE, capture_output=True, text=True)
+    done = subprocess.run([npm, *args], cwd=PAGE, capture_output=True, encoding="utf-8")
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         reason = " | ".join(said[:3]) or f"exit code {done.returncode}"
@@ -82,4 +82,4 @@ def _digest(paths: list[Path]) -> str:
 
 def _made_of(folder: Path) -> str | None:
     stamp = folder / _STAMP
-    return stamp.read_text() if stamp.is_file() else None
+    return stamp.read_text(encoding="utf-8") if stamp.is_file() else None

@@ -178,8 +178,12 @@ def _fill(
         GIVEN_CLASS: described.get(GIVEN_CLASS),
         "card": CARD_FILE if card.is_file() else None,
     }
-    (folder / SITE_FILE).write_text(json.dumps(document, indent=2) + "\n")
-    (folder / PRECACHE_FILE).write_text(f"const SITE = {_precache(folder)};\n")
+    (folder / SITE_FILE).write_text(
+        json.dumps(document, indent=2) + "\n", encoding="utf-8"
+    )
+    (folder / PRECACHE_FILE).write_text(
+        f"const SITE = {_precache(folder)};\n", encoding="utf-8"
+    )
 
 
 def _precache(folder: Path) -> str:

@@ -155,7 +155,6 @@ def test_the_png_repeats_to_the_byte():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 def test_the_whole_front_on_drawings_goes_on_where_it_stopped(tmp_path):
     candidates = [
         edge_front.Candidate(head, size, tmp_path / f"{head}_{size}")

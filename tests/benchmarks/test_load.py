@@ -8,13 +8,13 @@ import time
 import pytest
 
 from bas_tf.errors import UserError
-from benchmarks.serving import load, load_report, load_test
-from benchmarks.serving.load import Failure, Level, Run, Sample
+from benchmarks.serving import load, load_test
+from benchmarks.serving.load import Sample
 from export.serving import client
 from export.serving.photos import Encoded
 from tests.commands import exit_code_in_process, only_error_line, start_command
 from tests.export.serving import peers
-from tests.export.serving.peers import PROTOCOLS, needs_grpc
+from tests.export.serving.peers import PROTOCOLS
 
 COMMAND = "benchmarks.serving.load_test"
 
@@ -22,35 +22,18 @@ COMMAND = "benchmarks.serving.load_test"
 @pytest.fixture
 def rest():
     with peers.rest_peer() as peer:
-        peer.protocol = "rest"
         yield peer
 
 
-@pytest.fixture(params=PROTOCOLS)
-def peer(request):
-    with getattr(peers, f"{request.param}_peer")() as peer:
-        peer.protocol = request.param
-        yield peer
-
-
-def run(peer, level, *, seconds, timeout_s=5.0, images_per_request=1, **settings):
-    """A level's load on a peer; all of its samples."""
+def run(peer, *level, seconds, stop=None, timeout_s=5.0, images_per_request=1):
+    """A level's load on a peer: its figures, and for how long requests were sent."""
+    sent = [Encoded(peers.png(), (40, 20)), Encoded(peers.png((8, 80)), (8, 80))]
     with client.connect(
         peer.address, protocol=peer.protocol, timeout_s=timeout_s, retries=False
     ) as serving:
-        asker = load.Asker(
-            serving,
-            [Encoded(peers.png(), (40, 20)), Encoded(peers.png((8, 80)), (8, 80))],
-            images_per_request=images_per_request,
-        )
-        settings = {"stop": load.Stop()} | settings
-        return load.run(asker, level, seconds=seconds, **settings)
-
-
-def figures_of(measured, images_per_request=1):
-    return load_report.figures(
-        measured, begin=0, images_per_request=images_per_request
-    )  # fmt: skip
+        ask = load.asker(serving, sent, images_per_request=images_per_request)
+        samples, end = load.run(ask, *level, seconds=seconds, stop=stop or load.Stop())
+    return load.figures(samples, begin=0, end=end, images_per_request=1), end
 
 
 # Figures ---------------------------------------------------------------------
@@ -63,24 +46,21 @@ def figures_of(measured, images_per_request=1):
     ],
 )  # fmt: skip
 def test_percentiles_are_nearest_ranks(count, percent, expected):
-    assert load_report.percentile(range(1, count + 1), percent) == expected
+    assert load.percentile(range(1, count + 1), percent) == expected
 
 
 def test_figures_by_hand():
-    late, refused = Failure("deadline", "first"), Failure("unavailable", "no")
+    late = ("deadline", "first")
     samples = [
         Sample(0.5, 1.5, None),  # sent in the warm-up, answered in the time
-        Sample(0.9, 1.2, refused),  # of the warm-up
+        Sample(0.9, 1.2, ("unavailable", "no")),  # of the warm-up
         Sample(1.0, 1.25, None),
         Sample(2.0, 7.0, late),
-        Sample(1.5, 6.5, Failure("deadline", "the very first")),
+        Sample(1.5, 6.5, ("deadline", "the very first")),
         Sample(4.5, 5.5, None),  # sent in the time, answered after it
         Sample(5.0, 5.1, None),  # sent after it
     ]
-    found = load_report.figures(
-        Run(samples, seconds=5, client_cores=0.25), begin=1, images_per_request=8
-    )
-    assert found == {
+    assert load.figures(samples, begin=1, end=5, images_per_request=8) == {
         "seconds": 4,
         "requests": 4,
         "images_per_second": 4.0,  # 2 answers of 8 images in 4 s
@@ -90,17 +70,9 @@ def test_figures_by_hand():
         "max_ms": 1000.0,
         "errors": {"deadline": 2},
         "messages": {"deadline": "the very first"},
-        "client_cores": 0.25,
     }
-
-
-def test_figures_without_a_good_answer():
-    failed = Sample(0.0, 0.1, Failure("row", "no image"))
-    found = figures_of(Run([failed], seconds=1, client_cores=0))
-    assert (found["images_per_second"], found["max_ms"], found["p50_ms"]) == (
-        0, None, None,
-    )  # fmt: skip
-    assert found["errors"] == {"row": 1}
+    none = load.figures([samples[3]], begin=0, end=5, images_per_request=1)
+    assert (none["images_per_second"], none["max_ms"]) == (0, None)
 
 
 def test_arrivals_have_the_rate_and_the_spread_of_a_poisson_process():
@@ -113,111 +85,45 @@ def test_arrivals_have_the_rate_and_the_spread_of_a_poisson_process():
     assert len(load.arrivals(0.01, 1.0)) == 1
 
 
-def row(p99_ms=20.0, **others):
-    return {
-        "label": "batching off", "loop": "closed", "concurrency": 4, "rate": None,
-        "part": None, "images_per_request": 1, "requests": 1234,
-        "images_per_second": 61.25, "p50_ms": 10.0, "p95_ms": 15.0, "p99_ms": p99_ms,
-        "max_ms": 99.99, "errors": {}, "client_cores": 0.1, **others,
-    }  # fmt: skip
+def row(p99_ms=20.0, errors=()):
+    return {"p99_ms": p99_ms, "errors": dict(errors)}
 
 
 def test_drift_of_a_soak():
-    assert load_report.drift([row(10.0), row(90.0), row(20.0)]) == ""
-    assert load_report.drift([row(10.0), row(20.1)]) == (
-        "the last part's p99 is 20.1 ms, the first's was 10.0 ms"
-    )
-    assert load_report.drift([row(), row(errors={"row": 2, "deadline": 1}), row()]) == (
-        "3 requests failed"
-    )
-    assert "too few" in load_report.drift([row(), row(None)])
-    assert "too few" in load_report.drift([row(None), row()])
-
-
-def test_the_table():
-    rows = [
-        row(),
-        row(None, loop="open", concurrency=None, rate=2.5, label="a|b"),
-        row(loop="soak", part=3, errors={"deadline": 3, "row": 1}),
-    ]
-    lines = load_report.load_table(rows).splitlines()
-    assert lines[2:5] == [
-        "| batching off | 4 callers | 1 | 1234 | 61.2 | 10.0 | 15.0 | 20.0 | 100.0 "
-        "| 0 | 0.10 |",
-        r"| a\|b | 2.5 requests/s | 1 | 1234 | 61.2 | 10.0 | 15.0 | - | 100.0 "
-        "| 0 | 0.10 |",
-        "| batching off | 4 callers, part 3 | 1 | 1234 | 61.2 | 10.0 | 15.0 | 20.0 "
-        "| 100.0 | deadline 3, row 1 | 0.10 |",
-    ]
-    assert lines[5:] == ["", "-: too few answers; p99 takes 100, p95 20"]
-    assert len(load_report.load_table(rows[:1]).splitlines()) == 3
-    busy = load_report.load_table([row(client_cores=0.9)])
-    assert "the load test itself is the limit" in busy
-    assert {line.count(" | ") for line in lines[:5]} == {10}
+    assert load_test.drift([row(10.0), row(90.0), row(20.0)]) == ""
+    assert "20.1 ms" in load_test.drift([row(10.0), row(20.1)])
+    failed = row(errors={"row": 2, "deadline": 1})
+    assert load_test.drift([row(), failed, row()]) == "3 requests failed"
+    assert "too few" in load_test.drift([row(), row(None)])
+    assert "too few" in load_test.drift([row(None), row()])
 
 
 # Load on peers ---------------------------------------------------------------
 @pytest.mark.slow
-def test_four_callers_get_about_four_times_as_much(peer):
-    peer.seconds = 0.1
-    one, four = (
-        figures_of(run(peer, Level(concurrency=n), seconds=1.2)) for n in (1, 4)
-    )
-    assert one["requests"] <= 12 and four["requests"] <= 48
-    assert 2 < four["images_per_second"] / one["images_per_second"] < 8
-    assert peer.most_at_a_time == 4
-    assert one["p50_ms"] >= 100 and four["p50_ms"] >= 100
-    assert not one["errors"] and not four["errors"]
-
-
-def one_at_a_time(peer, *, stall_after, seconds):
-    """Makes a peer answer one by one, and stall once, with all that wait."""
-    lock, usual = threading.Lock(), peer.answered
-
-    def answered(images, class_ids):
-        with lock:
-            if len(peer.images) == stall_after:
-                time.sleep(seconds)
-            return usual(images, class_ids)
-
-    peer.answered = answered
-
-
-@pytest.mark.slow
-def test_an_open_loop_shows_a_stall_that_a_closed_one_hides(rest):
-    one_at_a_time(rest, stall_after=10, seconds=1)
-    closed = figures_of(run(rest, Level(concurrency=1), seconds=2.2))
-    assert closed["max_ms"] >= 1000
-    assert closed["p99_ms"] < 500  # one of more than a hundred
-    rest.images = []
-    opened = figures_of(run(rest, Level(rate=100), seconds=1.6))
-    assert opened["requests"] == 160 and not opened["errors"]
-    # A hundred requests were due while it stalled: the first of them waited 1 s, the
-    # middle one half of it.
-    assert opened["p99_ms"] > 800 and opened["p50_ms"] > 100
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_callers_wait_and_an_open_loop_does_not(protocol):
+    with getattr(peers, f"{protocol}_peer")() as peer:
+        peer.seconds = 0.1
+        one, _ = run(peer, 1, seconds=1)
+        four, _ = run(peer, 4, seconds=1)
+        assert one["requests"] <= 10 and four["requests"] <= 40
+        assert 2 < four["images_per_second"] / one["images_per_second"] < 8
+        assert peer.most_at_a_time == 4 and one["p50_ms"] >= 100
+        peer.seconds, peer.images = 0.5, []
+        opened, _ = run(peer, None, 20, seconds=1)
+        assert opened["requests"] == len(peer.images) == 20
+        assert peer.most_at_a_time >= 5  # one at a time would be 2 in this second
+        assert not (one["errors"] or four["errors"] or opened["errors"])
 
 
 def test_an_open_loop_counts_from_when_a_request_was_due():
     """Its only caller is busy for 0.3 s: the next request, if any is sent, waited."""
-
-    def ask():
-        time.sleep(0.3)
-
-    found = load.run(ask, Level(rate=20), seconds=1, stop=load.Stop(), most_callers=1)
-    due = load.arrivals(20, 1)
-    assert sorted(sample.sent for sample in found.samples) == due
-    kinds = [sample.failure and sample.failure.kind for sample in found.samples]
+    samples, _ = load.run(
+        lambda: time.sleep(0.3), None, 20, seconds=1, stop=load.Stop(), most_callers=1
+    )
+    assert sorted(sample.sent for sample in samples) == load.arrivals(20, 1)
+    kinds = [sample.failure and sample.failure[0] for sample in samples]
     assert set(kinds) == {None, "not_sent"} and kinds.count(None) <= 4
-    assert figures_of(found)["errors"] == {"not_sent": 20 - kinds.count(None)}
-
-
-@pytest.mark.slow
-def test_an_open_loop_sends_whatever_the_server_does(peer):
-    peer.seconds = 0.5
-    found = figures_of(run(peer, Level(rate=20), seconds=1))
-    assert found["requests"] == 20 and not found["errors"]
-    assert peer.most_at_a_time >= 5  # one at a time would be 2 in this second
-    assert len(peer.images) == 20
 
 
 def status_1(handler):
@@ -236,58 +142,47 @@ def slow(handler):
 
 
 @pytest.mark.slow
-def test_rest_failures_by_kind(rest):
+def test_rest_failures_by_kind_and_nothing_is_tried_again(rest):
     rest.faults = [
         peers.says(503, {"error": "loading"}), peers.says(503, {"error": "full"}),
         peers.says(400, {"error": "bad"}), peers.says(404, b""), peers.says(200, b"["),
         peers.drops_mid_body, peers.drops_before_answering, status_1, another_size,
         slow,
     ]  # fmt: skip
-    measured = run(rest, Level(concurrency=1), seconds=2.5, timeout_s=0.3)
-    found = figures_of(measured)
+    found, _ = run(rest, 1, seconds=2.5, timeout_s=0.3)
     assert found["errors"] == {
         "unavailable": 2, "http_400": 1, "http_404": 1, "answer": 1, "connection": 2,
         "row": 2, "deadline": 1,
     }  # fmt: skip
     assert found["messages"]["unavailable"] == "HTTP 503: loading"
-    assert found["messages"]["row"] == "the server cannot decode the image"
-    # Each failure is a request of its own: nothing was tried again.
-    assert len(rest.requests) == len(measured.samples) == found["requests"]
-    assert found["requests"] > 10 and found["images_per_second"] > 0
+    assert len(rest.requests) == found["requests"] > 10
 
 
-@needs_grpc
 def test_grpc_failures_by_kind():
-    import grpc
-
-    def aborts(code):
-        return lambda request, context: context.abort(grpc.StatusCode[code], "no")
-
+    pytest.importorskip("tensorflow_serving")
+    codes = ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "NOT_FOUND", "NOT_FOUND"]
     with peers.grpc_peer() as peer:
-        peer.protocol = "grpc"
-        codes = ["UNAVAILABLE", "UNAVAILABLE", "NOT_FOUND", "INVALID_ARGUMENT"]
-        peer.faults = [aborts(code) for code in codes]
+        peer.faults = [peers.aborts(code, "no") for code in codes]
         peer.faults += [lambda *_: time.sleep(0.6)]
-        measured = run(peer, Level(concurrency=1), seconds=1.5, timeout_s=0.4)
-        assert figures_of(measured)["errors"] == {
-            "unavailable": 2, "not_found": 1, "invalid_argument": 1, "deadline": 1,
-        }  # fmt: skip
-        assert len(peer.requests) == len(measured.samples) > 5
+        found, _ = run(peer, 1, seconds=1.2, timeout_s=0.4)
+    assert found["errors"] == {
+        "unavailable": 1, "resource_exhausted": 1, "not_found": 2, "deadline": 1,
+    }  # fmt: skip
 
 
-def test_photos_are_sent_in_turns(rest):
-    run(rest, Level(concurrency=1), seconds=0.3, images_per_request=3)
+def test_photos_are_sent_one_after_another(rest):
+    run(rest, 1, seconds=0.3, images_per_request=3)
     first, second = peers.png(), peers.png((8, 80))
     assert rest.images[:6] == [first, second, first, second, first, second]
     assert len(rest.images) == 3 * len(rest.requests)
 
 
-@pytest.mark.parametrize("level", [Level(concurrency=2), Level(rate=20)])
+@pytest.mark.parametrize("level", [(2, None), (None, 20)])
 def test_stop_ends_a_load_and_keeps_what_was_measured(rest, level):
     stop = load.Stop()
     threading.Timer(0.5, stop).start()
-    measured = run(rest, level, seconds=60, stop=stop)
-    assert 0.4 < measured.seconds < 30 and measured.samples
+    found, end = run(rest, *level, seconds=60, stop=stop)
+    assert 0.4 < end < 30 and found["requests"]
 
 
 # The command -----------------------------------------------------------------
@@ -303,53 +198,42 @@ def folder(tmp_path):
 @pytest.fixture
 def command(monkeypatch, capsys, tmp_path):
     """Runs the command in this process: its exit code, stdout, stderr."""
+    before = signal.getsignal(signal.SIGINT)
 
     def run(peer, *args):
         code = exit_code_in_process(
-            monkeypatch, COMMAND, f"--address={peer.address}",
-            f"--protocol={peer.protocol}", f"--output={tmp_path / 'load.json'}", *args,
+            monkeypatch, COMMAND, f"--address={peer.address}", "--protocol=rest",
+            f"--output={tmp_path / 'load.json'}", *args,
         )  # fmt: skip
         return code, *capsys.readouterr()
 
-    return run
+    yield run
+    signal.signal(signal.SIGINT, before)
 
 
 def rows_of(tmp_path):
     return json.loads((tmp_path / "load.json").read_text())["rows"]
 
 
-@pytest.mark.slow
-def test_labels_stand_beside_each_other_and_are_replaced(
-    command, peer, folder, tmp_path
-):
-    closed = ("--concurrency=1,2", "--seconds=0.5", folder)
-    code, out, _ = command(peer, "--label=a", *closed)
-    assert code == 0 and len(out.splitlines()) >= 4
-    assert command(peer, "--label=b", "--images_per_request=2", *closed)[0] == 0
-    code, out, err = command(peer, "--label=a", "--rate=20", "--seconds=0.5", folder)
-    assert code == 0 and "20 requests/s: " in err
-    code, out, _ = command(peer, "--label=a", *closed[1:], "--concurrency=3")
-    rows = rows_of(tmp_path)
+def test_rows_of_other_labels_and_loops_are_kept(command, rest, folder, tmp_path):
+    short = "--seconds=0.3"
+    assert command(rest, "--label=a|b", short, "--concurrency=1,2", folder)[0] == 0
+    assert command(rest, "--images_per_request=2", short, "--rate=20", folder)[0] == 0
+    assert command(rest, "--label=a|b", short, "--rate=20", folder)[0] == 0
+    code, out, _ = command(rest, "--label=a|b", short, "--concurrency=3", folder)
     keys = ("label", "loop", "concurrency", "rate", "images_per_request")
-    assert [tuple(r[key] for key in keys) for r in rows] == [
-        ("b", "closed", 1, None, 2),
-        ("b", "closed", 2, None, 2),
-        ("a", "open", None, 20, 1),
-        ("a", "closed", 3, None, 1),
+    assert code == 0 and [tuple(r[key] for key in keys) for r in rows_of(tmp_path)] == [
+        ("rest", "open", None, 20, 2),
+        ("a|b", "open", None, 20, 1),
+        ("a|b", "closed", 3, None, 1),
     ]
-    assert [line.split(" | ")[1] for line in out.splitlines()[2:6]] == [
-        "1 caller", "2 callers", "20 requests/s", "3 callers",
-    ]  # fmt: skip
-    assert {r["address"] for r in rows} == {peer.address}
-    assert {r["num_photos"] for r in rows} == {3}
-    assert not any(r["errors"] for r in rows)
-    assert len(set(peer.images)) == 3
-    assert all(r["requests"] and 0.45 <= r["seconds"] <= 0.5 for r in rows)
+    lines = out.splitlines()
+    assert len(lines) == 2 + 3 and len({line.count(" | ") for line in lines}) == 1
+    assert lines[4].startswith(r"| a\|b | 3 callers | ")
 
 
 @pytest.mark.slow
 def test_a_soak_of_a_server_that_grows_slow(command, rest, folder, tmp_path):
-    soak = ("--soak", "--concurrency=16", "--seconds=3", folder)
     usual = rest.answered
 
     def slower(images, class_ids):
@@ -357,85 +241,33 @@ def test_a_soak_of_a_server_that_grows_slow(command, rest, folder, tmp_path):
         return usual(images, class_ids)
 
     rest.answered = slower
-    code, _, err = command(rest, *soak)
+    code, _, err = command(rest, "--soak", "--concurrency=16", "--seconds=3", folder)
     rows = rows_of(tmp_path)
     assert [r["part"] for r in rows] == list(range(1, 11))
-    assert all(r["loop"] == "soak" and r["seconds"] <= 0.3 for r in rows)
-    assert code == 1 and err.splitlines()[-1] == f"soak: {load_report.drift(rows)}"
-
-
-@pytest.mark.slow
-def test_a_soak_with_a_failure(command, rest, folder, tmp_path):
-    usual, output = rest.answered, tmp_path / "load.json"
-
-    def answered(images, class_ids):
-        if output.is_file() and len(rows_of(tmp_path)) == 2 and not failed:
-            failed.append(rest.faults.append(status_1))
-        return usual(images, class_ids)
-
-    rest.answered, failed = answered, []
-    code, _, err = command(rest, "--soak", "--concurrency=1", "--seconds=1", folder)
-    assert code == 1 and err.endswith("soak: 1 requests failed\n")
-    assert "  row 1: the server cannot decode the image\n" in err
-
-
-def test_exit_codes():
-    stop, slower = load.Stop(), [row(10.0), row(30.0)]
-    load_test.end(slower, soak=False, stop=stop)
-    load_test.end([row(), row()], soak=True, stop=stop)
-    with pytest.raises(SystemExit, match="^1$"):
-        load_test.end(slower, soak=True, stop=stop)
-    stop()
-    for rows, soak in [(slower, True), ([], True), ([row()], False)]:
-        with pytest.raises(SystemExit, match="^130$"):
-            load_test.end(rows, soak=soak, stop=stop)
+    assert code == 1 and err.splitlines()[-1] == f"soak: {load_test.drift(rows)}"
 
 
 def test_mistakes_exit_2_and_write_nothing(command, rest, folder, tmp_path):
     (folder.parent / "bad.png").write_text("no image")
-    (folder.parent / "empty").mkdir()
     for args, told in [
         ([], "no photo or folder given"),
-        ([tmp_path / "lost"], "lost: no such file or folder"),
-        ([tmp_path / "empty"], "empty: no photo in it"),
-        ([tmp_path / "bad.png"], "bad.png: not a readable image"),
-        (["--concurrency=1,0", folder], "--concurrency: '0' is no whole number above"),
-        (["--concurrency=2.5", folder], "--concurrency: '2.5' is no whole number"),
-        (["--concurrency=", folder], "--concurrency: '' is no whole number"),
-        (["--concurrency=999", folder], "above 0 and up to 256"),
-        (["--rate=", folder], "--rate: '' is no number above 0"),
-        (["--rate=0", folder], "--rate: '0' is no number above 0"),
-        (["--rate=nan", folder], "--rate: 'nan' is no number above 0"),
-        (["--rate=1", "--concurrency=1", folder], "one of them, not both"),
+        ([tmp_path / "bad.png"], "bad.png: "),
+        (["--concurrency=1,0", folder], "--concurrency: '0'"),
+        (["--concurrency=2.5", folder], "--concurrency: '2.5'"),
+        (["--concurrency=999", folder], "--concurrency: '999'"),
+        (["--rate=", folder], "--rate: ''"),
+        (["--rate=nan", folder], "--rate: 'nan'"),
+        (["--rate=1", "--concurrency=1", folder], "--concurrency and --rate"),
         (["--soak", folder], "--soak takes one --concurrency"),
-        (["--soak", "--rate=1", folder], "--soak takes one --concurrency"),
-        (["--seconds=nan", folder], "--seconds: 'nan' is no number above 0"),
-        (["--timeout_s=-1", folder], "--timeout_s: '-1.0' is no number above 0"),
-        (["--images_per_request=0", folder], "images_per_request"),
+        (["--seconds=nan", folder], "--seconds: 'nan'"),
+        (["--timeout_s=-1", folder], "--timeout_s: '-1.0'"),
     ]:
         code, _, err = command(rest, *args)
         assert code == 2 and told in only_error_line(err), err
-    rest.address = "localhost"
-    code, _, err = command(rest, folder)
-    assert code == 2 and "--address=localhost: not HOST:PORT" in only_error_line(err)
-    assert not rest.requests and not (tmp_path / "load.json").exists()
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_nobody_listens(command, rest, folder, tmp_path, protocol):
-    rest.address, rest.protocol = "127.0.0.1:1", protocol
-    code, _, err = command(rest, folder)
-    assert code == 2
-    assert "--address=127.0.0.1:1: the first request: " in only_error_line(err)
-    assert not (tmp_path / "load.json").exists()
-
-
-def test_a_server_without_the_model(command, rest, folder, tmp_path):
-    rest.faults = [peers.says(404, {"error": "Servable not found: Latest(nope)"})]
+    assert not rest.requests
+    rest.faults = [peers.says(404, {"error": "Servable not found"})]
     code, _, err = command(rest, "--model=nope", folder)
-    told = "the first request: HTTP 404: Servable not found: Latest(nope)"
-    assert code == 2 and told in only_error_line(err)
-    assert rest.requests[0]["path"] == "/v1/models/nope:predict"
+    assert code == 2 and "Servable not found" in only_error_line(err)
     assert not (tmp_path / "load.json").exists()
 
 
@@ -443,19 +275,19 @@ def test_a_server_without_the_model(command, rest, folder, tmp_path):
 def test_what_is_no_load_tests_file_stays(command, rest, folder, tmp_path, content):
     (tmp_path / "load.json").write_text(content)
     code, _, err = command(rest, folder)
-    assert code == 2 and "no load test's file" in only_error_line(err)
+    assert code == 2 and "load.json" in only_error_line(err)
     assert (tmp_path / "load.json").read_text() == content and not rest.requests
 
 
-def test_many_photos_are_thinned_evenly(tmp_path):
+def test_many_photos_are_thinned_evenly_and_none_is_the_output(tmp_path):
     for i in range(600):
         (tmp_path / f"{i:03}.png").write_bytes(peers.png((1, 1 + i)))
     sent = load_test.read_photos([str(tmp_path)], output=tmp_path / "load.json")
     heights = [photo.size_wh[1] for photo in sent]
     assert len(heights) == 256 and heights[0] == 1 and heights[-1] > 595
     assert {b - a for a, b in zip(heights, heights[1:], strict=False)} == {2, 3}
-    with pytest.raises(UserError, match="no photo or folder"):
-        load_test.read_photos([], output=tmp_path)
+    with pytest.raises(UserError, match="000.png"):
+        load_test.read_photos([str(tmp_path)], output=tmp_path / "000.png")
 
 
 @pytest.mark.slow

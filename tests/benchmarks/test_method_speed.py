@@ -2,7 +2,6 @@
 
 import importlib.util
 import io
-import json
 from collections import Counter
 
 import numpy as np
@@ -181,7 +180,6 @@ def made_up_row(backbone="vgg16", classes=200, torch=True) -> dict:
         "backbone": backbone,
         "classes": classes,
         "settings": settings,
-        "idle_before": 0.987,
         "multiply_adds": {"train": work, "inference": work},
         "phases": phases,
     }
@@ -220,8 +218,7 @@ def test_the_table():
     flop = matrix_product.FLOP / 1e9
     assert lines[0] == (
         f"224 pixels, 2 threads, 3 rounds, a CPU; ceiling {flop / 0.2:.0f} GFLOP/s in "
-        f"float32, {flop / 0.1:.0f} GFLOP/s in bfloat16; before each network at least "
-        "99% idle"
+        f"float32, {flop / 0.1:.0f} GFLOP/s in bfloat16"
     )
     assert len(lines) == 2 + 2 + 6
     assert len({line.count("|") for line in lines[2:]}) == 1
@@ -267,33 +264,6 @@ def test_networks_are_every_backbone_with_every_number_of_classes():
         measure.parse_networks(["vgg16"], ["100"])
     with pytest.raises(UserError, match="--backbones is ''"):
         measure.parse_networks([], ["100"])
-
-
-@pytest.mark.parametrize("content", ["", "[]", '{"front": 1}', '{"rows": [{"a": 1}]}'])
-def test_another_file_is_not_written_over(tmp_path, content):
-    path = tmp_path / "bench.json"
-    path.write_text(content)
-    with pytest.raises(UserError, match=f"--output={path}: not a JSON of this command"):
-        measure.measure_all([("vgg16", 200)], {}, path)
-    assert path.read_text() == content
-
-
-def test_what_the_json_has_is_not_measured_again(tmp_path):
-    output, row = tmp_path / "bench.json", made_up_row()
-    output.write_text(json.dumps({"rows": [made_up_row("resnet50"), row]}))
-    written = output.read_bytes()
-    assert measure.measure_all([("vgg16", 200)], row["settings"], output) == [row]
-    assert output.read_bytes() == written
-
-
-def test_what_was_measured_with_other_settings_is_kept(tmp_path):
-    output, row = tmp_path / "bench.json", made_up_row()
-    output.write_text(json.dumps({"rows": [row]}))
-    written = output.read_bytes()
-    settings = row["settings"] | {"rounds": 4}
-    with pytest.raises(UserError, match="other settings or versions.*another file"):
-        measure.measure_all([("resnet50", 200)], settings, output)
-    assert output.read_bytes() == written
 
 
 def test_the_plot_is_not_written_over_the_json(tmp_path):

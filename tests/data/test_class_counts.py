@@ -22,7 +22,7 @@ def test_a_source_with_images_of_every_class_passes(photo_folder, tmp_path):
 def test_one_class_without_photos_is_named(photo_folder):
     """A photo of a form that is not read does not count."""
     (photo_folder / "train" / "emu").mkdir()
-    (photo_folder / "train" / "emu" / "1.heic").touch()
+    (photo_folder / "train" / "emu" / "1.raw").touch()
     source = FolderSource(root=str(photo_folder))
     message = (
         "split 'train' has no images of 1 of its 3 classes (emu); add images of them "

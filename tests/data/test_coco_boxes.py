@@ -11,6 +11,11 @@ from bas_tf.errors import DataError
 IMAGES = [{"id": 7, "file_name": "a.jpg"}, {"id": "x", "file_name": "b/c.png"}]
 
 
+def read(path):
+    """{file name: its boxes}."""
+    return {entry.names[0]: entry.boxes for entry in read_coco_boxes(path)}
+
+
 def write(tmp_path, annotations, images=IMAGES):
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps({"images": images, "annotations": annotations}))
@@ -27,7 +32,7 @@ def test_corners_and_several_boxes(tmp_path):
             {"image_id": 7, "bbox": [1, 2, 3, 4], "category_id": 3},
         ],
     )
-    boxes = read_coco_boxes(path)
+    boxes = read(path)
     assert list(boxes) == ["a.jpg", "b/c.png"]
     np.testing.assert_array_equal(boxes["a.jpg"], [[10, 20.5, 40, 24.5], [1, 2, 4, 6]])
     np.testing.assert_array_equal(boxes["b/c.png"], [[0, 0, 1, 1]])
@@ -46,12 +51,12 @@ def test_corners_and_several_boxes(tmp_path):
 )
 def test_a_box_without_area_stays_one(tmp_path, bbox, corners):
     path = write(tmp_path, [{"image_id": 7, "bbox": bbox}])
-    np.testing.assert_array_equal(read_coco_boxes(path)["a.jpg"], [corners])
+    np.testing.assert_array_equal(read(path)["a.jpg"], [corners])
 
 
 def test_crowds_are_left_out(tmp_path):
     crowd = {"image_id": 7, "bbox": [1, 2, 3, 4], "iscrowd": 1}
-    assert read_coco_boxes(write(tmp_path, [crowd])) == {}
+    assert read(write(tmp_path, [crowd])) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Real files in, upright RGB out."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from bas_tf.data import decode
 from bas_tf.errors import DataError
-from tests.data.torture import STORED
 
 
 def quadrants() -> np.ndarray:
@@ -15,19 +16,6 @@ def quadrants() -> np.ndarray:
     scene[:12, :20], scene[:12, 20:] = (250, 0, 0), (0, 250, 0)
     scene[12:, :20], scene[12:, 20:] = (0, 0, 250), (250, 250, 250)
     return scene
-
-
-@pytest.mark.parametrize("orientation", STORED)
-def test_every_exif_orientation_comes_out_upright(tmp_path, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    stored = np.ascontiguousarray(STORED[orientation](quadrants()))
-    path = tmp_path / "photo.jpg"
-    Image.fromarray(stored).save(path, quality=95, subsampling=0, exif=exif)
-    image = decode.decode_image(path)
-    assert image.shape == (24, 40, 3)
-    for y, x in ((4, 6), (4, 30), (18, 6), (18, 30)):
-        np.testing.assert_allclose(image[y, x], quadrants()[y, x], atol=12)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1", "LA"])
@@ -70,3 +58,41 @@ def test_a_file_that_is_no_image_is_named(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match="gone.jpg: no such file"):
         decode.decode_image(tmp_path / "gone.jpg")
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_a_tiff_of_floating_point_is_named_as_such(tmp_path, channels, byte_order):
+    """Pillow reads the grey one as floats and identifies none in colour."""
+    path = tmp_path / "float.tif"
+    path.write_bytes(float_tiff(np.zeros([4, 6, *channels], np.float32), byte_order))
+    with pytest.raises(DataError, match="float.tif: .*floating point, not read"):
+        decode.decode_image(path)
+
+
+def float_tiff(samples: np.ndarray, byte_order: str) -> bytes:
+    """A TIFF of one strip; struct's "<" or ">" orders its bytes."""
+    height, width, *channels = samples.shape
+    bands = channels[0] if channels else 1
+    entries = [
+        (256, width), (257, height), (258, 32), (259, 1), (262, 2 if channels else 1),
+        (273, 8 + 2 + 12 * 9 + 4), (277, bands), (279, samples.nbytes), (339, 3),
+    ]  # fmt: skip
+    directory = b"".join(
+        struct.pack(f"{byte_order}HHII", t, 4, 1, v) for t, v in entries
+    )
+    start = struct.pack(f"{byte_order}HI", 42, 8)
+    count = struct.pack(f"{byte_order}H", len(entries))
+    mark = b"II" if byte_order == "<" else b"MM"
+    values = samples.astype(f"{byte_order}f4").tobytes()
+    return mark + start + count + directory + bytes(4) + values
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_a_heic_without_its_package_says_what_reads_it(tmp_path, monkeypatch, brand):
+    path = tmp_path / "phone.HEIC"
+    path.write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(20))
+    formats = [name for name in decode.FORMATS if name != "HEIF"]
+    monkeypatch.setattr(decode, "FORMATS", formats)
+    with pytest.raises(DataError, match="phone.HEIC: .*pip install pillow-heif"):
+        decode.decode_image(path)

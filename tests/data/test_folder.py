@@ -78,7 +78,7 @@ def test_a_class_folder_without_photos_has_no_records(photo_folder):
     """Nor has a class whose folder only another split has: emu and owl in val."""
     for name in ("emu", "owl"):
         (photo_folder / "train" / name).mkdir()
-    (photo_folder / "train" / "emu" / "IMG_1.HEIC").touch()
+    (photo_folder / "train" / "emu" / "IMG_1.raw").touch()
     (photo_folder / "val" / "emu").mkdir()
     source = FolderSource(root=str(photo_folder))
     assert source.class_names == ("cat", "dog", "emu", "owl")
@@ -108,7 +108,7 @@ def test_a_photo_whose_name_is_not_utf8_is_a_photo(photo_folder, latin1_photo):
 
 def test_a_split_without_any_photo_is_named(photo_folder):
     for path in (photo_folder / "val").glob("*/*.jpg"):
-        path.rename(path.with_suffix(".heic"))
+        path.rename(path.with_suffix(".raw"))
     (photo_folder / "boxes.csv").unlink()
     with pytest.raises(
         DataError, match="photos/val: no images in its class folders; .*ending in .jpg,"
@@ -125,7 +125,10 @@ def test_unknown_class_in_a_split_is_named(photo_folder):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("val/cat/9.jpg,1,2,3,4", "names 'val/cat/9.jpg', which is not in"),
+        (
+            "val/cat/9.jpg,1,2,3,4",
+            "boxes.csv: 1 of its 11 names fit no photo.*'val/cat/9.jpg'",
+        ),
         (
             "val/cat/0.jpg,1,2,x,4",
             "boxes.csv:12: 'val/cat/0.jpg': a box is four finite numbers, not .*'x'",
@@ -143,19 +146,19 @@ def test_a_wrong_box_line_is_named(photo_folder, line, message):
     with open(photo_folder / "boxes.csv", "a") as file:
         file.write(line + "\n")
     with pytest.raises(DataError, match=message):
-        FolderSource(root=str(photo_folder))
+        FolderSource(root=str(photo_folder)).records("val")
 
 
 def test_a_box_file_with_other_columns_is_named(photo_folder):
     (photo_folder / "boxes.csv").write_text("file,x,y,w,h\n")
     with pytest.raises(DataError, match=r"boxes.csv: first line is 'file,x,y,w,h'"):
-        FolderSource(root=str(photo_folder))
+        FolderSource(root=str(photo_folder)).records("val")
 
 
 def test_a_csv_that_is_no_csv_is_named(photo_folder):
     (photo_folder / "boxes.csv").write_bytes(b"image,x_min\xff\n")
     with pytest.raises(DataError, match="boxes.csv: not a readable text file"):
-        FolderSource(root=str(photo_folder))
+        FolderSource(root=str(photo_folder)).records("val")
 
 
 def drop_csv(root) -> dict[str, list]:
@@ -180,7 +183,9 @@ def write_voc(root, boxes: dict[str, list]) -> None:
     for name, (x0, y0, x1, y1) in boxes.items():
         path = (root / "boxes" / name).with_suffix(".xml")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(voc_xml([(x0 + 1, y0 + 1, x1, y1)]))  # from 1, inclusive
+        path.write_text(
+            voc_xml([(x0 + 1, y0 + 1, x1, y1)], size_wh=(80, 60))
+        )  # from 1, inclusive
 
 
 @pytest.mark.parametrize("write", [write_coco, write_voc])
@@ -197,23 +202,39 @@ def test_other_forms_of_boxes_give_the_same_boxes(photo_folder, write):
 def test_two_forms_of_boxes_are_refused(photo_folder, write):
     write(photo_folder, {"val/cat/0.jpg": [1, 2, 3, 4]})
     with pytest.raises(DataError, match=r"boxes are there as boxes.csv and as boxes"):
-        FolderSource(root=str(photo_folder))
+        FolderSource(root=str(photo_folder)).records("val")
 
 
 @pytest.mark.parametrize("write", [write_coco, write_voc])
 def test_boxes_of_a_photo_that_is_not_there_are_named(photo_folder, write):
     drop_csv(photo_folder)
     write(photo_folder, {"val/cat/lost.jpg": [1, 2, 3, 4]})
-    with pytest.raises(DataError, match="val/cat/lost.*not? .*in .*photos"):
-        FolderSource(root=str(photo_folder))
+    with pytest.raises(
+        DataError, match="boxes.*fit no photo of .*photos.*val/cat/lost"
+    ):
+        FolderSource(root=str(photo_folder)).records("val")
 
 
 @pytest.mark.parametrize("write", [write_coco, write_voc])
 def test_boxes_of_a_split_that_is_left_out_are_no_fault(photo_folder, write):
     drop_csv(photo_folder)
+    boxes = {"val/dog/1.jpg": [1, 2, 3, 4], "test/cat/0.jpg": [5, 6, 7, 8]}
+    write(photo_folder, boxes)
+    source = FolderSource(root=str(photo_folder))
+    assert [r.boxes_original is None for r in source.records("val")] == [True] * 3 + [
+        False
+    ]
+    (note,) = [n for n in source.box_file.notes if "splits" in n]
+    assert "1 of its 2 names" in note
+    assert "test/cat/0" in note
+
+
+@pytest.mark.parametrize("write", [write_coco, write_voc])
+def test_a_box_file_of_other_splits_alone_is_refused(photo_folder, write):
+    drop_csv(photo_folder)
     write(photo_folder, {"test/cat/0.jpg": [1, 2, 3, 4]})
-    records = FolderSource(root=str(photo_folder)).records("val")
-    assert {record.boxes_original for record in records} == {None}
+    with pytest.raises(DataError, match="1 of its 1 names fit no photo"):
+        FolderSource(root=str(photo_folder)).records("val")
 
 
 def test_paths_may_be_written_with_a_dot(photo_folder):
@@ -231,3 +252,13 @@ def test_a_wrong_layout_shows_the_one_found(tmp_path):
     (tmp_path / "train" / "1.jpg").touch()
     with pytest.raises(DataError, match="train: holds '1.jpg'; expected class folders"):
         FolderSource(root=str(tmp_path))
+
+
+@pytest.mark.parametrize("ending", ["jfif", "JFIF", "jpe", "Jpe", "avif", "AVIF"])
+def test_endings_that_decode_are_read(photo_folder, ending):
+    path = photo_folder / "train" / "cat" / f"saved.{ending}"
+    file_format = "AVIF" if ending.lower() == "avif" else "JPEG"
+    Image.new("RGB", (80, 60), "red").save(path, file_format)
+    records = FolderSource(root=str(photo_folder)).records("train")
+    (record,) = [r for r in records if r.image_id == f"train/cat/{path.name}"]
+    assert record.load_image().shape == (60, 80, 3)

@@ -105,7 +105,8 @@ CASES = {  # how many of each
     "xml": (
         120,
         folder_case(
-            "boxes/val/cat/0.xml", tiny_sets.voc_xml([(1, 2, 30, 40), (5, 5, 6, 6)])
+            "boxes/val/cat/0.xml",
+            tiny_sets.voc_xml([(1, 2, 30, 40), (5, 5, 6, 6)], size_wh=(80, 60)),
         ),
     ),
     "cub images": (20, cub_case("images.txt")),

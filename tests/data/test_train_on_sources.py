@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bas_tf import run_evaluation, run_training
-from bas_tf.data import shard_writer
+from bas_tf.data import shards
 from bas_tf.data.cub import CubSource
 from configs import demo
 from tests.data import tiny_sets, tiny_tfds
@@ -28,7 +28,7 @@ def make_birds(folder):
 
 def make_shards(folder):
     source = CubSource(root=str(tiny_sets.make_cub(folder)))
-    shard_writer.write_shards(source, source.splits, folder / "shards")
+    shards.write_shards(source, source.splits, folder / "shards")
     return "shards", folder / "shards"
 
 

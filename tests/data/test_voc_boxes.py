@@ -8,12 +8,17 @@ from bas_tf.errors import DataError
 from tests.data.tiny_sets import voc_xml
 
 
+def read(folder):
+    """{path without suffix: its boxes}."""
+    return {entry.names[0]: entry.boxes for entry in read_voc_boxes(folder)}
+
+
 def test_pixels_from_1_with_the_last_one_inside_become_half_open(tmp_path):
     """Pixels 1 to 40 of 40 are the whole width: 0 to 40. One pixel is 1 wide."""
     (tmp_path / "val" / "cat").mkdir(parents=True)
     path = tmp_path / "val" / "cat" / "a.b.xml"
     path.write_text(voc_xml([(1, 1, 40, 30), (8, 9, 8, 9), (2.5, 3, 4, 5)]))
-    boxes = read_voc_boxes(tmp_path)
+    boxes = read(tmp_path)
     assert list(boxes) == ["val/cat/a.b"]
     np.testing.assert_array_equal(
         boxes["val/cat/a.b"], [[0, 0, 40, 30], [7, 8, 8, 9], [1.5, 2, 4, 5]]
@@ -33,13 +38,13 @@ def test_an_inverted_box_stays_as_it_is_written(tmp_path, corners):
     """The box before it is moved: 2 - 1 = 1."""
     (tmp_path / "a.xml").write_text(voc_xml([(2, 2, 9, 9), corners]))
     np.testing.assert_array_equal(
-        read_voc_boxes(tmp_path)["a"], np.float32([(1, 1, 9, 9), corners])
+        read(tmp_path)["a"], np.float32([(1, 1, 9, 9), corners])
     )
 
 
 def test_a_file_without_objects_has_no_boxes(tmp_path):
     (tmp_path / "a.xml").write_text(voc_xml([]))
-    assert read_voc_boxes(tmp_path) == {}
+    assert read(tmp_path) == {}
 
 
 def test_names_and_corners_are_given_as_written():

@@ -68,7 +68,11 @@ def make_cub(parent: Path) -> Path:
 
 
 def voc_xml(
-    boxes: list[tuple], *, names: list[str] | None = None, file: str = "photo"
+    boxes: list[tuple],
+    *,
+    names: list[str] | None = None,
+    file: str = "photo",
+    size_wh: tuple[int, int] = SIZE_WH,
 ) -> str:
     """An annotation of the official form; boxes are xmin, ymin, xmax, ymax."""
     objects = "".join(
@@ -78,7 +82,7 @@ def voc_xml(
             boxes, names or ["thing"] * len(boxes), strict=True
         )
     )
-    width, height = SIZE_WH
+    width, height = size_wh
     return (
         f"<annotation><folder>val</folder><filename>{file}</filename><size><width>"
         f"{width}</width><height>{height}</height><depth>3</depth></size>{objects}"

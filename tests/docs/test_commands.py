@@ -18,8 +18,6 @@ from configs.common import base_config
 from tests.commands import REPO
 from tests.docs import pages
 
-# ml_collections 1.1.0 loads config files by a deprecated call.
-pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 COMMANDS = [command for page in pages.PAGES for command in pages.commands(page)]
 MODULES = sorted({command.module for command in COMMANDS})
 # A flag in a line of help, with its value or its colon behind it.

@@ -113,7 +113,7 @@ def test_the_lines_that_read_the_log(walk):
 @pytest.mark.slow
 def test_localizing_the_validation_photos(walk):
     walk.run(OWN_PHOTOS, "bas_tf.localize")
-    rows = json.loads((walk.work / "found" / "boxes.json").read_text())
+    rows = json.loads((walk.work / "found" / "predictions.json").read_text())
     assert len(rows) == COUNTS["val"]
     assert {row["width"] for row in rows} == {96}
 
@@ -137,10 +137,10 @@ def test_exporting_and_asking_the_file_on_the_device(walk, exported):
 @pytest.mark.slow
 def test_the_tour_localizes_its_drawing(walk):
     walk.run(TOUR, "bas_tf.localize")
-    (row,) = json.loads((walk.work / "found" / "boxes.json").read_text())
+    (row,) = json.loads((walk.work / "found" / "predictions.json").read_text())
     assert row["image"] == "docs/drawing.jpg" and row["height"] == 288
     walk.run(TOUR, "bas_tf.localize", number=1)
-    (row,) = json.loads((walk.work / "found_class" / "boxes.json").read_text())
+    (row,) = json.loads((walk.work / "found_class" / "predictions.json").read_text())
     assert row["class"] == "coral_spot"
 
 

@@ -7,10 +7,7 @@ import pytest
 
 from tests.commands import exit_code_in_process, only_error_line
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning"),
-]
+pytestmark = pytest.mark.slow
 FILES = ("saved_model", "tflite_float32", "tflite_int8", "onnx")
 
 

@@ -17,8 +17,8 @@ import tensorflow as tf
 from PIL import Image
 
 from bas_tf import run_localization
-from export.edge import camera
-from export.edge.edge_localizer import FORMAT, EdgeLocalizer
+from export.edge import camera, photo
+from export.edge.edge_localizer import FORMAT, EdgeLocalizer, Localization
 
 REPO = Path(__file__).parent.parent.parent
 EDGE = REPO / "export" / "edge"
@@ -473,3 +473,23 @@ def test_a_device_finds_what_this_machine_finds(
         assert found.score == pytest.approx(row["score"])
         assert found.degenerate == row["degenerate"]
         np.testing.assert_allclose(found.box, row["box"], atol=0.006)  # rounded there
+
+
+@pytest.mark.parametrize("name, drawn_as", [
+    ("été", "ete"), ("e\N{COMBINING ACUTE ACCENT}", "e"), ("猫", "?"), ("🐱", "?"),
+])  # fmt: skip
+def test_a_label_has_no_letter_that_the_font_lacks(name, drawn_as):
+    def overlay(class_name):
+        box, scores = (20, 40, 180, 140), np.eye(2, dtype=np.float32)
+        found = Localization(class_name, 0.9, ((class_name, 0.9),), box, False, scores)
+        return photo.overlay(Image.new("RGB", (200, 160), "green"), found)
+
+    assert overlay(name).tobytes() == overlay(drawn_as).tobytes()
+    assert overlay(name).tobytes() != overlay("other").tobytes()
+
+
+def test_a_heic_that_is_not_read_says_what_would(tmp_path):
+    path = tmp_path / "phone.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(20))
+    with pytest.raises(ValueError, match="phone.heic: .*pip install pillow-heif"):
+        photo.open_photo(path)

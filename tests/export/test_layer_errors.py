@@ -147,7 +147,6 @@ def test_the_demos_int8_file(demo_workdir, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 def test_a_float_file_is_refused(demo_workdir, tmp_path, monkeypatch, capsys):
     artifact = demo_workdir / "export" / "localizer_float32.tflite"
     code = exit_code_in_process(

@@ -297,7 +297,6 @@ def of_another_model(content: bytes) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 @pytest.mark.parametrize("broken", [cut_off, stripped, of_another_model])
 def test_such_a_file_is_one_line_and_exit_code_2(
     exported, broken, tmp_path, monkeypatch, capsys

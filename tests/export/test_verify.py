@@ -12,10 +12,6 @@ from bas_tf.errors import UserError
 from export import verify
 from tests.commands import exit_code_in_process, only_error_line
 
-config_file_warning = pytest.mark.filterwarnings(
-    "ignore:the load_module:DeprecationWarning"
-)
-
 
 def test_artifacts_are_found_by_their_names(tmp_path):
     (tmp_path / "saved_model").mkdir()
@@ -100,7 +96,6 @@ def test_a_file_that_lost_too_much_is_named_with_its_loss():
 
 
 @pytest.mark.slow
-@config_file_warning
 def test_the_command_repeats_the_demos_rows(
     demo_workdir, tmp_path, monkeypatch, capsys
 ):
@@ -141,7 +136,6 @@ def test_the_demo_judges_by_the_centre_crop(demo_workdir):
 
 
 @pytest.mark.slow
-@config_file_warning
 def test_the_command_refuses_an_empty_folder(
     demo_workdir, tmp_path, monkeypatch, capsys
 ):

@@ -1,11 +1,13 @@
 """The sweep over thresholds, by hand and beside one threshold at a time."""
 
+import cv2
 import numpy as np
 import pytest
 
+from bas_tf.geometry import contours
+from bas_tf.geometry.boxes import iou_plus_one
 from bas_tf.metrics import box_accuracy
 from bas_tf.metrics.box_accuracy import THRESHOLDS, sweep_maps
-from benchmarks import metric_sweep
 
 SIZE = 40
 
@@ -117,13 +119,45 @@ def test_no_maps():
     assert found.single.shape == found.multi.shape == (0, 255)
 
 
+def count_one_threshold_at_a_time(maps, true_boxes, crop_wh) -> np.ndarray:
+    """Right maps, [2, 3, 1000]: largest and any contour, IoU thresholds, thresholds.
+
+    One search for contours for each map and threshold, as the public evaluator does.
+    """
+    counts = np.zeros([2, 3, len(THRESHOLDS)], np.int64)
+    for score_map, boxes in zip(maps, true_boxes, strict=True):
+        image = contours.quantize(contours.scores_on_crop(score_map, crop_wh))
+        for t, threshold in enumerate(THRESHOLDS):
+            level = int(threshold * image.max())
+            _, foreground = cv2.threshold(image, level, 255, cv2.THRESH_BINARY)
+            found, _ = cv2.findContours(
+                foreground, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE
+            )
+            largest = max(found, key=cv2.contourArea)
+            for row, chosen in enumerate(([largest], found)):
+                rectangles = np.array([cv2.boundingRect(c) for c in chosen])
+                high = np.minimum(rectangles[:, :2] + rectangles[:, 2:], crop_wh[0] - 1)
+                ious = iou_plus_one(np.hstack([rectangles[:, :2], high]), boxes)
+                counts[row, :, t] += ious.max() >= box_accuracy.IOU_THRESHOLDS
+    return counts
+
+
 def test_one_pass_equals_one_threshold_at_a_time():
-    maps, boxes = metric_sweep.synthetic_maps(2, seed=3)
-    speckle = np.random.default_rng(0).random((1, 28, 28)) ** 8
-    maps, boxes = np.concatenate([maps, speckle]), np.concatenate([boxes, boxes[:1]])
-    swept = sweep_maps(maps, boxes, crop_size_wh=metric_sweep.CROP)
-    ours = metric_sweep.counts_of(swept)
-    assert ours.shape == (2, len(box_accuracy.IOU_THRESHOLDS), 1000)
-    np.testing.assert_array_equal(
-        ours, metric_sweep.count_one_threshold_at_a_time(maps, boxes)
-    )
+    crop_wh, rng = (224, 224), np.random.default_rng(3)
+    y, x = np.mgrid[:28, :28]
+    blob = np.exp(-(((x - 12) / 5) ** 2) - ((y - 15) / 7) ** 2)
+    noise = 0.3 * rng.standard_normal([2, 28, 28])
+    blobs = 1 / (1 + np.exp(3 - 8 * blob - noise))
+    maps = np.concatenate([blobs, rng.random([1, 28, 28]) ** 8]).astype(np.float32)
+    boxes = np.array([[[56, 64, 136, 176]], [[60, 80, 130, 160]], [[9, 9, 99, 99]]])
+    swept = sweep_maps(maps, boxes, crop_size_wh=crop_wh)
+    ours = [
+        [
+            swept.num_correct(iou_threshold=delta, multi=multi)
+            for delta in box_accuracy.IOU_THRESHOLDS
+        ]
+        for multi in (False, True)
+    ]
+    expected = count_one_threshold_at_a_time(maps, boxes, crop_wh)
+    assert expected.max() > 0 and expected.min() == 0
+    np.testing.assert_array_equal(ours, expected)

@@ -4,43 +4,31 @@ Opening reads the pickles and compares every promised size with the file; values
 read later, one storage at a time.
 """
 
+import functools
 import io
 import os
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from bas_tf.models.weights.torch_unpickler import StateDictUnpickler, Storage
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 ZIP_START = b"PK\x03\x04"
+Opened = tuple[object, Callable[[Storage], bytes]]
 
 
-class TorchArchive(Protocol):
-    """An open torch file.
-
-    Attributes:
-      size: of the file in bytes.
-      content: the object that was saved; its tensors are StoredTensor.
-    """
-
-    size: int
-    content: object
-
-    def read(self, storage: Storage) -> bytes:
-        """The bytes of one storage, at least `storage.nbytes`."""
-
-    def check_values(self) -> None:
-        """Raises unless the values are those that were saved, where that shows."""
-
-
-def open_archive(stream: io.BufferedReader) -> TorchArchive:
+def open_archive(stream: io.BufferedReader) -> Opened:
     """Opens a torch file of either format, positioned at its start.
+
+    Returns:
+      The object that was saved, its tensors as StoredTensor; and what reads the bytes
+      of a storage, at least `storage.nbytes`.
 
     Raises:
       ValueError, pickle.UnpicklingError, zipfile.BadZipFile and what else reading
-        a damaged file can raise.
+        a damaged file can raise; the reader may, too.
     """
     start = stream.peek(64)[:64]
     if not start:
@@ -48,56 +36,28 @@ def open_archive(stream: io.BufferedReader) -> TorchArchive:
     if start.lstrip().startswith(b"<"):
         raise ValueError("it is a web page")
     if start.startswith(ZIP_START):
-        return ZipArchive(stream)
-    return LegacyArchive(stream)
+        return _open_zip(stream)
+    return _open_legacy(stream)
 
 
-class ZipArchive:
+def _open_zip(stream: io.BufferedReader) -> Opened:
     """torch >= 1.6: <folder>/data.pkl, and each storage as <folder>/data/<key>."""
-
-    def __init__(self, stream: io.BufferedReader):
-        self.size = _size(stream)
-        self._zip = zipfile.ZipFile(stream)
-        for entry in self._zip.infolist():
-            _check_entry(entry, self.size)
-        self._folder = self._find_folder()
-        pickled = self._zip.read(f"{self._folder}/data.pkl")
-        unpickler = StateDictUnpickler(io.BytesIO(pickled))
-        self.content = unpickler.load()
-        self._check_byte_order()
-        for storage in unpickler.storages.values():
-            self._check_storage(storage)
-
-    def read(self, storage: Storage) -> bytes:
-        return self._zip.read(self._name(storage))
-
-    def check_values(self) -> None:
-        """Every entry against its checksum."""
-        damaged = self._zip.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"Bad CRC-32 for file {damaged!r}")
-
-    def _name(self, storage: Storage) -> str:
-        return f"{self._folder}/data/{storage.key}"
-
-    def _find_folder(self) -> str:
-        paths = [Path(name) for name in self._zip.namelist()]
-        folders = [p.parts[0] for p in paths if p.parts[1:] == ("data.pkl",)]
-        if len(folders) != 1:
-            raise ValueError(f"a zip file with {len(folders)} entries data.pkl")
-        return folders[0]
-
-    def _check_byte_order(self) -> None:
-        name = f"{self._folder}/byteorder"  # torch >= 2.1 writes it
-        if name in self._zip.namelist() and self._zip.read(name) != b"little":
-            raise ValueError("written by a big-endian machine; little is needed")
-
-    def _check_storage(self, storage: Storage) -> None:
-        size = self._zip.getinfo(self._name(storage)).file_size
+    archive = zipfile.ZipFile(stream)
+    for entry in archive.infolist():
+        _check_entry(entry, _size(stream))
+    folder = _find_folder(archive)
+    unpickler = StateDictUnpickler(io.BytesIO(archive.read(f"{folder}/data.pkl")))
+    content = unpickler.load()
+    byte_order = f"{folder}/byteorder"  # torch >= 2.1 writes it
+    if byte_order in archive.namelist():
+        _check_byte_order(archive.read(byte_order) == b"little")
+    for storage in unpickler.storages.values():
+        size = archive.getinfo(f"{folder}/data/{storage.key}").file_size
         if size < storage.nbytes:
             raise ValueError(
                 f"storage {storage.key} has {size} bytes of {storage.nbytes}"
             )
+    return content, lambda storage: archive.read(f"{folder}/data/{storage.key}")
 
 
 def _check_entry(entry: zipfile.ZipInfo, size: int) -> None:
@@ -108,50 +68,62 @@ def _check_entry(entry: zipfile.ZipInfo, size: int) -> None:
         raise ValueError(f"{entry.filename} claims {entry.file_size} bytes")
 
 
-class LegacyArchive:
+def _find_folder(archive: zipfile.ZipFile) -> str:
+    paths = [Path(name) for name in archive.namelist()]
+    folders = [p.parts[0] for p in paths if p.parts[1:] == ("data.pkl",)]
+    if len(folders) != 1:
+        raise ValueError(f"a zip file with {len(folders)} entries data.pkl")
+    return folders[0]
+
+
+def _open_legacy(stream: io.BufferedReader) -> Opened:
     """torch < 1.6: pickles, then each storage as its count (int64) and its values.
 
     The pickles are: magic number, protocol, platform, the content, and the keys of
     the storages in file order.
     """
+    if StateDictUnpickler(stream).load() != LEGACY_MAGIC:
+        raise ValueError("not a torch file of the legacy or the zip format")
+    _, platform = (StateDictUnpickler(stream).load() for _ in range(2))
+    _check_byte_order(platform.get("little_endian", True))
+    unpickler = StateDictUnpickler(stream)
+    content = unpickler.load()
+    keys = StateDictUnpickler(stream).load()
+    places = _find_places(stream, unpickler.storages, keys)
+    return content, functools.partial(_read_legacy, stream, places)
 
-    def __init__(self, stream: io.BufferedReader):
-        self.size = _size(stream)
-        self._stream = stream
-        if StateDictUnpickler(stream).load() != LEGACY_MAGIC:
-            raise ValueError("not a torch file of the legacy or the zip format")
-        _, platform = (StateDictUnpickler(stream).load() for _ in range(2))
-        if not platform.get("little_endian", True):
-            raise ValueError("written by a big-endian machine; little is needed")
-        unpickler = StateDictUnpickler(stream)
-        self.content = unpickler.load()
-        keys = StateDictUnpickler(stream).load()
-        self._places = self._find_places(unpickler.storages, keys)
 
-    def read(self, storage: Storage) -> bytes:
-        self._stream.seek(self._places[storage.key])
-        return self._stream.read(storage.nbytes)
+def _read_legacy(
+    stream: io.BufferedReader, places: dict[str, int], storage: Storage
+) -> bytes:
+    stream.seek(places[storage.key])
+    return stream.read(storage.nbytes)
 
-    def check_values(self) -> None:
-        """The format has no checksums; sizes were compared when it was opened."""
 
-    def _find_places(self, storages: dict[str, Storage], keys) -> dict[str, int]:
-        """{key: position of its first value}; stops at the first wrong size."""
-        places = {}
-        for key in keys:
-            (count,) = struct.unpack("<q", self._stream.read(8))
-            if count != storages[key].count:
-                raise ValueError(
-                    f"storage {key} has {count} values of {storages[key].count}"
-                )
-            places[key] = self._stream.tell()
-            if places[key] + storages[key].nbytes > self.size:
-                raise ValueError(f"it ends within storage {key}")
-            self._stream.seek(storages[key].nbytes, os.SEEK_CUR)
-        missing = storages.keys() - places.keys()
-        if missing:
-            raise ValueError(f"without the values of storage {min(missing)}")
-        return places
+def _find_places(
+    stream: io.BufferedReader, storages: dict[str, Storage], keys
+) -> dict[str, int]:
+    """{key: position of its first value}; stops at the first wrong size."""
+    places, size = {}, _size(stream)
+    for key in keys:
+        (count,) = struct.unpack("<q", stream.read(8))
+        if count != storages[key].count:
+            raise ValueError(
+                f"storage {key} has {count} values of {storages[key].count}"
+            )
+        places[key] = stream.tell()
+        if places[key] + storages[key].nbytes > size:
+            raise ValueError(f"it ends within storage {key}")
+        stream.seek(storages[key].nbytes, os.SEEK_CUR)
+    missing = storages.keys() - places.keys()
+    if missing:
+        raise ValueError(f"without the values of storage {min(missing)}")
+    return places
+
+
+def _check_byte_order(is_little: bool) -> None:
+    if not is_little:
+        raise ValueError("written by a big-endian machine; little is needed")
 
 
 def _size(stream: io.BufferedReader) -> int:

@@ -9,55 +9,39 @@ import math
 import pickle
 from typing import BinaryIO, NamedTuple
 
-import ml_dtypes
 import numpy as np
 
-DTYPES = {  # torch's name of a dtype -> how its values lie in a file
-    "float64": np.dtype(np.float64),
-    "float32": np.dtype(np.float32),
-    "float16": np.dtype(np.float16),
-    "bfloat16": np.dtype(ml_dtypes.bfloat16),
-    "int64": np.dtype(np.int64),
-    "int32": np.dtype(np.int32),
-    "int16": np.dtype(np.int16),
-    "int8": np.dtype(np.int8),
-    "uint8": np.dtype(np.uint8),
-    "uint16": np.dtype(np.uint16),
-    "bool": np.dtype(np.bool_),
-}
-
-STORAGES = {
-    "DoubleStorage": "float64",
-    "FloatStorage": "float32",
-    "HalfStorage": "float16",
-    "BFloat16Storage": "bfloat16",
-    "LongStorage": "int64",
-    "IntStorage": "int32",
-    "ShortStorage": "int16",
-    "CharStorage": "int8",
-    "ByteStorage": "uint8",
-    "BoolStorage": "bool",
-    "UntypedStorage": "uint8",  # counts bytes
+STORAGES = {  # torch's name of a storage -> how its values lie in a file
+    "DoubleStorage": np.dtype(np.float64),
+    "FloatStorage": np.dtype(np.float32),
+    "HalfStorage": np.dtype(np.float16),
+    "LongStorage": np.dtype(np.int64),
+    "IntStorage": np.dtype(np.int32),
+    "ByteStorage": np.dtype(np.uint8),
+    "BoolStorage": np.dtype(np.bool_),
 }
 
 
 class Storage(NamedTuple):
-    """A run of `count` values of one dtype under a key of the file."""
+    """A run of `count` values of one kind of STORAGES under a key of the file."""
 
-    dtype: str
+    kind: str
     key: str
     count: int
 
     @property
+    def dtype(self) -> np.dtype:
+        return STORAGES[self.kind]
+
+    @property
     def nbytes(self) -> int:
-        return self.count * DTYPES[self.dtype].itemsize
+        return self.count * self.dtype.itemsize
 
 
 class StoredTensor(NamedTuple):
-    """Where a tensor lies; offset and strides count values of its dtype."""
+    """Where a tensor lies; offset and strides count values."""
 
     storage: Storage
-    dtype: str
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -72,7 +56,7 @@ class StoredTensor(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
+        return math.prod(self.shape) * self.storage.dtype.itemsize
 
     def check(self) -> None:
         """Raises ValueError unless the tensor lies within its storage."""
@@ -85,23 +69,18 @@ class StoredTensor(NamedTuple):
             return
         steps = zip(self.shape, self.strides, strict=True)
         last = self.offset + sum((size - 1) * stride for size, stride in steps)
-        if (last + 1) * DTYPES[self.dtype].itemsize > self.storage.nbytes:
+        if last >= self.storage.count:
             raise ValueError("a tensor reaches past the end of its storage")
 
     def values(self, raw: bytes) -> np.ndarray:
-        """A contiguous copy of the tensor out of its storage's bytes.
-
-        Returns:
-          array of `shape`; bfloat16, which NumPy lacks, becomes float32.
-        """
-        dtype = DTYPES[self.dtype]
-        target = np.float32 if self.dtype == "bfloat16" else dtype
+        """A contiguous copy of the tensor out of the bytes of its storage."""
+        dtype = self.storage.dtype
         if 0 in self.shape:
-            return np.zeros(self.shape, target)
-        stored = np.frombuffer(raw, dtype, len(raw) // dtype.itemsize)[self.offset :]
+            return np.zeros(self.shape, dtype)
+        stored = np.frombuffer(raw, dtype, self.storage.count)[self.offset :]
         strides = [stride * dtype.itemsize for stride in self.strides]
         view = np.lib.stride_tricks.as_strided(stored, self.shape, strides)
-        return np.array(view, target, order="C")
+        return np.array(view, order="C")
 
 
 class _Sealed(type):
@@ -122,14 +101,9 @@ class _Tensor(metaclass=_Sealed):
     def __new__(cls, storage, offset, shape, strides, *rest):
         if any(rest[2:]):  # requires_grad, hooks, then marks as a lazy negation
             raise pickle.UnpicklingError(f"a tensor with the marks {rest[2:]}")
-        return _stored(storage, storage.dtype, offset, shape, strides)
-
-
-class _TensorOfDtype(metaclass=_Sealed):
-    """torch._utils._rebuild_tensor_v3: dtypes that have no storage of their own."""
-
-    def __new__(cls, storage, offset, shape, strides, grad, hooks, dtype, *marks):
-        return _stored(storage, dtype, offset, shape, strides)
+        if not isinstance(storage, Storage):
+            raise pickle.UnpicklingError("a tensor without a storage")
+        return StoredTensor(storage, offset, tuple(shape), tuple(strides))
 
 
 class _Parameter(metaclass=_Sealed):
@@ -137,24 +111,14 @@ class _Parameter(metaclass=_Sealed):
         return tensor
 
 
-def _stored(storage, dtype, offset, shape, strides) -> StoredTensor:
-    if not isinstance(storage, Storage) or dtype not in DTYPES:
-        raise pickle.UnpicklingError("a tensor without a storage or a dtype")
-    return StoredTensor(storage, dtype, offset, tuple(shape), tuple(strides))
-
-
 KNOWN = {
     ("collections", "OrderedDict"): _OrderedDict,
     ("torch._utils", "_rebuild_tensor"): _Tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
-    ("torch._utils", "_rebuild_tensor_v3"): _TensorOfDtype,
     ("torch._utils", "_rebuild_parameter"): _Parameter,
-    ("torch._utils", "_rebuild_parameter_with_state"): _Parameter,
     ("torch.nn.parameter", "Parameter"): _Parameter,
     # Names, not dtype objects: a pickle could change the byte order of those.
-    **{("torch", storage): dtype for storage, dtype in STORAGES.items()},
-    ("torch.storage", "UntypedStorage"): STORAGES["UntypedStorage"],
-    **{("torch", dtype): dtype for dtype in DTYPES},
+    **{("torch", kind): kind for kind in STORAGES},
 }
 
 
@@ -180,12 +144,12 @@ class StateDictUnpickler(pickle.Unpickler):
         return KNOWN[module, name]
 
     def persistent_load(self, pid):
-        kind, dtype, key, _, count, *views = pid
-        if kind != "storage" or dtype not in DTYPES or any(views):
-            raise pickle.UnpicklingError(f"unknown persistent object {kind!r}")
+        what, kind, key, _, count, *views = pid
+        if what != "storage" or kind not in STORAGES or any(views):
+            raise pickle.UnpicklingError(f"unknown persistent object {what!r}")
         if type(key) is not str or type(count) is not int or count < 0:
             raise pickle.UnpicklingError(f"storage {key!r} of {count!r} values")
-        storage = self.storages.setdefault(key, Storage(dtype, key, count))
-        if storage != (dtype, key, count):
+        storage = self.storages.setdefault(key, Storage(kind, key, count))
+        if storage != (kind, key, count):
             raise pickle.UnpicklingError(f"two descriptions of storage {key!r}")
         return storage

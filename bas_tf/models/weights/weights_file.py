@@ -9,6 +9,7 @@ from pathlib import Path
 
 import h5py
 
+from bas_tf import files
 from bas_tf.errors import UserError
 from bas_tf.models.localizer import Localizer
 
@@ -41,7 +42,7 @@ def save(localizer: Localizer, path: str | Path, *, source: str) -> None:
     """
     path = Path(path)
     check_suffix(path)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = files.temporary_name(path, SUFFIX)
     origin = Origin(**_network(localizer), source=source)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

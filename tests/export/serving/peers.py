@@ -1,7 +1,9 @@
-"""Servers in the test's own process that answer by formula, or misbehave when told.
+"""Servers in the test's own process that answer by formula, or misbehave when asked to.
 
 An image of w x h pixels has the box (w / 4, h / 4, w / 2, h / 2) and the class of its
-strongest channel. What cannot be decoded has status 1.
+strongest channel. What cannot be decoded has status 1. What a TensorFlow Serving does
+under load was recorded from a real one: calls beyond its threads are refused, and with
+batching an empty batch locks it for good.
 """
 
 import base64
@@ -9,6 +11,8 @@ import contextlib
 import importlib.util
 import io
 import json
+import socket
+import socketserver
 import threading
 import time
 from concurrent import futures
@@ -61,32 +65,44 @@ class Peer:
     Attributes:
       faults: what the next requests do instead of the usual; each takes one.
       seconds: how long every good answer takes.
+      most_calls: beyond so many at a time, requests are refused.
+      locked: nobody is answered any more; an empty image or batch does that.
+      at: {number of images answered: what happens then}.
       images: those of good answers, in the order of their requests.
       requests: {"path" or "spec", "signature", "class_ids"} of each request.
-      most_at_a_time: of the requests.
+      most_at_a_time, refused: of the requests.
     """
 
-    def __init__(self):
+    def __init__(self, protocol: str):
+        self.protocol = protocol
         self.faults: list = []
-        self.seconds = 0.0
+        self.seconds, self.most_calls = 0.0, 1000
+        self.locked, self.at = False, {}
         self.images: list[bytes] = []
         self.requests: list[dict] = []
         self.connections: set = set()
-        self.most_at_a_time = 0
+        self.most_at_a_time = self.refused = 0
         self.address = ""
+        self.closed = threading.Event()
         self._now = 0
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def counted(self, connection, **request):
+    def counted(self, connection, images, **request):
         """Yields the fault that this request is to meet, or None."""
         with self._lock:
             self.connections.add(connection)
             self.requests.append(request)
+            self.locked |= not all(images) or not images
             self._now += 1
             self.most_at_a_time = max(self.most_at_a_time, self._now)
             fault = self.faults.pop(0) if self.faults else None
+            if self._now > self.most_calls:
+                fault = self.refuses
+                self.refused += 1
         try:
+            if self.locked:
+                self.closed.wait()
             yield fault
         finally:
             with self._lock:
@@ -95,7 +111,10 @@ class Peer:
     def answered(self, images, class_ids):
         time.sleep(self.seconds)
         with self._lock:
+            counts = range(len(self.images) + 1, len(self.images) + len(images) + 1)
             self.images += images
+        for count in counts:
+            self.at.get(count, bool)()
         return answer(images, class_ids)
 
 
@@ -110,6 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         peer = self.server.peer
         with peer.counted(
             self.client_address,
+            images,
             path=self.path,
             signature=body["signature_name"],
             class_ids=inputs.get("class_ids"),
@@ -147,6 +167,11 @@ def drops_mid_body(handler) -> None:
     handler.close_connection = True
 
 
+def drops_mid_head(handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: app")
+    handler.close_connection = True
+
+
 def drops_before_answering(handler) -> None:
     handler.close_connection = True
 
@@ -179,7 +204,8 @@ def trickles(place: str):
 
 @contextlib.contextmanager
 def rest_peer(port: int = 0):
-    peer = Peer()
+    peer = Peer("rest")
+    peer.refuses = says(429, {"error": "too many requests"})
     with ThreadingHTTPServer(("127.0.0.1", port), _Handler) as server:
         server.peer, server.daemon_threads, server.block_on_close = peer, True, False
         peer.address = f"127.0.0.1:{server.server_port}"
@@ -188,6 +214,7 @@ def rest_peer(port: int = 0):
         try:
             yield peer
         finally:
+            peer.closed.set()
             server.shutdown()
             thread.join()
 
@@ -199,7 +226,7 @@ def grpc_peer(port: int = 0):
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-    peer = Peer()
+    peer = Peer("grpc")
 
     class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         def Predict(self, request, context):
@@ -212,6 +239,7 @@ def grpc_peer(port: int = 0):
             spec = request.model_spec
             with peer.counted(
                 context.peer(),
+                images,
                 spec=spec,
                 signature=spec.signature_name,
                 class_ids=class_ids,
@@ -230,7 +258,8 @@ def grpc_peer(port: int = 0):
         return response
 
     peer.response = grpc_response
-    server = grpc.server(futures.ThreadPoolExecutor(16))
+    peer.refuses = aborts("RESOURCE_EXHAUSTED", "Server Threadpool Exhausted")
+    server = grpc.server(futures.ThreadPoolExecutor(32))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         Service(), server
     )
@@ -240,7 +269,66 @@ def grpc_peer(port: int = 0):
     try:
         yield peer
     finally:
+        peer.closed.set()
         server.stop(0.1).wait()
+
+
+def aborts(code: str, message: str):
+    """A fault of gRPC."""
+    import grpc
+
+    return lambda request, context: context.abort(grpc.StatusCode[code], message)
+
+
+class Relay(socketserver.ThreadingTCPServer):
+    """Passes bytes on between callers and a peer; can drop them all, or fall silent."""
+
+    daemon_threads, block_on_close = True, False
+
+    def __init__(self, peer: Peer):
+        host, port = peer.address.split(":")
+        self._target, self._sockets = (host, int(port)), set()
+        self._flows = threading.Event()
+        self._flows.set()
+        super().__init__(("127.0.0.1", 0), None)
+        self.address = f"127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def finish_request(self, request, client_address):
+        with socket.create_connection(self._target) as there, request:
+            self._sockets |= {there, request}
+            back = threading.Thread(target=self._pass_on, args=(there, request))
+            back.start()
+            self._pass_on(request, there)
+            back.join()
+            self._sockets -= {there, request}
+
+    def _pass_on(self, source, sink):
+        with contextlib.suppress(OSError):
+            while content := source.recv(65536):
+                self._flows.wait()
+                sink.sendall(content)
+        for end in (source, sink):
+            self._end(end)
+
+    @staticmethod
+    def _end(sock):
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+    def drop(self) -> None:
+        """Every connection ends, whatever it waits for."""
+        for sock in list(self._sockets):
+            self._end(sock)
+
+    def fall_silent(self, seconds: float) -> None:
+        self._flows.clear()
+        threading.Timer(seconds, self._flows.set).start()
+
+    def server_close(self) -> None:
+        super().server_close()
+        self._flows.set()
+        self.drop()
 
 
 def png(size_wh=(40, 20), color=(200, 10, 20)) -> bytes:

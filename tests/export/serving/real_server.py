@@ -140,14 +140,6 @@ class Server:
         assert response.metadata["signature_def"].Unpack(found)
         return dict(found.signature_def)
 
-    def reload(self, config) -> None:
-        """Puts a ModelConfig in the place of the server's; raises grpc.RpcError."""
-        from tensorflow_serving.apis import model_management_pb2
-
-        request = model_management_pb2.ReloadConfigRequest()
-        request.config.model_config_list.config.append(config)
-        self._models.HandleReloadConfigRequest(request, timeout=CALL_SECONDS)
-
     def states(self) -> dict[int, str]:
         """{version: its state} over REST; empty while the server knows none."""
         status, text = self.rest("GET", self.path)
@@ -218,10 +210,12 @@ class StartedServer(Server):
         self.process.wait()
 
     def _holds(self, wanted: Callable[[], bool]) -> bool:
+        import grpc
+
         try:
             return wanted()
-        except (OSError, http.client.HTTPException):  # not up yet, or gone
-            return False
+        except (OSError, http.client.HTTPException, grpc.RpcError, AssertionError):
+            return False  # not up yet, or gone, or a label that is not known yet
 
 
 def running() -> Server:
@@ -237,12 +231,12 @@ def running() -> Server:
 
 
 @contextlib.contextmanager
-def started(folder: Path, **changed: str | None) -> Iterator[StartedServer]:
+def started(folder: Path, **changed: str | Path) -> Iterator[StartedServer]:
     """A server of `BINARY` with the files in a model's folder, its model AVAILABLE.
 
     Args:
       folder: of the versions, with the files of `server_files`.
-      **changed: flags in place of those exported; None leaves one out.
+      **changed: flags in place of those exported.
     """
     ports = workers.free_ports(2)
     flags = {
@@ -253,9 +247,7 @@ def started(folder: Path, **changed: str | None) -> Iterator[StartedServer]:
         "model_config_file_poll_wait_seconds": 0,  # never again
         **changed,
     }
-    arguments = [
-        f"--{key}={value}" for key, value in flags.items() if value is not None
-    ]
+    arguments = [f"--{key}={value}" for key, value in flags.items()]
     log = folder.parent / f"server-{ports[0]}.log"
     server = StartedServer(folder, arguments, log, ports)
     try:

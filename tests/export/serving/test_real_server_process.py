@@ -4,6 +4,7 @@ See `real_server`; these tests start its processes themselves.
 """
 
 import base64
+import contextlib
 import itertools
 import re
 import threading
@@ -17,7 +18,8 @@ import tensorflow as tf
 from bas_tf import experiment, files, inference, names
 from export import decoding, saved_model
 from export.serving import client, server_files, warm_up
-from export.serving.serving_client import ServedModel, ServingError
+from export.serving.served import ServingError
+from export.serving.serving_client import ServedModel
 from tests.export import test_server_model
 from tests.export.encoded_images import encode, smooth
 from tests.export.serving import real_server
@@ -42,8 +44,7 @@ PHOTOS = test_server_model.photos(7)  # JPEG and PNG of seven sizes
 PIXELS = np.random.default_rng(0).integers(0, 256, [3, 50, 81, 3], np.uint8)
 NETWORK_WH = (64, 64)  # of the quick demo
 GIVEN = 3  # a class
-MOST = server_files.MAX_BATCH_SIZE
-NO_BATCHING = {"enable_batching": "false", "batching_parameters_file": None}
+MOST = 32  # of a batch, in batching.config
 CALLERS = 4
 
 
@@ -56,15 +57,20 @@ def exported(demo_workdir, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def batching(exported):
-    """A server with the files as they were written."""
+def server(exported):
+    """With the files as they were written."""
     with started(exported) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def not_batching(exported):
-    with started(exported, **NO_BATCHING) as server:
+def batching(exported):
+    """As batching.config says to switch it on."""
+    flags = {
+        "enable_batching": "true",
+        "batching_parameters_file": exported / server_files.BATCHING,
+    }
+    with started(exported, **flags) as server:
         yield server
 
 
@@ -121,11 +127,11 @@ def expected(demo_workdir) -> dict[str, list[dict]]:
     ],
 )
 def test_answers_are_the_keras_models(
-    batching, demo_workdir, expected, signature, inputs
+    server, demo_workdir, expected, signature, inputs
 ):
     """But for rounding: another build of TensorFlow adds in another order."""
     classes = experiment.load_experiment(demo_workdir).class_names
-    outputs = batching.predict(signature, inputs).outputs
+    outputs = server.predict(signature, inputs).outputs
     for i, row in enumerate(expected[signature]):
         found = {key: values[i] for key, values in outputs.items()}
         class_ids, scores = found[names.CLASS_IDS], row[names.SCORES][0]
@@ -149,39 +155,24 @@ def test_answers_are_the_keras_models(
 
 
 @pytest.mark.parametrize("signature", [names.SIGNATURE, names.HEATMAP_SIGNATURE])
-def test_batches_of_the_server_change_no_answer(batching, not_batching, signature):
+def test_batches_of_the_server_change_no_answer(batching, server, signature):
     """Images of different sizes, each a request of its own, many at a time."""
 
     def ask(server, count):
-        photos = itertools.cycle(PHOTOS)
+        photos = itertools.islice(itertools.cycle(PHOTOS), 4 * len(PHOTOS))
+        requests = [of_files([photo]) for photo in photos]
         with futures.ThreadPoolExecutor(count) as pool:
             return list(
-                pool.map(
-                    lambda photo: server.predict(signature, of_files([photo])).outputs,
-                    itertools.islice(photos, 4 * len(PHOTOS)),
-                )
+                pool.map(lambda r: server.predict(signature, r).outputs, requests)
             )
 
-    alone = ask(not_batching, 1)
-    for server, count in ((batching, 1), (batching, 16), (not_batching, 16)):
-        for found, one in zip(ask(server, count), alone, strict=True):
+    alone = ask(server, 1)
+    for asked, count in ((batching, 1), (batching, 16), (server, 16)):
+        for found, one in zip(ask(asked, count), alone, strict=True):
             assert_same(found, one, network_wh=NETWORK_WH)
 
 
-def test_a_batch_of_a_client_is_answered_as_without_batching(batching, not_batching):
-    for signature, inputs in (
-        (names.HEATMAP_SIGNATURE, of_files(PHOTOS[:3])),
-        (names.TENSOR_SIGNATURE, {names.IMAGES: PIXELS}),
-    ):
-        found, plain = (
-            server.predict(signature, inputs).outputs
-            for server in (batching, not_batching)
-        )
-        assert len(found[names.BOXES]) == 3
-        assert_same(found, plain, network_wh=NETWORK_WH)
-
-
-def test_the_largest_batch_and_one_that_is_too_large(batching, not_batching):
+def test_the_largest_batch_and_one_that_is_too_large(batching, server):
     import grpc
 
     photo = encode(smooth((20, 20)), "PNG")
@@ -191,12 +182,12 @@ def test_the_largest_batch_and_one_that_is_too_large(batching, not_batching):
     with pytest.raises(grpc.RpcError) as error:
         batching.predict(names.SIGNATURE, more)
     assert code_of(error) == "INVALID_ARGUMENT"
-    answer = not_batching.predict(names.SIGNATURE, more)
+    answer = server.predict(names.SIGNATURE, more)
     assert len(answer.outputs[names.BOXES]) == MOST + 1
 
 
-def test_an_empty_batch_without_batching(not_batching):
-    """With batching it is the server's own affair, and no good one."""
+def test_an_empty_batch_is_refused_at_once(server):
+    """With batching it would lock the server."""
     import grpc
 
     for signature, inputs in (
@@ -205,30 +196,48 @@ def test_an_empty_batch_without_batching(not_batching):
         (names.TENSOR_SIGNATURE, {names.IMAGES: PIXELS[:0]}),
     ):
         with pytest.raises(grpc.RpcError) as error:
-            not_batching.predict(signature, inputs)
+            server.predict(signature, inputs)
         assert code_of(error) == "INVALID_ARGUMENT"
-    status, answer = not_batching.post({"inputs": {names.IMAGE_BYTES: []}})
+    status, answer = server.post({"inputs": {names.IMAGE_BYTES: []}})
     assert status == 400 and "an empty batch" in answer["error"]
 
 
+@pytest.mark.parametrize("threads, retries", [(None, False), ("8", True)])
+def test_sixteen_callers_are_all_answered(exported, server, threads, retries):
+    """By the written number of threads at once, by fewer after some retries."""
+    with contextlib.ExitStack() as started_here:
+        if threads:
+            flags = {"grpc_max_threads": threads}
+            server = started_here.enter_context(started(exported, **flags))
+        serving = started_here.enter_context(
+            client.connect(
+                server.address, model=ServedModel(server.model), retries=retries
+            )
+        )
+        pool = started_here.enter_context(futures.ThreadPoolExecutor(16))
+        photos = [PHOTOS[i % len(PHOTOS)] for i in range(96)]
+        for (answer,) in pool.map(lambda photo: serving.localize([photo]), photos):
+            assert not answer.fault
+
+
 # What the operator sees ------------------------------------------------------
-def test_the_warm_up_ran(batching, exported):
+def test_the_warm_up_ran(server, exported):
     path = exported / "1" / warm_up.FILE
     count = sum(1 for _ in tf.data.TFRecordDataset(str(path)))
     assert count == 4 * len(server_files.WARM_UP_SIZES)
-    text = batching.log.read_text(errors="replace")
+    text = server.log.read_text(errors="replace")
     told = re.search(r"warmup data.*\n?.*warmup records read: (\d+)", text)
     assert told and int(told[1]) == count
 
 
-def test_metrics_at_the_configured_path(batching, exported):
-    status, text = batching.rest("GET", server_files.METRICS_PATH)
+def test_metrics_at_the_configured_path(server, exported):
+    status, text = server.rest("GET", server_files.METRICS_PATH)
     assert status == 200
     label = f'model_path="{exported / "1"}",status="success"'
     assert f":tensorflow:cc:saved_model:load_attempt_count{{{label}}} 1" in text
 
 
-def test_bad_requests_neither_end_the_server_nor_fill_its_memory(batching):
+def test_bad_requests_neither_end_the_server_nor_fill_its_memory(server):
     """Measured over 200 rounds, after some in which its threads get their buffers.
 
     Were the noise of one of a round's requests kept, it would be 200 MiB.
@@ -240,25 +249,25 @@ def test_bad_requests_neither_end_the_server_nor_fill_its_memory(batching):
     cut = encode(smooth((600, 400)), "JPEG")[:-2000]
 
     def a_round():
-        outputs = batching.predict(names.SIGNATURE, of_files([noise, cut])).outputs
+        outputs = server.predict(names.SIGNATURE, of_files([noise, cut])).outputs
         assert (outputs[names.STATUS] == decoding.UNREADABLE).all()
-        assert batching.post(b'{"inputs": ' + noise)[0] == 400
+        assert server.post(b'{"inputs": ' + noise)[0] == 400
         for signature, inputs in (
             ("zzz", of_files([noise])),
             (names.SIGNATURE, of_files([[noise]])),
             (names.TENSOR_SIGNATURE, {names.IMAGES: PIXELS[..., :2]}),
         ):
             with pytest.raises(grpc.RpcError):
-                batching.predict(signature, inputs)
+                server.predict(signature, inputs)
 
     def memory_after(rounds: int) -> int:
         for _ in range(rounds):
             a_round()
-        return batching.memory_bytes()
+        return server.memory_bytes()
 
     before, after = memory_after(20), memory_after(200)
     assert after - before < bound, f"{before} -> {after} bytes"
-    outputs = batching.predict(names.SIGNATURE, of_files(PHOTOS)).outputs
+    outputs = server.predict(names.SIGNATURE, of_files(PHOTOS)).outputs
     assert (outputs[names.STATUS] == decoding.GOOD).all()
 
 
@@ -341,8 +350,8 @@ def test_a_new_version_takes_over_under_load_and_no_request_fails(exported, tmp_
     assert_same(after.outputs, before.outputs, network_wh=NETWORK_WH)
 
 
-def model_config(folder, *, serve: list[int], **labels: int):
-    """The exported ModelConfig with these versions and labels."""
+def write_models_config(folder, *, serve: list[int], **labels: int) -> None:
+    """The exported file with these versions and labels, as an operator edits it."""
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
@@ -352,7 +361,8 @@ def model_config(folder, *, serve: list[int], **labels: int):
     config.model_version_policy.specific.versions.extend(serve)
     for label, version in labels.items():
         config.version_labels[label] = version
-    return config
+    text = text_format.MessageToString(whole)
+    files.write_file(folder / server_files.MODELS, text.encode())
 
 
 def versions_of(server, *labels: str) -> list[int]:
@@ -370,49 +380,23 @@ def versions_of(server, *labels: str) -> list[int]:
     return found
 
 
-def test_labels_move_by_reloaded_configurations(exported, tmp_path):
+def test_labels_are_there_at_the_start_and_move_by_edits(exported, tmp_path):
     """In the order that the comment in models.config gives."""
-    import grpc
-
     folder = copied(exported, tmp_path)
-    with started(folder) as server:
-        server.reload(model_config(folder, serve=[1], stable=1))
+    write_models_config(folder, serve=[1], stable=1)
+    with started(folder, model_config_file_poll_wait_seconds="1") as server:
         assert versions_of(server, "stable") == [1]
         real_server.add_copy(folder / "1", folder)
-        # A label that is new may name a version that is not loaded yet.
-        server.reload(model_config(folder, serve=[1, 2], stable=1, canary=2))
-        server.wait_for_states({1: AVAILABLE, 2: AVAILABLE})
-        assert versions_of(server, "stable", "canary") == [1, 2]
-        server.reload(model_config(folder, serve=[1, 2], stable=2, canary=2))
-        assert versions_of(server, "stable", "canary") == [2, 2]
-        server.reload(model_config(folder, serve=[2], stable=2, canary=2))
-        server.wait_for_states({1: END, 2: AVAILABLE})
-        assert versions_of(server, "stable", "canary") == [2, 2]
-        # One that is in use does not move to a version that is not loaded.
-        with pytest.raises(grpc.RpcError) as error:
-            server.reload(model_config(folder, serve=[2], stable=1, canary=2))
-        assert code_of(error) == "FAILED_PRECONDITION"
-        assert versions_of(server, "stable", "canary") == [2, 2]
-
-
-def test_labels_of_the_file_from_the_start_and_after_an_edit(exported, tmp_path):
-    from google.protobuf import text_format
-    from tensorflow_serving.config import model_server_config_pb2
-
-    folder = copied(exported, tmp_path)
-    real_server.add_copy(folder / "1", folder)
-
-    def write(**labels):
-        whole = model_server_config_pb2.ModelServerConfig()
-        config = model_config(folder, serve=[1, 2], **labels)
-        whole.model_config_list.config.append(config)
-        text = text_format.MessageToString(whole)
-        files.write_file(folder / server_files.MODELS, text.encode())
-
-    write(stable=1, canary=2)
-    with started(folder, model_config_file_poll_wait_seconds="1") as server:
-        server.wait_for_states({1: AVAILABLE, 2: AVAILABLE})
-        assert versions_of(server, "stable", "canary") == [1, 2]
-        write(stable=2, canary=1)
-        server.wait_for(lambda: versions_of(server, "stable") == [2], "new labels")
-        assert versions_of(server, "stable", "canary") == [2, 1]
+        for stable, serve, states in (
+            (1, [1, 2], {1: AVAILABLE, 2: AVAILABLE}),
+            (2, [1, 2], {1: AVAILABLE, 2: AVAILABLE}),
+            (2, [2], {1: END, 2: AVAILABLE}),
+        ):
+            # A label that is new may name a version that is not loaded yet.
+            write_models_config(folder, serve=serve, stable=stable, canary=2)
+            server.wait_for_states(states)
+            wanted = [stable, 2]
+            server.wait_for(
+                lambda wanted=wanted: versions_of(server, "stable", "canary") == wanted,
+                f"labels {wanted}",
+            )

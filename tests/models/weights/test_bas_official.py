@@ -17,8 +17,8 @@ from tests.models.weights.torch_checkpoints import (
     random_state,
     reference_shapes,
 )
+from tests.models.weights.torch_formats import both_formats
 from tests.models.weights.torch_placement import assert_holds
-from tests.models.weights.torch_readers import both_formats
 from tests.models.weights.zip_torch import zip_file
 
 COUNTER = "num_batches_tracked"

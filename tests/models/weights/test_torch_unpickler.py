@@ -8,10 +8,10 @@ import pytest
 
 from bas_tf.errors import UserError
 from bas_tf.models.weights import torch_unpickler
-from bas_tf.models.weights.torch_file import read_without_torch
+from bas_tf.models.weights.torch_file import read_state_dict
 from tests.models.weights import legacy_torch as opcodes
 from tests.models.weights.legacy_torch import contiguous, legacy_file
-from tests.models.weights.torch_readers import both_formats, both_readers
+from tests.models.weights.torch_formats import both_formats
 from tests.models.weights.zip_torch import zip_file
 
 VALUES = np.arange(4, dtype=np.float32)
@@ -38,26 +38,24 @@ def witness(tmp_path):
     return tmp_path / "witness"
 
 
-@both_readers
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("position", range(5))
-def test_code_in_any_legacy_pickle(path, read, witness, position, protocol):
+def test_code_in_any_legacy_pickle(path, witness, position, protocol):
     hostile = pickle.dumps(Hostile(os.system, f"touch {witness}"), protocol=protocol)
     good = [pickle.dumps(v, protocol=2) for v in (opcodes.MAGIC, 1001, {}, {}, [])]
     path.write_bytes(b"".join([*good[:position], hostile, *good[position + 1 :]]))
     with pytest.raises(UserError, match="refuses to load (posix|nt).system; save a"):
-        read(path)
+        read_state_dict(path)
     assert not witness.exists()
 
 
-@both_readers
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_code_in_a_zip(path, read, witness, protocol):
+def test_code_in_a_zip(path, witness, protocol):
     call = Hostile(eval, f"open({str(witness)!r}, 'w')")
     hostile = {"state_dict": {}, "epoch": call}
     path.write_bytes(zip_file({}, pickle.dumps(hostile, protocol=protocol)))
     with pytest.raises(UserError, match=f"{path}: refuses to load .*builtin.*eval; "):
-        read(path)
+        read_state_dict(path)
     assert not witness.exists()
 
 
@@ -67,28 +65,26 @@ def test_the_hostile_pickles_would_have_run(witness):
     assert witness.exists()
 
 
-@both_readers
 @both_formats
 @pytest.mark.parametrize(
     "name",
     ["torch._utils._rebuild_qtensor", "torch.load", "torch.hub.load", "numpy.ndarray",
      "collections.OrderedDict.fromkeys", "torch._utils._rebuild_tensor_v2.__globals__"],
 )  # fmt: skip
-def test_names_next_to_the_known_ones(path, read, written, name):
+def test_names_next_to_the_known_ones(path, written, name):
     module, _, last = name.rpartition(".")
     content = f"c{module}\n{last}\n.".encode()
     path.write_bytes(written({}, opcodes.PROTO + content))
     with pytest.raises(UserError, match=f"{path}: refuses to load {name}; "):
-        read(path)
+        read_state_dict(path)
 
 
-@both_readers
 @both_formats
-def test_a_name_of_two_lines_is_told_in_one(path, read, written):
+def test_a_name_of_two_lines_is_told_in_one(path, written):
     content = b"\x80\x04" + opcodes.text("o\ns") + opcodes.text("system") + b"\x93."
     path.write_bytes(written({}, content))
     with pytest.raises(UserError, match=r"refuses to load o\\ns.system; "):
-        read(path)
+        read_state_dict(path)
 
 
 STORAGE = TENSOR[TENSOR.index(b"((") + 1 : TENSOR.index(b"Q") + 1]
@@ -112,7 +108,7 @@ def test_build_changes_nothing_that_outlives_the_file(path, target, state):
     before = {k: dict(vars(v)) for k, v in stand_ins().items()}
     path.write_bytes(zip_file(TENSORS, opcodes.PROTO + target + state + b"b."))
     with pytest.raises(UserError, match=str(path)):
-        read_without_torch(path)
+        read_state_dict(path)
     assert {k: dict(vars(v)) for k, v in stand_ins().items()} == before
 
 
@@ -120,7 +116,6 @@ def stand_ins() -> dict:
     return {k: v for k, v in torch_unpickler.KNOWN.items() if isinstance(v, type)}
 
 
-@both_readers
 @both_formats
 @pytest.mark.parametrize(
     "content",
@@ -135,20 +130,19 @@ def stand_ins() -> dict:
         TENSOR + STORAGE + b"\x85b.",  # a tensor moved to another storage
     ],
 )
-def test_misused_names(path, read, written, content):
+def test_misused_names(path, written, content):
     path.write_bytes(written(TENSORS, opcodes.PROTO + content))
     with pytest.raises(UserError, match=f"{path}: not a readable torch file"):
-        read(path)
+        read_state_dict(path)
 
 
-@both_readers
 @both_formats
-def test_two_descriptions_of_one_storage(path, read, written):
+def test_two_descriptions_of_one_storage(path, written):
     wider = opcodes.rebuilt_tensor("0", VALUES.astype(np.float64), 0, [4], [1])
     content = opcodes.PROTO + opcodes.items({"w": TENSOR, "v": wider}) + opcodes.STOP
     path.write_bytes(written(TENSORS, content))
     with pytest.raises(UserError, match="two descriptions of storage '0'"):
-        read(path)
+        read_state_dict(path)
 
 
 def test_a_parameter_as_torch_wrote_it_before_0_4(path):
@@ -157,4 +151,4 @@ def test_a_parameter_as_torch_wrote_it_before_0_4(path):
     state = b"\x88\x89" + opcodes.ORDERED_DICT + b"\x87b"
     content = opcodes.PROTO + opcodes.items({"w": old + state}) + opcodes.STOP
     path.write_bytes(legacy_file(TENSORS, content))
-    np.testing.assert_array_equal(read_without_torch(path)["w"], VALUES)
+    np.testing.assert_array_equal(read_state_dict(path)["w"], VALUES)

@@ -1,0 +1,55 @@
+"""What systems and tools leave in folders is skipped; Unicode forms are one name."""
+
+import unicodedata
+
+import pytest
+from PIL import Image
+
+from bas_tf.data import listing
+from bas_tf.data.annotation_files import labels_of
+from bas_tf.data.folder import FolderSource
+from bas_tf.data.records import DataError
+
+NFC, NFD = (unicodedata.normalize(form, "été") for form in ("NFC", "NFD"))
+
+
+def write_photo(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 6), "red").save(path)
+
+
+@pytest.mark.parametrize(
+    "name", [".ipynb_checkpoints", "__MACOSX", "@eaDir", "@EADIR", ".git"]
+)
+def test_left_behind_folders_are_no_classes(tmp_path, name):
+    for class_name in ("cat", "dog", name):
+        write_photo(tmp_path / "train" / class_name / "0.jpg")
+    assert FolderSource(root=str(tmp_path)).class_names == ("cat", "dog")
+
+
+@pytest.mark.parametrize("name", ["._0.jpg", ".DS_Store", "Thumbs.db", "desktop.ini"])
+def test_left_behind_files_are_neither_photos_nor_counted(tmp_path, name):
+    write_photo(tmp_path / "train/cat/0.jpg")
+    (tmp_path / "train/cat" / name).write_bytes(b"not a photo")
+    (tmp_path / "train/cat/notes.txt").write_bytes(b"")
+    (tmp_path / "train/cat/more").mkdir()
+    assert listing.images_of(tmp_path / "train/cat") == ["0.jpg"]
+    unread = listing.unread_files(tmp_path / "train")
+    assert [entry for entry, _ in unread] == ["cat/more", "cat/notes.txt"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(listing.os, "listdir", refuse)
+    with pytest.raises(DataError, match="train/cat: cannot be read .Permission denied"):
+        listing.images_of(tmp_path / "train/cat")
+
+
+def test_a_class_in_another_unicode_form_is_the_same_class(tmp_path):
+    assert labels_of([NFD], ["cat", NFC], folder=tmp_path) == {NFD: 1}
+    (tmp_path / NFC).mkdir()
+    (tmp_path / NFD).mkdir()
+    with pytest.raises(DataError, match="Unicode form"):
+        listing.class_folders(tmp_path)

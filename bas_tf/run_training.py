@@ -101,7 +101,9 @@ def _train(
     source = experiment.open_source(config)
     experiment.check_workdir(workdir, config, source.class_names)
     if judged_split is not None:
-        run_evaluation.check_before_training(config, source, judged_split)
+        run_evaluation.check_before_training(
+            config, source, judged_split, on_bad_image=on_bad_image
+        )
     _log_unread(source)
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     records = _training_records(config, source)

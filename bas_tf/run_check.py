@@ -65,16 +65,17 @@ def run_check(open_source: Callable[[], Source], *, name: str, root: str) -> Rep
         if not (is_known and root and Path(root).exists()):
             raise
         return Report(faults=[Finding("source_refused", "", (), one_line(error))])
-    return check_source(source)
+    report = check_source(source)
+    try:
+        check_several_classes(source.class_names)
+    except DataError as error:
+        report.faults.append(Finding("single_class", "train", (), one_line(error)))
+    return report
 
 
 def check_source(source: Source) -> Report:
     """Reads every image, box and mask of every split; a fault ends nothing."""
     report = Report(classes=tuple(source.class_names))
-    try:
-        check_several_classes(source.class_names)
-    except DataError as error:
-        report.faults.append(Finding("single_class", "train", (), one_line(error)))
     places: dict[bytes, list[tuple[str, str]]] = {}
     if isinstance(source, FolderSource):
         of_file = source.box_file

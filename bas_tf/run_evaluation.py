@@ -227,18 +227,21 @@ def check_options(options) -> None:
     check_choice("eval.ten_crop_precision", precision, PRECISIONS)
 
 
-def check_before_training(config, source, split: str) -> None:
+def check_before_training(config, source, split: str, *, on_bad_image: str) -> None:
     """What makes the evaluation after a training impossible is found before it.
 
     Raises:
       UserError: a mistake in the eval group, or in a split that will be evaluated: it
-        is missing, has an unknown class, no photo or faulty boxes. No photo is decoded.
+        is missing, has an unknown class, no photo, faulty boxes, or photos that cannot
+        be read: any of them for "error", all of them for "skip".
     """
     check_options(config.eval)
     uses_val = config.eval.threshold_origin == VAL_OPTIMAL or config.train.select_by
     for name in dict.fromkeys([split, *["val"] * bool(uses_val)]):
         check_has_split(source, name)
-        source.records(name)
+        kept, faults = bad_images.readable_records(source.records(name))
+        if faults and (on_bad_image == "error" or not kept):
+            raise UserError(f"{faults[0]}; {len(faults)} such photos in split {name!r}")
 
 
 def images_of(config, split: str) -> dict[str, Any]:

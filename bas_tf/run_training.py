@@ -104,8 +104,10 @@ def _train(
     opened = source
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=workdir)
     records = _training_records(config, source)
-    if judged_split is not None:  # no photo of it is read yet
-        run_evaluation.check_before_training(config, opened, judged_split)
+    if judged_split is not None:
+        run_evaluation.check_before_training(
+            config, opened, judged_split, on_bad_image=on_bad_image
+        )
     images = experiment.training_images(config, records)
     photos = experiment.photo_set(records)
     experiment.check_photos(workdir, photos)

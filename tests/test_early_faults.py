@@ -8,6 +8,7 @@ from PIL import Image
 from bas_tf import experiment, run_check, run_training
 from bas_tf.data.folder import FolderSource
 from bas_tf.errors import UserError
+from bas_tf.report.data_table import format_data
 from configs import demo
 
 
@@ -43,12 +44,18 @@ def _no_photo(photos):
     (photos / "val/cat").mkdir(parents=True)
 
 
+def _unreadable_photo(photos):
+    (photos / "val/cat/0.png").write_bytes(b"no photo")
+
+
 def _lost_boxes(photos):
     text = "image,x_min,y_min,x_max,y_max\nval/cow/0.png,0,0,9,9\n"
     (photos / "boxes.csv").write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("spoil", [_extra_class, _no_photo, _lost_boxes])
+@pytest.mark.parametrize(
+    "spoil", [_extra_class, _no_photo, _unreadable_photo, _lost_boxes]
+)
 def test_faults_of_the_evaluated_split(folder_config, tmp_path, spoil):
     spoil(tmp_path / "photos")
     with pytest.raises(UserError, match="photos"):
@@ -61,8 +68,13 @@ def test_a_single_class_is_refused_and_a_fault(folder_config, tmp_path):
         shutil.rmtree(tmp_path / "photos" / split / "dog")
     with pytest.raises(UserError, match="one class, 'cat'.*_none"):
         _train(folder_config, tmp_path / "run")
-    report = run_check.check_source(FolderSource(root=str(tmp_path / "photos")))
-    assert "single_class" in {fault.kind for fault in report.faults}
+    report = run_check.run_check(
+        lambda: FolderSource(root=str(tmp_path / "photos")),
+        name="folder",
+        root=str(tmp_path / "photos"),
+    )
+    (fault,) = (each for each in report.faults if each.kind == "single_class")
+    assert fault.message in format_data(report.document())
 
 
 @pytest.mark.slow

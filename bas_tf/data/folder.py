@@ -22,7 +22,7 @@ from bas_tf.data import decode
 from bas_tf.data.annotation_files import labels_of
 from bas_tf.data.box_files import BoxesOfPhoto, BoxFile, check_not_shares
 from bas_tf.data.images import image_file
-from bas_tf.data.listing import class_folders, folders_in, images_of
+from bas_tf.data.listing import class_folders, folders_in, images_of, visible_entries
 from bas_tf.data.records import DataError, Record
 
 
@@ -109,11 +109,14 @@ class FolderSource:
             known = ", ".join(self.splits)
             raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
         labels = labels_of(class_folders(folder), self.class_names, folder=folder)
-        found = [
-            self._record(f"{split}/{name}/{file}", label)
-            for name, label in labels.items()
-            for file in images_of(folder / name)
-        ]
+        found = []
+        for name, label in labels.items():
+            place = f"{split}/{name}"
+            masks = frozenset(visible_entries(self.root / "masks" / place))
+            found += [
+                self._record(f"{place}/{file}", label, masks)
+                for file in images_of(folder / name)
+            ]
         if not found:
             raise DataError(
                 f"{folder}: no images in its class folders; "
@@ -121,7 +124,10 @@ class FolderSource:
             )
         return [record for record, _ in found], [boxes for _, boxes in found]
 
-    def _record(self, image_id: str, label: int) -> tuple[Record, BoxesOfPhoto]:
+    def _record(
+        self, image_id: str, label: int, masks: frozenset[str]
+    ) -> tuple[Record, BoxesOfPhoto]:
+        """`masks` are the names in the photo's folder of masks."""
         boxes = self.box_file.of(image_id)
         mask = (self.root / "masks" / image_id).with_suffix(".png")
         record = Record(
@@ -130,7 +136,7 @@ class FolderSource:
             image=image_file(self.root / image_id),
             boxes_original=boxes.boxes,
             load_mask=functools.partial(decode.decode_mask, mask)
-            if mask.is_file()
+            if mask.name in masks
             else None,
         )
         return record, boxes

@@ -11,6 +11,7 @@ FAULTS = {
     "source_refused": "data that cannot be opened",
     "no_split": "nothing to read",
     "split_refused": "splits that cannot be opened",
+    "single_class": "a single class, from which nothing can be learnt",
     "class_without_images": "classes without images",
     "unreadable_image": "images that cannot be read",
     "unreadable_mask": "masks that cannot be read",

@@ -1,5 +1,7 @@
 """What systems and tools leave in folders is skipped; Unicode forms are one name."""
 
+import errno
+import os
 import unicodedata
 
 import pytest
@@ -45,6 +47,19 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(listing.os, "listdir", refuse)
     with pytest.raises(DataError, match="train/cat: cannot be read .Permission denied"):
         listing.images_of(tmp_path / "train/cat")
+
+
+def test_masks_that_cannot_be_listed_are_not_masks_that_are_absent(
+    photo_folder, monkeypatch
+):
+    def refuse(folder, listdir=os.listdir):
+        if "/masks/" in str(folder):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(DataError, match="masks/val/cat: cannot be read"):
+        FolderSource(root=str(photo_folder)).records("val")
 
 
 def test_a_class_in_another_unicode_form_is_the_same_class(tmp_path):

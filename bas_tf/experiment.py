@@ -339,6 +339,7 @@ def keras_runner(
         inference.make_scores_fn(classifier),
         scores_precision,
         score_threshold=score_threshold,
+        label_fn=inference.make_label_fn(localizer, score_threshold=score_threshold),
     )
 
 

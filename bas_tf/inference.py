@@ -1,6 +1,6 @@
-"""Images to scores, localization map and boxes: label-free prediction."""
+"""Images to scores, localization map and boxes, of predicted or of given classes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -9,16 +9,22 @@ from bas_tf import names
 from bas_tf.data import preprocess
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import boxes_from_maps, masking, score_maps
+from bas_tf.ops.precision import at_least_float32
 
 PredictFn = Callable[[np.ndarray], dict[str, np.ndarray]]
+LabelFn = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
 ScoresFn = Callable[[np.ndarray], np.ndarray]
 _CENTRE = 4  # the place of the centre crop in `preprocess.ten_crops`
 
 
 def predict(
-    localizer: Localizer, images: tf.Tensor, *, score_threshold: float
+    localizer: Localizer,
+    images: tf.Tensor,
+    labels: tf.Tensor | None = None,
+    *,
+    score_threshold: float,
 ) -> dict[str, tf.Tensor]:
-    """One label-free prediction, in graph; what every export computes too.
+    """One prediction, in graph; without labels what every export computes too.
 
     Protocol `bas`: the map is min-max normalised at its own resolution, resized to
     the image bilinearly, cut at the threshold; the largest component gives the box.
@@ -26,24 +32,38 @@ def predict(
     Args:
       localizer: a built localizer.
       images: [batch, height, width, 3] uint8 or float32 in 0..255.
+      labels: [batch] int, in [0, classes); their maps are asked for too, of the same
+        pass through the network.
       score_threshold: in [0, 1).
 
     Returns:
       names.SCORES [batch, classes], LOCALIZATION_MAP [batch, h, w, 1],
       CAM [batch, h', w', 1], BOXES [batch, 4] in pixels of `images`,
-      DEGENERATE [batch].
+      DEGENERATE [batch]; with labels also `names.of_label` of the labels' ones.
     """
     outputs = localizer(images, training=False)
-    localization_map = outputs[names.LOCALIZATION_MAP]
-    boxes = map_to_boxes(
-        localization_map, images.shape[1:3], score_threshold=score_threshold
-    )
-    return {
+
+    def boxes_of(maps):
+        return map_to_boxes(maps, images.shape[1:3], score_threshold=score_threshold)
+
+    found = {
         names.SCORES: tf.nn.softmax(outputs[names.LOGITS]),
-        names.LOCALIZATION_MAP: localization_map,
+        names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP],
         names.CAM: outputs[names.CAM],
-        **boxes,
+        **boxes_of(outputs[names.LOCALIZATION_MAP]),
     }
+    if labels is None:
+        return found
+    of_label = {
+        **found,
+        names.CAM: at_least_float32(
+            masking.select_class(outputs[names.CLASS_MAPS], labels)
+        ),
+    }
+    if localizer.top_k == 1:
+        maps = localizer.generator(outputs[names.FEATURES], labels[:, tf.newaxis])
+        of_label |= {names.LOCALIZATION_MAP: maps, **boxes_of(maps)}
+    return {**found, **names.of_label(of_label)}
 
 
 def predict_given_class(
@@ -96,13 +116,30 @@ def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictF
     def in_graph(images):
         return predict(localizer, images, score_threshold=score_threshold)
 
-    def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
-        outputs = {k: v.numpy() for k, v in in_graph(tf.constant(images)).items()}
-        for key in (names.LOCALIZATION_MAP, names.CAM):
-            outputs[key] = outputs[key][..., 0]
-        return outputs
+    return lambda images: _as_arrays(in_graph(tf.constant(images)))
 
-    return predict_fn
+
+def make_label_fn(localizer: Localizer, *, score_threshold: float) -> LabelFn:
+    """As `make_predict_fn`, of an evaluation that knows the labels.
+
+    Returns:
+      (images, labels int [batch]) -> what `make_predict_fn` gives and, from the same
+      pass, names.LABEL_MAP, LABEL_CAM, LABEL_BOXES and LABEL_DEGENERATE.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def in_graph(images, labels):
+        return predict(localizer, images, labels, score_threshold=score_threshold)
+
+    return lambda images, labels: _as_arrays(
+        in_graph(tf.constant(images), tf.constant(labels, tf.int32))
+    )
+
+
+def _as_arrays(outputs: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
+    """NumPy arrays; maps lose their channel."""
+    arrays = {key: value.numpy() for key, value in outputs.items()}
+    return {k: v[..., 0] if v.ndim == 4 else v for k, v in arrays.items()}
 
 
 def make_scores_fn(localizer: Localizer) -> ScoresFn:

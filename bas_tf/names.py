@@ -26,6 +26,24 @@ LOCALIZATION_MAP = "localization_map"  # top-k mean of maps, [batch, h, w, 1] in
 CAM = "cam"  # class map of the predicted class, [batch, h', w', 1] float32
 BOXES = "boxes"  # [batch, 4] float32, x0, y0, x1, y1, half-open, pixels of the input
 DEGENERATE = "degenerate"  # [batch] bool, true where the box is the whole image
+# The same of the image's label, which only an evaluation knows; with a top-k mean the
+# map is that mean. See "Whose map" in docs/method.md.
+LABEL_MAP = "label_map"
+LABEL_CAM = "label_cam"
+LABEL_BOXES = "label_boxes"
+LABEL_DEGENERATE = "label_degenerate"
+_LABEL_KEYS = {
+    LOCALIZATION_MAP: LABEL_MAP,
+    CAM: LABEL_CAM,
+    BOXES: LABEL_BOXES,
+    DEGENERATE: LABEL_DEGENERATE,
+}
+
+
+def of_label(outputs: dict) -> dict:
+    """A prediction's maps and boxes under the keys of the label."""
+    return {_LABEL_KEYS[key]: v for key, v in outputs.items() if key in _LABEL_KEYS}
+
 
 # Losses ----------------------------------------------------------------------
 CLASSIFICATION_LOSS = "classification_loss"  # L_cls, [batch]
@@ -42,6 +60,7 @@ LABELS_FILE = "labels.txt"  # class names, one a line, in the order of class ids
 # Served models ---------------------------------------------------------------
 TENSOR_SIGNATURE = "serving_tensor"  # of pixels; SIGNATURE is of encoded files
 CLASS_SIGNATURE = "localize_class"  # as SIGNATURE, the box of a given class
+TENSOR_CLASS_SIGNATURE = "localize_class_tensor"  # as CLASS_SIGNATURE, of pixels
 HEATMAP_SIGNATURE = "heatmap"  # as SIGNATURE, the map besides
 IMAGE_BYTES = "image_bytes"  # [batch] string, whole files: JPEG, PNG or BMP
 CLASS_NAMES = "class_names"  # [batch, min(5, classes)] string, those of CLASS_IDS

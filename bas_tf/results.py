@@ -9,12 +9,16 @@ from bas_tf.data import pipeline
 from bas_tf.evaluators import bas_protocol, per_image, sweeps
 from bas_tf.evaluators.judged import Judged
 from bas_tf.metrics import error_taxonomy
-from bas_tf.metrics.localization import IOU_THRESHOLD
+from bas_tf.metrics.localization import IOU_THRESHOLD, LABEL, NAMES
 from bas_tf.report import breakdown, cases, class_table, curves, page, table
 
 METRICS_FILE, REPORT_FILE, PANELS_FILE = "metrics.json", "report.html", "panels.png"
 PANELS = 16
 EXAMPLE_HEIGHT = 128  # of the many small pictures of errors
+WITHOUT_LABEL = (
+    "Maps of the predicted class: GT-known Loc needs the label's, of "
+    "eval.map_class=label and a model that takes a class."
+)
 # What says how the figures of a document were made.
 SETTING_KEYS = (
     "protocol",
@@ -27,14 +31,12 @@ SETTING_KEYS = (
 
 def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = None):
     """A row of the results table and of summary.json."""
-    keys = ("top1_loc", "top5_loc", "gt_known_loc", "mean_iou", "top1_acc", "top5_acc")
+    keys = (
+        *table.COLUMNS, *table.COLUMNS_WITHOUT_BOXES,
+        "gt_known_loc@0.7", "predicted_map_loc@0.7",
+    )  # fmt: skip
     values = {key: metrics.get(prefix + key) for key in keys}
-    return {
-        "name": name,
-        **values,
-        "gt_known_loc@0.7": metrics.get(f"{prefix}gt_known_loc@0.7"),
-        "size_bytes": size,
-    }
+    return {"name": name, **values, "size_bytes": size}
 
 
 def baseline_rows(judged: Judged) -> list[dict]:
@@ -43,7 +45,7 @@ def baseline_rows(judged: Judged) -> list[dict]:
     return [
         table_row(name, metrics, prefix=f"{name}/")
         for name in ("centre_box", "cam")
-        if f"{name}/gt_known_loc" in metrics
+        if any(key.startswith(f"{name}/") for key in metrics)
     ]
 
 
@@ -58,12 +60,14 @@ def describe(judged: Judged) -> str:
         f"{document['num_images']} images, score threshold "
     )
     origin, figures = document["threshold_origin"], document["figures"]
+    note = "" if document["map_class"] == LABEL else f"\n\n{WITHOUT_LABEL}"
     if document["protocol"] != "bas":
         told += f"{document['score_threshold']:.3f} ({origin})\n"
-        return told + table.format_figures(figures)
+        return told + table.format_figures(figures) + note
     rows = [*baseline_rows(judged), table_row("model", document["metrics"])]
     told += f"{document['score_threshold']:.2f} ({origin})\n"
-    return f"{told}{table.format_table(rows)}\n\n{table.format_figures(figures)}"
+    told += f"{table.format_table(rows)}\n\n{table.format_figures(figures)}"
+    return told + note
 
 
 def write_metrics(judged: Judged, path: Path) -> None:
@@ -131,12 +135,13 @@ def _break_down(judged: Judged) -> breakdown.Breakdown:
     predictions = judged.predictions
     return breakdown.break_down(
         labels=predictions.labels,
-        class_ids=predictions.class_ids[:, 0],
+        class_ids=predictions.first_class_ids,
         scores=predictions.scores,
         ious=judged.evaluation.per_image["iou"],
         kinds=_kinds(judged),
         class_names=judged.class_names,
         draw_cases=lambda chosen: _cases(judged, chosen, tile_height=EXAMPLE_HEIGHT),
+        map_class=predictions.map_class,
     )
 
 
@@ -149,7 +154,7 @@ def _kinds(judged: Judged) -> np.ndarray:
         score_threshold=judged.evaluation.score_threshold,
         threshold_origin=judged.evaluation.threshold_origin,
     )
-    is_class_right = predictions.class_ids[:, 0] == predictions.labels
+    is_class_right = predictions.first_class_ids == predictions.labels
     kinds = np.full(len(predictions), "", object)
     kinds[truth.images] = error_taxonomy.kinds_of(
         boxes[truth.images],
@@ -180,7 +185,7 @@ def _cases(
         boxes=columns["box"][chosen],
         true_boxes=[true_boxes.get(int(i), np.empty([0, 4])) for i in chosen],
         labels=predictions.labels[chosen],
-        class_ids=predictions.class_ids[chosen, 0],
+        class_ids=predictions.first_class_ids[chosen],
         scores=predictions.scores[chosen],
         ious=columns["iou"][chosen],
         class_names=judged.class_names,
@@ -194,7 +199,7 @@ def _loss_curves(workdir: Path) -> dict[str, str]:
 
 
 def _threshold_curves(judged: Judged) -> dict[str, str]:
-    """GT-known Loc and mean IoU against the threshold, BAS and CAM."""
+    """Right boxes and mean IoU against the threshold, BAS and CAM."""
     maps = {"BAS": judged.predictions.maps, "CAM": judged.predictions.cams}
     if not len(judged.truth.images):
         return {}
@@ -202,9 +207,10 @@ def _threshold_curves(judged: Judged) -> dict[str, str]:
     for name, method_maps in maps.items():
         if method_maps is not None:
             ious = sweeps.threshold_ious(method_maps, judged.truth)
+            loc, mean_iou = NAMES[judged.predictions.map_class]
             methods[name] = {
-                "gt_known_loc": (ious > IOU_THRESHOLD).mean(axis=0),
-                "mean_iou": ious.mean(axis=0),
+                loc: (ious > IOU_THRESHOLD).mean(axis=0),
+                mean_iou: ious.mean(axis=0),
             }
     return curves.threshold_curves(
         sweeps.SCORE_THRESHOLDS,

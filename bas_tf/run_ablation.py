@@ -17,6 +17,7 @@ from bas_tf.data.records import Record
 from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators import bas_protocol
 from bas_tf.evaluators.judged import Judged
+from bas_tf.metrics.localization import LABEL
 from bas_tf.report import ablation_table
 from bas_tf.training import train_step
 
@@ -84,6 +85,7 @@ def split_config(config):
     ablation = base.ablation
     with base.unlocked():
         del base["ablation"]
+    base.eval.map_class = LABEL  # the table is about GT-known Loc
     for name in ablation.order:
         check_choice("a row of ablation.order", name, ablation.rows)
     check_choice("ablation.top_k_row", ablation.top_k_row, ablation.order)

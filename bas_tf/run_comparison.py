@@ -239,7 +239,12 @@ def paired_difference(judged: Judged, reference: Judged) -> dict[str, dict]:
       runs' answers.
     """
     ours, theirs = _image_values(judged), _image_values(reference)
-    differences = {key: ours[key].astype(float) - theirs[key] for key in ours}
+    both = ours.keys() & theirs.keys()  # one may be of the label's maps alone
+    differences = {
+        key: ours[key].astype(float) - theirs[key]
+        for key in comparison.PAIRED
+        if key in both
+    }
     return {
         key: {
             "value": float(values.mean()),
@@ -256,7 +261,9 @@ def _image_values(judged: Judged) -> dict[str, np.ndarray]:
     values = {**classification_values(class_ids, labels)}
     if len(images):
         ious = judged.evaluation.per_image["iou"][images]
-        values |= localization_values(ious, class_ids[images], labels[images])
+        values |= localization_values(
+            ious, class_ids[images], labels[images], predictions.map_class
+        )
     return {key: values[key] for key in comparison.PAIRED if key in values}
 
 
@@ -288,7 +295,7 @@ def _answer(judged: Judged, index: int) -> dict[str, Any]:
         "iou": _number(per_image["iou"][index]),
         "box": [float(side) for side in per_image["box"][index]],
         "predicted_class": class_name(
-            judged.class_names, predictions.class_ids[index, 0]
+            judged.class_names, predictions.first_class_ids[index]
         ),
         "score": _number(predictions.scores[index]),
     }
@@ -322,7 +329,9 @@ def _case(judged: Judged, index: int) -> Case:
     return Case(
         picture=picture,
         true_class=judged.class_names[predictions.labels[index]],
-        predicted_class=class_name(judged.class_names, predictions.class_ids[index, 0]),
+        predicted_class=class_name(
+            judged.class_names, predictions.first_class_ids[index]
+        ),
         score=float(predictions.scores[index]),
         iou=float(per_image["iou"][index]),
     )

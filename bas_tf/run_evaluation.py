@@ -13,7 +13,7 @@ from bas_tf.errors import UserError, check_at_least, check_choice
 from bas_tf.evaluators import metrics_file
 from bas_tf.evaluators.evaluation import ORACLE, THRESHOLD_ORIGINS, VAL_OPTIMAL
 from bas_tf.evaluators.judged import Judged
-from bas_tf.evaluators.predictions import Predictions, predict_all
+from bas_tf.evaluators.predictions import LABEL, MAP_CLASSES, Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
 from bas_tf.ops.precision import PRECISIONS
 from bas_tf.runners import Runner
@@ -82,6 +82,8 @@ class Judge:
             the threshold's origin needs.
         """
         self._check(runner, model)
+        label_fn = runner.label_fn if map_class(self.config) == LABEL else None
+        predict = functools.partial(self._predict, runner, label_fn)
         options = self.config.eval
         records, images, truth = self._read(self.split)
         threshold, origin = options.score_threshold, options.threshold_origin
@@ -90,9 +92,9 @@ class Judge:
         if origin == VAL_OPTIMAL:
             val_records, _, val_truth = self._read("val")
             threshold = self._rules.choose_threshold(
-                self._predict(runner, "val"), val_truth, val_records
+                predict("val"), val_truth, val_records
             )
-        predictions = self._predict(runner, self.split, ten_crop=options.ten_crop)
+        predictions = predict(self.split, ten_crop=options.ten_crop)
         evaluation = self._rules.evaluate(
             predictions,
             truth,
@@ -108,11 +110,11 @@ class Judge:
             config=self.config_name,
             seed=seed,
         )
+        if isinstance(self._source, bad_images.SkippingSource):
+            document["num_skipped_images"] = self._source.num_skipped[self.split]
         document["data"] = images_of(self.config, self.split)
         if options.ten_crop:
             document["ten_crop_precision"] = runner.scores_precision
-        if isinstance(self._source, bad_images.SkippingSource):
-            document["num_skipped_images"] = self._source.num_skipped[self.split]
         return Judged(
             document=document,
             evaluation=evaluation,
@@ -183,7 +185,7 @@ class Judge:
         return self._splits[split]
 
     def _predict(
-        self, runner: Runner, split: str, *, ten_crop: bool = False
+        self, runner: Runner, label_fn, split: str, *, ten_crop: bool = False
     ) -> Predictions:
         _, images, _ = self._read(split)
         crop_size = tuple(self.config.data.crop_size)
@@ -199,8 +201,9 @@ class Judge:
         with pipeline.reading(images):
             return predict_all(
                 batches=batches,
-                predict_fn=runner.predict_fn,
                 num_records=len(images),
+                predict_fn=runner.predict_fn,
+                label_fn=label_fn,
                 rank_fn=rank_fn if ten_crop else None,
             )
 
@@ -223,6 +226,7 @@ def check_options(options) -> None:
             "[0, 1], of which it cuts in [0, 1)"
         )
     check_at_least("eval.batch_size", options.batch_size, 1)
+    check_choice("eval.map_class", options.get("map_class", LABEL), MAP_CLASSES)
     precision = options.get("ten_crop_precision", "float32")
     check_choice("eval.ten_crop_precision", precision, PRECISIONS)
 
@@ -255,6 +259,11 @@ def images_of(config, split: str) -> dict[str, Any]:
         "data.seed": data.seed,
         f"data.num_images.{split}": data.num_images.get(split),
     }
+
+
+def map_class(config) -> str:
+    """Whose maps are evaluated; the label's where an older workdir does not say."""
+    return config.eval.get("map_class", LABEL)
 
 
 def scores_precision(config) -> str:

@@ -25,6 +25,7 @@ from bas_tf.data.folder import FolderSource
 from bas_tf.data.records import Record
 from bas_tf.errors import check_at_least
 from bas_tf.metrics.by_class import means_by_class
+from bas_tf.metrics.localization import LABEL
 from bas_tf.training import (
     checkpoint,
     hooks,
@@ -305,6 +306,8 @@ def _make_validation(config, workdir, localizer, sgd, class_names, on_bad_image)
         checkpoint.copy_for_inference(localizer, sgd, onto=judged)
         found = judge.judge(runner, model=str(workdir))
         is_right = found.evaluation.per_image["correct"]
+        if found.predictions.map_class != LABEL:
+            return hooks.Validation(found.document["metrics"], gt_known_by_class={})
         means = means_by_class(is_right, found.predictions.labels, len(class_names))
         by_class = dict(zip(class_names, means.tolist(), strict=True))
         return hooks.Validation(

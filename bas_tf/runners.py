@@ -6,8 +6,6 @@ irrelevant.
 
 import dataclasses
 import json
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +13,10 @@ import numpy as np
 
 from bas_tf import names
 from bas_tf.errors import UserError, one_line
+from bas_tf.tflite_document import not_a_localizer, read_tflite_document
 
-# A TFLite file's own description, in the zip archive behind the model.
-DOCUMENT_FILE, DOCUMENT_FORMAT = "bas_tf.json", "bas_tf localizer 1"
 # A SavedModel's: of what its boxes are made. An ONNX file has it as a property.
 SETTINGS_FILE = "assets.extra/settings.json"
-# What an archive that is cut off, changed or not there raises.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +25,8 @@ class Runner:
 
     Attributes:
       predict_fn: as `inference.make_predict_fn` returns; "cam" only from Keras, and
-        scores other than 0 for `num_scored` classes alone.
+        scores other than 0 for `num_scored` classes alone. A file that draws the map of
+        a given class raises UserError.
       class_names: in the order of class ids.
       input_size_wh: the only size it takes; None when it takes any.
       scores_fn: as `inference.make_scores_fn` returns, the classifier alone; None
@@ -40,6 +36,9 @@ class Runner:
         those of all are known.
       score_threshold: of its boxes; None where a file of an older version does not
         say.
+      label_fn: as `inference.make_label_fn` returns, "label_cam" only from Keras; from
+        a file that draws the map of a given class, that alone. None where no class can
+        be given, unless top-k maps are averaged, where the label plays no part.
     """
 
     predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -49,6 +48,7 @@ class Runner:
     scores_precision: str = "float32"
     num_scored: int | None = None
     score_threshold: float | None = None
+    label_fn: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] | None = None
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Softmax [batch, classes], with as little else as the model can do.
@@ -79,19 +79,47 @@ def load_saved_model(folder: str | Path) -> Runner:
             "export it again with export.saved_model"
         ) from error
     class_names = read_labels(folder / "assets" / names.LABELS_FILE)
-    score_threshold = _read_settings(folder / SETTINGS_FILE).get("score_threshold")
+    settings = _read_settings(folder / SETTINGS_FILE)
+    serve_class = loaded.signatures.get(names.TENSOR_CLASS_SIGNATURE)
 
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
         outputs = serve(images=tf.constant(images, tf.uint8))
         outputs = {key: value.numpy() for key, value in outputs.items()}
         return _judged_outputs(outputs, len(class_names))
 
+    def of_classes(images: np.ndarray, class_ids: np.ndarray) -> dict:
+        outputs = serve_class(
+            images=tf.constant(images, tf.uint8),
+            class_ids=tf.constant(class_ids, tf.int32),
+        )
+        return _judged_outputs({k: v.numpy() for k, v in outputs.items()})
+
     # The signature holds only weak references: keep the loaded object alive.
     predict_fn.loaded = loaded
     return Runner(
         predict_fn, class_names, None,
-        num_scored=num_scored, score_threshold=score_threshold,
+        num_scored=num_scored, score_threshold=settings.get("score_threshold"),
+        label_fn=_label_fn(
+            predict_fn, of_classes if serve_class else None, settings.get("top_k", 1)
+        ),
     )  # fmt: skip
+
+
+def _label_fn(predict_fn, of_classes, top_k: int):
+    """A file's `Runner.label_fn`, of its top-k and what draws given classes' maps."""
+    if top_k > 1:
+
+        def label_fn(images, labels):
+            predicted = predict_fn(images)
+            return {**predicted, **names.of_label(predicted)}
+
+        return label_fn
+    if of_classes is None:
+        return None
+    return lambda images, labels: {
+        **predict_fn(images),
+        **names.of_label(of_classes(images, labels)),
+    }
 
 
 def _read_settings(path: Path) -> dict:
@@ -127,19 +155,40 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
         run = interpreter.get_signature_runner(names.SIGNATURE)
-        source = run.get_input_details()[names.IMAGES]
+        inputs = run.get_input_details()
+        source = inputs[names.IMAGES]
         _, height, width, _ = map(int, source["shape_signature"])  # -1: any
-        num_scored = int(run.get_output_details()[names.SCORES]["shape"][1])
+        takes_class = names.CLASS_IDS in inputs
+        num_scored = (
+            0
+            if takes_class
+            else int(run.get_output_details()[names.SCORES]["shape"][1])
+        )
     except (ValueError, RuntimeError, KeyError) as error:
-        raise _not_a_localizer(path, str(error)) from error
+        raise not_a_localizer(path, str(error)) from error
 
-    def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
+    def run_all(images: np.ndarray, class_ids: np.ndarray | None = None) -> dict:
         images = as_tflite_input(np.asarray(images, np.uint8), source["dtype"])
-        singles = [run(**{names.IMAGES: image[np.newaxis]}) for image in images]
-        outputs = {
+        given = [{}] * len(images)
+        if class_ids is not None:
+            given = [{names.CLASS_IDS: np.int32([class_id])} for class_id in class_ids]
+        singles = [
+            run(**{names.IMAGES: image[np.newaxis]}, **of_class)
+            for image, of_class in zip(images, given, strict=True)
+        ]
+        return {
             key: np.concatenate([single[key] for single in singles])
             for key in singles[0]
         }
+
+    def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
+        if takes_class:
+            raise UserError(
+                f"{path}: draws the map of a class that it is given and names none "
+                "itself; use a localizer_* file, or evaluate it with "
+                "--config.eval.map_class=label"
+            )
+        outputs = run_all(images)
         unnamed = outputs[names.CLASS_IDS].max()
         if unnamed >= len(class_names):
             raise UserError(
@@ -148,11 +197,20 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
             )
         return _judged_outputs(outputs, len(class_names))
 
+    def of_classes(images: np.ndarray, class_ids: np.ndarray) -> dict:
+        return names.of_label(_judged_outputs(run_all(images, class_ids)))
+
+    top_k = document.get("top_k", 1)
+    label_fn = _label_fn(predict_fn, None, top_k)
+    if takes_class:
+        # A mean of the top-k maps is what is evaluated then, and it has none.
+        label_fn = of_classes if top_k == 1 else None
     predict_fn.loaded = interpreter
     size_wh = None if -1 in (width, height) else (width, height)
     return Runner(
         predict_fn, class_names, size_wh,
         num_scored=num_scored, score_threshold=document.get("score_threshold"),
+        label_fn=label_fn,
     )  # fmt: skip
 
 
@@ -173,6 +231,7 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
         properties = session.get_modelmeta().custom_metadata_map
         class_names = tuple(json.loads(properties["labels"]))
         score_threshold = json.loads(properties.get("score_threshold", "null"))
+        top_k = json.loads(properties.get("top_k", "1"))
         (source,) = session.get_inputs()
         _, height, width, _ = source.shape
         shapes = {output.name: output.shape for output in session.get_outputs()}
@@ -190,6 +249,7 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
     return Runner(
         predict_fn, class_names, (width, height),
         num_scored=num_scored, score_threshold=score_threshold,
+        label_fn=_label_fn(predict_fn, None, top_k),
     )  # fmt: skip
 
 
@@ -200,52 +260,6 @@ def as_tflite_input(images: np.ndarray, dtype) -> np.ndarray:
     return images.astype(dtype)
 
 
-def read_tflite_document(path: Path) -> dict:
-    """The document that `export.metadata` put into a TFLite file.
-
-    Its "class_names" are those of the labels.txt in the file.
-
-    Raises:
-      UserError: the file is cut off, not a localizer's, or without metadata.
-    """
-    try:
-        with path.open("rb") as file:
-            identifier = file.read(8)[4:]
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    if identifier != b"TFL3":
-        raise _not_a_localizer(path, "it does not begin as one")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            document = json.loads(archive.read(DOCUMENT_FILE))
-            labels = archive.read(names.LABELS_FILE).decode()
-    except _UNREADABLE as error:
-        raise _not_a_localizer(
-            path, "it was cut off, or its labels and metadata were removed"
-        ) from error
-    except KeyError as error:
-        raise _not_a_localizer(path, str(error.args[0])) from error
-    except ValueError as error:
-        raise _not_a_localizer(path, f"its metadata: {error}") from error
-    found = document.get("format") if isinstance(document, dict) else None
-    if found != DOCUMENT_FORMAT:
-        raise _not_a_localizer(
-            path, f"its {DOCUMENT_FILE} is of format {found!r}, not {DOCUMENT_FORMAT!r}"
-        )
-    if labels.removesuffix("\n").split("\n") != document.get("class_names"):
-        raise _not_a_localizer(
-            path, f"{names.LABELS_FILE} and {DOCUMENT_FILE} in it name other classes"
-        )
-    return document
-
-
-def _not_a_localizer(path: Path, reason: str) -> UserError:
-    return UserError(
-        f"{path}: not a localizer's TFLite file ({reason}); expected one that "
-        "export.tflite wrote"
-    )
-
-
 def read_labels(path: Path) -> tuple[str, ...]:
     """Class names, one a line; a missing file is an error, never class 0."""
     if not path.is_file():
@@ -253,12 +267,15 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return tuple(path.read_text(encoding="utf-8").splitlines())
 
 
-def _judged_outputs(outputs: dict, num_classes: int) -> dict[str, np.ndarray]:
-    """Top classes spread to [batch, classes] (0 elsewhere); maps lose their channel."""
-    scores = np.zeros([len(outputs[names.SCORES]), num_classes], np.float32)
-    np.put_along_axis(
-        scores, outputs[names.CLASS_IDS].astype(np.int64), outputs[names.SCORES], axis=1
-    )
+def _judged_outputs(outputs: dict, num_classes: int = 0) -> dict[str, np.ndarray]:
+    """Top classes spread to [batch, classes] (0 elsewhere); maps lose their channel.
+
+    Without `num_classes` nothing is said of the classes.
+    """
+    scores = np.zeros([len(outputs[names.BOXES]), num_classes], np.float32)
+    if num_classes:
+        class_ids = outputs[names.CLASS_IDS].astype(np.int64)
+        np.put_along_axis(scores, class_ids, outputs[names.SCORES], axis=1)
     return {
         names.SCORES: scores,
         names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP][..., 0],

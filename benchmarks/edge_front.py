@@ -12,9 +12,9 @@ again, it goes on where it stopped.
 WORKDIR/<head>_<size> is an ordinary training workdir, with its files in export/ and
 their figures in judged/; delete it to have it anew. WORKDIR/front.json:
   config, protocol, split, num_images, score_threshold, num_threads    how it was made
-  rows   head, size, quantization, top1_loc, gt_known_loc, gt_known_loc@0.7, mean_iou,
-         size_bytes, p50_ms, p95_ms, ...; on_front: no other file is at once as fast, as
-         small and as accurate (mean IoU); is_knee
+  rows   head, size, quantization, top1_loc, predicted_map_loc (and @0.7),
+         predicted_map_iou, size_bytes, p50_ms, p95_ms, ...; on_front: no other file is
+         at once as fast, as small and as accurate (predicted_map_iou); is_knee
 
 The knee, the default to ship: of the front of latency and mean IoU, the file farthest
 above the straight line between its ends, with the logarithm of the latency and the IoU
@@ -35,12 +35,12 @@ from bas_tf.errors import UserError
 
 CONFIG = "configs/butterflies_efficientnet_lite0.py"
 SPLIT, NUM_THREADS, MARGIN = "val", 2, 1.15
-COSTS, ACCURACY = ("p50_ms", "size_bytes"), "mean_iou"
+COSTS, ACCURACY = ("p50_ms", "size_bytes"), "predicted_map_iou"
 COLUMNS = {
     "top1_loc": "Top-1 Loc",
-    "gt_known_loc": "GT-known",
-    "gt_known_loc@0.7": "IoU 0.7",
-    "mean_iou": "mean IoU",
+    "predicted_map_loc": "Box right",
+    "predicted_map_loc@0.7": "IoU 0.7",
+    "predicted_map_iou": "mean IoU",
 }
 
 

@@ -13,7 +13,7 @@ from bas_tf.report.chart_style import GREY, INK, STYLE, png_of
 from benchmarks.edge_front import COSTS, pareto_front
 
 _SIZE_INCHES, _DOTS_PER_INCH = (14.0, 7.5), 110
-_PANELS = {"mean_iou": "mean IoU", "gt_known_loc": "GT-known Loc"}
+_PANELS = {"predicted_map_iou": "mean IoU", "predicted_map_loc": "box right"}
 _HEAD_COLORS = ("#2f81e0", "#e8830c", "#2ca25f", "#a45ad6")
 _MARKERS = {"none": "o", "float16": "s", "dynamic": "^", "int8": "D"}
 _MARKER_NAMES = {"none": "float32"}
@@ -29,7 +29,7 @@ def front_png(rows: Sequence[Mapping]) -> bytes:
 
 
 def front_figure(rows: Sequence[Mapping]) -> Figure:
-    """Two panels over the latency: mean IoU and GT-known Loc, in percent.
+    """Two panels over the latency: mean IoU and share of right boxes, in percent.
 
     Colour is the head, the marker's shape the quantization, it grows with the
     file; a number is the input's size. The step line is the front of latency and the

@@ -103,8 +103,8 @@ def base_config() -> ml_collections.ConfigDict:
             "asynchronous_checkpoints": False,
             # "" takes the last step's weights. Else a figure of protocol bas: each
             # epoch is judged on split val, the one with the most of it is what
-            # evaluation and export take. top1_acc needs labels alone, gt_known_loc or
-            # mean_iou the boxes of val.
+            # evaluation and export take. top1_acc needs labels alone, gt_known_loc,
+            # mean_iou or predicted_map_loc the boxes of val.
             "select_by": "",
         }
     )
@@ -115,6 +115,9 @@ def base_config() -> ml_collections.ConfigDict:
             "score_threshold": 0.15,
             # fixed, val-optimal (on val itself: an oracle), oracle
             "threshold_origin": "fixed",
+            # Whose map and box are evaluated (docs/method.md): label, which gt_known_loc
+            # and the papers mean; predicted, the only one that a deployed model has
+            "map_class": "label",
             "ten_crop": False,  # classify by the mean of ten crops
             "ten_crop_precision": "float32",  # of the nine that give no box
         }

@@ -251,7 +251,7 @@ def format_islands(islands: dict[str, dict[str, int]]) -> str:
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import experiment, files, runners
+    from bas_tf import experiment, files, tflite_document
 
     files.check_place(flags.FLAGS.output)
     path = Path(flags.FLAGS.artifact)
@@ -261,7 +261,7 @@ def main(args: list[str]) -> None:
         models=[flags.FLAGS.workdir, path],
         config=loaded.config,
     )
-    document = runners.read_tflite_document(path)
+    document = tflite_document.read_tflite_document(path)
     check_artifact(path, document, loaded)
     tflite = path.read_bytes()
     examples = calibration_examples(loaded, document)

@@ -20,7 +20,7 @@ from bas_tf import names, results
 from bas_tf.errors import UserError
 from bas_tf.experiment import Experiment
 from bas_tf.models.localizer import Localizer
-from bas_tf.runners import DOCUMENT_FILE, DOCUMENT_FORMAT
+from bas_tf.tflite_document import DOCUMENT_FILE, DOCUMENT_FORMAT
 from export import metadata_tables, operators
 
 ENTRY = "TFLITE_METADATA"  # the name that the standard tools look for
@@ -32,6 +32,8 @@ FIGURES = (
     "gt_known_loc",
     "gt_known_loc@0.7",
     "mean_iou",
+    "predicted_map_loc",
+    "predicted_map_iou",
 )
 FRAMES = {names.BOXES: {"frame": "pixels of the input image, from its upper left"}}
 PIXELS = {  # of an image by its dtype: what is sent for a pixel, and its range

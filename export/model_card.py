@@ -24,13 +24,16 @@ CARD_FILE, TEMPLATE = "model_card.md", "model_card.md.j2"
 MOST_CLASSES = 50  # more are counted, and the first ones named
 FIRST_CLASSES = 20
 FIGURES = {  # of a metrics.json, where it has them: what they mean
-    "gt_known_loc": "share of the images whose box is right, whatever class the model "
-    "named",
+    "gt_known_loc": "share of the images on which the box of the true class is right, "
+    "which the model is given",
     "gt_known_loc@0.7": "the same with 0.7 for the IoU, a tight box",
     "top1_loc": "the box is right and so is the first class",
     "top5_loc": "the box is right and the true class is among the first five",
     "top1_acc": "the first class is right, the box not looked at",
     "mean_iou": "IoU of the box with the true box, as the mean over images",
+    "predicted_map_loc": "share of the images on which the model's own box is right, "
+    "that of the class it predicts, whether or not the class is",
+    "predicted_map_iou": "IoU of that box with the true box, as the mean over images",
     "max_box_acc": "share of the images whose box is right at the threshold that is "
     "best on these very images",
     "max_box_acc_v2": "the same for any region of the map, as the mean over 0.3, 0.5 "
@@ -187,7 +190,8 @@ def judgement(path: Path) -> dict[str, Any] | None:
       "protocol", "split", "num_images", "score_threshold" as in the file; "origin" of
       the threshold in words and as "threshold_origin"; "meanings" of the figures by
       their names; "table" of them, rows of cells, the first its heading; "percents",
-      {key of the file: value as text}; "beats_centre", None where nobody knows;
+      {key of the file: value as text}; "right_boxes" of the model's own, None where
+      nobody measured them; "beats_centre", None where nobody knows;
       "without_boxes" and "degenerate", numbers of images.
 
     Raises:
@@ -207,12 +211,15 @@ def judgement(path: Path) -> dict[str, Any] | None:
         ) from error
     by_key = {row.key: row for row in rows}
     shown = [by_key[key] for key in FIGURES if key in by_key]
-    box, centre = metrics.get("gt_known_loc"), metrics.get("centre_box/gt_known_loc")
+    # What an older version called GT-known was of the predicted class's map as well.
+    box = metrics.get("predicted_map_loc", metrics.get("gt_known_loc"))
+    centre = metrics.get("centre_box/gt_known_loc")
     return {
         **settings,
         "meanings": {row.name: FIGURES[row.key] for row in shown},
         "table": figures_table(shown),
         "percents": {key: table.format_percent(metrics[key]) for key in metrics},
+        "right_boxes": None if box is None else table.format_percent(box),
         "beats_centre": None if None in (box, centre) else box > centre,
         "without_boxes": metrics.get("num_images_without_boxes", 0),
         "degenerate": metrics.get("num_degenerate", 0),

@@ -3,7 +3,8 @@ r"""Exports a trained localizer as an ONNX file, as ONNX Runtime runs it.
   python -m export.onnx --workdir=runs/demo --output=runs/demo/export
 
 Opset 18, operators of the default domain only. In the file's metadata lie, as JSON, the
-class names under `labels` and what its boxes are cut at under `score_threshold`.
+class names under `labels`, what its boxes are cut at under `score_threshold`, and how
+many classes' maps are averaged under `top_k`.
 """
 
 import json
@@ -38,6 +39,7 @@ def export_onnx(workdir: str | Path, output: str | Path) -> Path:
     properties = {
         "labels": list(loaded.class_names),
         "score_threshold": loaded.config.eval.score_threshold,
+        "top_k": served.localizer.top_k,
     }
     _add_metadata(model, {key: json.dumps(v) for key, v in properties.items()})
     files.write_file(path, model.SerializeToString())

@@ -102,7 +102,10 @@ def write_saved_model(loaded, folder: Path) -> None:
         module = served.trackable()
         module.labels = tf.saved_model.Asset(str(labels))
         tf.saved_model.save(module, str(folder), signatures=served.signatures())
-    settings = {"score_threshold": loaded.config.eval.score_threshold}
+    settings = {
+        "score_threshold": loaded.config.eval.score_threshold,
+        "top_k": localizer.top_k,
+    }
     files.write_json(folder / runners.SETTINGS_FILE, settings)
     card = folder / "assets.extra" / model_card.CARD_FILE
     model_card.write_model_card(card, loaded, steps=steps)

@@ -51,6 +51,8 @@ class ServerModel:
           to be stretched over the image.
         `serving_tensor`: names.IMAGES uint8 [batch, H, W, 3] -> the outputs of
           `heatmap` without HEATMAP_BYTES and STATUS.
+        `localize_class_tensor`: CLASS_IDS int32 [batch], all known, besides -> the same
+          outputs, the best classes among them, with map and box of the given class.
 
         A row whose STATUS is not 0 has CLASS_IDS -1, names "", zeros, an empty PNG, and
         is DEGENERATE. An empty batch, a class for some images only, pixels of another
@@ -70,6 +72,9 @@ class ServerModel:
             names.TENSOR_SIGNATURE: tf.function(
                 self._localize_pixels, input_signature=[images]
             ),
+            names.TENSOR_CLASS_SIGNATURE: tf.function(
+                self._localize_class_pixels, input_signature=[images, class_ids]
+            ),
         }
 
     def trackable(self) -> tf.Module:
@@ -88,26 +93,9 @@ class ServerModel:
 
     def _localize_class(self, image_bytes, class_ids):
         images, size_wh, status = self._decoded(image_bytes)
-        class_ids = _checked_shape(class_ids, [None])
-        same_count = tf.debugging.assert_equal(
-            tf.size(class_ids),
-            tf.size(image_bytes),
-            f"{names.CLASS_IDS}: one for each of {names.IMAGE_BYTES} is needed",
-        )
-        num_classes = len(self._class_names)
-        with tf.control_dependencies([same_count]):
-            class_ids = tf.identity(class_ids)  # the network waits for the check
-        known = (class_ids >= 0) & (class_ids < num_classes)
-        outputs = inference.predict_given_class(
-            self._localizer,
-            images,
-            tf.clip_by_value(class_ids, 0, num_classes - 1),
-            score_threshold=self._score_threshold,
-        )
+        outputs, known = self._of_class(images, class_ids, size_wh, names.IMAGE_BYTES)
         unknown = (status == decoding.GOOD) & ~known
         status = tf.where(unknown, decoding.UNKNOWN_CLASS, status)
-        best = signatures.top_classes(outputs[names.SCORES])
-        outputs = self._in_sent_pixels({**outputs, **best}, size_wh)
         return _with_status(_without(outputs, names.LOCALIZATION_MAP), status)
 
     def _heatmap(self, image_bytes):
@@ -119,10 +107,41 @@ class ServerModel:
         return _with_status(outputs, status)
 
     def _localize_pixels(self, images):
+        return self._predicted(*self._network_pixels(images))
+
+    def _network_pixels(self, images):
+        """Pixels of the network's size, and the size of each image as sent."""
         images = _checked_pixels(images)
         count = tf.shape(images)[0]
         size_wh = tf.tile(tf.shape(images)[tf.newaxis, 2:0:-1], [count, 1])
-        return self._predicted(decoding.resize(images, self._size_hw), size_wh)
+        return decoding.resize(images, self._size_hw), size_wh
+
+    def _localize_class_pixels(self, images, class_ids):
+        images, size_wh = self._network_pixels(images)
+        outputs, known = self._of_class(images, class_ids, size_wh, names.IMAGES)
+        with tf.control_dependencies([tf.debugging.assert_equal(known, True)]):
+            return {key: tf.identity(value) for key, value in outputs.items()}
+
+    def _of_class(self, images, class_ids, size_wh, of_input: str):
+        """The outputs with the box of each given class, and whether it is known."""
+        class_ids = _checked_shape(class_ids, [None])
+        same_count = tf.debugging.assert_equal(
+            tf.size(class_ids),
+            tf.shape(images)[0],
+            f"{names.CLASS_IDS}: one for each of {of_input} is needed",
+        )
+        num_classes = len(self._class_names)
+        with tf.control_dependencies([same_count]):
+            class_ids = tf.identity(class_ids)  # the network waits for the check
+        outputs = inference.predict_given_class(
+            self._localizer,
+            images,
+            tf.clip_by_value(class_ids, 0, num_classes - 1),
+            score_threshold=self._score_threshold,
+        )
+        best = signatures.top_classes(outputs[names.SCORES])
+        known = (class_ids >= 0) & (class_ids < num_classes)
+        return self._in_sent_pixels({**outputs, **best}, size_wh), known
 
     def _localized(self, image_bytes):
         """The outputs of every row, as if it were GOOD, and the status."""

@@ -5,7 +5,8 @@ r"""Sends a trained workdir and every exported file through the same judge.
 
 Prints one table: figures by protocol bas, then how near each file is to Keras, its
 latency and its process's peak memory, measured in turns. Exits 1 when a file loses more
-than --max_drop of GT-known or Top-1 Loc against Keras. All of them see the centre crop
+than --max_drop of GT-known, predicted-map or Top-1 Loc against Keras. A file has those
+of them that it can: GT-known Loc needs one that takes a class. All see the centre crop
 alone, whatever the workdir's eval.ten_crop says.
 """
 
@@ -18,7 +19,7 @@ from bas_tf import entry_point
 from bas_tf.errors import UserError
 from export.onnx import ONNX_FILE
 
-JUDGED = ("gt_known_loc", "top1_loc")
+JUDGED = ("gt_known_loc", "predicted_map_loc", "top1_loc")
 SAVED_MODEL = "saved_model"
 
 
@@ -33,6 +34,8 @@ def find_artifacts(folder: Path) -> dict[str, Path]:
         found[SAVED_MODEL] = folder / SAVED_MODEL
     for path in sorted(folder.glob("localizer_*.tflite")):
         found[path.stem.replace("localizer", "tflite")] = path
+    for path in sorted(folder.glob("given_class_*.tflite")):
+        found[path.stem] = path
     if (folder / ONNX_FILE).is_file():
         found["onnx"] = folder / ONNX_FILE
     if not found:
@@ -81,19 +84,28 @@ def verify_artifacts(judge, keras_judged, artifacts: dict[str, Path]) -> list[di
 
 
 def agreement(expected, actual) -> dict[str, float]:
-    """How far one model's predictions are from another's on the same images."""
+    """How far one model's predictions are from another's on the same images.
+
+    Both are of the predicted class's map, or of the label's where the file draws no
+    other; `class_agreement` is None then.
+    """
     import numpy as np
 
     from bas_tf.geometry import boxes
 
+    classifies = actual.classifies
+    if classifies:
+        expected, actual = (each.predicted or each for each in (expected, actual))
     pairs = zip(expected.boxes, actual.boxes, strict=True)
     overlaps = [boxes.iou_xyxy(a[np.newaxis], b[np.newaxis])[0, 0] for a, b in pairs]
     return {
         "max_box_difference": float(np.abs(expected.boxes - actual.boxes).max()),
         "mean_iou_with_keras": float(np.mean(overlaps)),
         "class_agreement": float(
-            np.mean(expected.class_ids[:, 0] == actual.class_ids[:, 0])
-        ),
+            np.mean(expected.first_class_ids == actual.first_class_ids)
+        )
+        if classifies
+        else None,
         "max_map_difference": float(_map_differences(expected.maps, actual.maps).max()),
     }
 
@@ -113,19 +125,22 @@ def lost_too_much(rows: list[dict], keras_row: dict, max_drop: float) -> list[st
         f"than --max_drop={max_drop}"
         for row in rows
         for figure in JUDGED
-        if keras_row[figure] is not None and keras_row[figure] - row[figure] > max_drop
+        if None not in (keras_row[figure], row[figure])
+        and keras_row[figure] - row[figure] > max_drop
     ]
 
 
 def format_nearness(rows: list[dict]) -> str:
     """The second table for people: beside Keras, and on this machine."""
+    from bas_tf.report import table
+
     lines = [
         f"{'beside Keras':<18}{'same class':>11}{'box IoU':>9}{'|map|':>9}"
         f"{'p50 ms':>9}{'p95 ms':>9}{'peak MiB':>10}"
     ]
     for row in rows:
         lines.append(
-            f"{row['name']:<18}{row['class_agreement']:>11.1%}"
+            f"{row['name']:<18}{table.format_percent(row['class_agreement']):>11}"
             f"{row['mean_iou_with_keras']:>9.3f}{row['max_map_difference']:>9.1e}"
             f"{row['p50_ms']:>9.2f}{row['p95_ms']:>9.2f}"
             f"{row['peak_memory_bytes'] / 2**20:>10.0f}"
@@ -182,7 +197,7 @@ if __name__ == "__main__":
     entry_point.define_path("output", "report.json", "The file to write.")
     flags.DEFINE_string("split", None, "Default: the config's eval.split.")
     flags.DEFINE_float(
-        "max_drop", 0.01, "Largest loss of GT-known and Top-1 Loc, a fraction.", 0, 1
+        "max_drop", 0.01, "Largest loss of a figure against Keras, a fraction.", 0, 1
     )
     flags.DEFINE_integer("num_threads", 2, "Of the latencies.", lower_bound=1)
     entry_point.run(main)

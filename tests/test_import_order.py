@@ -13,6 +13,7 @@ ROOMS = {  # longest prefix wins
     "bas_tf.names": 0,
     "bas_tf.errors": 0,
     "bas_tf.files": 1,
+    "bas_tf.tflite_document": 1,
     "bas_tf.lettering": 1,
     "bas_tf.repeatability": 1,
     "bas_tf.ops": 1,

@@ -1,9 +1,10 @@
 """The judge of protocol `bas`, the one of the paper's tables.
 
-Every model, in memory or exported, is judged by this file. The original counts a box
-with IoU > 0.5 and averages over classes, the names that end in "_class_mean"; the same
-names without it average over images. The journal extension counts IoU >= 0.5 and
-averages over images, the names that start with "extension/". Two baselines stand
+Every model, in memory or exported, is judged by this file. Figures of the label's map
+and of the predicted class's have names of their own, see `metrics.localization`.
+The original counts a box with IoU > 0.5 and averages over classes, the names that end
+in "_class_mean"; the same names without it average over images. The journal extension
+counts IoU >= 0.5, the names that start with "extension/". Two baselines stand
 beside them, both with an oracle's help: the best centred box, and CAM of the same
 network where the predict_fn gives it.
 """
@@ -27,7 +28,7 @@ from bas_tf.evaluators.evaluation import (
 )
 from bas_tf.evaluators.ground_truth import GroundTruth, Size
 from bas_tf.evaluators.pixel_figures import pixel_figures
-from bas_tf.evaluators.predictions import PredictFn, Predictions, predict_all
+from bas_tf.evaluators.predictions import LabelFn, PredictFn, Predictions, predict_all
 from bas_tf.geometry.components import box_from_map
 from bas_tf.metrics import localization
 from bas_tf.metrics.classification import classification_values
@@ -37,18 +38,20 @@ def evaluate_bas(
     *,
     batches: Iterable[Mapping],
     records: Sequence[Record],
-    predict_fn: PredictFn,
+    predict_fn: PredictFn | None = None,
+    label_fn: LabelFn | None = None,
     resize_size_wh: Size,
     crop_size_wh: Size,
     score_threshold: float,
     threshold_origin: str = "fixed",
 ) -> Evaluation:
-    """Runs a predict_fn over a split and judges it.
+    """Runs a model over a split and judges it.
 
     Args:
       batches: see `predict_all`; every record once, the last batch may be smaller.
       records: the split's records, with the answers.
-      predict_fn: see `predict_all`.
+      predict_fn: see `predict_all`; gives no figure of the label's map.
+      label_fn: see `predict_all`.
       resize_size_wh: what images were resized to.
       crop_size_wh: what was then cut from their middle.
       score_threshold: see `evaluate_predictions`.
@@ -61,7 +64,10 @@ def evaluate_bas(
     """
     check_threshold_origin(threshold_origin)
     predictions = predict_all(
-        batches=batches, predict_fn=predict_fn, num_records=len(records)
+        batches=batches,
+        num_records=len(records),
+        predict_fn=predict_fn,
+        label_fn=label_fn,
     )
     truth = ground_truth.load_ground_truth(
         records, resize_size_wh=resize_size_wh, crop_size_wh=crop_size_wh
@@ -91,7 +97,7 @@ def evaluate_predictions(
       records: the records, for their masks.
       score_threshold: in [0, 1]; the model's own for "fixed", the one chosen on the
         validation split by `best_threshold` for "val-optimal", not used by "oracle".
-      threshold_origin: "fixed" judges the boxes of the predict_fn. The others take
+      threshold_origin: "fixed" judges the boxes that the model drew. The others take
         boxes from the maps by `box_from_map`: "val-optimal" at `score_threshold`,
         "oracle" at the best threshold of this very split.
 
@@ -111,10 +117,12 @@ def evaluate_predictions(
     at = {
         "score_thresholds": [float(score_threshold)],
         "threshold_origin": threshold_origin,
+        "map_class": predictions.map_class,
     }
     baselines = _baselines(predictions, truth)
     return Evaluation(
         figures={
+            **_predicted_figures(predictions, truth, at),
             **_box_figures(ious, predictions, truth, at),
             **_class_figures(predictions),
             **pixel_figures(predictions.maps, truth, records, score_threshold, at),
@@ -126,6 +134,7 @@ def evaluate_predictions(
         },
         score_threshold=score_threshold,
         threshold_origin=threshold_origin,
+        map_class=predictions.map_class,
         per_image={
             "iou": spread_over_records(len(predictions), truth.images, ious),
             "correct": spread_over_records(
@@ -149,7 +158,7 @@ def judged_boxes(
       predictions: of every record.
       truth: names the frame.
       score_threshold: the evaluation's, also where an oracle chose it.
-      threshold_origin: "fixed" takes what the predict_fn gave, the others take
+      threshold_origin: "fixed" takes what the model drew, the others take
         boxes from the maps.
 
     Returns:
@@ -188,6 +197,23 @@ def _best_ious(boxes: np.ndarray, truth: GroundTruth) -> np.ndarray:
     )
 
 
+def _predicted_figures(
+    predictions: Predictions, truth: GroundTruth, at: Facts
+) -> dict[str, Figure]:
+    """Of the predicted class's map, where it is not what `predictions` are about."""
+    of_predicted = predictions.predicted
+    if of_predicted is None:
+        return {}
+    boxes, _ = judged_boxes(
+        of_predicted,
+        truth,
+        score_threshold=at["score_thresholds"][0],
+        threshold_origin=at["threshold_origin"],
+    )
+    at = {**at, "map_class": of_predicted.map_class}
+    return _box_figures(_best_ious(boxes, truth), of_predicted, truth, at)
+
+
 def _box_figures(
     ious: np.ndarray, predictions: Predictions, truth: GroundTruth, at: Facts
 ) -> dict[str, Figure]:
@@ -196,8 +222,9 @@ def _box_figures(
         return {}
     class_ids = predictions.class_ids[truth.images]
     labels = predictions.labels[truth.images]
-    original = localization.localization_values(ious, class_ids, labels)
-    extension = localization.extension_values(ious, class_ids, labels)
+    of_map = ious, class_ids, labels, predictions.map_class
+    original = localization.localization_values(*of_map)
+    extension = localization.extension_values(*of_map)
     facts = {
         name: {**at, **box_facts(iou_threshold, localization.COMPARISON)}
         for name, iou_threshold in localization.IOU_THRESHOLDS.items()
@@ -215,6 +242,8 @@ def _box_figures(
 
 def _class_figures(predictions: Predictions) -> dict[str, Figure]:
     """Top-1 and top-5 accuracy over all images, averaged both ways."""
+    if not predictions.classifies:
+        return {}
     values = classification_values(predictions.class_ids, predictions.labels)
     return {
         **mean_figures(values, {}),

@@ -36,6 +36,8 @@ class Figure:
         where there is none, or where the figure is about all of them.
       threshold_origin: one of THRESHOLD_ORIGINS, of the score thresholds or of what
         else was chosen; None where nothing was.
+      map_class: one of `predictions.MAP_CLASSES`, whose map it is about; None where it
+        is about none.
     """
 
     value: float
@@ -46,6 +48,7 @@ class Figure:
     comparison: str | None = None
     score_thresholds: Sequence[float] = ()
     threshold_origin: str | None = None
+    map_class: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Evaluation:
         "num_", and settings that were found.
       score_threshold: the threshold behind the boxes.
       threshold_origin: one of THRESHOLD_ORIGINS.
+      map_class: one of `predictions.MAP_CLASSES`, of the boxes and of `per_image`.
       per_image: {column: [records]}, the judge's own columns of the per-image table;
         NaN where an image does not count.
     """
@@ -67,6 +71,7 @@ class Evaluation:
     other_metrics: Mapping[str, float]
     score_threshold: float
     threshold_origin: str
+    map_class: str
     per_image: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
@@ -141,7 +146,9 @@ def class_mean_figures(
 
 
 def class_figures(predictions: Predictions) -> dict[str, Figure]:
-    """Top-1 and top-5 accuracy over all images."""
+    """Top-1 and top-5 accuracy over all images, of a model that classifies."""
+    if not predictions.classifies:
+        return {}
     values = classification_values(predictions.class_ids, predictions.labels)
     return mean_figures(values, {})
 

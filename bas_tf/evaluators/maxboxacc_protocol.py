@@ -1,10 +1,14 @@
 """The judge of protocol `maxboxacc` (Choe et al., CVPR 2020).
 
+It is about the maps of the predictions it gets, of the label as in the paper, or of the
+predicted class, whose figures have other names (see `metrics.localization`).
+
 Images are resized without a crop. Figures of two kinds stand side by side: those at
 one score threshold, whose origin the caller says, and the protocol's own maxima over
 thresholds of the judged split, which are an oracle's.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,10 +28,9 @@ from bas_tf.evaluators.evaluation import (
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
 from bas_tf.geometry import contours
-from bas_tf.metrics import box_accuracy
+from bas_tf.metrics import box_accuracy, localization
 from bas_tf.metrics.bootstrap import bootstrap_interval
 from bas_tf.metrics.box_accuracy import IOU_THRESHOLDS, MAIN_IOU_THRESHOLD, BoxSweep
-from bas_tf.metrics.classification import is_within_top
 
 COMPARISON = ">="  # a right box's IoU with its threshold
 
@@ -82,20 +85,27 @@ def evaluate_predictions(
             f"eval.score_threshold is {score_threshold}; protocol maxboxacc takes "
             "thresholds in [0, 1)"
         )
-    at = {"score_thresholds": [score_threshold], "threshold_origin": threshold_origin}
+    map_class = predictions.map_class
+    at = {
+        "score_thresholds": [score_threshold],
+        "threshold_origin": threshold_origin,
+        "map_class": map_class,
+    }
     figures = class_figures(predictions)
     if len(truth.images):
         cams = predictions.cams
         figures |= {
             **_figures_at(sweep, predictions, truth, score_threshold, at),
-            **_maxima(sweep),
-            **(_maxima(_sweep(cams, truth), "cam/") if cams is not None else {}),
+            **_maxima(sweep, map_class),
         }
+        if cams is not None:
+            figures |= _maxima(_sweep(cams, truth), map_class, "cam/")
     return Evaluation(
         figures=figures,
         other_metrics=_counts(predictions, truth),
         score_threshold=score_threshold,
         threshold_origin=threshold_origin,
+        map_class=map_class,
         per_image=_per_image(sweep, predictions, truth, score_threshold),
     )
 
@@ -126,12 +136,13 @@ def _figures_at(
     ious = _ious_at(sweep, score_threshold)
     class_ids = predictions.class_ids[truth.images]
     labels = predictions.labels[truth.images]
-    right = ious >= MAIN_IOU_THRESHOLD
+    loc, mean_iou = localization.NAMES[predictions.map_class]
+    right, main = ious >= MAIN_IOU_THRESHOLD, MAIN_IOU_THRESHOLD
+    top = localization.with_class(right, class_ids, labels, predictions.map_class)
     columns = {
-        **{_name("gt_known_loc", d): (ious >= d, d) for d in IOU_THRESHOLDS},
-        "top1_loc": (right & is_within_top(class_ids, labels, 1), MAIN_IOU_THRESHOLD),
-        "top5_loc": (right & is_within_top(class_ids, labels, 5), MAIN_IOU_THRESHOLD),
-        "mean_iou": (ious, None),
+        **{_name(loc, d): (ious >= d, d) for d in IOU_THRESHOLDS},
+        **{name: (values, main) for name, values in top.items()},
+        mean_iou: (ious, None),
     }
     return mean_figures(
         {name: values for name, (values, _) in columns.items()},
@@ -139,7 +150,7 @@ def _figures_at(
     )
 
 
-def _maxima(sweep: BoxSweep, prefix: str = "") -> dict[str, Figure]:
+def _maxima(sweep: BoxSweep, map_class: str, prefix: str = "") -> dict[str, Figure]:
     """MaxBoxAcc at each IoU threshold, and MaxBoxAccV2 with its three parts."""
     figures = {
         _name(f"{prefix}max_box_acc", delta): _maximum(sweep, [delta], multi=False)
@@ -149,7 +160,10 @@ def _maxima(sweep: BoxSweep, prefix: str = "") -> dict[str, Figure]:
     figures[v2] = _maximum(sweep, IOU_THRESHOLDS, multi=True)
     for delta in IOU_THRESHOLDS:
         figures[f"{v2}@{delta}"] = _maximum(sweep, [delta], multi=True)
-    return figures
+    return {
+        name: dataclasses.replace(figure, map_class=map_class)
+        for name, figure in figures.items()
+    }
 
 
 def _maximum(sweep: BoxSweep, iou_thresholds: Sequence[float], *, multi: bool):

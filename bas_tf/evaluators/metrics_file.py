@@ -36,6 +36,7 @@ def metrics_document(
         "num_images": int(evaluation.metrics["num_images"]),
         "score_threshold": float(evaluation.score_threshold),
         "threshold_origin": evaluation.threshold_origin,
+        "map_class": evaluation.map_class,
         "model": model,
         "config": config,
         "seed": seed,

@@ -42,10 +42,10 @@ def per_image_csv(
         "image_id": [record.image_id for record in records],
         "class": [class_names[label] for label in predictions.labels],
         "predicted_class": [
-            _class(class_names, c) for c in predictions.class_ids[:, 0]
+            _class(class_names, c) for c in predictions.first_class_ids
         ],
         "class_correct": _cells(
-            predictions.class_ids[:, 0] == predictions.labels, is_flag=True
+            predictions.first_class_ids == predictions.labels, is_flag=True
         ),
         **_judged_columns(evaluation),
         "protocol": [protocol] * len(records),

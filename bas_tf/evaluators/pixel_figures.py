@@ -29,7 +29,7 @@ def pixel_figures(
       truth: names the frame.
       records: those with masks count; without any there is no figure.
       score_threshold: in [0, 1], of the foreground.
-      at: the facts about the threshold.
+      at: the facts about the threshold and the map.
 
     Raises:
       DataError: a mask cannot be read.
@@ -57,4 +57,10 @@ def pixel_figures(
         )
         for name, statistic in segmentation.POOLED.items()
     }
-    return {**pooled, **mean_figures({"peak_in_mask": np.array(peaks)}, {})}
+    return {
+        **pooled,
+        **mean_figures(
+            {"peak_in_mask": np.array(peaks)},
+            {"peak_in_mask": {"map_class": at["map_class"]}},
+        ),
+    }

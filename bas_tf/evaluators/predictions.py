@@ -8,25 +8,33 @@ import numpy as np
 from bas_tf import names
 from bas_tf.errors import UserError
 from bas_tf.metrics.classification import top_class_ids
+from bas_tf.metrics.localization import LABEL, PREDICTED
+
+MAP_CLASSES = (LABEL, PREDICTED)
 
 PredictFn = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+LabelFn = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
 RankFn = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class Predictions:
-    """What a predict_fn said, image by image, in the order of the records.
+    """What a model said, image by image, in the order of the records.
 
     Attributes:
       labels: int64 [n], the true classes.
-      class_ids: int32 [n, min(5, classes)], predicted classes, best first.
+      class_ids: int32 [n, min(5, classes)], predicted classes, best first; [n, 0] of a
+        model that does not classify.
       scores: float32 [n], the score of the first predicted class.
       maps: float32 [n, h, w], localization maps as they came, not normalised.
       boxes: float32 [n, 4], half-open, pixels of the crop, at the model's threshold.
       degenerate: bool [n], the model's own flag.
-      cams: float32 [n, h', w'], class maps of the first predicted class; None from a
-        predict_fn that gives none.
-      num_classes: classes the model knows.
+      cams: float32 [n, h', w'], class maps of the label or of the first predicted
+        class; None from a model that gives none.
+      map_class: LABEL or PREDICTED, whose maps, boxes and CAMs these are. LABEL of a
+        model that averages the maps of its top-k predicted classes is that mean.
+      predicted: where map_class is LABEL, the same images with the maps of what the
+        model predicts; None of a model that does not classify.
     """
 
     labels: np.ndarray
@@ -36,29 +44,46 @@ class Predictions:
     boxes: np.ndarray
     degenerate: np.ndarray
     cams: np.ndarray | None
-    num_classes: int
+    map_class: str = PREDICTED
+    predicted: "Predictions | None" = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def classifies(self) -> bool:
+        return self.class_ids.shape[1] > 0
+
+    @property
+    def first_class_ids(self) -> np.ndarray:
+        """int32 [n], the first predicted class; -1 where there is none."""
+        if self.classifies:
+            return self.class_ids[:, 0]
+        return np.full(len(self), -1, np.int32)
 
 
 def predict_all(
     *,
     batches: Iterable[Mapping],
-    predict_fn: PredictFn,
     num_records: int,
+    predict_fn: PredictFn | None = None,
+    label_fn: LabelFn | None = None,
     rank_fn: RankFn | None = None,
 ) -> Predictions:
-    """Runs the predict_fn once over every image.
+    """Runs the model once over every image.
 
     Args:
       batches: dicts of names.IMAGES [b, crop_h, crop_w, 3], names.LABELS [b] and
         names.INDEX [b], the position in the records or names.PADDING, which goes
-        through the predict_fn and is left out; any order and any batch size.
+        through the model and is left out; any order and any batch size.
+      num_records: images expected.
       predict_fn: images -> names.SCORES [b, classes], names.LOCALIZATION_MAP
         [b, h, w] or [b, h, w, 1], names.BOXES [b, 4], names.DEGENERATE [b] and
-        maybe names.CAM, shaped like the map. It is given no labels.
-      num_records: images expected.
+        maybe names.CAM, shaped like the map. It is given no labels, and the result is
+        PREDICTED. Not called where there is a label_fn.
+      label_fn: (images, labels [b]) -> names.LABEL_MAP, LABEL_BOXES, LABEL_DEGENERATE,
+        maybe LABEL_CAM, and what a predict_fn gives unless the model does not classify.
+        The result is LABEL.
       rank_fn: (scores [b, classes], positions in the records [b]) -> the scores
         [b, classes] that classes are ranked by; None ranks by the predict_fn's own.
 
@@ -66,20 +91,31 @@ def predict_all(
       UserError: a label is none of the model's classes: another data set's model.
       ValueError: the batches do not hold every record exactly once.
     """
-    pieces, num_classes = [], 0
+    pieces = []
     for batch in batches:
-        outputs = predict_fn(np.asarray(batch[names.IMAGES]))
+        images = np.asarray(batch[names.IMAGES])
+        labels = np.asarray(batch[names.LABELS], np.int64)
+        outputs = label_fn(images, labels) if label_fn else predict_fn(images)
         is_image = np.asarray(batch[names.INDEX]) != names.PADDING
         outputs = {key: np.asarray(value)[is_image] for key, value in outputs.items()}
-        labels = np.asarray(batch[names.LABELS], np.int64)[is_image]
+        labels = labels[is_image]
         index = np.asarray(batch[names.INDEX], np.int64)[is_image]
-        scores = outputs[names.SCORES]
-        num_classes = scores.shape[-1]
-        _check_labels(labels, num_classes)
-        if rank_fn is not None:
-            scores = rank_fn(scores, index)
+        scores = outputs.pop(names.SCORES, None)
+        if scores is not None:
+            _check_labels(labels, scores.shape[-1])
+            if rank_fn is not None:
+                scores = rank_fn(scores, index)
         pieces.append(
-            {names.INDEX: index, names.LABELS: labels, **_keep(outputs, scores)}
+            {
+                names.INDEX: index,
+                names.LABELS: labels,
+                **_classes(scores, len(labels)),
+                **{
+                    key: as_kept(outputs[key])
+                    for key, as_kept in _KEPT.items()
+                    if key in outputs
+                },
+            }
         )
     index = _concatenate(pieces, names.INDEX)
     if not np.array_equal(np.sort(index), np.arange(num_records)):
@@ -89,16 +125,25 @@ def predict_all(
         )
     order = np.argsort(index)
     columns = {key: _concatenate(pieces, key)[order] for key in pieces[0]}
-    return Predictions(
-        labels=columns[names.LABELS],
-        class_ids=columns[names.CLASS_IDS],
-        scores=columns[names.SCORES],
-        maps=columns[names.LOCALIZATION_MAP],
-        boxes=columns[names.BOXES],
-        degenerate=columns[names.DEGENERATE],
-        cams=columns.get(names.CAM),
-        num_classes=num_classes,
-    )
+
+    def predictions(keys: tuple[str, ...], **reading) -> Predictions:
+        maps, boxes, degenerate, cam = keys
+        return Predictions(
+            labels=columns[names.LABELS],
+            class_ids=columns[names.CLASS_IDS],
+            scores=columns[names.SCORES],
+            maps=columns[maps],
+            boxes=columns[boxes],
+            degenerate=columns[degenerate],
+            cams=columns.get(cam),
+            **reading,
+        )
+
+    has_predicted = names.LOCALIZATION_MAP in columns
+    predicted = predictions(_OF_PREDICTED) if has_predicted else None
+    if label_fn is None:
+        return predicted
+    return predictions(_OF_LABEL, map_class=LABEL, predicted=predicted)
 
 
 def _check_labels(labels: np.ndarray, num_classes: int) -> None:
@@ -109,24 +154,35 @@ def _check_labels(labels: np.ndarray, num_classes: int) -> None:
         )
 
 
-def _keep(outputs: Mapping, scores: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of one batch's outputs that the judge needs later."""
-    kept = {
-        names.SCORES: np.max(scores, axis=-1),
-        names.CLASS_IDS: top_class_ids(scores),
-        names.LOCALIZATION_MAP: _as_maps(outputs[names.LOCALIZATION_MAP]),
-        names.BOXES: np.asarray(outputs[names.BOXES], np.float32),
-        names.DEGENERATE: np.asarray(outputs[names.DEGENERATE], bool),
-    }
-    if names.CAM in outputs:
-        kept[names.CAM] = _as_maps(outputs[names.CAM])
-    return kept
+def _classes(scores: np.ndarray | None, count: int) -> dict[str, np.ndarray]:
+    """The first classes and the best one's score; none from a model without scores."""
+    if scores is None:
+        return {
+            names.CLASS_IDS: np.empty([count, 0], np.int32),
+            names.SCORES: np.full(count, np.nan, np.float32),
+        }
+    return {names.CLASS_IDS: top_class_ids(scores), names.SCORES: scores.max(axis=-1)}
 
 
 def _as_maps(maps) -> np.ndarray:
     """[b, h, w] or [b, h, w, 1] -> float32 [b, h, w]."""
     maps = np.asarray(maps, np.float32)
     return maps.reshape(maps.shape[:3])
+
+
+def _as_boxes(boxes) -> np.ndarray:
+    return np.asarray(boxes, np.float32)
+
+
+def _as_flags(flags) -> np.ndarray:
+    return np.asarray(flags, bool)
+
+
+# The outputs that are needed later, and the form in which they are kept.
+_OF_PREDICTED = names.LOCALIZATION_MAP, names.BOXES, names.DEGENERATE, names.CAM
+_OF_LABEL = names.LABEL_MAP, names.LABEL_BOXES, names.LABEL_DEGENERATE, names.LABEL_CAM
+_AS_KEPT = _as_maps, _as_boxes, _as_flags, _as_maps
+_KEPT = dict(zip((*_OF_PREDICTED, *_OF_LABEL), 2 * _AS_KEPT, strict=True))
 
 
 def _concatenate(pieces: list[dict], key: str) -> np.ndarray:

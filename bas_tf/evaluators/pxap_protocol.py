@@ -5,6 +5,7 @@ and needs none; the peak pixel IoU takes the best threshold of the judged split,
 oracle's; the rest is at one threshold, whose origin the caller says.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,8 +80,12 @@ def evaluate_predictions(
         score_threshold = _best_threshold(histograms)
     place = int(np.abs(THRESHOLDS - score_threshold).argmin())
     score_threshold = float(THRESHOLDS[place])
+    of_pixels = _pixel_figures(histograms, place, threshold_origin)
     figures = {
-        **_pixel_figures(histograms, place, threshold_origin),
+        **{
+            name: dataclasses.replace(figure, map_class=predictions.map_class)
+            for name, figure in of_pixels.items()
+        },
         **class_figures(predictions),
     }
     ious = pixel_precision.pixel_ious(histograms)[:, place]
@@ -92,6 +97,7 @@ def evaluate_predictions(
         },
         score_threshold=score_threshold,
         threshold_origin=threshold_origin,
+        map_class=predictions.map_class,
         per_image={"pixel_iou": spread_over_records(len(predictions), images, ious)},
     )
 

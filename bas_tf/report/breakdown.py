@@ -8,6 +8,7 @@ import numpy as np
 from bas_tf.metrics import error_taxonomy
 from bas_tf.metrics.calibration import Reliability, reliability
 from bas_tf.metrics.confusion import confusion_counts
+from bas_tf.metrics.localization import LABEL
 from bas_tf.report.cases import Case, choose_spread
 from bas_tf.report.class_table import ClassRow, class_rows
 
@@ -90,6 +91,7 @@ def break_down(
     kinds: np.ndarray,
     class_names: Sequence[str],
     draw_cases: Callable[[np.ndarray], list[Case]],
+    map_class: str = LABEL,
 ) -> Breakdown:
     """Breaks n judged images down.
 
@@ -101,6 +103,7 @@ def break_down(
       kinds: str [n], of `error_taxonomy`; "" where an image has no true box.
       class_names: names by class id.
       draw_cases: positions [m] -> the pictures of these images.
+      map_class: whose map gave the boxes.
     """
     is_class_right = class_ids == labels
     return Breakdown(
@@ -108,6 +111,7 @@ def break_down(
         classes=class_rows(
             labels=labels,
             is_class_right=is_class_right,
+            map_class=map_class,
             ious=ious,
             class_names=class_names,
         ),

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from bas_tf.metrics.by_class import means_by_class
-from bas_tf.metrics.localization import IOU_THRESHOLD
+from bas_tf.metrics.localization import IOU_THRESHOLD, LABEL, NAMES
 from bas_tf.report.table import format_percent
 
 LISTED = 20  # on the page; the rest is counted
-FIGURES = {
+HEADINGS = {
     "top1_loc": "Top-1 Loc",
     "gt_known_loc": "GT-known Loc",
     "mean_iou": "Mean IoU",
+    "predicted_map_loc": "Predicted-map Loc",
+    "predicted_map_iou": "Predicted-map IoU",
     "top1_acc": "Top-1 accuracy",
 }
 
@@ -29,7 +31,7 @@ class ClassRow:
       name: of the class.
       num_images: of the class; it may have none.
       num_with_boxes: those of them that have a true box.
-      figures: {key of FIGURES: fraction in [0, 1]}; NaN where no image counts.
+      figures: {key of HEADINGS: fraction in [0, 1]}; NaN where no image counts.
     """
 
     name: str
@@ -41,7 +43,7 @@ class ClassRow:
     def cells(self) -> list[str]:
         """Counts and figures as text, in the order of the page's columns."""
         counts = [str(self.num_images), str(self.num_with_boxes)]
-        return counts + [format_percent(self.figures[key]) for key in FIGURES]
+        return counts + [format_percent(value) for value in self.figures.values()]
 
 
 def class_rows(
@@ -50,6 +52,7 @@ def class_rows(
     is_class_right: np.ndarray,
     ious: np.ndarray,
     class_names: Sequence[str],
+    map_class: str = LABEL,
 ) -> list[ClassRow]:
     """All classes, the lowest Top-1 Loc first.
 
@@ -61,18 +64,20 @@ def class_rows(
       is_class_right: bool [n], whether the first predicted class is the true one.
       ious: [n] best IoU over the true boxes, NaN where there is none.
       class_names: names by class id.
+      map_class: whose map gave the boxes, see `metrics.localization`.
     """
     num_classes, has_box = len(class_names), ~np.isnan(ious)
     right = np.where(has_box, ious > IOU_THRESHOLD, np.nan)
+    loc, mean_iou = NAMES[map_class]
     values = {
         "top1_loc": np.where(is_class_right, right, right * 0),
-        "gt_known_loc": right,
-        "mean_iou": ious,
+        loc: right,
+        mean_iou: ious,
         "top1_acc": is_class_right,
     }
     means = {
-        key: means_by_class(values[key], labels, num_classes).tolist()
-        for key in FIGURES
+        key: means_by_class(of_images, labels, num_classes).tolist()
+        for key, of_images in values.items()
     }
     num_images = np.bincount(labels, minlength=num_classes)
     num_with_boxes = np.bincount(labels[has_box], minlength=num_classes)
@@ -81,7 +86,7 @@ def class_rows(
             name=name,
             num_images=int(num_images[i]),
             num_with_boxes=int(num_with_boxes[i]),
-            figures={key: means[key][i] for key in FIGURES},
+            figures={key: of_classes[i] for key, of_classes in means.items()},
         )
         for i, name in enumerate(class_names)
     ]
@@ -97,7 +102,7 @@ def class_csv(rows: Sequence[ClassRow]) -> str:
     """A header and one line for each row, fractions in nine digits, NaN empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["class", "images", "images_with_boxes", *FIGURES])
+    writer.writerow(["class", "images", "images_with_boxes", *rows[0].figures])
     for row in rows:
         figures = [
             "" if math.isnan(figure) else format(figure, ".9g")

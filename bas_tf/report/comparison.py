@@ -16,12 +16,13 @@ FIGURES = {
     "top1_loc": "Top-1 Loc",
     "top5_loc": "Top-5 Loc",
     "mean_iou": "Mean IoU",
+    "predicted_map_loc": "Predicted-map Loc",
     "max_box_acc_v2": "MaxBoxAccV2",
     "px_ap": "PxAP",
     "top1_acc": "Top-1 accuracy",
 }
 # Figures whose difference is told image by image.
-PAIRED = ("gt_known_loc", "top1_loc", "mean_iou", "top1_acc")
+PAIRED = ("gt_known_loc", "predicted_map_loc", "top1_loc", "mean_iou", "top1_acc")
 SECTIONS = ("Where the runs disagree most", "Other images, evenly spread")
 _APART = (
     "The tables stand apart since their figures cannot be compared: protocols judge "

@@ -39,7 +39,12 @@ _THRESHOLD_CAPTION = (
     "Localization over the threshold: oracle information, since every point is of the "
     "judged split's own true boxes"
 )
-_METRIC_DASHES = {"gt_known_loc": ("GT-known Loc", "-"), "mean_iou": ("mean IoU", "--")}
+_METRIC_DASHES = {
+    "gt_known_loc": ("GT-known Loc", "-"),
+    "mean_iou": ("mean IoU", "--"),
+    "predicted_map_loc": ("predicted-map Loc", "-"),
+    "predicted_map_iou": ("predicted-map IoU", "--"),
+}
 _LOSS_FIGURES = {
     "Losses over steps": {
         names.LOSS: ("weighted sum L", GREY),
@@ -97,8 +102,8 @@ def threshold_curves(
 
     Args:
       thresholds: [n] in [0, 1].
-      methods: by method's name ("BAS", "CAM"): "gt_known_loc" and "mean_iou", each
-        [n] fractions.
+      methods: by method's name ("BAS", "CAM"): "gt_known_loc" and "mean_iou", or those
+        of the predicted class's map, each [n] fractions.
       score_threshold: the threshold in use, marked by a vertical line.
 
     Returns:

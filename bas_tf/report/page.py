@@ -106,7 +106,7 @@ def _class_section(broken_down: Breakdown) -> dict:
     """The worst classes that have images, and what is not listed."""
     rows = [row for row in broken_down.classes if row.num_images]
     return {
-        "columns": list(class_table.FIGURES.values()),
+        "columns": [class_table.HEADINGS[key] for key in rows[0].figures],
         "rows": rows[: class_table.LISTED],
         "num_more": max(len(rows) - class_table.LISTED, 0),
         "num_without_images": len(broken_down.classes) - len(rows),

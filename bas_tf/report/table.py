@@ -12,6 +12,8 @@ COLUMNS = {
     "top5_loc": "Top-5 Loc",
     "gt_known_loc": "GT-known Loc",
     "mean_iou": "Mean IoU",
+    "predicted_map_loc": "Predicted-map Loc",
+    "predicted_map_iou": "Predicted-map IoU",
     "size_bytes": "Size",
 }
 COLUMNS_WITHOUT_BOXES = {
@@ -33,6 +35,8 @@ _METRIC_NAMES = {
     "top5_loc": "Top-5 Loc",
     "gt_known_loc": "GT-known Loc",
     "mean_iou": "Mean IoU",
+    "predicted_map_loc": "Predicted-map Loc",
+    "predicted_map_iou": "Predicted-map IoU",
     "top1_acc": "Top-1 accuracy",
     "top5_acc": "Top-5 accuracy",
     "score_threshold": "Score threshold",
@@ -89,7 +93,11 @@ def format_table(rows: Sequence[Mapping]) -> str:
 
 def columns_of(rows: Sequence[Mapping]) -> dict[str, str]:
     """Headings by key: COLUMNS, or those of classes where no row judges boxes."""
-    is_judged = any(row["gt_known_loc"] is not None for row in rows)
+    is_judged = any(
+        row[key] is not None
+        for row in rows
+        for key in ("gt_known_loc", "predicted_map_loc")
+    )
     return COLUMNS if is_judged else COLUMNS_WITHOUT_BOXES
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from bas_tf import names, runners
+from bas_tf import names, tflite_document
 from bas_tf.errors import UserError
 from export import tflite
 
@@ -152,7 +152,7 @@ def _reason(error: OSError) -> str:
 
 
 def _described(path: Path) -> dict:
-    document = runners.read_tflite_document(path)
+    document = tflite_document.read_tflite_document(path)
     content = path.read_bytes()
     return {
         "file": f"{MODELS}/{path.name}",

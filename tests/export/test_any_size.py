@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 from tensorflow.lite.tools import flatbuffer_utils
 
-from bas_tf import experiment, names, runners
+from bas_tf import experiment, names, runners, tflite_document
 from bas_tf.errors import UserError
 from export import any_size, chain, tflite
 from export.edge.edge_localizer import EdgeLocalizer
@@ -124,7 +124,7 @@ def test_the_runners_take_any_size_too(paths, fixed, demo_workdir):
 
 @pytest.mark.slow
 def test_the_document_says_any_size_and_what_it_is_resized_to(paths):
-    image = runners.read_tflite_document(paths["int8"])["inputs"][names.IMAGES]
+    image = tflite_document.read_tflite_document(paths["int8"])["inputs"][names.IMAGES]
     assert image["shape"] == [1, -1, -1, 3]
     assert (image["width"], image["height"]) == (64, 64)
     assert "it is resized and scaled inside the graph" in image["meaning"]

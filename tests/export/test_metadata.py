@@ -13,7 +13,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from PIL import Image
 
-from bas_tf import experiment, names, runners
+from bas_tf import experiment, names, tflite_document
 from bas_tf.errors import UserError
 from export import calibration, metadata, metadata_tables, tflite
 from tests.commands import exit_code_in_process, only_error_line
@@ -121,7 +121,7 @@ def test_the_document_is_in_the_file_and_beside_it(
         assert json.loads(archive.read("bas_tf.json")) == document
         labels = archive.read("labels.txt").decode().splitlines()
     assert labels == document["class_names"]
-    assert runners.read_tflite_document(path) == document
+    assert tflite_document.read_tflite_document(path) == document
 
     config = json.loads((demo_workdir / "config.json").read_text())
     assert document["class_names"] == config["class_names"]
@@ -144,7 +144,7 @@ def test_the_document_is_in_the_file_and_beside_it(
 
 @pytest.mark.slow
 def test_inputs_and_outputs_are_those_of_the_file(exported):
-    document = runners.read_tflite_document(exported["int8"])
+    document = tflite_document.read_tflite_document(exported["int8"])
     assert list(document["inputs"]) == [names.IMAGES]
     image = document["inputs"][names.IMAGES]
     assert (image["dtype"], image["shape"]) == ("uint8", [1, 64, 64, 3])
@@ -169,23 +169,26 @@ def test_calibration_is_told_of_int8_alone(exported, demo_workdir):
     crops = calibration.calibration_crops(
         loaded.config, experiment.open_source(loaded.config)
     )
-    assert runners.read_tflite_document(exported["int8"])["calibration"] == {
+    assert tflite_document.read_tflite_document(exported["int8"])["calibration"] == {
         "count": 16,
         "sha256": hashlib.sha256(
             b"".join(crop.tobytes() for crop in crops)
         ).hexdigest(),
     }
-    assert runners.read_tflite_document(exported["none"])["calibration"] is None
+    assert tflite_document.read_tflite_document(exported["none"])["calibration"] is None
 
 
 @pytest.mark.slow
 def test_float_operators_are_told_of_int8_alone(exported):
     """What follows the layers is in float32: scores, the map's nine taps, the box."""
-    found = runners.read_tflite_document(exported["int8"])["float_operators"]
+    found = tflite_document.read_tflite_document(exported["int8"])["float_operators"]
     once = ("BATCH_MATMUL", "ADD_N", "LOGISTIC", "SOFTMAX", "RESIZE_BILINEAR")
     assert {kind: found[kind] for kind in once} == dict.fromkeys(once, 1)
     assert not {"CONV_2D", "DEPTHWISE_CONV_2D", "QUANTIZE", "DEQUANTIZE"} & set(found)
-    assert runners.read_tflite_document(exported["none"])["float_operators"] is None
+    assert (
+        tflite_document.read_tflite_document(exported["none"])["float_operators"]
+        is None
+    )
 
 
 @pytest.mark.slow
@@ -198,7 +201,7 @@ def test_the_standard_entry_is_of_the_files_own_outputs(exported, quantization):
         b"min_runtime_version",
         b"TFLITE_METADATA",
     ]
-    document = runners.read_tflite_document(exported[quantization])
+    document = tflite_document.read_tflite_document(exported[quantization])
     encoded = model.Buffers(entries[-1].Buffer()).DataAsNumpy().tobytes()
     standard = metadata.standard_metadata(document)
     assert encoded == metadata_tables.encode(standard)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bas_tf.errors import UserError
-from bas_tf.runners import DOCUMENT_FORMAT
+from bas_tf.tflite_document import DOCUMENT_FORMAT
 from export import model_card
 from export.web import build, server, site
 from tests.commands import exit_code_in_process, only_error_line, start_command

@@ -5,7 +5,7 @@ import type { ModelDocument, ModelFile, Site } from "./site";
 
 const FIGURES: [string, string][] = [
   ["top1_acc", "right class"],
-  ["gt_known_loc", "right box"],
+  ["predicted_map_loc", "right box"],
   ["top1_loc", "both right"],
 ];
 

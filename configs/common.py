@@ -115,8 +115,8 @@ def base_config() -> ml_collections.ConfigDict:
             "score_threshold": 0.15,
             # fixed, val-optimal (on val itself: an oracle), oracle
             "threshold_origin": "fixed",
-            # Whose map and box are evaluated (docs/method.md): label, which gt_known_loc
-            # and the papers mean; predicted, the only one that a deployed model has
+            # Whose map and box are evaluated (docs/method.md): label, as gt_known_loc
+            # and the papers mean it; predicted, all that a deployed model has
             "map_class": "label",
             "ten_crop": False,  # classify by the mean of ten crops
             "ten_crop_precision": "float32",  # of the nine that give no box

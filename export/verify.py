@@ -125,7 +125,7 @@ def lost_too_much(rows: list[dict], keras_row: dict, max_drop: float) -> list[st
         f"than --max_drop={max_drop}"
         for row in rows
         for figure in JUDGED
-        if None not in (keras_row[figure], row[figure])
+        if None not in (keras_row.get(figure), row.get(figure))
         and keras_row[figure] - row[figure] > max_drop
     ]
 

@@ -116,6 +116,32 @@ def test_a_given_classs_map_box_and_probability(localizer, images):
         np.testing.assert_allclose(outputs[names.BOXES][i], box, atol=1)
 
 
+def test_labels_maps_come_from_the_same_pass(localizer, images):
+    """As `make_predict_fn` and `make_given_class_fn` give them, one call each."""
+    labels = np.array([0, 1, 2, 3, 2, 1])
+    found = inference.make_label_fn(localizer, score_threshold=0.5)(images, labels)
+    free = inference.make_predict_fn(localizer, score_threshold=0.5)(images)
+    for key, value in free.items():
+        np.testing.assert_allclose(found[key], value, atol=1e-5)
+    assert found[names.LABEL_CAM].shape == free[names.CAM].shape
+    for i, label in enumerate(labels):
+        given = inference.make_given_class_fn(
+            localizer, class_id=label, score_threshold=0.5
+        )(images[i : i + 1])
+        expected = given[names.LOCALIZATION_MAP][0]
+        np.testing.assert_allclose(found[names.LABEL_MAP][i], expected, atol=1e-5)
+        box = found[names.LABEL_BOXES][i]
+        np.testing.assert_allclose(box, given[names.BOXES][0], atol=1)
+
+
+def test_a_mean_of_several_maps_takes_no_label(localizer, images, monkeypatch):
+    monkeypatch.setattr(localizer, "top_k", 3)
+    label_fn = inference.make_label_fn(localizer, score_threshold=0.5)
+    found = label_fn(images, np.zeros(6, int))
+    np.testing.assert_array_equal(found[names.LABEL_MAP], found[names.LOCALIZATION_MAP])
+    np.testing.assert_array_equal(found[names.LABEL_BOXES], found[names.BOXES])
+
+
 def test_the_classifier_alone_gives_the_same_scores(localizer, images):
     full = inference.make_predict_fn(localizer, score_threshold=0.15)(images)
     scores = inference.make_scores_fn(localizer)(images)

@@ -21,7 +21,7 @@ def judged(protocol: str, metrics: dict, figures: dict):
     document = {
         "protocol": protocol, "split": "test", "num_images": 40,
         "score_threshold": 0.35, "threshold_origin": "val-optimal",
-        "metrics": metrics,
+        "map_class": "label", "metrics": metrics,
         "figures": {
             name: {**plain, "value": metrics[name], **facts}
             for name, facts in figures.items()

@@ -175,7 +175,7 @@ def judged_images(ious, class_ids, labels) -> Judged:
     count, boxed = len(labels), np.flatnonzero(~np.isnan(ious))
     return Judged(
         document={},
-        evaluation=Evaluation({}, {}, 0.5, "fixed", per_image={"iou": ious}),
+        evaluation=Evaluation({}, {}, 0.5, "fixed", "label", per_image={"iou": ious}),
         records=[],
         predictions=Predictions(
             labels=labels,
@@ -185,7 +185,7 @@ def judged_images(ious, class_ids, labels) -> Judged:
             boxes=np.zeros([count, 4], np.float32),
             degenerate=np.zeros(count, bool),
             cams=None,
-            num_classes=2,
+            map_class="label",
         ),
         truth=GroundTruth(boxed, [np.ones([1, 4])] * len(boxed), (2, 2), (2, 2)),
         images=None,

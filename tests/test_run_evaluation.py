@@ -14,6 +14,7 @@ from bas_tf.data import preprocess
 from bas_tf.errors import UserError
 from bas_tf.evaluators import sweeps
 from bas_tf.models.localizer import build_localizer
+from bas_tf.report import table
 from bas_tf.runners import Runner
 from configs import demo
 from tests.commands import exit_code_in_process
@@ -193,8 +194,12 @@ def test_evaluating_a_file_gives_the_demos_row(
     document = json.loads(output.read_text())
     rows = json.loads((demo_workdir / "summary.json").read_text())["rows"]
     (row,) = [row for row in rows if row["name"] == name]
-    for key in ("gt_known_loc", "top1_loc", "top5_loc", "mean_iou", "gt_known_loc@0.7"):
-        assert document["metrics"][key] == pytest.approx(row[key], abs=1e-9)
+    for key in (*table.COLUMNS, "gt_known_loc@0.7", "predicted_map_loc@0.7"):
+        if key != "size_bytes":
+            assert document["metrics"].get(key) == pytest.approx(row[key], abs=1e-9)
+    takes_class = name in ("keras", "saved_model")
+    assert ("gt_known_loc" in document["metrics"]) == takes_class
+    assert document["map_class"] == ("label" if takes_class else "predicted")
     assert document["config"] == "configs/demo.py:quicktest"
     assert document["seed"] == (0 if name == "keras" else None)
     assert ("cam/mean_iou" in document["metrics"]) == (name == "keras")
@@ -223,6 +228,7 @@ def untrained_runner(class_names) -> Runner:
         class_names,
         (64, 64),
         inference.make_scores_fn(localizer),
+        label_fn=inference.make_label_fn(localizer, score_threshold=0.45),
     )
 
 
@@ -288,6 +294,26 @@ def test_a_photo_and_a_workdir_whose_names_are_not_utf8(
     results.write_results(judged, tmp_path / latin1_name, [row])
     page = (tmp_path / latin1_name / "report.html").read_text(encoding="utf-8")
     assert "<h1>bas_tf: caf?</h1>" in page
+
+
+def test_a_runner_that_takes_no_class_gives_no_gt_known(photo_folder, fresh_runner):
+    """Nor does one that is not asked to; both say what GT-known needs."""
+    file = dataclasses.replace(fresh_runner, label_fn=None)
+    documents = []
+    for runner, map_class in ((file, "label"), (fresh_runner, "predicted")):
+        judge = folder_judge(photo_folder, map_class=map_class)
+        judged = judge.judge(runner, model="fresh")
+        assert results.WITHOUT_LABEL in results.describe(judged)
+        documents.append(judged.document)
+    assert documents[0] == documents[1]
+    labelled = folder_judge(photo_folder).judge(fresh_runner, model="fresh")
+    assert results.WITHOUT_LABEL not in results.describe(labelled)
+    metrics = documents[0]["metrics"]
+    of_label = ("gt_known_loc", "top5_loc", "mean_iou", "cam/gt_known_loc")
+    assert not metrics.keys() & set(of_label)
+    for key in ("predicted_map_loc", "predicted_map_iou", "top1_loc"):
+        assert metrics[key] == labelled.document["metrics"][key]
+    assert labelled.document["metrics"].keys() >= set(of_label)
 
 
 @pytest.mark.parametrize("origin", ["val-optimal", "oracle"])
@@ -406,7 +432,9 @@ def test_ten_crops_reuse_the_centre_crop(photo_folder, fresh_runner, is_file):
         alone.append(len(images))
         return fresh_runner.scores(images)
 
-    counting = dataclasses.replace(fresh_runner, predict_fn=predict_fn)
+    counting = dataclasses.replace(
+        fresh_runner, predict_fn=predict_fn, label_fn=None
+    )
     if is_file:  # which tells both classes
         counting = dataclasses.replace(counting, scores_fn=None, num_scored=2)
     else:

@@ -92,13 +92,21 @@ def format_table(rows: Sequence[Mapping]) -> str:
 
 
 def columns_of(rows: Sequence[Mapping]) -> dict[str, str]:
-    """Headings by key: COLUMNS, or those of classes where no row judges boxes."""
-    is_judged = any(
-        row[key] is not None
-        for row in rows
-        for key in ("gt_known_loc", "predicted_map_loc")
-    )
-    return COLUMNS if is_judged else COLUMNS_WITHOUT_BOXES
+    """Headings by key: COLUMNS, or those of classes where no row judges boxes.
+
+    Figures of the predicted class's map are left out where no row has any.
+    """
+
+    def is_known(*keys: str) -> bool:
+        return any(row.get(key) is not None for row in rows for key in keys)
+
+    if not is_known("gt_known_loc", "predicted_map_loc"):
+        return COLUMNS_WITHOUT_BOXES
+    return {
+        k: v
+        for k, v in COLUMNS.items()
+        if not k.startswith("predicted_") or is_known(k)
+    }
 
 
 def format_figures(figures: Mapping[str, Mapping]) -> str:
@@ -140,7 +148,7 @@ def _format_ious(figure: Mapping) -> str:
 def row_cells(row: Mapping, columns: Mapping[str, str]) -> list[str]:
     """A row's display name and its numbers as text, in the columns' order."""
     numbers = [
-        format_size(row[key]) if key == "size_bytes" else format_percent(row[key])
+        (format_size if key == "size_bytes" else format_percent)(row.get(key))
         for key in columns
     ]
     return [row_name(row["name"]), *numbers]

@@ -22,7 +22,7 @@ def row(p50_ms, mean_iou, size_bytes=1_000_000, **others) -> dict:
 
 
 def front_of(rows, costs=("p50_ms",)):
-    front = edge_front.pareto_front(rows, costs=costs, accuracy="mean_iou")
+    front = edge_front.pareto_front(rows, costs=costs, accuracy="predicted_map_iou")
     return [rows.index(kept) for kept in front]
 
 
@@ -58,11 +58,11 @@ def test_the_knee_is_farthest_above_the_line_between_the_ends():
 
 
 def test_the_knee_without_a_row_above_the_line_is_the_most_accurate():
-    assert edge_front.knee([row(1, 0.4)])["mean_iou"] == 0.4
-    assert edge_front.knee([row(1, 0.4), row(4, 0.8)])["mean_iou"] == 0.8
+    assert edge_front.knee([row(1, 0.4)])["predicted_map_iou"] == 0.4
+    assert edge_front.knee([row(1, 0.4), row(4, 0.8)])["predicted_map_iou"] == 0.8
     # Halfway in the logarithm, but a quarter of the way up.
     hollow = [row(1, 0.4), row(2, 0.5), row(4, 0.8)]
-    assert edge_front.knee(hollow)["mean_iou"] == 0.8
+    assert edge_front.knee(hollow)["predicted_map_iou"] == 0.8
 
 
 def test_of_equal_knees_the_smallest_file_is_shipped():
@@ -110,7 +110,10 @@ def full_front() -> list[dict]:
         for quantization, (factor, share) in quantizations.items()
     ]  # fmt: skip
     for one in rows[16:]:
-        one.update(p50_ms=1.2 * one["p50_ms"], mean_iou=one["mean_iou"] + 0.01)
+        one.update(
+            p50_ms=1.2 * one["p50_ms"],
+            predicted_map_iou=one["predicted_map_iou"] + 0.01,
+        )
     return edge_front.marked(rows)
 
 
@@ -118,15 +121,19 @@ def test_the_figure_has_every_point_and_its_label_in_both_panels():
     rows = full_front()
     figure = edge_front_plot.front_figure(rows)
     assert len(figure.axes) == 2
-    for axes, key in zip(figure.axes, ("mean_iou", "gt_known_loc"), strict=True):
+    for axes, key in zip(
+        figure.axes, ("predicted_map_iou", "predicted_map_loc"), strict=True
+    ):
         points = {tuple(np.round(c.get_offsets()[0], 6)) for c in axes.collections}
         assert points == {(round(r["p50_ms"], 6), round(100 * r[key], 6)) for r in rows}
         labels = sorted(text.get_text() for text in axes.texts)
         assert labels == sorted(str(r["size"]) for r in rows)
     (line,) = figure.axes[0].get_lines()
-    front = edge_front.pareto_front(rows, costs=("p50_ms",), accuracy="mean_iou")
+    front = edge_front.pareto_front(
+        rows, costs=("p50_ms",), accuracy="predicted_map_iou"
+    )
     np.testing.assert_allclose(
-        line.get_xydata(), [(r["p50_ms"], 100 * r["mean_iou"]) for r in front]
+        line.get_xydata(), [(r["p50_ms"], 100 * r["predicted_map_iou"]) for r in front]
     )
 
 

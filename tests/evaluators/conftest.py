@@ -24,7 +24,8 @@ class Split:
     """Records, and for each record what a fixed model says about it."""
 
     records: list[Record]
-    outputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]  # of the predicted class's map
+    of_label: dict[str, np.ndarray] | None = None  # None: equal to those
 
     def batches(self, size: int, order=None):
         """Batches whose images carry their own index, so a predict_fn knows them."""
@@ -40,6 +41,14 @@ class Split:
     def predict(self, images: np.ndarray) -> dict[str, np.ndarray]:
         index = images[:, 0, 0, 0].astype(int)
         return {name: column[index] for name, column in self.outputs.items()}
+
+    def predict_label(self, images: np.ndarray, labels) -> dict[str, np.ndarray]:
+        index = images[:, 0, 0, 0].astype(int)
+        of_label = self.outputs if self.of_label is None else self.of_label
+        return {
+            **self.predict(images),
+            **names.of_label({key: v[index] for key, v in of_label.items()}),
+        }
 
 
 def record(label, boxes, mask=None) -> Record:

@@ -11,11 +11,11 @@ from bas_tf.evaluators.bas_protocol import evaluate_bas
 from tests.evaluators.conftest import Split, record, square_map
 
 
-def judge(split, *, size=2, origin="fixed", threshold=0.5, order=None):
+def judge(split, *, size=2, origin="fixed", threshold=0.5, order=None, **functions):
     return evaluate_bas(
         batches=split.batches(size, order),
         records=split.records,
-        predict_fn=split.predict,
+        **(functions or {"label_fn": split.predict_label}),
         resize_size_wh=(32, 32),
         crop_size_wh=(32, 32),
         score_threshold=threshold,
@@ -51,7 +51,9 @@ def test_every_figure_has_its_facts(split):
     split.outputs[names.CAM] = split.outputs[names.LOCALIZATION_MAP]
     evaluation = judge(split, threshold=0.25)
     localization = (
-        "gt_known_loc", "gt_known_loc@0.3", "gt_known_loc@0.7", "top1_loc",
+        "predicted_map_loc", "predicted_map_loc@0.3", "predicted_map_loc@0.7",
+        "predicted_map_iou", "gt_known_loc", "gt_known_loc@0.3", "gt_known_loc@0.7",
+        "top1_loc",
         "top5_loc", "mean_iou",
     )  # fmt: skip
     expected = {
@@ -64,7 +66,7 @@ def test_every_figure_has_its_facts(split):
     }
     expected |= {
         f"extension/{name}": (4, "images", [0.5], ">=", [0.25], "fixed")
-        for name in ("gt_known_loc", "top1_loc", "top5_loc")
+        for name in ("predicted_map_loc", "gt_known_loc", "top1_loc", "top5_loc")
     }
     for name in ("top1_acc", "top5_acc"):
         expected[name] = (5, "images", *NO_BOX)
@@ -73,7 +75,8 @@ def test_every_figure_has_its_facts(split):
         expected[name] = (1, "pixels", [], None, [0.25], "fixed")
     expected["peak_in_mask"] = (1, "images", *NO_BOX)
     for name, right in zip(localization, IOU_FACTS, strict=True):
-        expected[f"centre_box/{name}"] = (4, "images", *right, [], "oracle")
+        if not name.startswith("predicted"):  # no map gave the box
+            expected[f"centre_box/{name}"] = (4, "images", *right, [], "oracle")
         # Maps of 0 and 1: the first threshold is as good as any other.
         expected[f"cam/{name}"] = (4, "images", *right, [0.0], "oracle")
     assert {
@@ -85,8 +88,9 @@ def test_every_figure_has_its_facts(split):
     } == expected  # fmt: skip
 
 
-# IoU thresholds and comparison of the six figures, then of one without a box.
+# IoU thresholds and comparison of the ten figures, then of one without a box.
 IOU_FACTS = [
+    ([0.5], ">"), ([0.3], ">"), ([0.7], ">"), ([], None),
     ([0.5], ">"), ([0.3], ">"), ([0.7], ">"), ([0.5], ">"), ([0.5], ">"), ([], None),
 ]  # fmt: skip
 NO_BOX = ([], None, [], None)
@@ -161,9 +165,89 @@ def test_per_image_maxima_are_reported_nowhere():
             for name, value in evaluation.metrics.items()
             if "_loc" in name and not name.startswith("centre_box/")
         }
-        assert len(judged) == 5 + 5 + 3 + 5  # both averages, extension, cam
+        # Both averages, extension, cam, each with the predicted class's as well.
+        assert len(judged) == 8 + 8 + 4 + 8
         assert set(judged.values()) == {1 / 2}
         assert evaluation.per_image["correct"].sum() == 1
+
+
+@pytest.fixture
+def two_readings() -> Split:
+    """Four images of class 0 or 1, whose label's map is not the predicted class's.
+
+    True box 4, 4, 14, 14 everywhere; "hit" is that square, "miss" 24, 24, 28, 28.
+                 label  predicted class  label's map  predicted class's map
+      0              0                0          hit                    hit
+      1              0                1          hit                   miss
+      2              1                0         miss                    hit
+      3              1                0          hit                   miss
+    """
+    hit, miss = square_map(4, 4, 10), square_map(24, 24, 4)
+    boxes = {id(hit): [4, 4, 14, 14], id(miss): [24, 24, 28, 28]}
+
+    def outputs(maps):
+        return {
+            names.LOCALIZATION_MAP: np.stack(maps),
+            names.CAM: np.stack(maps),
+            names.BOXES: np.array([boxes[id(m)] for m in maps], np.float32),
+            names.DEGENERATE: np.zeros(4, bool),
+        }
+
+    scores = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]]
+    return Split(
+        records=[record(label, [[4, 4, 14, 14]]) for label in (0, 0, 1, 1)],
+        outputs={
+            **outputs([hit, miss, hit, miss]),
+            names.SCORES: np.array(scores, np.float32),
+        },
+        of_label=outputs([hit, hit, miss, hit]),
+    )
+
+
+@pytest.mark.parametrize("origin", ["fixed", "val-optimal"])
+def test_the_labels_map_and_the_predicted_classs_by_hand(two_readings, origin):
+    evaluation = judge(two_readings, origin=origin)
+    metrics = evaluation.metrics
+    # Label's map: 0, 1 and 3 hit. Predicted class's: 0 and 2. Class right: 0 alone.
+    assert (metrics["gt_known_loc"], metrics["predicted_map_loc"]) == (3 / 4, 2 / 4)
+    assert metrics["top1_loc"] == 1 / 4
+    assert metrics["top5_loc"] == 3 / 4  # both of two classes are among five
+    # The squares of 10 and 4 do not meet: IoU is 1 or 0.
+    assert (metrics["mean_iou"], metrics["predicted_map_iou"]) == (3 / 4, 2 / 4)
+    # By class: label's (2 / 2 + 1 / 2) / 2, predicted class's (1 / 2 + 1 / 2) / 2.
+    assert metrics["gt_known_loc_class_mean"] == 3 / 4
+    assert metrics["predicted_map_loc_class_mean"] == 1 / 2
+    assert metrics["extension/predicted_map_loc"] == 2 / 4
+    assert metrics["cam/gt_known_loc"] == 3 / 4
+    assert metrics["cam/predicted_map_loc"] == 2 / 4
+    facts = {name: figure.map_class for name, figure in evaluation.figures.items()}
+    for prefix in ("", "cam/"):
+        assert facts[f"{prefix}gt_known_loc"] == "label"
+        assert facts[f"{prefix}predicted_map_loc"] == "predicted"
+    np.testing.assert_array_equal(evaluation.per_image["correct"], [1, 1, 0, 1])
+
+
+def test_without_a_label_no_figure_has_the_name_of_the_labels_map(two_readings):
+    evaluation = judge(two_readings, predict_fn=two_readings.predict)
+    metrics = evaluation.metrics
+    assert (metrics["predicted_map_loc"], metrics["top1_loc"]) == (2 / 4, 1 / 4)
+    assert metrics["cam/predicted_map_loc"] == 2 / 4
+    of_label = {"gt_known_loc", "top5_loc", "mean_iou"}
+    own = {name for name in metrics if not name.startswith("centre_box/")}
+    assert not {n for n in own for stem in of_label if stem in n}
+    assert evaluation.map_class == "predicted"
+
+
+def test_a_model_that_only_draws_a_given_class(two_readings):
+    """As a given_class file: no figure needs the class that it does not name."""
+
+    def label_fn(images, labels):
+        outputs = two_readings.predict_label(images, labels)
+        return {key: v for key, v in outputs.items() if key.startswith("label_")}
+
+    metrics = judge(two_readings, label_fn=label_fn).metrics
+    assert metrics["gt_known_loc"] == 3 / 4
+    assert not {name for name in metrics if "top" in name or "predicted" in name}
 
 
 @pytest.mark.parametrize("size", [1, 3, 5])
@@ -175,6 +259,7 @@ def test_batches_and_order_do_not_matter(split, size):
 def test_fixed_judges_the_boxes_that_the_predict_fn_gave(split):
     split.outputs[names.BOXES][:] = [20, 20, 21, 21]
     assert judge(split).metrics["gt_known_loc"] == 0.0
+    assert judge(split).metrics["predicted_map_loc"] == 0.0
     # The other origins read the maps.
     assert judge(split, origin="val-optimal").metrics["gt_known_loc"] == 3 / 4
 

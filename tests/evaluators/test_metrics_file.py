@@ -20,12 +20,14 @@ def evaluation() -> Evaluation:
         comparison=">=",
         score_thresholds=[0.1, 0.2, 0.3],
         threshold_origin="oracle",
+        map_class="label",
     )
     return Evaluation(
         figures={"max_box_acc_v2": figure},
         other_metrics={"num_images": 5, "mean_map": np.float64(0.25)},
         score_threshold=0.15,
         threshold_origin="fixed",
+        map_class="label",
     )
 
 
@@ -41,6 +43,7 @@ def test_the_file_has_exactly_the_documented_keys(tmp_path, evaluation):
         "num_images": 5,
         "score_threshold": 0.15,
         "threshold_origin": "fixed",
+        "map_class": "label",
         "model": "m",
         "config": "c:v",
         "seed": None,
@@ -57,6 +60,7 @@ def test_the_file_has_exactly_the_documented_keys(tmp_path, evaluation):
                 "comparison": ">=",
                 "score_thresholds": [0.1, 0.2, 0.3],
                 "threshold_origin": "oracle",
+                "map_class": "label",
             }
         },
     }

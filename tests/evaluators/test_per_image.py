@@ -17,7 +17,7 @@ SIZE = {"resize_size_wh": (CROP, CROP), "crop_size_wh": (CROP, CROP)}
 def table(split, protocol: str) -> list[dict]:
     rules = PROTOCOLS[protocol]
     predictions = predict_all(
-        batches=split.batches(2), predict_fn=split.predict, num_records=5
+        batches=split.batches(2), label_fn=split.predict_label, num_records=5
     )
     evaluation = rules.evaluate(
         predictions,
@@ -68,7 +68,7 @@ def test_the_means_of_the_columns_are_the_figures(split):
     for protocol in ("bas", "maxboxacc"):
         rules = PROTOCOLS[protocol]
         predictions = predict_all(
-            batches=split.batches(2), predict_fn=split.predict, num_records=5
+            batches=split.batches(2), label_fn=split.predict_label, num_records=5
         )
         evaluation = rules.evaluate(
             predictions,

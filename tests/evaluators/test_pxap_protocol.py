@@ -43,7 +43,7 @@ def masked_split(split):
 def predictions_and_truth(split):
     predictions = predict_all(
         batches=split.batches(2),
-        predict_fn=split.predict,
+        label_fn=split.predict_label,
         num_records=len(split.records),
     )
     return predictions, ground_truth.load_resized_truth(split.records, **SIZE)

@@ -33,7 +33,7 @@ def make_case(maps, true_boxes, class_ids=None, labels=None):
         boxes=np.zeros([count, 4], np.float32),
         degenerate=np.zeros(count, bool),
         cams=np.stack(maps),
-        num_classes=2,
+        map_class="label",
     )
     truth = GroundTruth(
         images=np.arange(count),

@@ -19,17 +19,20 @@ def test_artifacts_are_found_by_their_names(tmp_path):
     (tmp_path / "saved_model" / "assets").mkdir()
     (tmp_path / "saved_model" / "assets" / "labels.txt").write_bytes(b"12")
     (tmp_path / "localizer_int8.tflite").write_bytes(b"123")
+    (tmp_path / "given_class_int8.tflite").write_bytes(b"123456")
     (tmp_path / "localizer.onnx").write_bytes(b"1234")
     (tmp_path / "other.tflite").write_bytes(b"1")
     found = verify.find_artifacts(tmp_path)
     assert found == {
         "saved_model": tmp_path / "saved_model",
         "tflite_int8": tmp_path / "localizer_int8.tflite",
+        "given_class_int8": tmp_path / "given_class_int8.tflite",
         "onnx": tmp_path / "localizer.onnx",
     }
     assert {name: verify.size_of(path) for name, path in found.items()} == {
         "saved_model": 5 + 2,
         "tflite_int8": 3,
+        "given_class_int8": 6,
         "onnx": 4,
     }
 
@@ -62,13 +65,17 @@ def test_every_file_says_what_its_boxes_are_cut_at(demo_workdir):
 def test_agreement_by_hand():
     """The second box covers 2 x 4 of 4 x 4 pixels: IoU 8 / 16; one class of two."""
     expected = types.SimpleNamespace(
+        classifies=True,
+        predicted=None,
         boxes=np.array([[0, 0, 8, 8], [0, 0, 4, 4]], np.float32),
-        class_ids=np.array([[1, 0], [0, 1]]),
+        first_class_ids=np.array([1, 0]),
         maps=np.zeros([2, 2, 2], np.float32),
     )
     actual = types.SimpleNamespace(
+        classifies=True,
+        predicted=None,
         boxes=np.array([[0, 0, 8, 8], [0, 0, 2, 4]], np.float32),
-        class_ids=np.array([[1, 0], [1, 0]]),
+        first_class_ids=np.array([1, 1]),
         maps=np.full([2, 2, 2], 0.25, np.float32),
     )
     assert verify.agreement(expected, actual) == {
@@ -91,6 +98,9 @@ def test_a_file_that_lost_too_much_is_named_with_its_loss():
         "tflite_int8 lost 0.050 of gt_known_loc, more than --max_drop=0.02",
     ]
     assert not verify.lost_too_much(rows, keras, 0.051)
+    without_class = [{"name": "onnx", "predicted_map_loc": 0.85, "top1_loc": 0.80}]
+    assert not verify.lost_too_much(without_class, keras, 0.0)
+    assert verify.lost_too_much(without_class, {**keras, "predicted_map_loc": 0.9}, 0)
     unboxed = {"gt_known_loc": None, "top1_loc": None}
     assert not verify.lost_too_much([{"name": "onnx", **unboxed}], unboxed, 0.0)
 

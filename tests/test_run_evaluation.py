@@ -432,9 +432,7 @@ def test_ten_crops_reuse_the_centre_crop(photo_folder, fresh_runner, is_file):
         alone.append(len(images))
         return fresh_runner.scores(images)
 
-    counting = dataclasses.replace(
-        fresh_runner, predict_fn=predict_fn, label_fn=None
-    )
+    counting = dataclasses.replace(fresh_runner, predict_fn=predict_fn, label_fn=None)
     if is_file:  # which tells both classes
         counting = dataclasses.replace(counting, scores_fn=None, num_scored=2)
     else:

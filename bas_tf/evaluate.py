@@ -9,7 +9,8 @@ r"""Judges a model or an exported file by a localization protocol.
               over images and (_class_mean, as in its tables) over classes; extension/
               is the journal version's IoU >= 0.5
   maxboxacc   Choe et al. 2020: MaxBoxAcc and MaxBoxAccV2, no crop, contours, IoU >= 0.5
-  pxap        Choe et al. 2020: PxAP and peak pixel IoU; needs true masks
+  pxap        Choe et al. 2020: PxAP and peak pixel IoU, and the journal
+              extension's PIoU; needs true masks
 
 An exported file cuts its boxes at the threshold it was exported with: a config that
 says another is refused. Numbers of different protocols are not comparable. Of each,

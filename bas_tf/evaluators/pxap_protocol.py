@@ -2,7 +2,8 @@
 
 Images are resized without a crop, and so are the masks. PxAP sums over all thresholds
 and needs none; the peak pixel IoU takes the best threshold of the judged split, an
-oracle's; the rest is at one threshold, whose origin the caller says.
+oracle's; the rest is at one threshold, whose origin the caller says. `piou` is the
+journal extension's peak, whose maps are scaled before they are enlarged.
 """
 
 import dataclasses
@@ -25,6 +26,7 @@ from bas_tf.evaluators.evaluation import (
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
 from bas_tf.geometry import contours, frames
+from bas_tf.geometry.components import resize_map
 from bas_tf.metrics import pixel_precision
 from bas_tf.metrics.bootstrap import bootstrap_interval
 from bas_tf.metrics.box_accuracy import THRESHOLDS
@@ -80,7 +82,13 @@ def evaluate_predictions(
         score_threshold = _best_threshold(histograms)
     place = int(np.abs(THRESHOLDS - score_threshold).argmin())
     score_threshold = float(THRESHOLDS[place])
-    of_pixels = _pixel_figures(histograms, place, threshold_origin)
+    _, of_extension = _histograms(
+        predictions.maps, records, truth.crop_size_wh, _extension_scores
+    )
+    of_pixels = {
+        **_pixel_figures(histograms, place, threshold_origin),
+        "piou": _peak(of_extension),
+    }
     figures = {
         **{
             name: dataclasses.replace(figure, map_class=predictions.map_class)
@@ -103,14 +111,17 @@ def evaluate_predictions(
 
 
 def _histograms(
-    maps: np.ndarray, records: Sequence[Record], crop_size_wh: Size
+    maps: np.ndarray,
+    records: Sequence[Record],
+    crop_size_wh: Size,
+    scores_of: Callable[[np.ndarray, Size], np.ndarray] = contours.scores_on_crop,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions [n] of the records with masks, and int64 [n, 2, NUM_BINS]."""
     images = [i for i, record in enumerate(records) if record.load_mask is not None]
 
     def histogram(image: int) -> np.ndarray:
         mask = frames.mask_to_size(records[image].load_mask(), crop_size_wh)
-        scores = contours.scores_on_crop(maps[image], crop_size_wh)
+        scores = scores_of(maps[image], crop_size_wh)
         return pixel_precision.score_histograms(scores, mask == OBJECT, mask == IGNORE)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -124,6 +135,15 @@ def _histograms(
     return np.array(images, np.int64), histograms
 
 
+def _extension_scores(score_map: np.ndarray, crop_size_wh: Size) -> np.ndarray:
+    """As the journal extension: min-max at the map's own size, then bilinear."""
+    score_map = np.float32(score_map)
+    if not np.isfinite(score_map).all():
+        return np.zeros(tuple(crop_size_wh)[::-1])
+    score_map = score_map - score_map.min()
+    return np.float64(resize_map(score_map / (score_map.max() + 1e-5), crop_size_wh))
+
+
 def _best_threshold(histograms: np.ndarray) -> float:
     pooled = pixel_precision.pixel_ious(histograms.sum(axis=0))
     return float(THRESHOLDS[pooled.argmax()])
@@ -132,7 +152,7 @@ def _best_threshold(histograms: np.ndarray) -> float:
 def _pixel_figures(
     histograms: np.ndarray, place: int, threshold_origin: str
 ) -> dict[str, Figure]:
-    """PxAP, the peak, and IoU, precision and recall at one of THRESHOLDS."""
+    """PxAP, and IoU, precision and recall at one of THRESHOLDS, and the peak IoU."""
 
     def at_place(curve: np.ndarray) -> np.ndarray:
         return curve[..., place]
@@ -141,23 +161,29 @@ def _pixel_figures(
         "score_thresholds": [float(THRESHOLDS[place])],
         "threshold_origin": threshold_origin,
     }
-    peak = {
-        "score_thresholds": [_best_threshold(histograms)],
-        "threshold_origin": ORACLE,
-    }
     curves = pixel_precision.precision_and_recall
     ious = pixel_precision.pixel_ious
     statistics: dict[str, tuple[Callable, Mapping]] = {
         "px_ap": (pixel_precision.px_ap, {}),
-        "peak_pixel_iou": (lambda h: ious(h).max(axis=-1), peak),
         "pixel_iou": (lambda h: at_place(ious(h)), at),
         "pixel_precision": (lambda h: at_place(curves(h)[0]), at),
         "pixel_recall": (lambda h: at_place(curves(h)[1]), at),
     }
-    return {
+    pooled = {
         name: _pooled(histograms, statistic, **facts)
         for name, (statistic, facts) in statistics.items()
     }
+    return {**pooled, "peak_pixel_iou": _peak(histograms)}
+
+
+def _peak(histograms: np.ndarray) -> Figure:
+    """The highest pooled IoU of any threshold."""
+    return _pooled(
+        histograms,
+        lambda h: pixel_precision.pixel_ious(h).max(axis=-1),
+        score_thresholds=[_best_threshold(histograms)],
+        threshold_origin=ORACLE,
+    )
 
 
 def _pooled(histograms: np.ndarray, statistic: Callable, **facts) -> Figure:

@@ -54,6 +54,7 @@ _METRIC_NAMES = {
     "max_box_acc_v2": "MaxBoxAccV2",
     "px_ap": "PxAP",
     "peak_pixel_iou": "Peak pixel IoU",
+    "piou": "PIoU (extension)",
     "pixel_recall": "Pixel recall of the masks",
 }
 _PLAIN_NUMBERS = ("score_threshold", "mean_map")

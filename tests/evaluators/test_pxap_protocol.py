@@ -68,6 +68,7 @@ def test_figures_by_hand(masked_split):
     assert metrics["pixel_precision"] == 24 / 28
     assert metrics["pixel_recall"] == 1.0
     assert metrics["peak_pixel_iou"] == 24 / 28  # before: 20 of 24
+    assert metrics["piou"] == 24 / 28  # these maps have the crop's size
     assert metrics["top1_acc"] == 4 / 5
     assert (metrics["num_images"], metrics["num_images_without_masks"]) == (5, 3)
     per_image = judge(masked_split).per_image["pixel_iou"]
@@ -91,6 +92,7 @@ def test_every_figure_has_its_facts(masked_split):
     assert facts == {
         "px_ap": (None, 0, 2, "pixels"),  # the area under the whole curve
         "peak_pixel_iou": ("oracle", 1, 2, "pixels"),
+        "piou": ("oracle", 1, 2, "pixels"),
         "pixel_iou": ("fixed", 1, 2, "pixels"),
         "pixel_precision": ("fixed", 1, 2, "pixels"),
         "pixel_recall": ("fixed", 1, 2, "pixels"),

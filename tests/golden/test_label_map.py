@@ -1,6 +1,6 @@
 """The recorded map of the label, evaluated by bas_tf.evaluate on photos.
 
-The recorded images are rounded to photos of 8 bits, which moves a box by a pixel or two.
+The recorded images are rounded to photos of 8 bits, which moves a box by a pixel or so.
 The true box of a photo is that of its recorded map, so the label's map is right on all.
 No label is the predicted class, whose boxes lie elsewhere.
 """

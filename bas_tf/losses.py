@@ -66,8 +66,8 @@ def background_activation_suppression_loss(
       activation: S_y, [batch] float32. No gradient reaches it.
       background_activation: S^b_y, [batch] float32.
       background_wins: the value where S^b_y >= S_y: "zero" (paper) or "one" (journal
-        extension), constants without gradient; "gradient" keeps the ratio itself, so
-        a map that hides nothing is still pulled to hide something.
+        extension, VGG16 aside), constants without gradient; "gradient" keeps the ratio
+        itself, so a map that hides nothing is still pulled to hide something.
 
     Returns:
       [batch] float32, >= 0.

@@ -11,6 +11,7 @@ def base_config() -> ml_collections.ConfigDict:
     config.data = ml_collections.ConfigDict(
         {
             # folder (train/<class>/, val/<class>/…), cub, ilsvrc, open_images30k,
+            # stanford_cars, stanford_dogs, fgvc_aircraft,
             # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
             "source": "folder",
             "root": "",  # where the data lies; of tfds its data_dir, "" the usual one

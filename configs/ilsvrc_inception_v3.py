@@ -19,8 +19,8 @@ and then --config.model.weights=FILE.weights.h5 --config.model.variant=paper.
 
 Cost: 90,081 steps of 128 images, meant for several GPUs; docs/reproduce.md says more.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc 58.51
-/ 69.00 / 71.93. The reference draws the map of the true label; here no model is told
-the label, so expect a lower GT-known and Top-5 Loc where another class comes first.
+/ 69.00 / 71.93. GT-known and Top-5 Loc are of the true label's map, as
+the reference's.
 
 Variant `:extension`: the journal version, without the last ReLU of the class maps and
 with the constant 1 where the background wins. Its threshold is 0.25; alpha and beta

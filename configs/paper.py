@@ -2,7 +2,8 @@
 
 Figures are published as means over classes (`top1_loc_class_mean` and so on in
 metrics.json); the journal extension's are means over images that count IoU = 0.5 as
-right too (`extension/top1_loc` and so on).
+right too (`extension/top1_loc` and so on). Where top-k is 1, boxes are of the true
+label's map, as the reference's (`eval.map_class`).
 """
 
 from bas_tf.errors import UserError

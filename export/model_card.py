@@ -60,6 +60,9 @@ SOURCES = {
     "cub": "CUB-200-2011",
     "ilsvrc": "ILSVRC 2012 (ImageNet)",
     "open_images30k": "OpenImages30k",
+    "stanford_cars": "Stanford Cars",
+    "stanford_dogs": "Stanford Dogs",
+    "fgvc_aircraft": "FGVC-Aircraft 2013b",
     "shards": "array_record files of bas_tf.check_data",
 }
 _KERAS = (

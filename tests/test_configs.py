@@ -13,12 +13,17 @@ FOLDER = Path(__file__).parent.parent / "configs"
 SHARED = {"__init__", "common", "paper"}  # no experiments themselves
 BACKBONES = ("vgg16", "mobilenet_v1", "resnet50", "inception_v3")
 PAPER = [f"{data}_{b}" for data in ("cub", "ilsvrc") for b in BACKBONES]
+LIKE_CUB = {  # source and classes
+    "cars196": ("stanford_cars", 196),
+    "stanford_dogs": ("stanford_dogs", 120),
+    "fgvc_aircraft": ("fgvc_aircraft", 100),
+}
 VARIANTS = {
     "ablation": ("synthetic", "butterflies", "synthetic_quicktest"),
     "butterflies_efficientnet_lite0": ("",),
     "demo": ("", "quicktest"),
     "tinyvid_efficientnet_lite0": ("",),
-    **dict.fromkeys(PAPER, ("", "extension")),
+    **dict.fromkeys([*PAPER, *LIKE_CUB], ("", "extension")),
 }
 EVERY = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]
 
@@ -107,7 +112,18 @@ def test_the_papers_recipe(name, variant):
     assert c.model.normalize_generator_input is False
     assert (c.loss.objective, c.eval.ten_crop) == ("bas", True)
     assert c.model.final_relu is not is_extension
-    assert c.loss.background_wins == ("one" if is_extension else "zero")
+    is_one = is_extension and c.model.backbone != "vgg16"
+    assert c.loss.background_wins == ("one" if is_one else "zero")
+
+
+@pytest.mark.parametrize("name", LIKE_CUB)
+@pytest.mark.parametrize("variant", ["", "extension"])
+def test_the_journals_other_sets_are_trained_and_evaluated_as_cub(name, variant):
+    config, cub = build(name, variant), build("cub_resnet50", variant)
+    source, num_classes = LIKE_CUB[name]
+    assert (config.data.source, config.model.top_k) == (source, num_classes)
+    config.data.source, config.model.top_k = cub.data.source, cub.model.top_k
+    assert config.to_dict() == cub.to_dict()
 
 
 @pytest.mark.parametrize("name", PAPER)

@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bas_tf.data.cub import CubSource
+from bas_tf.data.fgvc_aircraft import FgvcAircraftSource
 from bas_tf.data.folder import FolderSource
 from bas_tf.data.ilsvrc import IlsvrcSource
 from bas_tf.data.open_images30k import OpenImages30kSource
 from bas_tf.data.records import DataError, Source
 from bas_tf.data.shards import TABLE, ShardSource
+from bas_tf.data.stanford_cars import StanfordCarsSource
+from bas_tf.data.stanford_dogs import StanfordDogsSource
 from bas_tf.data.synthetic import SyntheticSource
 from bas_tf.data.tfds_source import TfdsSource
 
@@ -48,6 +51,9 @@ SOURCES = {
     "cub": _at_root(CubSource, "CUB_200_2011/, or CUB_200_2011.tgz"),
     "ilsvrc": _at_root(IlsvrcSource, "train/ and val/"),
     "open_images30k": _at_root(OpenImages30kSource, "train/, val/ and test/"),
+    "stanford_cars": _at_root(StanfordCarsSource, "devkit/ or cars_annos.mat"),
+    "stanford_dogs": _at_root(StanfordDogsSource, "train_list.mat and Images/"),
+    "fgvc_aircraft": _at_root(FgvcAircraftSource, "variants.txt and images/"),
     "shards": _at_root(ShardSource, TABLE),
 }
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import scipy.io
 from PIL import Image
 
 SIZE_WH = (40, 30)
@@ -193,3 +194,92 @@ def _write_masks(root: Path, stem: str, label: int) -> list[str]:
     for suffix, mask in masks.items():
         save(root / f"{stem}{suffix}.png", mask)  # one bit a pixel, as published
     return lines
+
+
+CARS = ("AM General Hummer SUV 2000", "Acura RL Sedan 2012", "Acura TL Sedan 2012")
+BREEDS = ("n02085620-Chihuahua", "n02085782-Japanese_spaniel", "n02085936-Maltese_dog")
+VARIANTS = ("707-320", "727-200", "F-16A/B")
+
+
+def _structs(rows: list[dict]) -> np.ndarray:
+    """What savemat writes as an array of structs."""
+    structs = np.empty(len(rows), [(name, object) for name in rows[0]])
+    for i, row in enumerate(rows):
+        structs[i] = tuple(row.values())
+    return structs
+
+
+def _corners_row(label: int, i: int) -> dict:
+    sides = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
+    row = dict(zip(sides, map(np.float64, box_of(label, i)), strict=True))
+    return {**row, "class": np.float64(label + 1)}
+
+
+def make_cars(root: Path, *, one_table: bool) -> Path:
+    """Either cars_annos.mat with car_ims/, or devkit/ with two folders of photos."""
+    tables = {"train": [], "test": []}
+    for label in range(3):
+        for i in range(TRAIN + TEST):
+            split, row = ("train" if i < TRAIN else "test"), _corners_row(label, i)
+            number = f"{len(tables['train']) + len(tables['test']) + 1:06d}.jpg"
+            folder = "car_ims" if one_table else f"cars_{split}"
+            save(root / folder / number, draw(label, i))
+            if one_table:
+                row |= {"relative_im_path": f"car_ims/{number}"}
+                row |= {"test": np.uint8(split == "test")}
+            else:
+                row |= {"fname": number}
+            tables[split].append(row)
+    names = {"class_names": np.array(CARS, object)}
+    if one_table:
+        rows = tables["train"] + tables["test"]
+        scipy.io.savemat(
+            root / "cars_annos.mat", {**names, "annotations": _structs(rows)}
+        )
+        return root
+    (root / "devkit").mkdir()
+    scipy.io.savemat(root / "devkit" / "cars_meta.mat", names)
+    for split, file in (
+        ("train", "devkit/cars_train_annos.mat"),
+        ("test", "cars_test_annos_withlabels.mat"),
+    ):
+        scipy.io.savemat(root / file, {"annotations": _structs(tables[split])})
+    return root
+
+
+def make_dogs(root: Path) -> Path:
+    """Lists, photos and annotations; the last photo of a breed has five dogs."""
+    lists = {"train": [], "test": []}
+    for label, breed in enumerate(BREEDS):
+        for i in range(TRAIN + TEST):
+            name = f"{breed}/{breed.partition('-')[0]}_{i}"
+            lists["train" if i < TRAIN else "test"].append(f"{name}.jpg")
+            save(root / "Images" / f"{name}.jpg", draw(label, i))
+            boxes = [box_of(label, i)]
+            if i == TRAIN + TEST - 1:
+                boxes += [(n, n, n + 9, n + 8) for n in range(4)]
+            annotation = root / "Annotation" / name
+            annotation.parent.mkdir(parents=True, exist_ok=True)
+            annotation.write_text(voc_xml(boxes))
+    for split, names in lists.items():
+        content = {"file_list": np.array(names, object)[:, np.newaxis]}
+        scipy.io.savemat(root / f"{split}_list.mat", content)
+    return root
+
+
+def make_aircraft(root: Path) -> Path:
+    """fgvc-aircraft-2013b/ with data/: the fourth photo of a variant is of val."""
+    data, tables = root / "data", {"train": [], "val": [], "test": []}
+    boxes, number = [], 34308
+    for label, variant in enumerate(VARIANTS):
+        for i in range(TRAIN + TEST):
+            number += 1
+            save(data / "images" / f"{number:07d}.jpg", draw(label, i))
+            split = "test" if i >= TRAIN else "val" if i == TRAIN - 1 else "train"
+            tables[split].append(f"{number:07d} {variant}")
+            boxes.append(f"{number:07d} {' '.join(map(str, box_of(label, i)))}")
+    (data / "variants.txt").write_text("\n".join(VARIANTS) + "\n")
+    (data / "images_box.txt").write_text("\n".join(boxes) + "\n")
+    for split, lines in tables.items():
+        (data / f"images_variant_{split}.txt").write_text("\n".join(lines) + "\n")
+    return root

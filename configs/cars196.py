@@ -1,0 +1,25 @@
+r"""ResNet50 on Stanford Cars (196 models), by CUB's protocol and values.
+
+  python -m bas_tf.train --config=configs/cars196.py --config.data.root=DIR \
+      --workdir=runs/cars196
+
+DIR holds cars_train/, cars_test/ and devkit/ with cars_test_annos_withlabels.mat,
+or car_ims/ and cars_annos.mat. With tensorflow-datasets instead:
+--config.data.source=tfds:cars196, and DIR is its data_dir.
+
+Cost: 25,400 steps of 32 images; docs/reproduce.md has the time of a step.
+Expected figures were never published: the journal extension names the set and gives
+neither values nor results. Alpha, beta and the threshold are those of
+configs/cub_resnet50.py; the map is the mean of all 196 classes' maps, as there.
+
+Variant `:extension`: the journal version, as in configs/cub_resnet50.py.
+"""
+
+from configs import cub_resnet50
+
+
+def get_config(variant: str = ""):
+    config = cub_resnet50.get_config(variant)
+    config.data.source = "stanford_cars"
+    config.model.top_k = 196
+    return config

@@ -1,0 +1,23 @@
+r"""ResNet50 on FGVC-Aircraft 2013b (100 variants), by CUB's protocol and values.
+
+  python -m bas_tf.train --config=configs/fgvc_aircraft.py --config.data.root=DIR \
+      --workdir=runs/fgvc_aircraft
+
+DIR holds the release: data/ with images/, variants.txt and the tables.
+
+Cost: 20,800 steps of 32 images; docs/reproduce.md has the time of a step.
+Expected figures were never published: the journal extension names the set and gives
+neither values nor results. Alpha, beta and the threshold are those of
+configs/cub_resnet50.py; the map is the mean of all 100 classes' maps, as there.
+
+Variant `:extension`: the journal version, as in configs/cub_resnet50.py.
+"""
+
+from configs import cub_resnet50
+
+
+def get_config(variant: str = ""):
+    config = cub_resnet50.get_config(variant)
+    config.data.source = "fgvc_aircraft"
+    config.model.top_k = 100
+    return config

@@ -1,0 +1,25 @@
+r"""ResNet50 on Stanford Dogs (120 breeds), by CUB's protocol and values.
+
+  python -m bas_tf.train --config=configs/stanford_dogs.py --config.data.root=DIR \
+      --workdir=runs/stanford_dogs
+
+DIR holds Images/, Annotation/ and the two lists, train_list.mat and test_list.mat.
+With tensorflow-datasets instead:
+--config.data.source=tfds:stanford_dogs, and DIR is its data_dir.
+
+Cost: 37,500 steps of 32 images; docs/reproduce.md has the time of a step.
+Expected figures were never published: the journal extension names the set and gives
+neither values nor results. Alpha, beta and the threshold are those of
+configs/cub_resnet50.py; the map is the mean of all 120 classes' maps, as there.
+
+Variant `:extension`: the journal version, as in configs/cub_resnet50.py.
+"""
+
+from configs import cub_resnet50
+
+
+def get_config(variant: str = ""):
+    config = cub_resnet50.get_config(variant)
+    config.data.source = "stanford_dogs"
+    config.model.top_k = 120
+    return config

@@ -5,7 +5,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from bas_tf import experiment, inference, names
+from bas_tf import experiment, inference, names, run_evaluation
 from bas_tf.errors import UserError
 from export import tflite
 
@@ -181,6 +181,24 @@ def test_the_map_and_box_of_a_given_class(
             np.testing.assert_allclose(
                 found[names.BOXES][i : i + 1], expected[names.BOXES], atol=1
             )
+
+
+def test_a_file_of_a_given_class_is_evaluated_by_the_labels(variants, demo_workdir):
+    """It has every figure that needs no class of its own, and Keras's values of them."""
+    config = experiment.load_experiment(demo_workdir).config
+    path = variants["given_class_float32.tflite"]
+    found, keras = (
+        run_evaluation.judge_model(str(model), config, split="test").document["metrics"]
+        for model in (path, demo_workdir)
+    )
+    for key in ("gt_known_loc", "gt_known_loc@0.3", "mean_iou"):
+        assert found[key] == pytest.approx(keras[key], abs=1 / 32)
+    assert not [
+        k for k in found if "centre" not in k and ("top" in k or "predicted" in k)
+    ]
+    config.eval.map_class = "predicted"
+    with pytest.raises(UserError, match=f"{path.name}: .*eval.map_class=label"):
+        run_evaluation.judge_model(str(path), config, split="test")
 
 
 def test_a_file_of_a_given_class_has_no_classifier(variants, files):

@@ -130,6 +130,14 @@ def test_the_command_repeats_the_demos_rows(
         assert rows[expected["name"]]["gt_known_loc"] == expected["gt_known_loc"]
         assert rows[expected["name"]]["size_bytes"] == expected["size_bytes"]
     assert rows["saved_model"]["max_box_difference"] <= 1
+    # A SavedModel takes the label, an ONNX file does not.
+    for name in ("saved_model", "onnx"):
+        for key in ("predicted_map_loc", "predicted_map_iou", "top1_loc"):
+            assert rows[name][key] == pytest.approx(rows["keras"][key], abs=1 / 32)
+    for key in ("gt_known_loc", "mean_iou", "top5_loc"):
+        of_label = rows["saved_model"][key]
+        assert of_label == pytest.approx(rows["keras"][key], abs=1 / 32)
+        assert rows["onnx"][key] is None
     assert rows["tflite_float32"]["class_agreement"] == 1
     for name in ("saved_model", "tflite_float32", "tflite_int8", "onnx"):
         assert 0 < rows[name]["p50_ms"] <= rows[name]["p95_ms"]

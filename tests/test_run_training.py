@@ -14,7 +14,7 @@ from configs import demo
 
 pytestmark = pytest.mark.slow
 
-FIGURE = "cam/mean_iou"
+FIGURE = "cam/predicted_map_iou"
 
 
 @pytest.fixture

@@ -295,7 +295,7 @@ def test_ctrl_c_keeps_what_was_measured(rest, folder, tmp_path):
     output = tmp_path / "load.json"
     process = start_command(
         COMMAND, f"--address={rest.address}", "--protocol=rest",
-        f"--output={output}", "--soak", "--concurrency=2", "--seconds=10", folder,
+        f"--output={output}", "--soak", "--concurrency=2", "--seconds=20", folder,
     )  # fmt: skip
     end = time.monotonic() + 60
     while not (output.is_file() and len(rows_of(tmp_path)) == 2):
@@ -306,5 +306,5 @@ def test_ctrl_c_keeps_what_was_measured(rest, folder, tmp_path):
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130 and "Traceback" not in err
     rows = rows_of(tmp_path)
-    assert [r["part"] for r in rows] == [1, 2, 3] and rows[2]["seconds"] < 1
+    assert [r["part"] for r in rows] == [1, 2, 3] and rows[2]["seconds"] < 2
     assert "2 callers, part 3" in out

@@ -12,7 +12,7 @@ from export import layer_errors, tflite
 from export import operators as tflite_operators
 from export.layer_errors import EXACT_DB
 from export.operators import Operator, Tensor
-from tests.commands import exit_code_in_process, only_error_line
+from tests.commands import exit_code_in_process, only_error_line, run_command
 
 LAYERS = ("first", "second", "third", "fourth")
 
@@ -115,14 +115,16 @@ def test_a_layer_of_huge_range_is_the_worst(bad):
 
 
 @pytest.mark.slow
-def test_the_demos_int8_file(demo_workdir, tmp_path, monkeypatch, capsys):
+def test_the_demos_int8_file(demo_workdir, tmp_path):
+    """In a process of its own: Keras numbers layers by what a process built before."""
     artifact = demo_workdir / "export" / "localizer_int8.tflite"
     output = tmp_path / "layers.json"
     command = (
         "export.layer_errors", f"--workdir={demo_workdir}",
         f"--artifact={artifact}", f"--output={output}",
     )  # fmt: skip
-    assert exit_code_in_process(monkeypatch, *command) == 0
+    done = run_command(*command)
+    assert done.returncode == 0, done.stderr
     document = json.loads(output.read_text())
     rows = document["rows"]
     # Every convolution of the file is measured, and its scale is the file's own.
@@ -139,7 +141,7 @@ def test_the_demos_int8_file(demo_workdir, tmp_path, monkeypatch, capsys):
     islands = document["float_islands"]
     assert islands["ADD_N"] == {"": 1}  # the nine taps of the map
     assert not {"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D"} & set(islands)
-    printed = capsys.readouterr().out
+    printed = done.stdout
     assert "\n   1 ADD_N\n" in printed.split("float islands:")[1]
     assert len(printed.split("\n\n")[0].splitlines()) == 1 + layer_errors.WORST
 

@@ -184,7 +184,7 @@ def test_the_map_and_box_of_a_given_class(
 
 
 def test_a_file_of_a_given_class_is_evaluated_by_the_labels(variants, demo_workdir):
-    """It has every figure that needs no class of its own, and Keras's values of them."""
+    """It has every figure that needs no class of its own, with Keras's values."""
     config = experiment.load_experiment(demo_workdir).config
     path = variants["given_class_float32.tflite"]
     found, keras = (

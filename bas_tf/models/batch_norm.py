@@ -14,12 +14,17 @@ from keras import layers
 from bas_tf.ops.precision import at_least_float32
 
 
-class ReplicatedBatchNormalization(layers.BatchNormalization):
-    """Keras's batch normalisation, its moving statistics alike on every replica.
+class BatchNormalization(layers.BatchNormalization):
+    """Batch normalisation whose moving variance is torch's.
 
-    Keras lets each replica move its own: they drift apart, and a checkpoint keeps the
-    first replica's. Here each update is the mean over the replicas of what each would
-    have stored. On one replica it is Keras's layer, bit for bit.
+    The batch is normalised by its biased variance; the moving variance takes the
+    unbiased one, n / (n - 1) times as large for n values a channel.
+
+    Each update of the moving statistics is the mean over the replicas: Keras lets each
+    replica move its own, they drift apart, and a checkpoint keeps the first replica's.
+
+    With `synchronized` the batch is that of all replicas together, which hold equally
+    many values; else each replica's own. See `synchronize_batch_norm`.
     """
 
     def add_weight(self, *args, trainable=True, **kwargs):
@@ -27,17 +32,6 @@ class ReplicatedBatchNormalization(layers.BatchNormalization):
         return super().add_weight(
             *args, trainable=trainable, aggregation=aggregation, **kwargs
         )
-
-
-class BatchNormalization(ReplicatedBatchNormalization):
-    """Batch normalisation whose moving variance is torch's.
-
-    The batch is normalised by its biased variance; the moving variance takes the
-    unbiased one, n / (n - 1) times as large for n values a channel.
-
-    With `synchronized` the batch is that of all replicas together, which hold equally
-    many values; else each replica's own. See `synchronize_batch_norm`.
-    """
 
     def call(self, inputs, training=False):
         is_half = inputs.dtype.size == 2
@@ -51,16 +45,25 @@ class BatchNormalization(ReplicatedBatchNormalization):
         self._move(self.moving_variance, unbiased)
         return tf.cast(normalized, self.compute_dtype)
 
+    def _scale_and_offset(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """gamma and beta; ones and zeros where the layer has none."""
+        moving = tf.convert_to_tensor(self.moving_mean)
+        scale = tf.convert_to_tensor(self.gamma) if self.scale else tf.ones_like(moving)
+        if not self.center:
+            return scale, tf.zeros_like(moving)
+        return scale, tf.convert_to_tensor(self.beta)
+
     def _fused(self, x, *, training=False):
         """Half precision: sums that float32 would take more accurately lose nothing.
 
         Returns:
           What is normalised, the mean and the unbiased variance.
         """
+        scale, offset = self._scale_and_offset()
         return tf.raw_ops.FusedBatchNormV3(
             x=x,
-            scale=tf.convert_to_tensor(self.gamma),
-            offset=tf.convert_to_tensor(self.beta),
+            scale=scale,
+            offset=offset,
             mean=tf.convert_to_tensor(self.moving_mean),
             variance=tf.convert_to_tensor(self.moving_variance),
             exponential_avg_factor=1.0,
@@ -69,12 +72,13 @@ class BatchNormalization(ReplicatedBatchNormalization):
         )[:3]
 
     def _by_moving(self, x):
+        scale, offset = self._scale_and_offset()
         return tf.nn.batch_normalization(
             x,
             tf.convert_to_tensor(self.moving_mean),
             tf.convert_to_tensor(self.moving_variance),
-            tf.convert_to_tensor(self.beta),
-            tf.convert_to_tensor(self.gamma),
+            offset,
+            scale,
             self.epsilon,
         )
 
@@ -82,8 +86,7 @@ class BatchNormalization(ReplicatedBatchNormalization):
         """float32 or float64; returns as `_fused`."""
         normalized, mean, variance = normalize_by_batch(
             x,
-            tf.convert_to_tensor(self.gamma),
-            tf.convert_to_tensor(self.beta),
+            *self._scale_and_offset(),
             epsilon=self.epsilon,
             over_replicas=replica_mean if self.synchronized else tf.identity,
         )

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from keras import layers
 
-from bas_tf.models.batch_norm import ReplicatedBatchNormalization
+from bas_tf.models.batch_norm import BatchNormalization
 from bas_tf.ops.precision import at_least_float32
 
 INPUT_NORM_SCALE = 0.1  # keeps the 9 x channels sum of one-signed features small
@@ -24,7 +24,7 @@ class ForegroundGenerator(layers.Layer):
         self.num_classes = num_classes
         self.norm = None
         if normalize_input:
-            self.norm = ReplicatedBatchNormalization(
+            self.norm = BatchNormalization(
                 momentum=0.9, epsilon=1e-5, center=False, scale=False, name="norm"
             )
 

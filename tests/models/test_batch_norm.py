@@ -188,7 +188,7 @@ def test_a_frozen_pass_is_synchronized_and_moves_nothing(rng):
 
 def test_asked_to_synchronize_one_replica_stays_as_it_is():
     """Keras's own layer would take other formulas, and other last bits."""
-    norm = batch_norm.ReplicatedBatchNormalization()
+    norm = batch_norm.BatchNormalization()
     model = keras.Sequential([norm])
     batch_norm.synchronize_batch_norm(model)
     assert not norm.synchronized

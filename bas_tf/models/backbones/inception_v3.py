@@ -12,6 +12,7 @@ from keras import layers
 from bas_tf.errors import check_choice
 from bas_tf.models import blocks
 from bas_tf.models.backbones.backbone import Backbone
+from bas_tf.ops.fan_out import fan_out
 
 EPSILON = 1e-3
 CEIL_MODE = (1, 2)  # margins of torch's padding 1 with ceil_mode
@@ -57,8 +58,8 @@ class Branches(layers.Layer):
 
     def call(self, x, training=False):
         outputs = []
-        for branch in self.branches:
-            y = x
+        inputs = fan_out(x, len(self.branches))
+        for y, branch in zip(inputs, self.branches, strict=True):
             for layer in branch:
                 y = layer(y, training=training)
             outputs.append(y)

@@ -1,0 +1,45 @@
+"""A step from the same state is the same step: no sum has an order left to chance."""
+
+import importlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bas_tf import experiment
+from bas_tf.training import step
+
+CONFIGS = {
+    "vgg16": "cub_vgg16",
+    "mobilenet_v1": "cub_mobilenet_v1",
+    "resnet50": "cub_resnet50",
+    "inception_v3": "cub_inception_v3",
+    "efficientnet_lite0": "butterflies_efficientnet_lite0",
+}
+
+
+@pytest.mark.parametrize("backbone", CONFIGS)
+def test_at_most_two_gradients_are_added_at_once(backbone):
+    """TensorFlow's AddN of three or more begins with whichever buffer is free. The sums
+    of one kind are of slices cut within one layer: their buffers are free in turn."""
+    config = importlib.import_module(f"configs.{CONFIGS[backbone]}").get_config()
+    config.model.backbone, config.model.weights = backbone, ""
+    localizer = experiment.build_model(config, 2)
+    images = tf.constant(np.random.default_rng(0).uniform(0, 255, [2, 64, 64, 3]))
+    images, labels = tf.cast(images, tf.float32), tf.constant([0, 1])
+    localizer(images)
+
+    @tf.function
+    def gradients():
+        with tf.GradientTape() as tape:
+            terms = step.bas_terms(localizer, images, labels, background_wins="zero")
+            total = sum(tf.reduce_mean(terms[name]) for name in terms if "loss" in name)
+        return tape.gradient(total, localizer.trainable_variables)
+
+    operations = gradients.get_concrete_function().graph.get_operations()
+    sums = [op for op in operations if op.type == "AddN" and len(op.inputs) > 2]
+    assert len(operations) > 100
+    for op in sums:
+        assert {each.op.type for each in op.inputs} in (
+            {"StridedSlice"}, {"StridedSliceGrad"},
+        ), op.name  # fmt: skip

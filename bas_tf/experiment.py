@@ -61,9 +61,14 @@ class Experiment:
         return localizer, _restore(self, localizer)
 
 
-def open_source(config, class_names: tuple[str, ...] | None = None) -> Source:
-    """The data source of a config; `class_names` fixes the order of classes."""
-    options = config.data.to_dict()
+def open_source(
+    config, class_names: tuple[str, ...] | None = None, **listeners
+) -> Source:
+    """The data source of a config; `class_names` fixes the order of classes.
+
+    `listeners` is `on_fault`, for a source that goes on after a fault of its folders.
+    """
+    options = config.data.to_dict() | listeners
     return load_source(options.pop("source"), class_names=class_names, **options)
 
 

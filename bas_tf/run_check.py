@@ -47,30 +47,41 @@ class Report:
         return {"num_faults": dict(counts), **dataclasses.asdict(self)}
 
 
-def run_check(open_source: Callable[[], Source], *, name: str, root: str) -> Report:
+def run_check(open_source: Callable[..., Source], *, name: str, root: str) -> Report:
     """Opens a source and checks it; data that cannot be opened are a fault.
 
     Args:
-      open_source: opens it.
+      open_source: opens it; takes `on_fault`, see `records.OnFault`.
       name: data.source.
       root: data.root.
 
     Raises:
       DataError: the source was not opened, and the settings name no data at all.
     """
+    of_folders: dict[str, None] = {}  # a folder is listed several times
+
+    def on_fault(error: DataError) -> None:
+        of_folders[one_line(error)] = None
+
     try:
-        source = open_source()
+        source = open_source(on_fault=on_fault)
     except DataError as error:
         is_known = name in SOURCES or name.startswith(TFDS)
         if not (is_known and root and Path(root).exists()):
             raise
-        return Report(faults=[Finding("source_refused", "", (), one_line(error))])
+        refusal = Finding("source_refused", "", (), one_line(error))
+        return Report(faults=[*_folder_faults(of_folders), refusal])
     report = check_source(source)
+    report.faults[:0] = _folder_faults(of_folders)
     try:
         check_several_classes(source.class_names)
     except DataError as error:
         report.faults.append(Finding("single_class", "train", (), one_line(error)))
     return report
+
+
+def _folder_faults(messages: Iterable[str]) -> list[Finding]:
+    return [Finding("class_folder", "", (), message) for message in messages]
 
 
 def check_source(source: Source) -> Report:
@@ -82,8 +93,8 @@ def check_source(source: Source) -> Report:
         report.faults.extend(Finding("box_file", "", (), f) for f in of_file.faults)
         report.notes.extend(Finding("box_file", "", (), n) for n in of_file.notes)
     for split in SPLITS:
-        report.notes.extend(ignored_files(source, split))
         try:
+            report.notes.extend(ignored_files(source, split))
             records = _read(source, split, report)
         except DataError as error:
             if split not in source.splits:  # as val or test may be
@@ -132,7 +143,7 @@ def ignored_files(source: Source, split: str) -> Iterator[Finding]:
     """Notes on what lies in the class folders of a folder source and is not read."""
     if not isinstance(source, FolderSource) or split not in source.splits:
         return
-    for name, reason in unread_files(source.root / split):
+    for name, reason in unread_files(source.root / split, lambda _: None):
         place = f"{split}/{name}"
         yield Finding("ignored_file", split, (place,), f"{place}: {reason}")
 

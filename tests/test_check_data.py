@@ -1,7 +1,9 @@
 """Faults in the data are all listed, by name, before hours are spent."""
 
+import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -112,14 +114,13 @@ def test_a_box_up_to_the_edge_is_no_fault(check, photos):
     assert check(photos)[0] == 0
 
 
-def test_a_fault_of_a_whole_split_is_a_fault(check, photos):
-    """Unlike a split that is left out; the other split is read nevertheless."""
+def test_an_unknown_class_is_a_fault_and_the_rest_is_read(check, photos):
     (photos / "val" / "ape").mkdir()
     (photos / "train/cat/0.jpg").write_bytes(b"")
     code, out, _ = check(photos)
     assert code == 1
-    assert out[0].split() == ["train"]
-    assert out[-5] == "fault: splits that cannot be opened: 1"
+    assert out[0].split() == ["train", "val"]
+    assert out[-5] == "fault: class folders that are not read, or twice one class: 1"
     assert f"{photos}/val/ape: not one of the 2 classes" in out[-4]
     assert out[-2] == f"  {photos}/train/cat/0.jpg: not a readable image (empty file)"
 
@@ -236,6 +237,37 @@ def test_all_kinds_of_faults_come_in_one_run(check, photos, tmp_path):
     assert list(found["absent_splits"]) == ["test"]
     # Nothing in the file that the table does not say.
     assert all(f"  {f['message']}" in out for f in found["faults"] + found["notes"])
+
+
+def test_folders_that_end_a_training_end_no_check(check, photos, monkeypatch, tmp_path):
+    """Each is listed in one run with what is wrong in the other photos."""
+    for place in ("train/Caf\u00e9", "train/Cafe\u0301", "val/wolf", "train/\udcff"):
+        (photos / place).mkdir()
+        shutil.copy(photos / "train/cat/0.jpg", photos / place / "0.jpg")
+    (photos / "val/cat/0.jpg").write_bytes(b"")
+    add_boxes(photos, "elsewhere/9.jpg,1,1,9,9", "val/cat/1.jpg,1,1,900,9")
+
+    def refuse(folder, listdir=os.listdir):
+        if str(folder).endswith("photos/val/dog"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    output = tmp_path / "data.json"
+    assert check(photos, f"--output={output}")[0] == 1
+    faults = json.loads(output.read_text(encoding="utf-8"))["faults"]
+    told = [(fault["kind"], fault["message"]) for fault in faults]
+    for kind, part in [
+        ("class_folder", "differ in Unicode form only"),
+        ("class_folder", "not UTF-8"),
+        ("class_folder", "val/wolf: not one of the"),
+        ("class_folder", "val/dog: cannot be read (Permission denied)"),
+        ("box_file", "elsewhere/9.jpg"),
+        ("box_outside", "val/cat/1.jpg"),
+        ("unreadable_image", "val/cat/0.jpg"),
+        ("class_without_images", "Caf"),
+    ]:
+        assert any(k == kind and part in message for k, message in told), (kind, told)
 
 
 def test_the_terminal_shows_twenty_of_a_kind_and_the_file_all(check, photos, tmp_path):

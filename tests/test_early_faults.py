@@ -69,7 +69,7 @@ def test_a_single_class_is_refused_and_a_fault(folder_config, tmp_path):
     with pytest.raises(UserError, match="one class, 'cat'.*_none"):
         _train(folder_config, tmp_path / "run")
     report = run_check.run_check(
-        lambda: FolderSource(root=str(tmp_path / "photos")),
+        lambda **_: FolderSource(root=str(tmp_path / "photos")),
         name="folder",
         root=str(tmp_path / "photos"),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bas_tf.data.records import DataError
+from bas_tf.data.records import DataError, OnFault, raise_fault
 
 _ENTRIES_SHOWN = 6
 
@@ -135,7 +135,11 @@ def group_boxes(boxes: Iterable[tuple[str, np.ndarray]]) -> dict[str, np.ndarray
 
 
 def labels_of(
-    names: Iterable[str], class_names: Sequence[str], *, folder: Path
+    names: Iterable[str],
+    class_names: Sequence[str],
+    *,
+    folder: Path,
+    on_fault: OnFault = raise_fault,
 ) -> dict[str, int]:
     """{class: label} of the classes of a data set, in a model's numbering and order.
 
@@ -145,19 +149,19 @@ def labels_of(
       names: the data's classes.
       class_names: the model's.
       folder: where the class folders lie, for the error.
-
-    Raises:
-      DataError: a class that the model does not know.
+      on_fault: gets the DataError of each class that the model does not know, which
+        is left out.
     """
     known = {_nfc(name): label for label, name in enumerate(class_names)}
     labels = {name: known.get(_nfc(name)) for name in set(names)}
-    unknown = sorted(name for name, label in labels.items() if label is None)
-    if unknown:
-        raise DataError(
-            f"{folder / unknown[0]}: not one of the "
+    for name in sorted(name for name, label in labels.items() if label is None):
+        error = (
+            f"{folder / name}: not one of the "
             f"{len(class_names)} classes ({', '.join(class_names[:5])}…)"
         )
-    return dict(sorted(labels.items(), key=lambda item: item[1]))
+        on_fault(DataError(error))
+    known_labels = {n: label for n, label in labels.items() if label is not None}
+    return dict(sorted(known_labels.items(), key=lambda item: item[1]))
 
 
 def _nfc(name: str) -> str:

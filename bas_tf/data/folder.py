@@ -23,7 +23,7 @@ from bas_tf.data.annotation_files import labels_of
 from bas_tf.data.box_files import BoxesOfPhoto, BoxFile, check_not_shares
 from bas_tf.data.images import image_file
 from bas_tf.data.listing import class_folders, folders_in, images_of, visible_entries
-from bas_tf.data.records import DataError, Record
+from bas_tf.data.records import DataError, OnFault, Record, raise_fault
 
 
 class FolderSource:
@@ -37,6 +37,8 @@ class FolderSource:
       class_names: a trained model's classes, when evaluating: their order is the
         model's. Default: read from `train/`.
       rescale_boxes: scales boxes that were drawn on a smaller or larger copy.
+      on_fault: gets the DataError of a class folder that cannot be read, is of an
+        unknown class or has a name that cannot be kept; its photos are left out.
 
     Raises:
       DataError: root is missing or has no class folders. What is wrong with a box file
@@ -49,19 +51,21 @@ class FolderSource:
         root: str,
         class_names: Sequence[str] | None = None,
         rescale_boxes: bool = False,
+        on_fault: OnFault = raise_fault,
     ):
         self.root = Path(root)
         if not self.root.is_dir():
             raise DataError(f"data.root is {root!r}: no such folder")
-        self.class_names = tuple(class_names or class_folders(self.root / "train"))
-        self._rescale_boxes = rescale_boxes
+        self._rescale_boxes, self._on_fault = rescale_boxes, on_fault
+        names = class_names or class_folders(self.root / "train", on_fault)
+        self.class_names = tuple(names)
 
     @functools.cached_property
     def box_file(self) -> BoxFile:
         """The boxes of all splits, with what is wrong with them."""
         return BoxFile(
             self.root,
-            [i for split in self.splits for i in _photos_of(self.root, split)],
+            [i for split in self.splits for i in self._photos_of(split)],
             splits=self.splits,
             class_names=self.class_names,
             rescale=self._rescale_boxes,
@@ -108,14 +112,20 @@ class FolderSource:
         if not folder.is_dir():
             known = ", ".join(self.splits)
             raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
-        labels = labels_of(class_folders(folder), self.class_names, folder=folder)
+        labels = labels_of(
+            class_folders(folder, self._on_fault),
+            self.class_names,
+            folder=folder,
+            on_fault=self._on_fault,
+        )
         found = []
         for name, label in labels.items():
             place = f"{split}/{name}"
-            masks = frozenset(visible_entries(self.root / "masks" / place))
+            masks_folder = self.root / "masks" / place
+            masks = frozenset(visible_entries(masks_folder, self._on_fault))
             found += [
                 self._record(f"{place}/{file}", label, masks)
-                for file in images_of(folder / name)
+                for file in images_of(folder / name, self._on_fault)
             ]
         if not found:
             raise DataError(
@@ -123,6 +133,18 @@ class FolderSource:
                 f"expected files ending in {', '.join(decode.EXTENSIONS)}"
             )
         return [record for record, _ in found], [boxes for _, boxes in found]
+
+    def _photos_of(self, split: str) -> list[str]:
+        """`<split>/<class>/<file>` of a split's photos; none without classes."""
+        folder, on_fault = self.root / split, self._on_fault
+        try:
+            return [
+                f"{split}/{name}/{file}"
+                for name in class_folders(folder, on_fault)
+                for file in images_of(folder / name, on_fault)
+            ]
+        except DataError:  # raised when its records are asked for
+            return []
 
     def _record(
         self, image_id: str, label: int, masks: frozenset[str]
@@ -140,12 +162,3 @@ class FolderSource:
             else None,
         )
         return record, boxes
-
-
-def _photos_of(root: Path, split: str) -> list[str]:
-    """`<split>/<class>/<file>` of a split's photos; none where it has no classes."""
-    try:
-        names = class_folders(root / split)
-        return [f"{split}/{n}/{f}" for n in names for f in images_of(root / split / n)]
-    except (DataError, OSError):  # raised when its records are asked for
-        return []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bas_tf.data import decode
 from bas_tf.data.annotation_files import wrong_layout
-from bas_tf.data.records import DataError
+from bas_tf.data.records import DataError, OnFault, raise_fault
 
 _LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")
 
@@ -16,18 +16,20 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LEFT_BEHIND
 
 
-def visible_entries(folder: str | Path) -> list[str]:
+def visible_entries(folder: str | Path, on_fault: OnFault = raise_fault) -> list[str]:
     """Sorted names of what is not hidden in a folder; none where it is absent.
 
-    Raises:
-      DataError: it cannot be read.
+    Args:
+      folder: the folder.
+      on_fault: gets the DataError of a folder that cannot be read.
     """
     try:
         return sorted(name for name in os.listdir(folder) if not is_hidden(name))
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
+        on_fault(DataError(f"{folder}: cannot be read ({error.strerror})"))
+        return []
 
 
 def folders_in(folder: str | Path) -> list[str]:
@@ -35,11 +37,11 @@ def folders_in(folder: str | Path) -> list[str]:
     return [n for n in visible_entries(folder) if os.path.isdir(Path(folder, n))]
 
 
-def images_of(folder: Path) -> list[str]:
+def images_of(folder: Path, on_fault: OnFault = raise_fault) -> list[str]:
     """Sorted names of the photos in a class folder; errors as `visible_entries`."""
     return [
         name
-        for name in visible_entries(folder)
+        for name in visible_entries(folder, on_fault)
         if is_image(name) and not os.path.isdir(folder / name)
     ]
 
@@ -49,12 +51,16 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(decode.EXTENSIONS)
 
 
-def class_folders(folder: Path) -> list[str]:
+def class_folders(folder: Path, on_fault: OnFault = raise_fault) -> list[str]:
     """Sorted names of the folders in a split.
 
+    Args:
+      folder: of the split.
+      on_fault: gets the DataError of a name that is not UTF-8, which is left out, and
+        of two names that differ in Unicode form only.
+
     Raises:
-      DataError: it cannot be read, there are none, a name is not UTF-8, or two are
-        equal but for their Unicode form.
+      DataError: the folder cannot be read, or there are none in it.
     """
     if not os.path.isdir(folder):
         raise DataError(f"{folder}: no such folder; class names are read from it")
@@ -64,29 +70,36 @@ def class_folders(folder: Path) -> list[str]:
     seen: dict[str, str] = {}
     for name in names:
         if not _is_utf8(name):
-            raise DataError(
+            error = (
                 f"{folder}: the class folder {name!r} has a name that is not UTF-8, "
                 "which exported files could not tell; rename it in every split"
             )
+            on_fault(DataError(error))
+            continue
         twin = seen.setdefault(unicodedata.normalize("NFC", name), name)
         if twin != name:
-            raise DataError(
+            error = (
                 f"{folder}: the class folders {ascii(twin)} and {ascii(name)} differ "
                 "in Unicode form only; put their photos into one of them"
             )
-    return names
+            on_fault(DataError(error))
+    return [name for name in names if _is_utf8(name)]
 
 
-def unread_files(split_folder: Path) -> list[tuple[str, str]]:
+def unread_files(
+    split_folder: Path, on_fault: OnFault = raise_fault
+) -> list[tuple[str, str]]:
     """(<class>/<name>, why) of what is visible in class folders and is not read.
 
-    Raises:
-      DataError: a folder cannot be read.
+    Args:
+      split_folder: holds the class folders.
+      on_fault: gets the DataError of a folder that cannot be read.
     """
     return [
         (f"{class_name}/{name}", reason)
-        for class_name in folders_in(split_folder)
-        for name in visible_entries(split_folder / class_name)
+        for class_name in visible_entries(split_folder, on_fault)
+        if os.path.isdir(split_folder / class_name)
+        for name in visible_entries(split_folder / class_name, on_fault)
         if (reason := _why_unread(split_folder / class_name / name))
     ]
 

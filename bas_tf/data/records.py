@@ -2,14 +2,21 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 from PIL import Image
 
 from bas_tf.errors import DataError
 
-__all__ = ["DataError", "Record", "RecordImage", "Source"]
+__all__ = ["DataError", "OnFault", "Record", "RecordImage", "Source", "raise_fault"]
+
+OnFault = Callable[[DataError], None]
+
+
+def raise_fault(error: DataError) -> NoReturn:
+    """Ends the reading of a data set at its first fault; `check_data` collects them."""
+    raise error
 
 
 class RecordImage(Protocol):

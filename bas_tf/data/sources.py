@@ -46,7 +46,7 @@ def _at_root(
 
 
 SOURCES = {
-    "folder": _at_root(FolderSource, "train/ and val/", "rescale_boxes"),
+    "folder": _at_root(FolderSource, "train/ and val/", "rescale_boxes", "on_fault"),
     "synthetic": _synthetic,
     "cub": _at_root(CubSource, "CUB_200_2011/, or CUB_200_2011.tgz"),
     "ilsvrc": _at_root(IlsvrcSource, "train/ and val/"),

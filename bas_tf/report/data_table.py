@@ -10,6 +10,7 @@ LISTED = 20
 FAULTS = {
     "source_refused": "data that cannot be opened",
     "no_split": "nothing to read",
+    "class_folder": "class folders that are not read, or twice one class",
     "split_refused": "splits that cannot be opened",
     "single_class": "a single class, from which nothing can be learnt",
     "class_without_images": "classes without images",

@@ -36,7 +36,7 @@ docs: setup
 	$(BIN)/python -m docs.figures
 
 test: setup
-	$(ONE_CORE) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40
+	$(ONE_CORE) PYTHONWARNDEFAULTENCODING=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40
 
 quicktest: setup
 	$(ONE_CORE) PYTHONWARNDEFAULTENCODING=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"

@@ -23,16 +23,16 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import run_ablation
+    from bas_tf.jobs import ablation
     from bas_tf.report import ablation_table
 
     workdir = Path(flags.FLAGS.workdir)
-    document = run_ablation.run_ablation(
+    document = ablation.run_ablation(
         entry_point.config(), workdir, config_name=entry_point.config_name()
     )
     if document is None:  # SIGTERM, see its log
         return
-    run_ablation.write_results(document, workdir)
+    ablation.write_results(document, workdir)
     print(ablation_table.ablation_table(document))
 
 

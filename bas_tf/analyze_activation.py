@@ -36,25 +36,29 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import experiment, run_analysis
+    from bas_tf.analysis import activation_analysis
+    from bas_tf.jobs import output_check
 
     output, config = Path(flags.FLAGS.output), entry_point.config()
-    experiment.check_outputs(
-        [output / run_analysis.JSON_FILE, output / run_analysis.PLOT_FILE],
+    output_check.check_outputs(
+        [
+            output / activation_analysis.JSON_FILE,
+            output / activation_analysis.PLOT_FILE,
+        ],
         models=[flags.FLAGS.model],
         config=config,
         splits=[flags.FLAGS.split],
         others=[entry_point.config_file()],
     )
-    document = run_analysis.analyze_model(
+    document = activation_analysis.analyze_model(
         flags.FLAGS.model,
         config,
         split=flags.FLAGS.split,
         config_name=entry_point.config_name(),
         max_images=flags.FLAGS.max_images,
     )
-    run_analysis.write_results(document, output)
-    print(run_analysis.describe(document))
+    activation_analysis.write_results(document, output)
+    print(activation_analysis.describe(document))
 
 
 if __name__ == "__main__":

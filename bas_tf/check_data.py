@@ -30,20 +30,21 @@ EXIT_FAULTS = 1
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import experiment, files, run_check
-    from bas_tf.data import shards
+    from bas_tf import files
+    from bas_tf.data.sources import shards
+    from bas_tf.jobs import data_check, experiment, output_check
     from bas_tf.report import data_table
 
     config = entry_point.config()
     folder = flags.FLAGS.write_shards
     if flags.FLAGS.output:
-        experiment.check_outputs(
+        output_check.check_outputs(
             [flags.FLAGS.output], config=config, others=[entry_point.config_file()]
         )
     if folder:
         shards.check_target(Path(folder))
     open_source = functools.cache(functools.partial(experiment.open_source, config))
-    report = run_check.run_check(
+    report = data_check.run_check(
         open_source,
         name=config.data.source,
         root=config.data.root,

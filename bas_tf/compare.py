@@ -32,10 +32,10 @@ from bas_tf import entry_point
 
 
 def main(args: list[str]) -> None:
-    from bas_tf import run_comparison
-    from bas_tf.report import comparison
+    from bas_tf.jobs import comparison
+    from bas_tf.report import comparison_page
 
-    document = run_comparison.compare_runs(
+    document = comparison.compare_runs(
         [Path(arg) for arg in args],
         Path(flags.FLAGS.output),
         split=flags.FLAGS.split,
@@ -43,7 +43,7 @@ def main(args: list[str]) -> None:
         max_images=flags.FLAGS.images,
         on_bad_image=flags.FLAGS.on_bad_image,
     )
-    print(comparison.markdown(document))
+    print(comparison_page.markdown(document))
 
 
 if __name__ == "__main__":

@@ -28,17 +28,17 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import experiment, results, run_evaluation
+    from bas_tf.jobs import evaluation, output_check, results
 
     config = entry_point.config()
-    experiment.check_outputs(
+    output_check.check_outputs(
         filter(None, (flags.FLAGS.output, flags.FLAGS.per_image)),
         models=[flags.FLAGS.model],
         config=config,
         splits=[flags.FLAGS.split],
         others=[entry_point.config_file()],
     )
-    judged = run_evaluation.judge_model(
+    judged = evaluation.judge_model(
         flags.FLAGS.model,
         config,
         split=flags.FLAGS.split,

@@ -20,13 +20,13 @@ from bas_tf.errors import UserError
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import run_import
+    from bas_tf.jobs import weights_import
 
     values = flags.FLAGS
     for name in ("source", "backbone", "num_classes", "output"):
         if values[name].value is None:
             raise UserError(f"--{name} is missing")
-    run_import.run_import(
+    weights_import.run_import(
         source=values.source,
         backbone=values.backbone,
         num_classes=values.num_classes,

@@ -20,15 +20,15 @@ from bas_tf.errors import UserError
 def main(args: list[str]) -> None:
     if not args:
         raise UserError("no PHOTO given; see --help")
-    from bas_tf import run_localization
     from bas_tf.data import photo_files
+    from bas_tf.jobs import localization
 
     output = Path(flags.FLAGS.output)
     paths = photo_files.find_photos(args, output=output)
-    rows = run_localization.localize_photos(
+    rows = localization.localize_photos(
         flags.FLAGS.model, paths, output, class_name=flags.FLAGS["class"].value
     )
-    print(f"{output}: {len(rows)} overlays and {run_localization.PREDICTIONS_FILE}")
+    print(f"{output}: {len(rows)} overlays and {localization.PREDICTIONS_FILE}")
     if missing := len(paths) - len(rows):
         print(f"error: {missing} of {len(paths)} photos not read", file=sys.stderr)
         sys.exit(entry_point.EXIT_USER_ERROR)

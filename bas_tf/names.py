@@ -65,5 +65,5 @@ HEATMAP_SIGNATURE = "heatmap"  # as SIGNATURE, the map besides
 IMAGE_BYTES = "image_bytes"  # [batch] string, whole files: JPEG, PNG or BMP
 CLASS_NAMES = "class_names"  # [batch, min(5, classes)] string, those of CLASS_IDS
 IMAGE_SIZE = "image_size"  # [batch, 2] int32, width and height of the image as sent
-STATUS = "status"  # [batch] int32, 0 good; see `export.decoding`
+STATUS = "status"  # [batch] int32, 0 good; see `bas_tf.export.artifacts.decoding`
 HEATMAP_BYTES = "heatmap_bytes"  # [batch] string, the normalised map as grey PNG

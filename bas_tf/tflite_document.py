@@ -14,7 +14,7 @@ _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
 
 def read_tflite_document(path: Path) -> dict:
-    """The document that `export.metadata` put into a TFLite file.
+    """The document that `bas_tf.export.litert.metadata` put into a TFLite file.
 
     Its "class_names" are those of the labels.txt in the file.
 

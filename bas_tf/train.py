@@ -18,17 +18,17 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import results, run_evaluation, run_training
+    from bas_tf.jobs import evaluation, results, training
 
     config, workdir = entry_point.config(), Path(flags.FLAGS.workdir)
     if flags.FLAGS.local_workers and "TF_CONFIG" not in os.environ:
         sys.exit(_run_local_workers(flags.FLAGS.local_workers, workdir))
     on_bad_image = flags.FLAGS.on_bad_image
-    if not run_training.run_training(
+    if not training.run_training(
         config, workdir, on_bad_image=on_bad_image, judged_split=config.eval.split
     ):
         return
-    judged = run_evaluation.judge_model(
+    judged = evaluation.judge_model(
         workdir,
         config,
         split=config.eval.split,

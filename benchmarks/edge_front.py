@@ -32,6 +32,7 @@ from absl import flags
 
 from bas_tf import entry_point
 from bas_tf.errors import UserError
+from bas_tf.jobs import resuming
 
 CONFIG = "configs/butterflies_efficientnet_lite0.py"
 SPLIT, NUM_THREADS, MARGIN = "val", 2, 1.15
@@ -59,9 +60,9 @@ class Candidate:
     workdir: Path
 
     def file(self, quantization: str) -> Path:
-        from export import tflite
+        from bas_tf.export.litert import conversion
 
-        name = tflite.file_name("full", quantization, "uint8")
+        name = conversion.file_name("full", quantization, "uint8")
         return self.workdir / "export" / name
 
 
@@ -83,7 +84,7 @@ def train(candidate: Candidate, config_name: str, data: str) -> None:
     Raises:
       UserError: the workdir holds another training, or this one ended early.
     """
-    from bas_tf import results
+    from bas_tf.jobs import results
 
     changes, workdir = settings(candidate, data), candidate.workdir
     if (workdir / results.METRICS_FILE).is_file():
@@ -104,14 +105,14 @@ def train(candidate: Candidate, config_name: str, data: str) -> None:
 
 def check_trained(workdir: Path, changes: Mapping) -> None:
     """Raises UserError when a workdir was trained with other settings than these."""
-    from bas_tf import experiment
+    from bas_tf.jobs import experiment
 
     trained = experiment.load_experiment(workdir).config
     for key, value in changes.items():
         group, name = key.split(".")
         found = trained[group][name]
         found = tuple(found) if isinstance(value, tuple) else found
-        if found != value and key not in experiment.FREE_KEYS:
+        if found != value and key not in resuming.FREE_KEYS:
             raise UserError(
                 f"{workdir}: was trained with {key}={found!r}, not {value!r}; use "
                 f"another --workdir, or delete {workdir}"
@@ -120,11 +121,11 @@ def check_trained(workdir: Path, changes: Mapping) -> None:
 
 def export(candidate: Candidate) -> dict[str, Path]:
     """{quantization: its file}, written unless all are there."""
-    from export import tflite
+    from bas_tf.export.litert import conversion
 
-    paths = {key: candidate.file(key) for key in tflite.QUANTIZATIONS}
+    paths = {key: candidate.file(key) for key in conversion.QUANTIZATIONS}
     if not all(path.is_file() for path in paths.values()):
-        tflite.export_tflite(
+        conversion.export_tflite(
             candidate.workdir, candidate.workdir / "export", list(paths)
         )
     return paths
@@ -132,14 +133,15 @@ def export(candidate: Candidate) -> dict[str, Path]:
 
 def judge(candidate: Candidate, paths: Mapping[str, Path], data: str) -> dict:
     """{quantization: its metrics.json}, each kept as soon as it is known."""
-    from bas_tf import experiment, files, run_evaluation
+    from bas_tf import files
+    from bas_tf.jobs import evaluation, experiment
 
     kept = {key: candidate.workdir / "judged" / f"{key}.json" for key in paths}
     left = [key for key, path in kept.items() if not path.is_file()]
     if left:
         trained = experiment.load_experiment(candidate.workdir)
         trained.config.data.root = data
-        judging = run_evaluation.Judge(
+        judging = evaluation.Judge(
             trained.config, split=SPLIT, class_names=trained.class_names
         )
     for key in left:
@@ -153,14 +155,14 @@ def judge(candidate: Candidate, paths: Mapping[str, Path], data: str) -> dict:
 
 def time_files(paths: Mapping[str, Path], sizes: Mapping[str, int]) -> dict[str, dict]:
     """{name: latencies and memory}, as `benchmark.measure`, of files of many sizes."""
-    from export import benchmark
+    from bas_tf.export.evaluation import timing
 
-    drawn = {size: benchmark.drawings((size, size)) for size in set(sizes.values())}
-    with benchmark.taking_turns(
+    drawn = {size: timing.drawings((size, size)) for size in set(sizes.values())}
+    with timing.taking_turns(
         paths,
         {name: drawn[size] for name, size in sizes.items()},
         num_threads=NUM_THREADS,
-        rounds=benchmark.ROUNDS,
+        rounds=timing.ROUNDS,
     ) as processes:
         return {name: process.finish() for name, process in processes.items()}
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from bas_tf.report.chart_style import GREY, INK, STYLE, png_of
+from bas_tf.report.plots.chart_style import GREY, INK, STYLE, png_of
 from benchmarks.edge_front import COSTS, pareto_front
 
 _SIZE_INCHES, _DOTS_PER_INCH = (14.0, 7.5), 110

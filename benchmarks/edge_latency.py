@@ -17,10 +17,12 @@ import tensorflow as tf
 from absl import app, flags
 
 from bas_tf import names
+from bas_tf.export.artifacts import signatures
+from bas_tf.export.evaluation import timing
+from bas_tf.export.litert import conversion
 from bas_tf.models.activation_map_constraint import background_activation
 from bas_tf.models.localizer import build_localizer
 from bas_tf.ops import masking
-from export import benchmark, signatures, tflite
 
 SIZE, CLASSES = 224, (200, 1000)
 
@@ -61,16 +63,16 @@ def write_files(folder: Path, num_classes: int, images: np.ndarray) -> dict[str,
     plain = plain_port(build(num_classes, "paper"))
     both = ["none", "int8"]
     contents = {
-        "plain": tflite.convert(plain, both, images),
-        "ours": tflite.convert_localizer(ours, both, images),
-        "given_class": tflite.convert_localizer(
+        "plain": conversion.convert(plain, both, images),
+        "ours": conversion.convert_localizer(ours, both, images),
+        "given_class": conversion.convert_localizer(
             ours, ["int8"], images, variant="given_class"
         ),
     }
     paths = {}
     for name, of in contents.items():
         for quantization, content in of.items():
-            key = f"{name}_{tflite.QUANTIZATIONS[quantization]}"
+            key = f"{name}_{conversion.QUANTIZATIONS[quantization]}"
             paths[key] = folder / f"{key}.tflite"
             paths[key].write_bytes(content)
     return paths
@@ -79,7 +81,7 @@ def write_files(folder: Path, num_classes: int, images: np.ndarray) -> dict[str,
 def compare(num_classes: int, images: np.ndarray, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = write_files(Path(folder), num_classes, images)
-        with benchmark.taking_turns(
+        with timing.taking_turns(
             paths, images, num_threads=2, rounds=rounds
         ) as processes:
             seconds = {
@@ -110,7 +112,7 @@ def compare(num_classes: int, images: np.ndarray, rounds: int) -> None:
 
 
 def main(_) -> None:
-    images = benchmark.drawings((SIZE, SIZE))
+    images = timing.drawings((SIZE, SIZE))
     for num_classes in CLASSES:
         compare(num_classes, images, flags.FLAGS.rounds)
 

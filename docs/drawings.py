@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bas_tf import visualize
-from bas_tf.data.synthetic import Example, SyntheticSource, draw_example
+from bas_tf.data.drawings.source import Example, SyntheticSource, draw_example
 from bas_tf.geometry.boxes import box_from_mask
-from bas_tf.report.chart_style import STYLE
+from bas_tf.report import pictures
+from bas_tf.report.plots.chart_style import STYLE
 
 SEED, SPLIT, SIZE = 7, "handbook", (288, 288)  # no split that anything trains on
 TOUR_INDEX = 15
@@ -22,7 +22,7 @@ def example(index: int, size: tuple[int, int] = SIZE) -> Example:
 
 def drawing_jpg() -> bytes:
     """The drawing that the tour localizes."""
-    return visualize.encode_image(example(TOUR_INDEX).image, ".jpg")
+    return pictures.encode_image(example(TOUR_INDEX).image, ".jpg")
 
 
 def classes_jpg() -> bytes:
@@ -32,11 +32,11 @@ def classes_jpg() -> bytes:
         figure = Figure(figsize=(9.0, 4.9), layout="constrained", facecolor="white")
         for axes, drawn in zip(figure.subplots(2, 4).flat, shown, strict=True):
             box = box_from_mask(drawn.mask)
-            picture = visualize.overlay(drawn.image, true_boxes=[box])
+            picture = pictures.overlay(drawn.image, true_boxes=[box])
             show(axes, picture, SyntheticSource.class_names[drawn.label])
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return visualize.encode_image(np.asarray(canvas.buffer_rgba())[..., :3], ".jpg")
+    return pictures.encode_image(np.asarray(canvas.buffer_rgba())[..., :3], ".jpg")
 
 
 def show(axes: Axes, picture, title: str) -> None:

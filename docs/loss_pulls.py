@@ -16,11 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bas_tf import losses, names
-from bas_tf.data.synthetic import Example
-from bas_tf.evaluators.masked_features import average_masks
-from bas_tf.geometry import mask_areas
+from bas_tf.analysis import mask_areas
+from bas_tf.analysis.masked_features import average_masks
+from bas_tf.data.drawings.source import Example
 from bas_tf.ops import masking
-from bas_tf.report.chart_style import GREY, INK, STYLE, png_of
+from bas_tf.report.plots.chart_style import GREY, INK, STYLE, png_of
 from docs import drawings
 
 INDEX, GRID, CLASSES, SCORE = 1, 36, 8, 12.0

@@ -5,10 +5,10 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from bas_tf import visualize
-from bas_tf.data.synthetic import Example
+from bas_tf.data.drawings.source import Example
 from bas_tf.geometry import components
-from bas_tf.report.chart_style import STYLE, png_of
+from bas_tf.report import pictures
+from bas_tf.report.plots.chart_style import STYLE, png_of
 from docs import drawings
 
 INDEX, GRID, THRESHOLDS = 7, 36, (0.15, 0.45, 0.8)
@@ -53,10 +53,10 @@ def boxes_png() -> bytes:
         figure = Figure(figsize=(11.0, 2.7), layout="constrained", facecolor="white")
         panels = figure.subplots(1, 2 + len(THRESHOLDS))
         drawings.show(panels[0], drawn.image, "the drawing")
-        drawings.show(panels[1], visualize.heatmap(score_map, size_wh), "a map")
+        drawings.show(panels[1], pictures.heatmap(score_map, size_wh), "a map")
         for axes, threshold, box in zip(panels[2:], THRESHOLDS, boxes, strict=True):
             is_kept = (shown > threshold)[..., np.newaxis]
             kept = np.where(is_kept, drawn.image, drawn.image // 4)
-            picture = visualize.overlay(kept, boxes=[box])
+            picture = pictures.overlay(kept, boxes=[box])
             drawings.show(axes, picture, f"above {threshold:g}")
     return png_of(figure, dots_per_inch=90)

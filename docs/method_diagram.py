@@ -6,9 +6,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from bas_tf import visualize
-from bas_tf.evaluators.masked_features import average_masks
-from bas_tf.report.chart_style import GREY, INK, STYLE, png_of
+from bas_tf.analysis.masked_features import average_masks
+from bas_tf.report import pictures
+from bas_tf.report.plots.chart_style import GREY, INK, STYLE, png_of
 from docs import drawings, loss_pulls
 
 INDEX, GRID = loss_pulls.INDEX, 36
@@ -35,7 +35,7 @@ def diagram_png() -> bytes:
         canvas.block((103, 42), "$L_{frg} = CE(\\overline{A\\,M_y}, y)$", LOSS)
         canvas.block((26, 12), "generator\nconv 3x3, sigmoid", TRAINED)
         canvas.block((24, 1), "$L_{ac}$ = mean of $M_y$", LOSS)
-        heat = visualize.heatmap(foreground, size_wh)
+        heat = pictures.heatmap(foreground, size_wh)
         canvas.picture(heat, (45, 6), "map $M_y$")
         canvas.picture(hidden, (64, 6), "$F\\,(1 - M_y)$, as a photo")
         canvas.block((83, 12), "head $f_2^*$\nconstant weights", FROZEN)

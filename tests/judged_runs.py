@@ -1,6 +1,7 @@
 """Runs as far as a comparison reads them before it runs any model."""
 
-from bas_tf import experiment, files
+from bas_tf import files
+from bas_tf.jobs import resuming
 from configs import demo
 
 CLASSES = ("cat", "dog")
@@ -25,6 +26,6 @@ def metrics_file(path, **changes):
 def unsaved_workdir(path, config=None, class_names=CLASSES, **changes):
     """A judged workdir without its checkpoints; `changes` go to its metrics.json."""
     config = demo.get_config("quicktest") if config is None else config
-    experiment.write_experiment(path, config, class_names)
+    resuming.write_experiment(path, config, class_names)
     metrics_file(path / "metrics.json", **changes)
     return path

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bas_tf import experiment
+from bas_tf.jobs import experiment, resuming
 from bas_tf.models.weights import weights_file
 from configs import demo
 from tests.commands import (
@@ -287,7 +287,7 @@ def test_home_is_expanded_in_flags_and_in_the_config(refused, tmp_path, monkeypa
 def test_int8_looks_where_the_photos_have_been_moved(refused, photo_folder, tmp_path):
     config = demo.get_config("quicktest")
     config.data.source, config.data.root = "folder", str(tmp_path / "lost")
-    experiment.write_experiment(tmp_path / "run", config, ("cat", "dog"))
+    resuming.write_experiment(tmp_path / "run", config, ("cat", "dog"))
     args = ["export.tflite", f"--workdir={tmp_path / 'run'}", "--output=WORKDIR",
             "--quantize=int8"]  # fmt: skip
     assert f"{tmp_path / 'lost'}" in refused(*args)
@@ -360,7 +360,7 @@ def test_a_workdir_of_another_version_is_told(refused, tmp_path):
     config = demo.get_config("quicktest")
     del config.model["variant"], config.model["top_k"]
     config.model.backbone = "resnet50"
-    experiment.write_experiment(tmp_path / "old", config, ("a", "b"))
+    resuming.write_experiment(tmp_path / "old", config, ("a", "b"))
     line = refused(
         "export.saved_model", f"--workdir={tmp_path / 'old'}", "--output=WORKDIR"
     )

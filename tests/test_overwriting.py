@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bas_tf import experiment
+from bas_tf.jobs import resuming
 from configs import demo
 from tests.commands import REPO, exit_code_in_process, only_error_line
 
@@ -126,7 +126,7 @@ def places(photo_folder, tmp_path) -> dict[str, Path]:
     config = demo.get_config("quicktest")
     config.data.source, config.data.root = "folder", str(photo_folder)
     workdir, artifacts = tmp_path / "workdir", tmp_path / "artifacts"
-    experiment.write_experiment(workdir, config, ("cat", "dog"))
+    resuming.write_experiment(workdir, config, ("cat", "dog"))
     names = [workdir / "checkpoints" / "step-1.npz", workdir / "metrics.json",
              artifacts / "localizer_int8.tflite", tmp_path / "metrics.json",
              tmp_path / "vgg16.weights.h5"]  # fmt: skip

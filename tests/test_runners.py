@@ -7,8 +7,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from bas_tf import experiment, names, runners
+from bas_tf import names, runners
 from bas_tf.errors import UserError
+from bas_tf.jobs import experiment
 
 
 @pytest.fixture

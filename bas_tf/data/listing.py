@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 
 from bas_tf.data import decode
-from bas_tf.data.annotation_files import wrong_layout
+from bas_tf.data.annotations.annotation_files import wrong_layout
 from bas_tf.data.records import DataError, OnFault, raise_fault
 
 _LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")

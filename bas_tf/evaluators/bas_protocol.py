@@ -15,7 +15,7 @@ import numpy as np
 
 from bas_tf.data.records import Record
 from bas_tf.evaluators import ground_truth, sweeps
-from bas_tf.evaluators.evaluation import (
+from bas_tf.evaluators.figures import (
     ORACLE,
     Evaluation,
     Facts,

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from bas_tf.evaluators.evaluation import Evaluation, Figure
+from bas_tf.evaluators.figures import Evaluation, Figure
 
 
 def metrics_document(

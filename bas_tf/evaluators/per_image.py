@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bas_tf.data.records import Record
-from bas_tf.evaluators.evaluation import Evaluation
+from bas_tf.evaluators.figures import Evaluation
 from bas_tf.evaluators.predictions import Predictions
 
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")  # pixels of the crop, as the protocol has them

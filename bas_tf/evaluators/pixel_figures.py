@@ -6,7 +6,7 @@ import numpy as np
 
 from bas_tf.data.records import Record
 from bas_tf.evaluators import ground_truth
-from bas_tf.evaluators.evaluation import Facts, Figure, mean_figures
+from bas_tf.evaluators.figures import Facts, Figure, mean_figures
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.geometry.components import normalize_map, resize_map
 from bas_tf.metrics import segmentation

@@ -9,7 +9,7 @@ from bas_tf.evaluators import (
     maxboxacc_protocol,
     pxap_protocol,
 )
-from bas_tf.evaluators.evaluation import Evaluation
+from bas_tf.evaluators.figures import Evaluation
 from bas_tf.evaluators.ground_truth import GroundTruth
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bas_tf.errors import UserError
-from bas_tf.evaluators.evaluation import ORACLE, Figure, box_facts
+from bas_tf.evaluators.figures import ORACLE, Figure, box_facts
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
 from bas_tf.geometry.components import boxes_at_thresholds

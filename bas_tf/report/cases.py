@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bas_tf import visualize
 from bas_tf.metrics.confusion import NO_CLASS
+from bas_tf.report import pictures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Case:
 
 def panel_titles(*, has_boxes: bool) -> tuple[str, ...]:
     """What the tiles of a case's picture are; whether the split has true boxes."""
-    titles = visualize.PANEL_TITLES
+    titles = pictures.PANEL_TITLES
     return titles if has_boxes else ("box", *titles[1:])
 
 
@@ -124,7 +124,7 @@ def build_cases(
     """
     return [
         Case(
-            picture=visualize.panel(
+            picture=pictures.panel(
                 images[i],
                 localization_map=localization_maps[i],
                 cam=None if cams is None else cams[i],

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bas_tf import visualize
-from bas_tf.data import preprocess
+from bas_tf.data import pipeline, preprocess
+from bas_tf.evaluators.evaluation_result import Judged
 from bas_tf.geometry.components import normalize_map, resize_map
-from bas_tf.report.cases import Case
+from bas_tf.report import pictures
+from bas_tf.report.cases import Case, class_name
 
 _TILE_HEIGHT = 224
 
@@ -102,9 +103,49 @@ def tile(
     height, width = image.shape[:2]
     size_wh = (max(1, round(width * _TILE_HEIGHT / height)), _TILE_HEIGHT)
     scale = np.tile(np.divide(size_wh, (width, height)), 2)
-    return visualize.overlay(
+    return pictures.overlay(
         preprocess.resize(image, size_wh),
         localization_map,
         boxes=[] if box is None else [box * scale],
         true_boxes=[true_box * scale for true_box in true_boxes],
     )
+
+
+def compared_image(judged: Mapping[str, Judged], index: int) -> ComparedImage:
+    first = next(iter(judged.values()))
+    return ComparedImage(
+        image_id=first.records[index].image_id,
+        photo=tile(_crop(first, index), true_boxes=_true_boxes(first, index)),
+        answers={name: _case(each, index) for name, each in judged.items()},
+    )
+
+
+def _case(judged: Judged, index: int) -> Case:
+    """A run's map and box over what its network saw."""
+    predictions, per_image = judged.predictions, judged.evaluation.per_image
+    picture = tile(
+        _crop(judged, index),
+        true_boxes=_true_boxes(judged, index),
+        localization_map=predictions.maps[index],
+        box=per_image["box"][index],
+    )
+    return Case(
+        picture=picture,
+        true_class=judged.class_names[predictions.labels[index]],
+        predicted_class=class_name(
+            judged.class_names, predictions.first_class_ids[index]
+        ),
+        score=float(predictions.scores[index]),
+        iou=float(per_image["iou"][index]),
+    )
+
+
+def _crop(judged: Judged, index: int) -> np.ndarray:
+    crop_size = tuple(judged.config.data.crop_size)
+    return pipeline.centre_crops(judged.images, [index], crop_size_wh=crop_size)[0]
+
+
+def _true_boxes(judged: Judged, index: int) -> np.ndarray:
+    """[m, 4] in the run's crop; m is 0 where there is none."""
+    places = np.flatnonzero(judged.truth.images == index)
+    return judged.truth.boxes[places[0]] if len(places) else np.empty([0, 4])

@@ -49,7 +49,7 @@ def format_data(document: Mapping) -> str:
     """The whole answer of bas_tf.check_data.
 
     Args:
-      document: what bas_tf/run_check.py found, as it is written to JSON.
+      document: what bas_tf/jobs/data_check.py found, as it is written to JSON.
 
     Returns:
       A table with a column for each split; then what was noted and what is wrong, each

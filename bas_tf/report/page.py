@@ -9,9 +9,10 @@ from markupsafe import Markup
 from bas_tf import files
 from bas_tf.metrics.calibration import Reliability
 from bas_tf.metrics.confusion import confusions
-from bas_tf.report import class_table, confusion_plot, reliability_plot, table
+from bas_tf.report import class_table, table
 from bas_tf.report.breakdown import Breakdown
 from bas_tf.report.cases import Case, class_name, panel_titles
+from bas_tf.report.plots import confusion_plot, reliability_plot
 from bas_tf.report.templates import load_template
 
 CLASSES_FILE = "per_class.csv"  # beside the page

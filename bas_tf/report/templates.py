@@ -6,7 +6,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from bas_tf import visualize
+from bas_tf.report import pictures
 from bas_tf.report.table import format_percent
 
 
@@ -29,7 +29,7 @@ def load_template(name: str) -> jinja2.Template:
 
 
 def _data_uri(picture: np.ndarray) -> str:
-    content = base64.b64encode(visualize.encode_image(picture, ".jpg")).decode()
+    content = base64.b64encode(pictures.encode_image(picture, ".jpg")).decode()
     return f"data:image/jpeg;base64,{content}"
 
 

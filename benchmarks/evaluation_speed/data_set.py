@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bas_tf.data.csv_boxes import COLUMNS
-from bas_tf.data.synthetic import draw_example
+from bas_tf.data.annotations.csv_boxes import COLUMNS
+from bas_tf.data.drawings.source import draw_example
 from bas_tf.geometry.boxes import box_from_mask
 
 PHOTO, RESIZE, CROP = (500, 375), (256, 256), 224

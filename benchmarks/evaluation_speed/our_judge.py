@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bas_tf import experiment, run_evaluation
-from bas_tf.evaluators.judged import Judged
+from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.jobs import evaluation, experiment
 from bas_tf.models.weights import bas_official
 from bas_tf.models.weights.assign import assign_weights
 from benchmarks.evaluation_speed import data_set
@@ -47,9 +47,7 @@ def build(
     )
 
     def evaluate() -> Judged:
-        judge = run_evaluation.Judge(
-            config, split=data_set.SPLIT, class_names=class_names
-        )
+        judge = evaluation.Judge(config, split=data_set.SPLIT, class_names=class_names)
         judged = judge.judge(runner, model="fresh")
         np.save(Path(folder) / f"{precision}.npy", judged.predictions.boxes)
         return judged

@@ -4,8 +4,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bas_tf import experiment, files
+from bas_tf import files
 from bas_tf.errors import check_choice
+from bas_tf.jobs import resuming
 from benchmarks.method_speed import cases, figures, flops, ours, plot, turns
 
 SIZE, THREADS = 224, 2
@@ -51,7 +52,7 @@ def make_settings(rounds: int, size: int = SIZE) -> dict:
         "threads": THREADS,
         "rounds": rounds,
         "sides": turns.sides_here(),
-        "versions": experiment.versions(),
+        "versions": resuming.versions(),
         "cpu": _cpu_name(),
     }
 

@@ -7,8 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bas_tf import experiment, inference, names, repeatability, run_training
+from bas_tf import inference, names
+from bas_tf.jobs import experiment
+from bas_tf.jobs import training as training_job
 from bas_tf.models.localizer import Localizer
+from bas_tf.ops import determinism
 from bas_tf.training import strategy, train_step
 from benchmarks.method_speed import cases
 
@@ -31,7 +34,7 @@ def build(
       precision: what layers compute in.
     """
     use_threads(threads)
-    repeatability.repeat_to_the_bit()
+    determinism.make_deterministic()
     config = cases.load_config(backbone, classes, size)
     localizer = build_localizer(config, classes, precision=precision)
     if phase == "train":
@@ -77,7 +80,7 @@ def training(config, localizer: Localizer) -> Callable[[], None]:
 
 
 def make_step(config, localizer: Localizer) -> Callable:
-    """The very function that `training.loop` calls, made as `run_training` does."""
+    """The very function that `training.loop` calls, made as the job does."""
     return train_step.make_train_step(
         localizer=localizer,
         optimizer=make_optimizer(config, localizer),
@@ -95,7 +98,7 @@ def make_step(config, localizer: Localizer) -> Callable:
 
 def make_optimizer(config, localizer: Localizer) -> keras.optimizers.Optimizer:
     """The paper's, with its rate groups."""
-    optimizer = run_training.build_optimizer(config, steps_per_epoch=1000)
+    optimizer = training_job.build_optimizer(config, steps_per_epoch=1000)
     optimizer.build(localizer.trainable_variables)
     return optimizer
 

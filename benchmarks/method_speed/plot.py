@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bas_tf.errors import UserError
-from bas_tf.report.chart_style import GREY, INK, STYLE, png_of
+from bas_tf.report.plots.chart_style import GREY, INK, STYLE, png_of
 
 _WIDTH_INCHES, _DOTS_PER_INCH = 13.0, 110
 _PANELS = {

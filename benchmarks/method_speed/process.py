@@ -16,7 +16,7 @@ import json
 import sys
 import time
 
-from export.timed_artifact import memory, peak_memory
+from bas_tf.export.evaluation.timed_artifact import memory, peak_memory
 
 
 def main(module: str, settings: dict) -> None:

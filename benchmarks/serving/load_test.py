@@ -33,10 +33,10 @@ from absl import flags
 
 from bas_tf import entry_point, files
 from bas_tf.errors import UserError
+from bas_tf.export.client import connection, photos
+from bas_tf.export.client.photos import Encoded
+from bas_tf.export.client.serving_client import ServedModel
 from benchmarks.serving import load
-from export.serving import client, photos
-from export.serving.photos import Encoded
-from export.serving.serving_client import ServedModel
 
 MOST_PHOTOS, SOAK_PARTS, MOST_DRIFT = 256, 10, 2.0
 LONGEST_WARM_UP, DAY_S = 3.0, 86_400  # seconds
@@ -187,7 +187,7 @@ def main(args: list[str]) -> None:
         r for r in kept if (r["label"], r["loop"]) != (about["label"], about["loop"])
     ]
     new, stop = [], load.Stop()
-    with client.connect(
+    with connection.connect(
         given.address,
         protocol=given.protocol,
         model=ServedModel(about["model"]),
@@ -218,7 +218,7 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.DEFINE_string("address", None, "The server's HOST:PORT.", required=True)
-    flags.DEFINE_enum("protocol", "grpc", client.PROTOCOLS, "What its port speaks.")
+    flags.DEFINE_enum("protocol", "grpc", connection.PROTOCOLS, "What its port speaks.")
     flags.DEFINE_string("model", "bas", "The served model's name.")
     entry_point.define_path("output", None, "The JSON file of the rows.", required=True)
     flags.DEFINE_string("label", None, "Of the rows; default the protocol.")

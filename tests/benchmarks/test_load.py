@@ -8,10 +8,10 @@ import time
 import pytest
 
 from bas_tf.errors import UserError
+from bas_tf.export.client import connection
+from bas_tf.export.client.photos import Encoded
 from benchmarks.serving import load, load_test
 from benchmarks.serving.load import Sample
-from export.serving import client
-from export.serving.photos import Encoded
 from tests.commands import exit_code_in_process, only_error_line, start_command
 from tests.export.serving import peers
 from tests.export.serving.peers import PROTOCOLS
@@ -28,7 +28,7 @@ def rest():
 def run(peer, *level, seconds, stop=None, timeout_s=5.0, images_per_request=1):
     """A level's load on a peer: its figures, and for how long requests were sent."""
     sent = [Encoded(peers.png(), (40, 20)), Encoded(peers.png((8, 80)), (8, 80))]
-    with client.connect(
+    with connection.connect(
         peer.address, protocol=peer.protocol, timeout_s=timeout_s, retries=False
     ) as serving:
         ask = load.asker(serving, sent, images_per_request=images_per_request)

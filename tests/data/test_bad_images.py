@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bas_tf.data import bad_images
-from bas_tf.data.folder import FolderSource
 from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
+from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError, UserError
 
 

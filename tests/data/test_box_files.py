@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from bas_tf import run_check
-from bas_tf.data.box_names import PhotoNames, is_left_out
-from bas_tf.data.folder import FolderSource
+from bas_tf.data.annotations.box_names import PhotoNames, is_left_out
+from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
+from bas_tf.jobs import data_check
 from tests.data.tiny_sets import voc_xml
 
 CAT = "val/cat/0.jpg"
@@ -36,7 +36,7 @@ def boxes_of_cat(root, **options):
 
 def check(root):
     """{kind: messages} of the faults about boxes, and the notes on the box file."""
-    report = run_check.check_source(FolderSource(root=str(root)))
+    report = data_check.check_source(FolderSource(root=str(root)))
     faults = {
         kind: [f.message for f in report.faults if f.kind == kind]
         for kind in sorted({f.kind for f in report.faults})

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from bas_tf.data.folder import FolderSource
+from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
 from tests.data.box_layouts import Layout
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from bas_tf.data.class_counts import check_every_class_has_images
-from bas_tf.data.cub import CubSource
-from bas_tf.data.folder import FolderSource
+from bas_tf.data.sources.cub import CubSource
+from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
 from tests.data import tiny_sets
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bas_tf.data.coco_boxes import read_coco_boxes
+from bas_tf.data.annotations.coco_boxes import read_coco_boxes
 from bas_tf.errors import DataError
 
 IMAGES = [{"id": 7, "file_name": "a.jpg"}, {"id": "x", "file_name": "b/c.png"}]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from bas_tf.data.cub import CubSource
+from bas_tf.data.sources.cub import CubSource
 from bas_tf.errors import DataError
 from tests.data import tiny_sets
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from bas_tf import run_check
-from bas_tf.data.cub import CubSource
-from bas_tf.data.folder import FolderSource
-from bas_tf.data.ilsvrc import IlsvrcSource
 from bas_tf.data.records import Record, Source
-from bas_tf.data.tfds_source import TfdsSource
+from bas_tf.data.sources.cub import CubSource
+from bas_tf.data.sources.folder import FolderSource
+from bas_tf.data.sources.ilsvrc import IlsvrcSource
+from bas_tf.data.sources.tfds_source import TfdsSource
 from bas_tf.evaluators import ground_truth
+from bas_tf.jobs import data_check
 from tests.data import tiny_sets, tiny_tfds
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -141,7 +141,7 @@ def check_and_evaluate(
     records = source.records(split)
     faults = [
         (f.kind, f.message)
-        for f in run_check.check_source(source).faults
+        for f in data_check.check_source(source).faults
         if f.kind != "copies_across_splits"  # the tiny sets draw val as train
     ]
     size = tiny_sets.SIZE_WH  # no crop: boxes stay where they are

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bas_tf.data.folder import FolderSource
+from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
 from tests.data.tiny_sets import make_cub, voc_xml
 

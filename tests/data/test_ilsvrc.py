@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from bas_tf.data.ilsvrc import IlsvrcSource
+from bas_tf.data.sources.ilsvrc import IlsvrcSource
 from bas_tf.errors import DataError
 from tests.data import tiny_sets
 from tests.data.tiny_sets import SYNSETS

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from bas_tf.data import listing
-from bas_tf.data.annotation_files import labels_of
-from bas_tf.data.folder import FolderSource
+from bas_tf.data.annotations.annotation_files import labels_of
 from bas_tf.data.records import DataError
+from bas_tf.data.sources.folder import FolderSource
 
 NFC, NFD = (unicodedata.normalize(form, "été") for form in ("NFC", "NFD"))
 

@@ -10,11 +10,11 @@ import json
 import numpy as np
 import pytest
 
-from bas_tf.data.coco_boxes import read_coco_boxes
-from bas_tf.data.cub import CubSource
-from bas_tf.data.folder import FolderSource
-from bas_tf.data.ilsvrc import IlsvrcSource
-from bas_tf.data.open_images30k import OpenImages30kSource
+from bas_tf.data.annotations.coco_boxes import read_coco_boxes
+from bas_tf.data.sources.cub import CubSource
+from bas_tf.data.sources.folder import FolderSource
+from bas_tf.data.sources.ilsvrc import IlsvrcSource
+from bas_tf.data.sources.open_images30k import OpenImages30kSource
 from bas_tf.errors import DataError
 from tests.data import tiny_sets
 

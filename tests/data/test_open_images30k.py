@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bas_tf.data.open_images30k import OpenImages30kSource
+from bas_tf.data.sources.open_images30k import OpenImages30kSource
 from bas_tf.errors import DataError
 from tests.data import tiny_sets
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
 from bas_tf.data import decode, preprocess
+from bas_tf.export.client import photos
 from export.edge import photo
-from export.serving import photos
 from tests.data.torture import STORED, encode, scene
 
 FORMATS = {

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from bas_tf.data import pipeline
-from bas_tf.data.folder import FolderSource
+from bas_tf.data.sources.folder import FolderSource
 from bas_tf.geometry.components import box_from_map
 from bas_tf.geometry.frames import CropFrame
 

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bas_tf.data import shards
-from bas_tf.data.cub import CubSource
-from bas_tf.data.folder import FolderSource
-from bas_tf.data.open_images30k import OpenImages30kSource
+from bas_tf.data.drawings.source import SyntheticSource
 from bas_tf.data.records import DataError
-from bas_tf.data.shards import ShardSource
-from bas_tf.data.sources import load_source
-from bas_tf.data.synthetic import SyntheticSource
+from bas_tf.data.sources import load_source, shards
+from bas_tf.data.sources.cub import CubSource
+from bas_tf.data.sources.folder import FolderSource
+from bas_tf.data.sources.open_images30k import OpenImages30kSource
+from bas_tf.data.sources.shards import ShardSource
 from bas_tf.errors import UserError
 from tests.data import tiny_sets, tiny_tfds
 

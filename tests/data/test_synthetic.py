@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from bas_tf.data.drawings.source import SyntheticSource, draw_example
 from bas_tf.data.records import DataError
-from bas_tf.data.synthetic import SyntheticSource, draw_example
 
 _SIZE = (64, 64)
 _CHANCE = 1 / 8

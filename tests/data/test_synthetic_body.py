@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bas_tf.data import synthetic_body as bodies
+from bas_tf.data.drawings import body as bodies
 from bas_tf.geometry.boxes import box_from_mask
 
 

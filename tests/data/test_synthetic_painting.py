@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from bas_tf.data import synthetic_body as bodies
-from bas_tf.data.synthetic_drawing import HUES
-from bas_tf.data.synthetic_painting import (
+from bas_tf.data.drawings import body as bodies
+from bas_tf.data.drawings.drawing import HUES
+from bas_tf.data.drawings.painting import (
     _STRANGE_PAIRS,
     SPECIES,
     draw_creature,

@@ -9,9 +9,9 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from bas_tf.data.cub import CubSource
 from bas_tf.data.sources import load_source
-from bas_tf.data.tfds_source import TfdsSource
+from bas_tf.data.sources.cub import CubSource
+from bas_tf.data.sources.tfds_source import TfdsSource
 from bas_tf.errors import DataError
 from tests.data import tiny_sets, tiny_tfds
 from tests.data.tiny_sets import SYNSETS

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image, ImageCms
 
 from bas_tf.data import bad_images, decode, preprocess
-from bas_tf.data.folder import FolderSource
+from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
 from bas_tf.geometry.frames import CropFrame
 from tests.data import torture

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from bas_tf import run_evaluation, run_training
-from bas_tf.data import shards
-from bas_tf.data.cub import CubSource
+from bas_tf.data.sources import shards
+from bas_tf.data.sources.cub import CubSource
+from bas_tf.jobs import evaluation, training
 from configs import demo
 from tests.data import tiny_sets, tiny_tfds
 
@@ -55,10 +55,10 @@ def test_two_steps_and_an_evaluation(tmp_path, name):
     config.data.batch_size = num_train // 2
     config.train.epochs, config.train.classifier_epochs = 1, 0
     workdir = tmp_path / "run"
-    run_training.run_training(config, workdir)
+    training.run_training(config, workdir)
     log = (workdir / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log] == [1, 2]
-    judged = run_evaluation.judge_model(str(workdir), config, split=split)
+    judged = evaluation.judge_model(str(workdir), config, split=split)
     assert judged.document["num_images"] == num_images
     assert len(judged.truth.images) == num_boxed
     assert ("gt_known_loc" in judged.document["metrics"]) == (num_boxed > 0)

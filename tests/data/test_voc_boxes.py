@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from bas_tf.data.voc_boxes import parse_objects, read_objects, read_voc_boxes
+from bas_tf.data.annotations.voc_boxes import (
+    parse_objects,
+    read_objects,
+    read_voc_boxes,
+)
 from bas_tf.errors import DataError
 from tests.data.tiny_sets import voc_xml
 

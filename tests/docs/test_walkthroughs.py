@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bas_tf.data.synthetic import SyntheticSource, draw_example
+from bas_tf.data.drawings.source import SyntheticSource, draw_example
 from bas_tf.geometry.boxes import box_from_mask
 from tests.commands import REPO, run_command
 from tests.docs import pages

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from bas_tf.data.folder import FolderSource
+from bas_tf.data.sources.folder import FolderSource
 from bas_tf.evaluators import ground_truth
 
 

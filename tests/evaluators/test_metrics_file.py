@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bas_tf.evaluators.evaluation import Evaluation, Figure
+from bas_tf.evaluators.figures import Evaluation, Figure
 from bas_tf.evaluators.metrics_file import metrics_document
 from bas_tf.files import write_json
 

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bas_tf import experiment, names
+from bas_tf import names
 from bas_tf.data import pipeline
+from bas_tf.jobs import experiment
 
 
 @dataclasses.dataclass(frozen=True)

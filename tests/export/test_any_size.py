@@ -7,9 +7,10 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 from tensorflow.lite.tools import flatbuffer_utils
 
-from bas_tf import experiment, names, runners, tflite_document
+from bas_tf import names, runners, tflite_document
 from bas_tf.errors import UserError
-from export import any_size, chain, tflite
+from bas_tf.export.litert import any_size, chain, conversion
+from bas_tf.jobs import experiment
 from export.edge.edge_localizer import EdgeLocalizer
 
 QUANTIZATIONS = ("none", "int8")
@@ -37,7 +38,7 @@ def test_resizing_is_tensorflows_and_pillows_within_a_level(size_wh, wanted_hw):
 @pytest.fixture(scope="module")
 def paths(demo_workdir, tmp_path_factory) -> dict:
     """{quantization: path} of files of any size."""
-    written = tflite.export_tflite(
+    written = conversion.export_tflite(
         demo_workdir,
         tmp_path_factory.mktemp("any_size"),
         list(QUANTIZATIONS),
@@ -132,7 +133,7 @@ def test_the_document_says_any_size_and_what_it_is_resized_to(paths):
 
 def test_frames_of_any_size_are_uint8(tmp_path):
     with pytest.raises(UserError, match="--input_type=int8: frames of --any_size are"):
-        tflite.export_tflite(
+        conversion.export_tflite(
             tmp_path, tmp_path, ["none"], variants=("any_size",), input_type="int8"
         )
 
@@ -147,7 +148,7 @@ def test_two_models_with_loops_are_not_chained():
         )
         return {names.BOXES: small}
 
-    content = tflite.convert(halve_until_small, ["none"])["none"]
+    content = conversion.convert(halve_until_small, ["none"])["none"]
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     with pytest.raises(ValueError, match="both models have subgraphs"):
         chain.chained(model, model, {names.BOXES: names.BOXES})

@@ -7,7 +7,7 @@ import pytest
 from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
-from export import calibration
+from bas_tf.export.litert import calibration
 
 
 class Source:

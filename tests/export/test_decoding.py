@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from export import decoding
-from export.serving import served
+from bas_tf.export.artifacts import decoding
+from bas_tf.export.client import served
 from tests.export import encoded_images
 from tests.export.encoded_images import encode, smooth
 

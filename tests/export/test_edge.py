@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from bas_tf import run_localization
+from bas_tf.jobs import localization
 from export.edge import camera, photo
 from export.edge.edge_localizer import FORMAT, EdgeLocalizer, Localization
 
@@ -462,7 +462,7 @@ def test_a_device_finds_what_this_machine_finds(
     """An exported file gives class, score and box of `bas_tf.localize`."""
     exported = demo_workdir / "export" / f"localizer_{quantization}.tflite"
     photos = sorted(photo_folder.rglob("*.jpg"))
-    rows = run_localization.localize_photos(
+    rows = localization.localize_photos(
         str(exported), photos, tmp_path / "found", class_name=None
     )
     localizer = EdgeLocalizer(exported)

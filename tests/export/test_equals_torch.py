@@ -19,11 +19,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bas_tf import experiment, names, runners
+from bas_tf import names, runners
 from bas_tf.data import pipeline
-from bas_tf.run_import import run_import
-from bas_tf.run_training import run_training
-from export import saved_model, tflite
+from bas_tf.export.artifacts import saved_models
+from bas_tf.export.litert import conversion
+from bas_tf.jobs import experiment
+from bas_tf.jobs.training import run_training
+from bas_tf.jobs.weights_import import run_import
 from tests.conftest import REPO
 from tests.export.test_saved_model import STRANGER
 from tests.golden import weights
@@ -86,7 +88,7 @@ def photos(tmp_path_factory) -> Path:
 
 
 def drawing(index: int) -> np.ndarray:
-    from bas_tf.data.synthetic import draw_example
+    from bas_tf.data.drawings.source import draw_example
 
     return draw_example(seed=0, split="train", index=index, image_size=(200, 150)).image
 
@@ -190,7 +192,7 @@ def test_what_is_compared_tells_photos_and_classes_apart(carried):
 
 
 def test_the_saved_model_predicts_as_torch(carried):
-    folder = saved_model.export_saved_model(
+    folder = saved_models.export_saved_model(
         carried.workdir, carried.workdir / "export" / "saved_model"
     )
     outputs = ask_a_stranger(folder, carried.crops)
@@ -204,7 +206,7 @@ def test_the_saved_model_predicts_as_torch(carried):
 
 @pytest.mark.parametrize("carried", ["mobilenet_v1"], indirect=True)  # the quickest
 def test_the_tflite_file_predicts_as_torch(carried):
-    (path,) = tflite.export_tflite(
+    (path,) = conversion.export_tflite(
         carried.workdir, carried.workdir / "export", ["none"]
     )
     outputs = runners.load_tflite(path).predict_fn(carried.crops)

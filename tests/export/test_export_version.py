@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from bas_tf import experiment, names
-from export import saved_model
-from export.model_card import CARD_FILE
-from export.serving import server_files, warm_up
+from bas_tf import names
+from bas_tf.export.artifacts import saved_models
+from bas_tf.export.artifacts.model_card import CARD_FILE
+from bas_tf.export.server import server_files, warm_up
+from bas_tf.jobs import experiment
 from tests.commands import run_command
 from tests.export import test_server_model
 
@@ -87,7 +88,7 @@ def test_the_next_version_and_files_that_an_operator_edited(
     text = edited.read_text() + "# mine\n"
     edited.write_text(text)
     (served / server_files.COMPOSE).unlink()
-    version = saved_model.export_version(demo_workdir, served)
+    version = saved_models.export_version(demo_workdir, served)
     assert version == served / "2"
     assert edited.read_text() == text
     kept = [line for line in capsys.readouterr().err.splitlines() if "kept" in line]

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf import experiment, names
-from export import layer_errors, tflite
-from export import operators as tflite_operators
-from export.layer_errors import EXACT_DB
-from export.operators import Operator, Tensor
+from bas_tf import names
+from bas_tf.export.litert import conversion, quantization_errors
+from bas_tf.export.litert import operators as tflite_operators
+from bas_tf.export.litert.operators import Operator, Tensor
+from bas_tf.export.litert.quantization_errors import EXACT_DB
+from bas_tf.jobs import experiment
 from tests.commands import exit_code_in_process, only_error_line, run_command
 
 LAYERS = ("first", "second", "third", "fourth")
@@ -23,21 +24,23 @@ def tensor(index: int, name: str, scale: float | None = None) -> Tensor:
 
 def test_signal_to_noise_and_relative_error_by_hand():
     """Signal 9 + 16, noise 1 + 0: 10 log10 25; rms sqrt(1 / 2) over a std of 1 / 2."""
-    sums = layer_errors.noise_sums(np.array([3.0, 4.0]), np.array([4.0, 4.0]))
+    sums = quantization_errors.noise_sums(np.array([3.0, 4.0]), np.array([4.0, 4.0]))
     np.testing.assert_array_equal(sums, [2, 7, 25, 1])
-    assert layer_errors.signal_to_noise_db(sums) == pytest.approx(13.979400)
-    assert layer_errors.relative_error(sums) == pytest.approx(math.sqrt(2))
-    more = layer_errors.noise_sums(np.array([1.0]), np.array([1.0]))
-    assert layer_errors.signal_to_noise_db(sums + more) == pytest.approx(14.149733)
+    assert quantization_errors.signal_to_noise_db(sums) == pytest.approx(13.979400)
+    assert quantization_errors.relative_error(sums) == pytest.approx(math.sqrt(2))
+    more = quantization_errors.noise_sums(np.array([1.0]), np.array([1.0]))
+    assert quantization_errors.signal_to_noise_db(sums + more) == pytest.approx(
+        14.149733
+    )
 
 
 def test_exact_empty_and_constant_tensors():
     zeros, ones = np.zeros(3), np.ones(3)
-    exact = layer_errors.noise_sums(ones, ones)
-    assert layer_errors.signal_to_noise_db(exact) == math.inf
-    assert layer_errors.relative_error(exact) is None
-    assert layer_errors.signal_to_noise_db(
-        layer_errors.noise_sums(zeros, ones)
+    exact = quantization_errors.noise_sums(ones, ones)
+    assert quantization_errors.signal_to_noise_db(exact) == math.inf
+    assert quantization_errors.relative_error(exact) is None
+    assert quantization_errors.signal_to_noise_db(
+        quantization_errors.noise_sums(zeros, ones)
     ) == -math.inf  # fmt: skip
 
 
@@ -52,7 +55,7 @@ def test_tensors_are_matched_by_name():
         Operator("DEQUANTIZE", (tensor(5, "Call:11", 0.1),), (tensor(6, "Call:1"),)),
         Operator("CONV_2D", (), (tensor(7, "other", 0.5),)),
     ]
-    found = layer_errors.matched_tensors(quantized, floating)
+    found = quantization_errors.matched_tensors(quantized, floating)
     assert {i: twin.name for i, (_, twin) in found.items()} == {4: "conv", 5: "Call:1"}
 
 
@@ -67,14 +70,14 @@ def test_a_layer_loses_what_its_worst_input_had_more():
     ]
     noise = {a.index: 1e-4, b.index: 1e-3, c.index: 10**-2.5}
     sums = {i: np.array([1, 0, 1, n]) for i, n in noise.items()}
-    rows = layer_errors.layer_rows(operators, sums, dict.fromkeys(sums, 0.1))
+    rows = quantization_errors.layer_rows(operators, sums, dict.fromkeys(sums, 0.1))
     assert [row["tensor"] for row in rows] == ["a", "b", "c"]
     np.testing.assert_allclose([r["snr_db"] for r in rows], [40, 30, 25])
     np.testing.assert_allclose([r["lost_db"] for r in rows], [EXACT_DB - 40, 10, 5])
-    worst = layer_errors.worst_rows(rows, 2)
+    worst = quantization_errors.worst_rows(rows, 2)
     assert [row["tensor"] for row in worst] == ["a", "b"]  # 8 and 10 dB, in order
     rows[2]["lost_db"] = None  # no signal where there should be none
-    assert [r["tensor"] for r in layer_errors.worst_rows(rows, 2)] == ["b", "c"]
+    assert [r["tensor"] for r in quantization_errors.worst_rows(rows, 2)] == ["b", "c"]
 
 
 def convolutions(bad: str):
@@ -106,10 +109,10 @@ def test_a_layer_of_huge_range_is_the_worst(bad):
     """Calibrated on one white image among noise, the layer has a step near 0.4."""
     crops = np.random.default_rng(1).uniform(-1, 1, [20, 8, 8, 3]).astype(np.float32)
     crops[0] = 1
-    files = tflite.convert(convolutions(bad), ["none", "int8"], crops)
+    files = conversion.convert(convolutions(bad), ["none", "int8"], crops)
     examples = [{names.IMAGES: crop[np.newaxis]} for crop in crops[1:5]]
-    rows = layer_errors.measure(files["int8"], files["none"], examples)
-    (worst,) = layer_errors.worst_rows(rows, 1)
+    rows = quantization_errors.measure(files["int8"], files["none"], examples)
+    (worst,) = quantization_errors.worst_rows(rows, 1)
     assert tflite_operators.module_of(worst["tensor"]) == bad
     assert worst["lost_db"] > 10 and worst["scale"] > 0.3
 
@@ -143,7 +146,7 @@ def test_the_demos_int8_file(demo_workdir, tmp_path):
     assert not {"CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D"} & set(islands)
     printed = done.stdout
     assert "\n   1 ADD_N\n" in printed.split("float islands:")[1]
-    assert len(printed.split("\n\n")[0].splitlines()) == 1 + layer_errors.WORST
+    assert len(printed.split("\n\n")[0].splitlines()) == 1 + quantization_errors.WORST
 
 
 @pytest.mark.slow
@@ -166,6 +169,6 @@ def test_the_float_file_is_of_the_same_variant(demo_workdir):
         "inputs": {names.IMAGES: {"dtype": "int8"}, names.CLASS_IDS: {}},
         "outputs": {names.BOXES: {}},
     }
-    content = layer_errors.float_file(loaded, document)
+    content = quantization_errors.float_file(loaded, document)
     kinds = [o.kind for o in tflite_operators.read_operators(content)[0]]
     assert "SOFTMAX" not in kinds and "BATCH_MATMUL" in kinds  # no classifier

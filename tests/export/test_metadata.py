@@ -13,9 +13,16 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from PIL import Image
 
-from bas_tf import experiment, names, tflite_document
+from bas_tf import names, tflite_document
 from bas_tf.errors import UserError
-from export import calibration, metadata, metadata_tables, tflite
+from bas_tf.export.litert import (
+    calibration,
+    conversion,
+    file_document,
+    metadata,
+    metadata_tables,
+)
+from bas_tf.jobs import experiment
 from tests.commands import exit_code_in_process, only_error_line
 
 RECORDED = Path(__file__).parent.parent / "fixtures" / "tflite_metadata.json"
@@ -65,7 +72,7 @@ def test_a_field_that_the_schema_has_not_is_refused():
 
 def test_figures_are_those_of_metrics_json(tmp_path):
     path = tmp_path / "metrics.json"
-    assert metadata.judged_figures(path) is None
+    assert file_document.judged_figures(path) is None
     judged = {
         "protocol": "bas",
         "split": "val",
@@ -75,7 +82,7 @@ def test_figures_are_those_of_metrics_json(tmp_path):
         "metrics": {"top1_acc": 0.75, "gt_known_loc": 0.5, "cam/mean_iou": 0.25},
     }
     path.write_text(json.dumps(judged))
-    assert metadata.judged_figures(path) == {
+    assert file_document.judged_figures(path) == {
         "of": "the trained network before its conversion",
         "protocol": "bas",
         "split": "val",
@@ -88,13 +95,13 @@ def test_figures_are_those_of_metrics_json(tmp_path):
     for text in ("{", "[]", '{"protocol": "bas"}'):
         path.write_text(text)
         with pytest.raises(UserError, match=f"{path}: not a metrics.json"):
-            metadata.judged_figures(path)
+            file_document.judged_figures(path)
 
 
 def test_the_hash_of_a_config_is_of_its_keys_in_order():
     expected = hashlib.sha256(b'{"a":{"c":[3],"d":""},"b":1}').hexdigest()
-    assert metadata.config_sha256({"b": 1, "a": {"d": "", "c": [3]}}) == expected
-    assert metadata.config_sha256({"a": {"c": (3,), "d": ""}, "b": 1}) == expected
+    assert file_document.config_sha256({"b": 1, "a": {"d": "", "c": [3]}}) == expected
+    assert file_document.config_sha256({"a": {"c": (3,), "d": ""}, "b": 1}) == expected
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +109,7 @@ def exported(demo_workdir, tmp_path_factory) -> dict:
     """{quantization: path} of two files that the judged workdir gives."""
     output = tmp_path_factory.mktemp("metadata")
     quantizations = ["none", "int8"]
-    paths = tflite.export_tflite(demo_workdir, output, quantizations)
+    paths = conversion.export_tflite(demo_workdir, output, quantizations)
     return dict(zip(quantizations, paths, strict=True))
 
 
@@ -222,7 +229,7 @@ def test_the_license_is_the_configs(exported, demo_workdir):
     localizer = experiment.load_localizer(loaded)
 
     def license_of(config) -> str:
-        return metadata.model_document(
+        return file_document.model_document(
             dataclasses.replace(loaded, config=config),
             localizer,
             exported["none"].read_bytes(),
@@ -243,7 +250,7 @@ def test_the_license_is_the_configs(exported, demo_workdir):
 def test_a_file_that_takes_the_class_too(demo_workdir):
     """Of int8 pixels, which are uint8 less 128."""
     loaded = experiment.load_experiment(demo_workdir)
-    document = metadata.model_document(
+    document = file_document.model_document(
         loaded,
         experiment.load_localizer(loaded),
         convert_given_class(),

@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 
-from bas_tf import experiment
 from bas_tf.errors import UserError
+from bas_tf.export.artifacts import model_card
+from bas_tf.jobs import experiment, resuming
 from bas_tf.models.weights import keras_applications, sources
 from configs import demo
-from export import model_card
 
 HOSTILE = (
     "a | b",
@@ -40,7 +40,7 @@ def make_workdir(tmp_path):
         )
         workdir = tmp_path / "pets"
         workdir.mkdir(exist_ok=True)
-        experiment.write_experiment(workdir, config, class_names)
+        resuming.write_experiment(workdir, config, class_names)
         return experiment.load_experiment(workdir)
 
     return make

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bas_tf.export.artifacts import signatures
+from bas_tf.export.artifacts.narrow_windows import MOST_TAPS, narrow_windows
+from bas_tf.export.litert import conversion, operators
 from bas_tf.models.blocks import ConvNormActivation
 from bas_tf.models.localizer import build_localizer
-from export import operators, signatures, tflite
-from export.narrow_windows import MOST_TAPS, narrow_windows
 
 IMAGES = np.random.default_rng(0).integers(0, 256, [4, 64, 64, 3], np.uint8)
 
@@ -70,7 +71,7 @@ def test_no_window_of_a_file_is_wide_and_the_answer_is_the_networks():
     served = signatures.ServedLocalizer(
         localizer, input_size_wh=(64, 64), score_threshold=0.5
     )
-    (content,) = tflite.convert_localizer(served, ["none"], IMAGES).values()
+    (content,) = conversion.convert_localizer(served, ["none"], IMAGES).values()
     taps = [
         np.prod(operator.inputs[1].shape[1:3])
         for operator in operators.read_operators(content)[0]

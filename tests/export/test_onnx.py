@@ -9,9 +9,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from bas_tf import experiment, names
+from bas_tf import names
 from bas_tf.errors import UserError
-from export.onnx import OPSET
+from bas_tf.export.artifacts.onnx_files import OPSET
+from bas_tf.jobs import experiment
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf import experiment, names
-from export import saved_model
+from bas_tf import names
+from bas_tf.export.artifacts import saved_models
+from bas_tf.jobs import experiment
 
 STRANGER = """
 import json, sys
@@ -111,6 +112,6 @@ def test_a_new_export_takes_the_place_of_the_old_one(tmp_path):
     for folder, name in ((old, "old.txt"), (new, "new.txt")):
         folder.mkdir()
         (folder / name).write_text(name)
-    saved_model.replace_folder(new, old)
+    saved_models.replace_folder(new, old)
     left = [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*"))]
     assert [path.as_posix() for path in left] == ["out", "out/new.txt"]

@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from bas_tf import experiment, names
-from export import decoding
+from bas_tf import names
+from bas_tf.export.artifacts import decoding
+from bas_tf.jobs import experiment
 from tests.export import encoded_images
 from tests.export.encoded_images import encode, smooth
 

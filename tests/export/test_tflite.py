@@ -5,9 +5,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from bas_tf import experiment, inference, names, run_evaluation
+from bas_tf import inference, names
 from bas_tf.errors import UserError
-from export import tflite
+from bas_tf.export.litert import conversion
+from bas_tf.jobs import evaluation, experiment
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +18,7 @@ def files(demo_workdir, tmp_path_factory) -> dict:
     """{quantization: path} of all four; the demo wrote two of them."""
     folder = demo_workdir / "export"
     output = tmp_path_factory.mktemp("tflite")
-    more = tflite.export_tflite(demo_workdir, output, ["float16", "dynamic"])
+    more = conversion.export_tflite(demo_workdir, output, ["float16", "dynamic"])
     return {
         "none": folder / "localizer_float32.tflite",
         "int8": folder / "localizer_int8.tflite",
@@ -43,7 +44,7 @@ def operators(path) -> dict[str, str | None]:
     return {known[code.BuiltinCode()]: code.CustomCode() for code in codes}
 
 
-@pytest.mark.parametrize("quantization", tflite.QUANTIZATIONS)
+@pytest.mark.parametrize("quantization", conversion.QUANTIZATIONS)
 def test_operators_are_built_in(files, quantization):
     found = operators(files[quantization])
     assert {"CONV_2D", "RESIZE_BILINEAR", "WHILE"} <= set(found)
@@ -51,7 +52,7 @@ def test_operators_are_built_in(files, quantization):
     assert set(found.values()) == {None}  # Flex operators have a custom name
 
 
-@pytest.mark.parametrize("quantization", tflite.QUANTIZATIONS)
+@pytest.mark.parametrize("quantization", conversion.QUANTIZATIONS)
 def test_the_signature_names_input_and_outputs(files, quantization):
     interpreter = Interpreter(model_path=str(files[quantization]))
     run = interpreter.get_signature_runner("serving_default")
@@ -100,7 +101,7 @@ def test_quantized_files_are_smaller(files):
     assert size["float16"] > size["dynamic"]
 
 
-@pytest.mark.parametrize("quantization", tflite.QUANTIZATIONS)
+@pytest.mark.parametrize("quantization", conversion.QUANTIZATIONS)
 def test_frames_without_an_object_get_a_finite_box(files, hard_images, quantization):
     found = experiment.load_runner(files[quantization]).predict_fn(hard_images)
     boxes = found[names.BOXES]
@@ -118,7 +119,7 @@ def test_labels_lie_beside_the_files(files, demo_workdir):
 
 def test_an_unknown_quantization_writes_nothing(demo_workdir, tmp_path):
     with pytest.raises(UserError, match="--quantize=int4; known: none, float16"):
-        tflite.export_tflite(demo_workdir, tmp_path / "out", ["none", "int4"])
+        conversion.export_tflite(demo_workdir, tmp_path / "out", ["none", "int4"])
     assert not (tmp_path / "out").exists()
 
 
@@ -127,13 +128,13 @@ def variants(demo_workdir, tmp_path_factory) -> dict:
     """{file's name: path} of what is written beside the full files."""
     output = tmp_path_factory.mktemp("variants")
     written = [
-        *tflite.export_tflite(
+        *conversion.export_tflite(
             demo_workdir, output, ["none", "int8"], variants=("no_boxes", "given_class")
         ),
-        *tflite.export_tflite(
+        *conversion.export_tflite(
             demo_workdir, output, ["none", "int8"], input_type="int8"
         ),
-        *tflite.export_tflite(
+        *conversion.export_tflite(
             demo_workdir, output, ["none", "int8"], input_type="float32"
         ),
     ]
@@ -188,7 +189,7 @@ def test_a_file_of_a_given_class_is_evaluated_by_the_labels(variants, demo_workd
     config = experiment.load_experiment(demo_workdir).config
     path = variants["given_class_float32.tflite"]
     found, keras = (
-        run_evaluation.judge_model(str(model), config, split="test").document["metrics"]
+        evaluation.judge_model(str(model), config, split="test").document["metrics"]
         for model in (path, demo_workdir)
     )
     for key in ("gt_known_loc", "gt_known_loc@0.3", "mean_iou"):
@@ -198,7 +199,7 @@ def test_a_file_of_a_given_class_is_evaluated_by_the_labels(variants, demo_workd
     ]
     config.eval.map_class = "predicted"
     with pytest.raises(UserError, match=f"{path.name}: .*eval.map_class=label"):
-        run_evaluation.judge_model(str(path), config, split="test")
+        evaluation.judge_model(str(path), config, split="test")
 
 
 def test_a_file_of_a_given_class_has_no_classifier(variants, files):

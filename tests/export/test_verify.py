@@ -7,9 +7,9 @@ import types
 import numpy as np
 import pytest
 
-from bas_tf import experiment
 from bas_tf.errors import UserError
-from export import verify
+from bas_tf.export.evaluation import verification
+from bas_tf.jobs import experiment, resuming
 from tests.commands import exit_code_in_process, only_error_line
 
 
@@ -22,14 +22,14 @@ def test_artifacts_are_found_by_their_names(tmp_path):
     (tmp_path / "given_class_int8.tflite").write_bytes(b"123456")
     (tmp_path / "localizer.onnx").write_bytes(b"1234")
     (tmp_path / "other.tflite").write_bytes(b"1")
-    found = verify.find_artifacts(tmp_path)
+    found = verification.find_artifacts(tmp_path)
     assert found == {
         "saved_model": tmp_path / "saved_model",
         "tflite_int8": tmp_path / "localizer_int8.tflite",
         "given_class_int8": tmp_path / "given_class_int8.tflite",
         "onnx": tmp_path / "localizer.onnx",
     }
-    assert {name: verify.size_of(path) for name, path in found.items()} == {
+    assert {name: verification.size_of(path) for name, path in found.items()} == {
         "saved_model": 5 + 2,
         "tflite_int8": 3,
         "given_class_int8": 6,
@@ -40,7 +40,7 @@ def test_artifacts_are_found_by_their_names(tmp_path):
 def test_a_folder_without_artifacts_is_named(tmp_path):
     for folder in (tmp_path, tmp_path / "lost"):
         with pytest.raises(UserError, match=f"--artifacts={folder}: no saved_model/"):
-            verify.find_artifacts(folder)
+            verification.find_artifacts(folder)
 
 
 def test_maps_that_are_no_numbers_are_alike_or_as_far_apart_as_can_be():
@@ -48,14 +48,14 @@ def test_maps_that_are_no_numbers_are_alike_or_as_far_apart_as_can_be():
     actual = np.array([0.5, np.nan, 0.5, np.nan], np.float32)
     differences = [0.25, 0, 1, 1]
     np.testing.assert_array_equal(
-        verify._map_differences(expected, actual), differences
+        verification._map_differences(expected, actual), differences
     )
 
 
 @pytest.mark.slow
 def test_every_file_says_what_its_boxes_are_cut_at(demo_workdir):
     configured = experiment.load_experiment(demo_workdir).config.eval.score_threshold
-    found = verify.find_artifacts(demo_workdir / "export")
+    found = verification.find_artifacts(demo_workdir / "export")
     assert len(found) == 4
     for name, path in found.items():
         runner = experiment.load_runner(path)
@@ -78,7 +78,7 @@ def test_agreement_by_hand():
         first_class_ids=np.array([1, 1]),
         maps=np.full([2, 2, 2], 0.25, np.float32),
     )
-    assert verify.agreement(expected, actual) == {
+    assert verification.agreement(expected, actual) == {
         "max_box_difference": 2.0,
         "mean_iou_with_keras": pytest.approx((1 + 8 / 16) / 2),
         "class_agreement": 0.5,
@@ -93,16 +93,18 @@ def test_a_file_that_lost_too_much_is_named_with_its_loss():
         {"name": "tflite_float16", "gt_known_loc": 0.89, "top1_loc": 0.75},
         {"name": "tflite_int8", "gt_known_loc": 0.85, "top1_loc": 0.80},
     ]
-    assert verify.lost_too_much(rows, keras, 0.02) == [
+    assert verification.lost_too_much(rows, keras, 0.02) == [
         "tflite_float16 lost 0.050 of top1_loc, more than --max_drop=0.02",
         "tflite_int8 lost 0.050 of gt_known_loc, more than --max_drop=0.02",
     ]
-    assert not verify.lost_too_much(rows, keras, 0.051)
+    assert not verification.lost_too_much(rows, keras, 0.051)
     without_class = [{"name": "onnx", "predicted_map_loc": 0.85, "top1_loc": 0.80}]
-    assert not verify.lost_too_much(without_class, keras, 0.0)
-    assert verify.lost_too_much(without_class, {**keras, "predicted_map_loc": 0.9}, 0)
+    assert not verification.lost_too_much(without_class, keras, 0.0)
+    assert verification.lost_too_much(
+        without_class, {**keras, "predicted_map_loc": 0.9}, 0
+    )
     unboxed = {"gt_known_loc": None, "top1_loc": None}
-    assert not verify.lost_too_much([{"name": "onnx", **unboxed}], unboxed, 0.0)
+    assert not verification.lost_too_much([{"name": "onnx", **unboxed}], unboxed, 0.0)
 
 
 @pytest.mark.slow
@@ -115,7 +117,7 @@ def test_the_command_repeats_the_demos_rows(
     loaded = experiment.load_experiment(workdir)
     loaded.config.eval.ten_crop = True
     loaded.config.eval.ten_crop_precision = "mixed_bfloat16"
-    experiment.write_experiment(workdir, loaded.config, loaded.class_names)
+    resuming.write_experiment(workdir, loaded.config, loaded.class_names)
     command = (
         "export.verify", f"--workdir={workdir}", f"--output={output}",
         f"--artifacts={demo_workdir / 'export'}",

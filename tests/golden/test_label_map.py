@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bas_tf import experiment
 from bas_tf.geometry.components import box_from_map
+from bas_tf.jobs import experiment, resuming
 from bas_tf.training.checkpoint import Checkpointer
 from configs import cub_mobilenet_v1
 from tests.commands import exit_code_in_process
@@ -53,7 +53,7 @@ def evaluated(shared_dir, tmp_path_factory):
     config.model.variant, config.model.top_k = "paper", 1
     config.model.weights = str(parity_runs.import_by_rule(RECORDED, shared_dir, folder))
     workdir = folder / "workdir"
-    experiment.write_experiment(workdir, config, CLASSES)
+    resuming.write_experiment(workdir, config, CLASSES)
     localizer = experiment.build_model(config, len(CLASSES))
     Checkpointer(workdir, localizer).save(1)
     return labels, workdir, folder / "photos"

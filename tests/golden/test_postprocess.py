@@ -11,9 +11,9 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from bas_tf import inference, names
+from bas_tf.export.litert import conversion
 from bas_tf.geometry import boxes, components
 from bas_tf.geometry.frames import CropFrame
-from export import tflite
 
 CROP = (224, 224)
 
@@ -63,7 +63,7 @@ def test_all_boxes_from_litert(recorded):
     def boxes_of(maps, threshold):
         return inference.map_to_boxes(maps, CROP, score_threshold=threshold)
 
-    content = tflite.convert(boxes_of, ["none"])["none"]
+    content = conversion.convert(boxes_of, ["none"])["none"]
     run = Interpreter(model_content=content).get_signature_runner(names.SIGNATURE)
     found = [
         run(maps=one[np.newaxis, ..., np.newaxis], threshold=np.float32(threshold))

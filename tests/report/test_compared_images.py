@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from bas_tf import visualize
-from bas_tf.report import compared_images
+from bas_tf.report import compared_images, pictures
 
 
 def test_the_spread_of_boxes_is_best_minus_worst():
@@ -62,7 +61,7 @@ def test_a_tile_scales_photo_and_boxes_alike():
         image, true_boxes=np.empty([0, 4]), box=np.array([14.0, 7.0, 28.0, 21.0])
     )
     assert drawn.shape == (224, 448, 3)  # four times as large
-    rows, columns = np.nonzero((drawn == visualize.PREDICTED_COLOR).all(axis=2))
+    rows, columns = np.nonzero((drawn == pictures.PREDICTED_COLOR).all(axis=2))
     assert (columns.min(), rows.min()) == (4 * 14, 4 * 7)
     assert (columns.max() + 1, rows.max() + 1) == (4 * 28, 4 * 21)
 
@@ -70,6 +69,6 @@ def test_a_tile_scales_photo_and_boxes_alike():
 def test_a_photo_alone_has_its_true_boxes():
     image = np.full([224, 224, 3], 90, np.uint8)
     drawn = compared_images.tile(image, true_boxes=np.array([[20.0, 30, 200, 210]]))
-    rows, columns = np.nonzero((drawn == visualize.TRUE_COLOR).all(axis=2))
+    rows, columns = np.nonzero((drawn == pictures.TRUE_COLOR).all(axis=2))
     assert (columns.min(), rows.min()) == (20, 30)
     assert (drawn[100, 100] == 90).all()

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from bas_tf.report import comparison
+from bas_tf.report import comparison_page
 from bas_tf.report.cases import Case
 from bas_tf.report.compared_images import ComparedImage
 
@@ -59,12 +59,12 @@ def document(**changes) -> dict:
     }
 
 
-def cells_of(table: comparison.Table) -> list[dict]:
+def cells_of(table: comparison_page.Table) -> list[dict]:
     return [dict(zip(table.header, row, strict=True)) for row in table.rows]
 
 
 def test_a_row_says_what_differs_and_each_figure_with_its_interval():
-    table, _ = comparison.tables(document())
+    table, _ = comparison_page.tables(document())
     first, second = cells_of(table)
     assert first == {
         "run": "a", "loss.beta": "1.5", "data.crop_size": "(64, 96)", "seed": "3",
@@ -80,7 +80,7 @@ def test_a_row_says_what_differs_and_each_figure_with_its_interval():
 
 
 def test_differences_stand_beside_the_figures_with_their_signs():
-    _, table = comparison.tables(document())
+    _, table = comparison_page.tables(document())
     assert table.header == [
         "run", "threshold", "GT-known Loc", "difference", "Top-1 accuracy",
         "difference",
@@ -101,25 +101,25 @@ def test_groups_are_tables_of_their_own_and_the_reason_is_told():
                 figures={"px_ap": {"value": 0.25, "interval_95": [0.2, 0.3]}}),
     ]  # fmt: skip
     apart = document(runs=rows, groups=[["a"], ["b"]], same_images=None)
-    first, second = comparison.tables(apart)
+    first, second = comparison_page.tables(apart)
     assert [row["run"] for row in cells_of(first) + cells_of(second)] == ["a", "b"]
     assert "ten crops" not in first.title
     assert second.title.endswith(", classes of ten crops in float32")
     assert "PxAP" not in first.header and "GT-known Loc" not in second.header
     assert "A file of an older version does not say which" in second.note
-    (reason,) = comparison.notes(apart)
+    (reason,) = comparison_page.notes(apart)
     assert "cannot be compared" in reason
-    assert comparison.notes(document()) == []
+    assert comparison_page.notes(document()) == []
 
 
 def test_a_split_without_boxes_says_so():
     same = same_images(num_images_with_boxes=0)
-    _, table = comparison.tables(document(same_images=same))
+    _, table = comparison_page.tables(document(same_images=same))
     assert "Without boxes: classes alone." in table.note
 
 
 def test_markdown_is_aligned_and_no_name_ends_a_cell():
-    text = comparison.markdown(document(left_out="Maps are left out."))
+    text = comparison_page.markdown(document(left_out="Maps are left out."))
     assert text.splitlines()[0] == "# Runs side by side: a, b|c"
     assert "\n\nMaps are left out.\n\n## Protocol bas" in text
     blocks = [block.splitlines() for block in text.split("\n\n") if block[0] == "|"]
@@ -175,16 +175,16 @@ def test_a_photo_and_a_run_whose_names_are_not_utf8(tmp_path):
     rows = [run_row("a"), run_row(name)]
     named = document(runs=rows, groups=[["a", name]], same_images=None)
     path = tmp_path / "comparison.html"
-    comparison.write_page(path, named, {comparison.SECTIONS[0]: [image]})
+    comparison_page.write_page(path, named, {comparison_page.SECTIONS[0]: [image]})
     assert "val/owl/caf?.jpg" in path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("page") / "new" / "comparison.html"
-    sections = {comparison.SECTIONS[0]: [compared_image(NASTY)], "Empty": []}
+    sections = {comparison_page.SECTIONS[0]: [compared_image(NASTY)], "Empty": []}
     nasty = document(left_out=f"Reason {NASTY}.")
-    comparison.write_page(path, nasty, sections)
+    comparison_page.write_page(path, nasty, sections)
     return path.read_text(encoding="utf-8")
 
 
@@ -208,7 +208,7 @@ def test_every_picture_has_words_and_every_head_cell_a_scope(page):
     ]
     heads = parsed.attributes("th")
     # Two tables of figures, then the pictures: a column for each run and one more.
-    columns = sum(len(table.header) for table in comparison.tables(document())) + 3
+    columns = sum(len(table.header) for table in comparison_page.tables(document())) + 3
     assert [head["scope"] for head in heads].count("col") == columns
     assert [head["scope"] for head in heads].count("row") == 2 + 2 + 1
     assert all(table["aria-label"] for table in parsed.attributes("table"))
@@ -222,6 +222,6 @@ def test_every_picture_has_words_and_every_head_cell_a_scope(page):
 def test_the_pages_tables_are_markdowns(page):
     cells = [" ".join(cell.split()) for cell in Parsed(page).cells]
     expected = []
-    for table in comparison.tables(document()):
+    for table in comparison_page.tables(document()):
         expected += [*table.header, *(cell for row in table.rows for cell in row)]
     assert cells[: len(expected)] == expected

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from bas_tf.report import confusion_plot
+from bas_tf.report.plots import confusion_plot
 
 COUNTS = np.array([[3, 1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0]])
 NAMES = ("ant", "bee", "cat")

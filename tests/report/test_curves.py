@@ -9,7 +9,7 @@ import pytest
 
 from bas_tf import names
 from bas_tf.errors import DataError
-from bas_tf.report import curves
+from bas_tf.report.plots import curves
 
 
 def _paths(svg):

@@ -8,8 +8,9 @@ import jinja2
 import numpy as np
 import pytest
 
-from bas_tf.report import breakdown, curves, page, table
+from bas_tf.report import breakdown, page, table
 from bas_tf.report.cases import Case
+from bas_tf.report.plots import curves
 
 _VOID = {"meta", "img", "link", "br", "hr", "input"}
 _NASTY = '<b>&"x"</b>'

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bas_tf.metrics.calibration import reliability
-from bas_tf.report.reliability_plot import reliability_svg
+from bas_tf.report.plots.reliability_plot import reliability_svg
 
 
 def heights(svg, paint):

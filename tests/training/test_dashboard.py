@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf import experiment, inference, names, run_training
+from bas_tf import inference, names
 from bas_tf.data import pipeline
+from bas_tf.jobs import experiment, training, training_hooks
 from bas_tf.training import checkpoint, hooks, loop, train_step
 from bas_tf.training.hooks import Validation
 from configs import demo
@@ -83,7 +84,7 @@ def test_each_epoch_has_one_picture_and_the_mean_maps(logged):
 def test_the_same_images_are_drawn_each_time_with_the_map_of_now(build, squares):
     config = demo.get_config("quicktest")
     localizer, _ = build()
-    draw = run_training._picture_drawer(config, localizer, squares)
+    draw = training_hooks.picture_drawer(config, localizer, squares)
     crops = pipeline.centre_crops(squares, range(12), crop_size_wh=(64, 64))
     sheets = []
     for shift in (0.0, 1.0):
@@ -152,9 +153,9 @@ def test_a_validation_has_the_classes_of_its_figures(tmp_path):
     config = demo.get_config("quicktest")
     class_names = experiment.open_source(config).class_names
     localizer = experiment.build_model(config, len(class_names))
-    sgd = run_training.build_optimizer(config, 6)
+    sgd = training.build_optimizer(config, 6)
     sgd.build(localizer.trainable_variables)
-    validate, _ = run_training._make_validation(
+    validate, _ = training_hooks.make_validation(
         config, tmp_path, localizer, sgd, class_names, "error"
     )
     found = validate()

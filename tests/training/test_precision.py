@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf import experiment, names, run_training
+from bas_tf import names
 from bas_tf.errors import UserError
+from bas_tf.jobs import experiment, training
 from bas_tf.ops.precision import layers_computing_in
 from bas_tf.training import checkpoint, train_step
+from bas_tf.training.bas_terms import bas_terms
 from bas_tf.training.optimizer import TorchSGD
-from bas_tf.training.step import bas_terms
 from configs import demo
 from tests.training.narrow import narrow_localizer
 
@@ -155,7 +156,7 @@ def test_bfloat16_trains_the_quick_demo_and_is_restored_in_float32(tmp_path):
     for precision in ("float32", "mixed_bfloat16"):
         config = demo.get_config("quicktest")
         config.train.precision = precision
-        run_training.run_training(config, tmp_path / precision)
+        training.run_training(config, tmp_path / precision)
         log = (tmp_path / precision / experiment.LOG_FILE).read_text().splitlines()
         last[precision] = np.mean([json.loads(row)[names.LOSS] for row in log[-4:]])
     assert last["mixed_bfloat16"] == pytest.approx(last["float32"], rel=0.1)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf import experiment
-from bas_tf.training import step
+from bas_tf.jobs import experiment
+from bas_tf.training import bas_terms
 
 CONFIGS = {
     "vgg16": "cub_vgg16",
@@ -32,7 +32,9 @@ def test_at_most_two_gradients_are_added_at_once(backbone):
     @tf.function
     def gradients():
         with tf.GradientTape() as tape:
-            terms = step.bas_terms(localizer, images, labels, background_wins="zero")
+            terms = bas_terms.bas_terms(
+                localizer, images, labels, background_wins="zero"
+            )
             total = sum(tf.reduce_mean(terms[name]) for name in terms if "loss" in name)
         return tape.gradient(total, localizer.trainable_variables)
 

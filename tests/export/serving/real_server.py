@@ -27,8 +27,8 @@ import pytest
 from PIL import Image
 
 from bas_tf import names
+from bas_tf.export.server import server_files, versions
 from bas_tf.training import workers
-from export.serving import server_files, versions
 
 BINARY, ADDRESS = "TF_SERVING_BINARY", "TF_SERVING_ADDRESS"
 NAMED = tuple(name for name in (BINARY, ADDRESS) if os.environ.get(name))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from export.serving import client
+from bas_tf.export.client import connection
 from tests.commands import exit_code_in_process
 from tests.export.serving import peers
 
@@ -67,7 +67,9 @@ def test_a_bad_day_loses_nothing_and_doubles_nothing(
 
 
 def test_an_empty_image_is_answered_without_the_server(peer):
-    with client.connect(peer.address, protocol=peer.protocol, timeout_s=5) as serving:
+    with connection.connect(
+        peer.address, protocol=peer.protocol, timeout_s=5
+    ) as serving:
         rows = serving.localize([b"", peers.png(), b""])
         of_class = serving.localize_class([b"", peers.png()], [1, 2])
         assert serving.localize([b""])[0].fault

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from bas_tf.errors import UserError
-from export.serving import client
-from export.serving.served import ServingError
-from export.serving.serving_client import ServedModel
+from bas_tf.export.client import connection
+from bas_tf.export.client.served import ServingError
+from bas_tf.export.client.serving_client import ServedModel
 from tests.commands import REPO
 from tests.export.serving import peers
 from tests.export.serving.peers import PROTOCOLS, needs_grpc
@@ -22,7 +22,7 @@ from tests.export.serving.peers import PROTOCOLS, needs_grpc
 
 def connected(peer, **settings):
     settings = {"protocol": peer.protocol, "timeout_s": 5.0} | settings
-    return client.connect(peer.address, **settings)
+    return connection.connect(peer.address, **settings)
 
 
 def localize_one(peer, **settings):
@@ -158,7 +158,7 @@ def test_nobody_listens(protocol):
     address = f"127.0.0.1:{free_port()}"
     told = r"refuse[sd].*tried \d times"
     with (
-        client.connect(address, protocol=protocol, timeout_s=1.0) as serving,
+        connection.connect(address, protocol=protocol, timeout_s=1.0) as serving,
         taking_at_most(5),
         pytest.raises(ServingError, match=told),
     ):
@@ -169,7 +169,7 @@ def test_nobody_listens(protocol):
 def test_a_server_that_starts_late_is_found(protocol):
     port = free_port()
     with (
-        client.connect(f"127.0.0.1:{port}", protocol=protocol) as serving,
+        connection.connect(f"127.0.0.1:{port}", protocol=protocol) as serving,
         futures.ThreadPoolExecutor(1) as pool,
     ):
         answer = pool.submit(serving.localize, [peers.png()])
@@ -250,7 +250,7 @@ def test_a_peer_that_accepts_and_says_nothing(protocol):
         address = f"127.0.0.1:{server.getsockname()[1]}"
         big = [bytes(30_000_000)]  # more than the sockets' buffers hold
         with (
-            client.connect(address, protocol=protocol, timeout_s=0.7) as serving,
+            connection.connect(address, protocol=protocol, timeout_s=0.7) as serving,
             taking_at_most(5),
             pytest.raises(ServingError, match="no whole answer within|UNAVAILABLE"),
         ):
@@ -331,16 +331,16 @@ def test_nan_is_a_fault_of_its_row_alone(peer):
 )
 def test_an_address_that_is_none(address):
     with pytest.raises(UserError, match="--address=.*: not HOST:PORT"):
-        client.connect(address)
+        connection.connect(address)
     with pytest.raises(UserError, match="protocol is 'http'; known: grpc, rest"):
-        client.connect("localhost:1", protocol="http")
+        connection.connect("localhost:1", protocol="http")
 
 
 def test_rest_loads_neither_tensorflow_nor_the_serving_api():
     with peers.rest_peer() as peer:
         script = f"""
 import sys
-from export.serving import client, photos, results_file, run_client
+from bas_tf.export.server import client, photos, results_file, run_client
 with client.connect("{peer.address}", protocol="rest") as serving:
     assert serving.localize([b"no image"])[0].fault
 loaded = {{"tensorflow", "tensorflow_serving", "grpc"}} & set(sys.modules)
@@ -356,7 +356,7 @@ def test_without_the_serving_api_one_line_says_what_to_install():
     script = """
 import sys
 sys.modules["tensorflow_serving"] = None  # as if it were not installed
-from export.serving import client
+from bas_tf.export.server import client
 client.connect("localhost:8500")"""
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from export.serving.pace import Deadline, Pace
-from export.serving.served import ServingError
+from bas_tf.export.client.pace import Deadline, Pace
+from bas_tf.export.client.served import ServingError
 
 
 def calls(pace: Pace, count: int, *, later: bool = False) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bas_tf.data import decode
 from bas_tf.errors import UserError
-from export.serving import photos
+from bas_tf.export.client import photos
 
 
 def noise(*shape):

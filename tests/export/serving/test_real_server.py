@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from bas_tf import names
-from export import decoding
-from export.serving import client
-from export.serving.serving_client import ServedModel
+from bas_tf.export.artifacts import decoding
+from bas_tf.export.client import connection
+from bas_tf.export.client.serving_client import ServedModel
 from tests.export import test_server_model
 from tests.export.serving import real_server
 from tests.export.serving.peers import needs_grpc
@@ -57,11 +57,11 @@ def server(request, tmp_path_factory):
         with contextlib.closing(real_server.running()) as running:
             yield running
         return
-    from export import saved_model
+    from bas_tf.export.artifacts import saved_models
 
     workdir = request.getfixturevalue("demo_workdir")
     folder = tmp_path_factory.mktemp("models") / "bas"
-    saved_model.export_version(workdir, folder)
+    saved_models.export_version(workdir, folder)
     with real_server.started(folder) as started:
         yield started
 
@@ -193,11 +193,11 @@ def test_the_only_input_needs_no_name_nor_the_default_signature(
     assert_same(outputs, answers[names.SIGNATURE], network_wh=network_wh)
 
 
-@pytest.mark.parametrize("protocol", client.PROTOCOLS)
+@pytest.mark.parametrize("protocol", connection.PROTOCOLS)
 def test_our_client_answers_the_same(server, answers, network_wh, protocol):
     address = server.address if protocol == "grpc" else server.rest_address
     class_ids = REQUESTS[names.CLASS_SIGNATURE][names.CLASS_IDS].tolist()
-    with client.connect(
+    with connection.connect(
         address, protocol=protocol, model=ServedModel(server.model)
     ) as serving:
         found = serving.localize(PHOTOS)

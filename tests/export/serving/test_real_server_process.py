@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf import experiment, files, inference, names
-from export import decoding, saved_model
-from export.serving import client, server_files, warm_up
-from export.serving.served import ServingError
-from export.serving.serving_client import ServedModel
+from bas_tf import files, inference, names
+from bas_tf.export.artifacts import decoding, saved_models
+from bas_tf.export.client import connection
+from bas_tf.export.client.served import ServingError
+from bas_tf.export.client.serving_client import ServedModel
+from bas_tf.export.server import server_files, warm_up
+from bas_tf.jobs import experiment
 from tests.export import test_server_model
 from tests.export.encoded_images import encode, smooth
 from tests.export.serving import real_server
@@ -52,7 +54,7 @@ CALLERS = 4
 def exported(demo_workdir, tmp_path_factory):
     """A model's folder with version 1, as an export leaves it."""
     folder = tmp_path_factory.mktemp("exported") / "bas"
-    saved_model.export_version(demo_workdir, folder)
+    saved_models.export_version(demo_workdir, folder)
     return folder
 
 
@@ -210,7 +212,7 @@ def test_sixteen_callers_are_all_answered(exported, server, threads, retries):
             flags = {"grpc_max_threads": threads}
             server = started_here.enter_context(started(exported, **flags))
         serving = started_here.enter_context(
-            client.connect(
+            connection.connect(
                 server.address, model=ServedModel(server.model), retries=retries
             )
         )
@@ -291,7 +293,7 @@ class Callers:
         self.answered, self.failures = 0, []
         self._ended, self._lock = threading.Event(), threading.Lock()
         self._clients = [
-            client.connect(
+            connection.connect(
                 address,
                 protocol=protocol,
                 model=ServedModel(server.model),

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bas_tf.errors import UserError
-from export.serving import results_file
+from bas_tf.export.client import results_file
 
 REQUEST = {"--model": "bas", "--class_id": None}
 GOOD, BAD = {"file": "/a.jpg", "box": [0, 0, 1, 1]}, {"file": "/b.jpg", "error": "slow"}

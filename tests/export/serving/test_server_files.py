@@ -21,7 +21,7 @@ from google.protobuf import (
 )
 
 from bas_tf.errors import UserError
-from export.serving import server_files
+from bas_tf.export.server import server_files
 
 # Of what `tensorflow_model_server --help` lists.
 KNOWN_FLAGS = {

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from bas_tf.errors import UserError
-from export.serving import versions
+from bas_tf.export.server import versions
 from tests.commands import REPO
 
 
@@ -91,7 +91,7 @@ def test_a_number_taken_in_between_is_passed_over(tmp_path, monkeypatch, kind):
 
 SCRIPT = """
 import pathlib, sys
-from export.serving import versions
+from bas_tf.export.server import versions
 
 serving_dir = pathlib.Path(sys.argv[1])
 sys.stdin.readline()  # all start at once

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bas_tf.errors import UserError
-from export.serving import warm_up
+from bas_tf.export.server import warm_up
 
 ALL = ["serving_default", "localize_class", "heatmap", "serving_tensor"]
 needs_package = pytest.mark.usefixtures("package")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from export import tflite
-from export.web import build, site
+from bas_tf.export.litert import conversion
+from bas_tf.export.web import build, site
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def compiled(page, tmp_path_factory) -> Path:
 def artifacts(demo_workdir, tmp_path_factory) -> Path:
     """Float32 and int8 files of the quick demo, those of a given class among them."""
     folder = tmp_path_factory.mktemp("artifacts")
-    tflite.export_tflite(
+    conversion.export_tflite(
         demo_workdir, folder, ["none", "int8"], variants=("full", "given_class")
     )
     return folder

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from bas_tf.errors import UserError
-from export.web import server
+from bas_tf.export.web import server
 
 FLAGS = (
     "--headless",
@@ -60,7 +60,7 @@ class Request:
 
 
 class ServedFolder:
-    """A folder served by `export.web.server` until `close`."""
+    """A folder served by `bas_tf.export.web.server` until `close`."""
 
     def __init__(self, folder: Path, port: int = 0):
         self._server = server.make_server(folder, port)

@@ -14,12 +14,13 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from bas_tf import experiment, names, run_localization
+from bas_tf import names
 from bas_tf.data import decode, preprocess
-from bas_tf.data.synthetic import draw_example
+from bas_tf.data.drawings.source import draw_example
 from bas_tf.errors import UserError
+from bas_tf.export.web import build, server, site
 from bas_tf.geometry.frames import CropFrame
-from export.web import build, server, site
+from bas_tf.jobs import experiment, localization
 from tests.export.web.page_session import (
     Page,
     ServedFolder,
@@ -101,7 +102,7 @@ def photos(tmp_path_factory) -> dict[str, Path]:
 
 def expected_rows(model: Path, paths: list[Path], output: Path) -> list[dict]:
     """What `bas_tf.localize` says of the same file."""
-    return run_localization.localize_photos(str(model), paths, output, class_name=None)
+    return localization.localize_photos(str(model), paths, output, class_name=None)
 
 
 def assert_equal(answer, row: dict) -> None:

@@ -1,0 +1,1 @@
+"""Files of labels and boxes, and how their boxes find their photos."""

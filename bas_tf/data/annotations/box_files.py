@@ -1,0 +1,298 @@
+"""True boxes of a folder of photos: read, given to photos, never lost in silence."""
+
+import dataclasses
+import functools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bas_tf.data import decode
+from bas_tf.data.annotations import box_names
+from bas_tf.data.annotations.annotation_files import ImageBoxes
+from bas_tf.data.annotations.coco_boxes import read_coco_boxes
+from bas_tf.data.annotations.csv_boxes import read_csv_boxes
+from bas_tf.data.annotations.voc_boxes import read_voc_boxes
+from bas_tf.data.records import DataError
+
+BOX_FORMS: dict[str, Callable[[Path], list[ImageBoxes]]] = {
+    "boxes.csv": read_csv_boxes,
+    "boxes.json": read_coco_boxes,
+    "boxes": read_voc_boxes,
+}
+_SHOWN = 3
+_HEAD = 1 << 16  # bytes that tell the size of most photos
+_TIFF = (b"II", b"MM")  # keeps its size anywhere in the file
+
+Size = tuple[int, int]  # width, height
+
+
+@dataclasses.dataclass(frozen=True)
+class BoxesOfPhoto:
+    """One photo's boxes.
+
+    Attributes:
+      boxes: float32 [n, 4] in pixels of the upright photo; None where it has none.
+      faults: why they cannot be trusted; no figure is to be made of them.
+      slips: what is wrong by a pixel at most.
+    """
+
+    boxes: np.ndarray | None = None
+    faults: tuple[str, ...] = ()
+    slips: tuple[str, ...] = ()
+
+
+class BoxFile:
+    """The one form of boxes in a folder, matched with its photos.
+
+    Attributes:
+      path: the file or folder; None where there is none.
+      faults: one line each about what makes its boxes wrong or loses some of them.
+      notes: one line each about boxes that are deliberately left out or taken.
+
+    Args:
+      root: the folder.
+      image_ids: `<split>/<class>/<file>` of every photo in it.
+      splits: its splits.
+      class_names: a box whose category is a class counts on photos of it alone.
+      rescale: whether boxes drawn on a smaller or larger copy are scaled.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        image_ids: Sequence[str],
+        *,
+        splits: Iterable[str],
+        class_names: Iterable[str],
+        rescale: bool = False,
+    ):
+        self.path: Path | None = None
+        self.faults: list[str] = []
+        self.notes: list[str] = []
+        self._root, self._rescale = root, rescale
+        self._entries: dict[str, list[ImageBoxes]] = {}
+        try:
+            entries = self._read(root)
+        except DataError as error:
+            self.faults.append(str(error))
+            return
+        if self.path:
+            self._match(entries, box_names.PhotoNames(image_ids, splits), image_ids)
+            self._choose_categories({_fold_class(name) for name in class_names})
+            if not self._entries and not self.faults:
+                self.faults.append(f"{self.path}: holds no box of a photo in {root}")
+
+    def of(self, image_id: str) -> BoxesOfPhoto:
+        """A photo's boxes; reads its size where the file states one."""
+        entries = self._entries.get(image_id)
+        if not entries:
+            return BoxesOfPhoto()
+        boxes, faults = [], []
+        for entry in entries:
+            scale, fault = self._scale(image_id, entry.size_wh)
+            boxes.append(entry.boxes * np.float32([*scale, *scale]))
+            faults += [fault] if fault else []
+        slips = tuple(slip for entry in entries for slip in entry.slips)
+        return BoxesOfPhoto(np.concatenate(boxes), tuple(faults), slips)
+
+    def _read(self, root: Path) -> list[ImageBoxes]:
+        found = [form for form in BOX_FORMS if (root / form).exists()]
+        if len(found) > 1:
+            raise DataError(
+                f"{root}: boxes are there as {' and as '.join(found)}; keep one of them"
+            )
+        if not found:
+            return []
+        self.path = root / found[0]
+        return BOX_FORMS[found[0]](self.path)
+
+    def _match(
+        self,
+        entries: Sequence[ImageBoxes],
+        photos: box_names.PhotoNames,
+        image_ids: Sequence[str],
+    ) -> None:
+        """Gives entries to photos; whatever fits none or several is a fault."""
+        names = [entry.names[0] for entry in entries]
+        found = _find(entries, photos)
+        given: dict[str, set] = {}
+        for name, image_id in zip(names, found, strict=True):
+            given.setdefault(image_id, set()).add(box_names.parts_of(name))
+        lost, left_out = [], []
+        for entry, name, image_id in zip(entries, names, found, strict=True):
+            if box_names.is_left_out(image_id):
+                left_out.append(name)
+            elif image_id is None or len(given[image_id]) > 1:
+                lost.append(name)
+            else:
+                self._entries.setdefault(image_id, []).append(entry)
+        if left_out:
+            self.notes.append(
+                f"{self.path}: {len(left_out)} of its {len(names)} names are of splits "
+                f"that are not in {self._root}: {_first(left_out)}"
+            )
+        if lost or (left_out and not self._entries):
+            bare = [name for name in image_ids if name not in self._entries]
+            self.faults.append(
+                f"{self.path}: {len(lost or left_out)} of its {len(names)} names fit "
+                f"no photo of {self._root}, or several: {_first(lost or left_out)}; "
+                f"{len(bare)} of {len(image_ids)} photos have no box: {_first(bare)}"
+            )
+
+    def _choose_categories(self, classes: set[str]) -> None:
+        """Leaves out boxes of other things than their photo's class."""
+        kinds = self._count_categories()
+        unknown = [kind for kind in kinds if _fold_class(kind) not in classes]
+        if len(unknown) == len(kinds):
+            if len({_fold_class(kind) for kind in unknown}) > 1:
+                self.faults.append(
+                    f"{self.path}: its boxes are of {len(kinds)} categories, none of "
+                    f"them a class ({_first(sorted(kinds))}): name the right ones as "
+                    "their class, or keep one category"
+                )
+            elif unknown:
+                self.notes.append(
+                    f"{self.path}: all boxes are of {unknown[0]!r}, which is no class; "
+                    "each counts for its photo's class"
+                )
+            return
+        if unknown:
+            count = sum(kinds[kind] for kind in unknown)
+            self.notes.append(
+                f"{self.path}: {count} boxes of categories that are no class are left "
+                f"out: {_first(sorted(unknown))}"
+            )
+        before = kinds.total() - sum(kinds[kind] for kind in unknown)
+        self._entries = {
+            image_id: kept
+            for image_id, entries in self._entries.items()
+            if (kept := _of_class(entries, image_id.split("/")[1]))
+        }
+        others = before - self._count_categories().total()
+        if others:
+            self.notes.append(
+                f"{self.path}: {others} boxes are of another class than their photo "
+                "and left out"
+            )
+
+    def _count_categories(self) -> Counter[str]:
+        return Counter(
+            kind
+            for entries in self._entries.values()
+            for entry in entries
+            for kind in filter(None, entry.categories)
+        )
+
+    def _scale(
+        self, image_id: str, stated: Size | None
+    ) -> tuple[tuple[float, float], str]:
+        """(factors of x and y, fault) that bring stated pixels to the photo's."""
+        as_it_is = (1.0, 1.0)
+        size = _upright_size(self._root / image_id) if stated else None
+        if size is None or size == stated:  # an unreadable photo is a fault elsewhere
+            return as_it_is, ""
+        (width, height), (stated_width, stated_height) = size, stated
+        fault = (
+            f"{image_id}: {self.path} says it is {stated_width}x{stated_height}, "
+            f"the photo is {width}x{height}"
+        )
+        if stated == size[::-1]:
+            return as_it_is, f"{fault}: as before EXIF turns it, or another photo"
+        if not is_scaled(stated, size):
+            return as_it_is, fault
+        if not self._rescale:
+            return as_it_is, f"{fault}; --config.data.rescale_boxes=True scales boxes"
+        return (width / stated_width, height / stated_height), ""
+
+
+def check_not_shares(path: Path | None, split: str, boxes: Iterable) -> None:
+    """Raises DataError when no coordinate of a split's boxes is above 1."""
+    boxes = [each for each in boxes if each is not None]
+    if not boxes:
+        return
+    stacked = np.concatenate(boxes)
+    stacked = stacked[(stacked[:, 2:] > stacked[:, :2]).all(axis=1)]
+    if len(stacked) and ((stacked >= 0) & (stacked <= 1)).all():
+        raise DataError(
+            f"{path}: no coordinate of the {len(stacked)} boxes of split {split!r} is "
+            "above 1; they seem to be shares of the photo, expected are pixels"
+        )
+
+
+def is_scaled(size_wh: Size, original_wh: Size) -> bool:
+    """Whether a size has the original's proportions, but for rounding to a pixel."""
+    (width, height), (original_width, original_height) = size_wh, original_wh
+    return (
+        abs(height - original_height * width / original_width) <= 1
+        or abs(width - original_width * height / original_height) <= 1
+    )
+
+
+def _find(
+    entries: Sequence[ImageBoxes], photos: box_names.PhotoNames
+) -> list[str | None]:
+    """The photo of each entry: where its names differ on it, none.
+
+    An entry's first name wins where it says split, class and file.
+    """
+    columns: dict[int, list] = {}
+    for i in range(max((len(entry.names) for entry in entries), default=0)):
+        having = [k for k, entry in enumerate(entries) if len(entry.names) > i]
+        found = photos.find([entries[k].names[i] for k in having])
+        for k, image_id in zip(having, found, strict=True):
+            if image_id is not None:
+                columns.setdefault(k, []).append((i, image_id))
+    chosen = []
+    for k, entry in enumerate(entries):
+        candidates = columns.get(k, [])
+        if candidates and candidates[0][0] == 0 and photos.is_whole(entry.names[0]):
+            chosen.append(candidates[0][1])
+        else:
+            different = {image_id for _, image_id in candidates}
+            chosen.append(candidates[0][1] if len(different) == 1 else None)
+    return chosen
+
+
+def _of_class(entries: Sequence[ImageBoxes], class_name: str) -> list[ImageBoxes]:
+    kept = []
+    for entry in entries:
+        right = ("", _fold_class(class_name))
+        is_right = np.array([_fold_class(kind) in right for kind in entry.categories])
+        if is_right.any():
+            kinds = tuple(np.array(entry.categories, object)[is_right])
+            kept.append(
+                dataclasses.replace(
+                    entry, boxes=entry.boxes[is_right], categories=kinds
+                )
+            )
+    return kept
+
+
+@functools.lru_cache(maxsize=4096)
+def _fold_class(name: str) -> str:
+    """Equal for class names that differ in case, Unicode form or separators alone."""
+    return re.sub(r"[\s_-]+", " ", box_names.fold(name)).strip()
+
+
+def _upright_size(path: Path) -> Size | None:
+    """A photo's size, from its head where that is enough; None if it is unreadable."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read(_HEAD)
+            if content[:2] not in _TIFF:
+                try:
+                    return decode.read_size(content, str(path))
+                except DataError:  # the head was too short
+                    pass
+            return decode.read_size(content + file.read(), str(path))
+    except (OSError, DataError):
+        return None
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first of some names, and that there are more."""
+    more = "…" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more if names else "none"

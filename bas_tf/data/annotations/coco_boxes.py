@@ -1,0 +1,116 @@
+"""True boxes from a COCO instances file."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from bas_tf.data.annotations.annotation_files import (
+    ImageBoxes,
+    read_text,
+    stated_size,
+    to_box,
+)
+from bas_tf.data.records import DataError
+
+
+def read_coco_boxes(path: Path) -> list[ImageBoxes]:
+    """Every box of `annotations`, under the `file_name` of its image.
+
+    COCO's `bbox` is x, y, width, height, so x1 is x + width and y1 is y + height; a
+    negative width or height gives an inverted box, and 0 an empty one.
+    Regions marked `iscrowd` bound no single object and are left out; segmentations are
+    not looked at.
+
+    Returns:
+      One entry for each image with boxes.
+
+    Raises:
+      DataError: not JSON, or an entry is wrong; it names the entry.
+    """
+    try:
+        content = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: not valid JSON ({error})") from error
+    images = _read_images(path, content)
+    categories = _read_categories(content)
+    boxes: dict[int | str, list[np.ndarray]] = {image_id: [] for image_id in images}
+    kinds: dict[int | str, list[str]] = {image_id: [] for image_id in images}
+    for i, annotation in enumerate(_entries(path, content, "annotations")):
+        place = f"{path}: annotations[{i}]"
+        image_id = _value(place, annotation, "image_id")
+        if image_id not in images:
+            raise DataError(f"{place}: image_id {image_id!r} is not among the images")
+        name = images[image_id]["file_name"]
+        box = to_box(f"{place}: {name!r}", _corners(place, annotation))
+        if not annotation.get("iscrowd"):
+            boxes[image_id].append(box)
+            kinds[image_id].append(_category(annotation, categories))
+    return [
+        ImageBoxes(
+            (image["file_name"],),
+            np.stack(boxes[image_id]),
+            tuple(kinds[image_id]),
+            stated_size(image.get("width"), image.get("height")),
+        )
+        for image_id, image in images.items()
+        if boxes[image_id]
+    ]
+
+
+def _read_images(path: Path, content) -> dict[int | str, dict]:
+    images = {}
+    for i, image in enumerate(_entries(path, content, "images")):
+        place = f"{path}: images[{i}]"
+        image_id, name = _value(place, image, "id"), _value(place, image, "file_name")
+        if not isinstance(name, str):
+            raise DataError(f"{place}: file_name is no text")
+        if image_id in images:
+            raise DataError(f"{place}: id {image_id!r} is there twice")
+        images[image_id] = image
+    return images
+
+
+def _read_categories(content: dict) -> dict[str, str]:
+    """{id: name}; empty where the file names no categories."""
+    listed = content.get("categories")
+    listed = listed if isinstance(listed, list) else []
+    return {
+        str(entry.get("id")): str(entry.get("name", ""))
+        for entry in listed
+        if isinstance(entry, dict)
+    }
+
+
+def _category(annotation: dict, categories: dict[str, str]) -> str:
+    number = str(annotation.get("category_id"))
+    return categories.get(number, f"category {number}") if categories else ""
+
+
+def _entries(path: Path, content, key: str) -> list[dict]:
+    entries = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise DataError(f"{path}: has no list {key!r}; expected COCO's instances file")
+    return entries
+
+
+def _value(place: str, entry, key: str) -> int | str:
+    """A key's number or text, which can name an image."""
+    if not isinstance(entry, dict) or not isinstance(entry.get(key), int | str):
+        raise DataError(f"{place}: no {key!r} that is a number or a text")
+    return entry[key]
+
+
+def _corners(place: str, annotation: dict) -> list[float]:
+    bbox = annotation.get("bbox")
+    if not (
+        isinstance(bbox, list)
+        and len(bbox) == 4
+        and all(isinstance(n, int | float) and n is not True for n in bbox)
+        and all(abs(n) < 1e9 for n in bbox)
+    ):
+        raise DataError(f"{place}: bbox is not four numbers x, y, width, height")
+    x, y, width, height = bbox
+    return [x, y, x + width, y + height]

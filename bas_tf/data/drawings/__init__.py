@@ -1,0 +1,1 @@
+"""The synthetic set: drawn animals, their boxes and masks."""

@@ -1,0 +1,165 @@
+"""Embedded data source: drawn creatures whose class shows all over their body.
+
+Eight classes. A class is a texture in two colours laid over the whole body, and an
+emblem of its own shape and colour somewhere on it. Each texture, each light hue and
+each deep hue belongs to two classes or three: no single pixel tells, while any part of
+the body that shows both colours does. The emblem tells at
+a glance but is sometimes missing: a classifier is content with it, while the whole body
+is evidence, which is the situation that background activation suppression is made for.
+Body shape, pose, size and place and the whole background come from random streams that
+never see the label.
+"""
+
+import dataclasses
+import zlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bas_tf.data.drawings import body as bodies
+from bas_tf.data.drawings.painting import SPECIES, draw_creature, draw_scenery
+from bas_tf.data.images import DrawnImage
+from bas_tf.data.records import DataError, Record
+from bas_tf.geometry import boxes
+
+# Independent random streams of one image.
+_LABEL, _GEOMETRY, _SCENERY, _SKIN = range(4)
+
+_MAX_ASPECT = 3
+_MIN_SIDE = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """One drawn image.
+
+    Attributes:
+      image: RGB uint8 [height, width, 3].
+      mask: uint8 [height, width], 255 on the creature, else 0.
+      label: index into `SyntheticSource.class_names`.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    label: int
+
+
+class SyntheticSource:
+    """Images drawn on demand: a pure function of seed, split, index and size."""
+
+    class_names = tuple(species.name for species in SPECIES)
+
+    def __init__(
+        self,
+        *,
+        image_size: tuple[int, int] = (144, 144),
+        num_images: Mapping[str, int],
+        seed: int = 0,
+    ) -> None:
+        """Says what can be drawn; nothing is drawn yet.
+
+        Args:
+          image_size: width and height in pixels.
+          num_images: the number of images in every split.
+          seed: another seed gives other images.
+
+        Raises:
+          DataError: a side under 32 pixels, one side over three times the other, a
+            split without images, or a negative seed.
+        """
+        _check_arguments(image_size, num_images, seed)
+        self._image_size = (int(image_size[0]), int(image_size[1]))
+        self._num_images = dict(num_images)
+        self.splits = tuple(self._num_images)
+        self._seed = seed
+
+    def records(self, split: str) -> Sequence[Record]:
+        """The split's records; the classes' counts differ by one at most.
+
+        Raises:
+          DataError: the source has no such split.
+        """
+        if split not in self._num_images:
+            known = ", ".join(sorted(self._num_images))
+            raise DataError(f"synthetic: no split {split!r}; known splits: {known}")
+        return [self._record(split, i) for i in range(self._num_images[split])]
+
+    def _record(self, split: str, index: int) -> Record:
+        size, scene = self._image_size, (self._seed, split, index)
+
+        def load_mask() -> np.ndarray:
+            body = bodies.sample_body(_rng(*scene, _GEOMETRY), size)
+            return bodies.mask_from_coverage(bodies.coverage(body.outline, size))
+
+        def draw() -> np.ndarray:
+            return draw_example(
+                seed=self._seed, split=split, index=index, image_size=size
+            ).image
+
+        return Record(
+            image_id=f"{split}/{index:06d}",
+            label=_label(*scene),
+            image=DrawnImage(draw, size),
+            boxes_original=boxes.box_from_mask(load_mask())[np.newaxis],
+            load_mask=load_mask,
+        )
+
+
+def draw_example(
+    *,
+    seed: int,
+    split: str,
+    index: int,
+    image_size: tuple[int, int],
+    hide_object: bool = False,
+) -> Example:
+    """Draws one image with its exact mask.
+
+    Args:
+      seed, split, index: name the scene.
+      image_size: width and height in pixels; sizes of one aspect ratio show the same
+        scene.
+      hide_object: leave the creature out; all other pixels stay, and mask and label are
+        still the creature's.
+    """
+    scene = (seed, split, index)
+    label = _label(*scene)
+    body = bodies.sample_body(_rng(*scene, _GEOMETRY), image_size)
+    covered = bodies.coverage(body.outline, image_size)
+    image = draw_scenery(_rng(*scene, _SCENERY), image_size)
+    if not hide_object:
+        draw_creature(image, _rng(*scene, _SKIN), SPECIES[label], body, covered)
+    mask = bodies.mask_from_coverage(covered)
+    return Example(image=image, mask=mask, label=label)
+
+
+def _check_arguments(
+    image_size: tuple[int, int], num_images: Mapping[str, int], seed: int
+) -> None:
+    width, height = image_size
+    if min(width, height) < _MIN_SIDE:
+        raise DataError(
+            f"synthetic: image_size is {width}x{height}; sides start at {_MIN_SIDE}"
+        )
+    if max(width, height) > _MAX_ASPECT * min(width, height):
+        raise DataError(
+            f"synthetic: image_size is {width}x{height}; one side may be at most"
+            f" {_MAX_ASPECT} times the other"
+        )
+    for split, count in num_images.items():
+        if count < 1:
+            raise DataError(
+                f"synthetic: num_images of split {split!r} is {count}; at least 1 works"
+            )
+    if seed < 0:
+        raise DataError(f"synthetic: seed is {seed}; at least 0 works")
+
+
+def _rng(seed: int, split: str, index: int, stream: int) -> np.random.Generator:
+    return np.random.default_rng((seed, zlib.crc32(split.encode()), index, stream))
+
+
+def _label(seed: int, split: str, index: int) -> int:
+    """Each run of eight images shows the eight classes in an order of its own."""
+    run, place = divmod(index, len(SPECIES))
+    return int(_rng(seed, split, run, _LABEL).permutation(len(SPECIES))[place])

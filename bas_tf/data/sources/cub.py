@@ -1,0 +1,184 @@
+"""Source `cub`: CUB-200-2011 as it is downloaded, unpacked or as CUB_200_2011.tgz.
+
+  CUB_200_2011/images.txt  classes.txt  image_class_labels.txt  train_test_split.txt
+               bounding_boxes.txt  images/<class>/*.jpg
+  segmentations/<class>/*.png        optional, beside that folder (or in it), or as
+                                     segmentations.tgz beside it
+
+Splits are `train` and `test`.
+"""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bas_tf.data import decode
+from bas_tf.data.annotations.annotation_files import (
+    labels_of,
+    read_rows,
+    to_box,
+    to_whole_number,
+    unknown_split,
+    wrong_layout,
+)
+from bas_tf.data.images import image_file
+from bas_tf.data.records import DataError, Record
+from bas_tf.data.sources.archives import unpacked
+
+FOLDER, MASKS = "CUB_200_2011", "segmentations"
+TABLES = (
+    "images.txt",
+    "classes.txt",
+    "image_class_labels.txt",
+    "train_test_split.txt",
+    "bounding_boxes.txt",
+)
+_SPLITS = {"0": "test", "1": "train"}  # train_test_split.txt: is it for training
+# A mask's grey is the share of five annotators who called the pixel bird.
+_MAJORITY = 128
+
+
+class CubSource:
+    """The birds, with one true box each and, where there, a mask.
+
+    Attributes:
+      class_names: as in classes.txt (or `class_names` as given).
+      splits: train and test.
+
+    Args:
+      root: the folder CUB_200_2011, the one that holds it, or CUB_200_2011.tgz, which
+        is unpacked beside itself.
+      class_names: a trained model's classes, when evaluating: their order is the
+        model's.
+
+    Raises:
+      DataError: another layout, or a table with a wrong line.
+    """
+
+    splits = ("train", "test")
+
+    def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
+        self._root = _find_root(root)
+        self._masks = _find_masks(self._root)
+        tables = {name: _Table(self._root / name) for name in TABLES}
+        classes = tables["classes.txt"].column("class")
+        self.class_names = tuple(class_names or classes.values())
+        label_of = labels_of(
+            classes.values(), self.class_names, folder=self._root / "images"
+        )
+        class_ids = tables["image_class_labels.txt"].column("class_id")
+        in_train = tables["train_test_split.txt"].column("is_training_image")
+        boxes = {
+            image: to_box(place, _corners(place, fields))
+            for image, (place, fields) in tables["bounding_boxes.txt"].rows.items()
+        }
+        self._records: dict[str, list[Record]] = {split: [] for split in self.splits}
+        for image, (place, (name,)) in tables["images.txt"].rows.items():
+            split = _look_up(_SPLITS, in_train.get(image), place, "split")
+            class_name = _look_up(classes, class_ids.get(image), place, "class")
+            self._records[split].append(
+                self._record(name, label_of[class_name], boxes.get(image))
+            )
+
+    def records(self, split: str) -> list[Record]:
+        """The images of a split, in the order of images.txt."""
+        if split not in self._records:
+            raise unknown_split(self._root, split, self.splits)
+        return self._records[split]
+
+    def _record(self, name: str, label: int, box: np.ndarray | None) -> Record:
+        mask = self._masks and (self._masks / name).with_suffix(".png")
+        return Record(
+            image_id=name,
+            label=label,
+            image=image_file(self._root / "images" / name, upright=False),
+            boxes_original=None if box is None else box[None],
+            load_mask=functools.partial(_decode_votes, mask)
+            if mask and mask.is_file()
+            else None,
+        )
+
+
+class _Table:
+    """A table of CUB, whose first column is a number that all tables share.
+
+    Attributes:
+      rows: {number as written: (place, the other columns)}.
+    """
+
+    _COLUMNS = {
+        "images.txt": ("image_id", "image_name"),
+        "classes.txt": ("class_id", "class_name"),
+        "image_class_labels.txt": ("image_id", "class_id"),
+        "train_test_split.txt": ("image_id", "is_training_image"),
+        "bounding_boxes.txt": ("image_id", "x", "y", "width", "height"),
+    }
+
+    def __init__(self, path: Path):
+        self.rows: dict[str, tuple[str, list[str]]] = {}
+        for row in read_rows(path, self._COLUMNS[path.name]):
+            number = row.fields[0]
+            to_whole_number(row.place, self._COLUMNS[path.name][0], number)
+            if number in self.rows:
+                raise DataError(f"{row.place}: number {number} is there twice")
+            self.rows[number] = row.place, row.fields[1:]
+        if not self.rows:
+            raise DataError(f"{path}: is empty")
+
+    def column(self, name: str) -> dict[str, str]:
+        """{number: its one other column}."""
+        return {number: fields[0] for number, (_, fields) in self.rows.items()}
+
+
+def _look_up(table: dict[str, str], key: str | None, place: str, what: str) -> str:
+    if key not in table:
+        raise DataError(f"{place}: its {what} is {key!r}; known: {_few(table)}")
+    return table[key]
+
+
+def _few(table: dict[str, str]) -> str:
+    return ", ".join(list(table)[:5]) + ("…" if len(table) > 5 else "")
+
+
+def _corners(place: str, fields: list[str]) -> list[float]:
+    """x, y, width, height as half-open corners: x1 is x + width.
+
+    A negative width or height gives an inverted box, and 0 an empty one.
+    """
+    try:
+        x, y, width, height = (float(field) for field in fields)
+    except ValueError as error:
+        raise DataError(
+            f"{place}: a box is four finite numbers, not {fields}"
+        ) from error
+    return [x, y, x + width, y + height]
+
+
+def _decode_votes(path: Path) -> np.ndarray:
+    """Pixels that most annotators called bird: uint8 [height, width], 0 or 255."""
+    votes = decode.decode_mask(path)
+    return np.where(votes >= _MAJORITY, 255, 0).astype(np.uint8)
+
+
+def _find_root(root: str) -> Path:
+    path = Path(root)
+    if path.is_file():
+        path = unpacked(path, FOLDER)
+    elif not path.is_dir():
+        raise DataError(f"data.root is {root!r}: no such folder or archive")
+    for folder in (path, path / FOLDER):
+        if (folder / TABLES[0]).is_file():
+            return folder
+    raise wrong_layout(
+        path, f"CUB-200-2011: {', '.join(TABLES)} and images/, or {FOLDER}.tgz itself"
+    )
+
+
+def _find_masks(root: Path) -> Path | None:
+    for folder in (root / MASKS, root.parent / MASKS):
+        if folder.is_dir():
+            return folder
+    archive = root.parent / f"{MASKS}.tgz"
+    return unpacked(archive, MASKS) if archive.is_file() else None

@@ -1,0 +1,164 @@
+"""Source `folder`: your own photos, `root/<split>/<class>/<file>`, labels by folder.
+
+Optional, for evaluation only, is one form of true boxes (several an image allowed):
+
+  root/boxes.csv                image,x_min,y_min,x_max,y_max; half-open pixels of the
+                                upright image, paths relative to root
+  root/boxes.json               COCO: file_name relative to root
+  root/boxes/<same path>.xml    Pascal VOC: 1-based, xmax and ymax inclusive
+
+(other spellings of a path: `box_names`)
+
+and `root/masks/<same path>.png`: 0 background, 255 object, 128 ignore.
+"""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import logging
+
+from bas_tf.data import decode
+from bas_tf.data.annotations.annotation_files import labels_of
+from bas_tf.data.annotations.box_files import BoxesOfPhoto, BoxFile, check_not_shares
+from bas_tf.data.images import image_file
+from bas_tf.data.listing import class_folders, folders_in, images_of, visible_entries
+from bas_tf.data.records import DataError, OnFault, Record, raise_fault
+
+
+class FolderSource:
+    """Labelled photos in folders.
+
+    Attributes:
+      class_names: the class folders of `train`, sorted (or `class_names` as given).
+
+    Args:
+      root: the folder that holds `train/`, `val/`, `test/`.
+      class_names: a trained model's classes, when evaluating: their order is the
+        model's. Default: read from `train/`.
+      rescale_boxes: scales boxes that were drawn on a smaller or larger copy.
+      on_fault: gets the DataError of a class folder that cannot be read, is of an
+        unknown class or has a name that cannot be kept; its photos are left out.
+
+    Raises:
+      DataError: root is missing or has no class folders. What is wrong with a box file
+        is raised when records are asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        class_names: Sequence[str] | None = None,
+        rescale_boxes: bool = False,
+        on_fault: OnFault = raise_fault,
+    ):
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise DataError(f"data.root is {root!r}: no such folder")
+        self._rescale_boxes, self._on_fault = rescale_boxes, on_fault
+        names = class_names or class_folders(self.root / "train", on_fault)
+        self.class_names = tuple(names)
+
+    @functools.cached_property
+    def box_file(self) -> BoxFile:
+        """The boxes of all splits, with what is wrong with them."""
+        return BoxFile(
+            self.root,
+            [i for split in self.splits for i in self._photos_of(split)],
+            splits=self.splits,
+            class_names=self.class_names,
+            rescale=self._rescale_boxes,
+        )
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The folders of the root, those of boxes and masks among them."""
+        return tuple(folders_in(self.root))
+
+    def records(self, split: str) -> list[Record]:
+        """Every photo of the split, by class, then by file name.
+
+        A class whose folder is absent or holds no photo has no records.
+
+        Raises:
+          DataError: no such split, a class that is not known, no photo at all, or boxes
+            that are lost or of other pixels than the photo's.
+        """
+        records, boxes = self.records_and_boxes(split)
+        wrong = [fault for each in boxes for fault in each.faults]
+        if self.box_file.faults or wrong:
+            more = f" (and {len(wrong) - 1} more photos)" if len(wrong) > 1 else ""
+            raise DataError(next(iter(self.box_file.faults), "") or wrong[0] + more)
+        check_not_shares(self.box_file.path, split, (each.boxes for each in boxes))
+        for note in (*self.box_file.notes, *self.box_notes(split, boxes)):
+            logging.warning("%s", note)
+        return records
+
+    def box_notes(self, split: str, boxes: Sequence[BoxesOfPhoto]) -> list[str]:
+        """Says so where a box file has no box for a split of evaluation."""
+        path = self.box_file.path
+        if split == "train" or not path or any(b.boxes is not None for b in boxes):
+            return []
+        return [f"{path}: no box is of a photo of split {split!r}"]
+
+    def records_and_boxes(self, split: str) -> tuple[list[Record], list[BoxesOfPhoto]]:
+        """As `records`, with each one's boxes, however wrong these are.
+
+        Raises:
+          DataError: as `records`, but for boxes.
+        """
+        folder = self.root / split
+        if not folder.is_dir():
+            known = ", ".join(self.splits)
+            raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
+        labels = labels_of(
+            class_folders(folder, self._on_fault),
+            self.class_names,
+            folder=folder,
+            on_fault=self._on_fault,
+        )
+        found = []
+        for name, label in labels.items():
+            place = f"{split}/{name}"
+            masks_folder = self.root / "masks" / place
+            masks = frozenset(visible_entries(masks_folder, self._on_fault))
+            found += [
+                self._record(f"{place}/{file}", label, masks)
+                for file in images_of(folder / name, self._on_fault)
+            ]
+        if not found:
+            raise DataError(
+                f"{folder}: no images in its class folders; "
+                f"expected files ending in {', '.join(decode.EXTENSIONS)}"
+            )
+        return [record for record, _ in found], [boxes for _, boxes in found]
+
+    def _photos_of(self, split: str) -> list[str]:
+        """`<split>/<class>/<file>` of a split's photos; none without classes."""
+        folder, on_fault = self.root / split, self._on_fault
+        try:
+            return [
+                f"{split}/{name}/{file}"
+                for name in class_folders(folder, on_fault)
+                for file in images_of(folder / name, on_fault)
+            ]
+        except DataError:  # raised when its records are asked for
+            return []
+
+    def _record(
+        self, image_id: str, label: int, masks: frozenset[str]
+    ) -> tuple[Record, BoxesOfPhoto]:
+        """`masks` are the names in the photo's folder of masks."""
+        boxes = self.box_file.of(image_id)
+        mask = (self.root / "masks" / image_id).with_suffix(".png")
+        record = Record(
+            image_id=image_id,
+            label=label,
+            image=image_file(self.root / image_id),
+            boxes_original=boxes.boxes,
+            load_mask=functools.partial(decode.decode_mask, mask)
+            if mask.name in masks
+            else None,
+        )
+        return record, boxes

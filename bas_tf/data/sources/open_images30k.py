@@ -1,0 +1,188 @@
+"""Source `open_images30k`: OpenImages30k in the layout of the WSOL evaluation kit.
+
+  root/<split>/<class>/*.jpg          and the PNG masks beside the photos
+  and of each split, in root/metadata/OpenImages/<split>/, root/metadata/<split>/ or
+  root/<split>/:
+    class_labels.txt                  image,label
+    localization.txt                  image,mask,ignore mask; one line an instance, the
+                                      ignore mask in the first; none for train
+
+Paths are relative to root. There are masks and no boxes.
+"""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from bas_tf.data import decode
+from bas_tf.data.annotations.annotation_files import (
+    labels_of,
+    read_rows,
+    to_whole_number,
+    unknown_split,
+    wrong_layout,
+)
+from bas_tf.data.images import image_file
+from bas_tf.data.records import DataError, Record
+
+LABELS, MASKS = "class_labels.txt", "localization.txt"
+_METADATA = ("metadata/OpenImages/{}", "metadata/{}", "{}")
+
+
+class OpenImages30kSource:
+    """The photos, with a mask each on val and test.
+
+    Attributes:
+      class_names: folder names in the order of their labels (or `class_names` as
+        given).
+      splits: those of train, val and test whose labels are there.
+
+    Args:
+      root: the folder that holds the split folders.
+      class_names: a trained model's classes, when evaluating: their order is the
+        model's.
+
+    Raises:
+      DataError: another layout, or a table with a wrong line.
+    """
+
+    def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
+        self._root = Path(root)
+        if not self._root.is_dir():
+            raise DataError(f"data.root is {root!r}: no such folder")
+        self._metadata = _find_metadata(self._root)
+        self.splits = tuple(self._metadata)
+        labels = _Labels(self._metadata[self.splits[0]] / LABELS)
+        self.class_names = tuple(class_names or labels.class_names())
+
+    def records(self, split: str) -> list[Record]:
+        """The photos of a split, in the order of class_labels.txt."""
+        if split not in self._metadata:
+            raise unknown_split(self._root, split, self.splits)
+        metadata = self._metadata[split]
+        folder_of = _Labels(metadata / LABELS).folder_of
+        label_of = labels_of(
+            folder_of.values(), self.class_names, folder=self._root / split
+        )
+        masks = _read_masks(metadata / MASKS, self._root)
+        strangers = sorted(masks.keys() - folder_of.keys())
+        if strangers:
+            raise DataError(
+                f"{metadata / MASKS}: names {strangers[0]!r}, which has no label "
+                f"in {LABELS}"
+            )
+        return [
+            Record(
+                image_id=image,
+                label=label_of[folder],
+                image=image_file(self._root / image, upright=False),
+                load_mask=functools.partial(load_mask, *masks[image])
+                if image in masks
+                else None,
+            )
+            for image, folder in folder_of.items()
+        ]
+
+
+class _Labels:
+    """class_labels.txt of a split.
+
+    Attributes:
+      folder_of: {image: its class folder}, in the file's order.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self.folder_of: dict[str, str] = {}
+        self._folders: dict[int, str] = {}
+        for row in read_rows(path, ("image", "label"), separator=","):
+            image, folder = row.fields[0], PurePosixPath(row.fields[0]).parent.name
+            label = to_whole_number(row.place, "label", row.fields[1])
+            if self._folders.setdefault(label, folder) != folder:
+                raise DataError(
+                    f"{row.place}: label {label} is of {folder!r} here and of "
+                    f"{self._folders[label]!r} above"
+                )
+            self.folder_of[image] = folder
+
+    def class_names(self) -> list[str]:
+        """The class folders by label; every label from 0 on has one of its own."""
+        names = [self._folders[label] for label in sorted(self._folders)]
+        count = len(names)
+        if not count or max(self._folders) >= count or len(set(names)) < count:
+            raise DataError(
+                f"{self._path}: labels are {sorted(self._folders)[:5]}… of "
+                f"{len(set(names))} class folders; expected 0, 1, 2… of as many"
+            )
+        return names
+
+
+def load_mask(instances: Sequence[Path], ignore: Path | None) -> np.ndarray:
+    """The union of an image's instance masks, the rest of its ignore mask left open.
+
+    Args:
+      instances: PNG files, one or more; another size than the first's is brought to it.
+      ignore: a PNG file, or None.
+
+    Returns:
+      uint8 [height, width] of the first instance: 255 object, 128 ignore, else 0.
+    """
+    covered = _decode_binary(instances[0])
+    for path in instances[1:]:
+        covered |= _at_size(_decode_binary(path), covered.shape)
+    mask = np.where(covered, 255, 0).astype(np.uint8)
+    if ignore is not None:
+        mask[_at_size(_decode_binary(ignore), covered.shape) & ~covered] = 128
+    return mask
+
+
+def _decode_binary(path: Path) -> np.ndarray:
+    return decode.decode_mask(path) > 0
+
+
+def _at_size(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    if mask.shape == shape:
+        return mask
+    resized = cv2.resize(
+        mask.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST
+    )
+    return resized.astype(bool)
+
+
+def _read_masks(path: Path, root: Path) -> dict[str, tuple[list[Path], Path | None]]:
+    """{image: (instance masks, ignore mask)}; empty when there is no such file."""
+    masks: dict[str, tuple[list[Path], Path | None]] = {}
+    if not path.is_file():
+        return masks
+    for row in read_rows(path, ("image", "mask", "ignore"), separator=","):
+        image, mask, ignore = row.fields
+        if not mask:
+            raise DataError(f"{row.place}: names no mask")
+        if image not in masks:
+            masks[image] = [], root / ignore if ignore else None
+        elif ignore:
+            raise DataError(
+                f"{row.place}: a second ignore mask of {image}; only its first line "
+                "has one"
+            )
+        masks[image][0].append(root / mask)
+    return masks
+
+
+def _find_metadata(root: Path) -> dict[str, Path]:
+    """{split: the folder with its tables}."""
+    found = {}
+    for split in ("train", "val", "test"):
+        for place in _METADATA:
+            if (root / place.format(split) / LABELS).is_file():
+                found.setdefault(split, root / place.format(split))
+    if not found:
+        raise wrong_layout(
+            root,
+            f"train/, val/ and test/ with photos, and {LABELS} and {MASKS} of each "
+            "split in metadata/OpenImages/<split>/",
+        )
+    return found

@@ -1,0 +1,272 @@
+"""Source `shards`: any source's records in a few large files (array_record).
+
+  DIR/shards.array_record          JSON: classes and files; then the rows of each split
+  DIR/<split>-00000.array_record   image files, as they are; after an image its mask
+
+The rows let a split open without reading its images. The format checks every record
+that it reads, so a changed byte is an error, never another image.
+"""
+
+import functools
+import io
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
+from PIL import Image
+from tqdm import tqdm
+
+from bas_tf.data import decode
+from bas_tf.data.annotations.annotation_files import (
+    labels_of,
+    unknown_split,
+    wrong_layout,
+)
+from bas_tf.data.bad_images import guard_source
+from bas_tf.data.images import StoredImage
+from bas_tf.data.records import DataError, Record, Source
+from bas_tf.errors import UserError
+
+FORMAT = "bas_tf shards 2"
+TABLE = "shards.array_record"
+BYTES_PER_FILE = 1 << 30  # a file is closed once it has as many
+_ANY_ORDER = "readahead_buffer_size:0,max_parallelism:0"
+_AS_THEY_ARE = "group_size:1,uncompressed"  # photos hardly shrink
+
+
+class Row(NamedTuple):
+    """What is known of a record without reading its image.
+
+    Attributes:
+      image_id, label, upright: see `Record` and `StoredImage`.
+      boxes: rows of `Record.boxes_original`, None where unknown.
+      file: which of the split's files.
+      position: of the image in it; a mask is the record after it.
+      has_mask: whether there is one.
+    """
+
+    image_id: str
+    label: int
+    upright: bool
+    boxes: list[list[float]] | None
+    file: int
+    position: int
+    has_mask: bool
+
+
+class ShardFile:
+    """One file, opened when it is first read; several threads may read it."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @functools.cached_property
+    def _reader(self) -> ArrayRecordReader:
+        return ArrayRecordReader(str(self.path), _ANY_ORDER)
+
+    def read(self, position: int) -> bytes:
+        """A record's bytes; raises DataError when they are not those written."""
+        if not self.path.is_file():
+            raise DataError(f"{self.path}: no such file")
+        try:
+            return self._reader.read([position])[0]
+        except RuntimeError as error:
+            raise DataError(
+                f"{self.path}: record {position} is damaged or cut off; "
+                "write the shards again"
+            ) from error
+
+
+class ShardSource:
+    """Records in shards.
+
+    Attributes:
+      class_names: as they were written (or `class_names` as given).
+      splits: those that were written.
+
+    Args:
+      root: the folder that `check_data --write_shards` made.
+      class_names: a trained model's classes, when evaluating: their order is the
+        model's.
+
+    Raises:
+      DataError: no such folder, or a damaged table.
+    """
+
+    def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
+        self._root = Path(root)
+        if not (self._root / TABLE).is_file():
+            made = "`python -m bas_tf.check_data --write_shards=DIR` makes"
+            raise wrong_layout(self._root, f"{TABLE}, as {made}")
+        self._table = ShardFile(self._root / TABLE)
+        table = _parse(self._table, 0)
+        if not isinstance(table, dict) or table.get("format") != FORMAT:
+            raise DataError(f"{self._root / TABLE}: not {FORMAT!r}; write it again")
+        self._files: dict[str, list[str]] = table["splits"]
+        self._own_names: list[str] = table["classes"]
+        self.splits = tuple(self._files)
+        self.class_names = tuple(class_names or self._own_names)
+
+    def records(self, split: str) -> list[Record]:
+        """The records of a split, in the order of the source they came from."""
+        if split not in self._files:
+            raise unknown_split(self._root, split, self.splits)
+        label_of = labels_of(self._own_names, self.class_names, folder=self._root)
+        labels = [label_of[name] for name in self._own_names]
+        files = [ShardFile(self._root / name) for name in self._files[split]]
+        for file in files:
+            if not file.path.is_file():
+                raise DataError(f"{file.path}: no such file, but {TABLE} names it")
+        rows = _parse(self._table, 1 + self.splits.index(split))
+        return [
+            _record(row, files[row.file], labels[row.label])
+            for row in map(Row._make, rows)
+        ]
+
+
+def _parse(table: ShardFile, position: int):
+    try:
+        return json.loads(table.read(position))
+    except ValueError as error:
+        raise DataError(f"{table.path}: not a table of shards ({error})") from error
+
+
+def _record(row: Row, file: ShardFile, label: int) -> Record:
+    name = f"{row.image_id} ({file.path}, record {row.position})"
+
+    def load_mask() -> np.ndarray:
+        content = file.read(row.position + 1)
+        return decode.mask_from_bytes(content, f"mask of {name}")
+
+    boxes = row.boxes
+    if boxes is not None:
+        boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    return Record(
+        image_id=row.image_id,
+        label=label,
+        image=StoredImage(
+            functools.partial(file.read, row.position), name, upright=row.upright
+        ),
+        boxes_original=boxes,
+        load_mask=load_mask if row.has_mask else None,
+    )
+
+
+def check_target(folder: Path) -> None:
+    """Raises UserError where something is that shards would overwrite."""
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UserError(f"--write_shards={folder}: exists; name a new folder")
+
+
+def write_shards(
+    source: Source,
+    splits: Sequence[str],
+    folder: Path,
+    *,
+    on_bad_image: str = "error",
+    bytes_per_file: int = BYTES_PER_FILE,
+) -> dict[str, int]:
+    """Writes splits of a source; the folder appears whole or not at all.
+
+    Image files are taken over as they are, drawings and masks as PNG. Every image is
+    decoded once before it is written.
+
+    Args:
+      source: any.
+      splits: which of its splits.
+      folder: to be made; may be there empty.
+      on_bad_image: "error" writes nothing when an image cannot be read; "skip" leaves
+        it out and lists it in the folder.
+      bytes_per_file: a new file begins after as many.
+
+    Returns:
+      {split: records written}.
+
+    Raises:
+      UserError: the folder exists, or cannot be written.
+      DataError: an image or mask cannot be read, or a split has no records.
+    """
+    check_target(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent, prefix=f".{folder.name}."
+        ) as name:
+            partial = Path(name) / "shards"
+            partial.mkdir()
+            guarded = guard_source(source, on_bad_image=on_bad_image, folder=partial)
+            rows = {
+                split: _write_split(guarded, split, partial, bytes_per_file)
+                for split in splits
+            }
+            _write_table(rows, source.class_names, partial / TABLE)
+            partial.replace(folder)
+    except (OSError, RuntimeError) as error:  # array_record's own is the latter
+        raise UserError(f"--write_shards={folder}: cannot be written ({error})") from (
+            error
+        )
+    return {split: len(of_split) for split, of_split in rows.items()}
+
+
+def _write_split(
+    source: Source, split: str, folder: Path, bytes_per_file: int
+) -> list[Row]:
+    records = source.records(split)
+    if not records:
+        raise DataError(f"split {split!r} has no images to write")
+    rows, file, writer = [], -1, None
+    for record in tqdm(records, desc=f"writing {split}", unit="image", disable=None):
+        if writer is None:
+            file, position, size = file + 1, 0, 0
+            path = folder / _file_name(split, file)
+            writer = ArrayRecordWriter(str(path), _AS_THEY_ARE)
+        image, upright = record.image.encode()
+        contents = [image, *_masks_of(record)]
+        for content in contents:
+            writer.write(content)
+        boxes = record.boxes_original
+        rows.append(
+            Row(
+                record.image_id, int(record.label), upright,
+                None if boxes is None else np.asarray(boxes, np.float32).tolist(),
+                file, position, len(contents) > 1,
+            )
+        )  # fmt: skip
+        position, size = position + len(contents), size + sum(map(len, contents))
+        if size >= bytes_per_file:
+            writer.close()
+            writer = None
+    if writer is not None:
+        writer.close()
+    return rows
+
+
+def _file_name(split: str, number: int) -> str:
+    return f"{split}-{number:05d}.array_record"
+
+
+def _masks_of(record: Record) -> list[bytes]:
+    """The mask as PNG, if there is one."""
+    if record.load_mask is None:
+        return []
+    png = io.BytesIO()
+    Image.fromarray(record.load_mask()).save(png, "PNG")
+    return [png.getvalue()]
+
+
+def _write_table(
+    rows: Mapping[str, Sequence[Row]], class_names: Sequence[str], path: Path
+) -> None:
+    files = {
+        split: [_file_name(split, number) for number in range(1 + of_split[-1].file)]
+        for split, of_split in rows.items()
+    }
+    table = {"format": FORMAT, "classes": list(class_names), "splits": files}
+    writer = ArrayRecordWriter(str(path), "group_size:1")
+    for part in (table, *rows.values()):
+        writer.write(json.dumps(part).encode())
+    writer.close()

@@ -1,0 +1,1 @@
+"""Trained localizers leave as files, and the files are evaluated again."""

@@ -1,0 +1,1 @@
+"""SavedModel and ONNX files, their signatures and model card."""

@@ -1,0 +1,208 @@
+"""What every exported file computes, and the names it answers to."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import convert_to_constants
+
+from bas_tf import inference, names
+from bas_tf.export.artifacts import narrow_windows
+from bas_tf.models.localizer import Localizer
+from bas_tf.ops import masking
+
+# Between the parts of a file, [1, h, w, 3] of the network's size.
+PIXELS = "pixels"  # uint8
+SCALED = "scaled"  # float32, as the weights were trained on
+TOP = 5  # classes reported; fewer when there are fewer
+
+
+class ServedLocalizer(tf.Module):
+    """A localizer as a file on a device: uint8 images in, classes and boxes out.
+
+    Args:
+      localizer: a trained localizer.
+      input_size_wh: the size that the network sees.
+      score_threshold: where the normalised map is cut, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        localizer: Localizer,
+        *,
+        input_size_wh: tuple[int, int],
+        score_threshold: float,
+    ):
+        super().__init__(name="served_localizer")
+        self.localizer = localizer
+        self.input_size_wh = input_size_wh
+        self._size_hw = (input_size_wh[1], input_size_wh[0])
+        self._score_threshold = score_threshold
+
+    def batch_function(self):
+        """A tf.function of images of the network's size: uint8 [batch, h, w, 3]."""
+        spec = tf.TensorSpec([None, *self._size_hw, 3], tf.uint8, name=names.IMAGES)
+
+        def serve(images):
+            return localized(
+                self.localizer,
+                tf.cast(images, tf.float32),
+                score_threshold=self._score_threshold,
+            )
+
+        return tf.function(serve, input_signature=[spec])
+
+    def edge_pixels(self, input_dtype: tf.DType = tf.uint8):
+        """A tf.function: IMAGES [1, h, w, 3] of the network's size -> SCALED float32.
+
+        Args:
+          input_dtype: uint8; int8, which is the pixel less 128; or float32 in 0..255,
+            which is rounded to whole pixels.
+        """
+        spec = tf.TensorSpec([1, *self._size_hw, 3], input_dtype, name=names.IMAGES)
+
+        def serve(images):
+            if images.dtype == tf.int8:
+                images = tf.cast(images, tf.int32) + 128
+            elif images.dtype == tf.float32:
+                images = tf.clip_by_value(tf.round(images), 0.0, 255.0)
+            return {SCALED: self.scaled(images)}
+
+        return tf.function(serve, input_signature=[spec])
+
+    def scaled(self, images) -> tf.Tensor:
+        """Pixels in 0..255 -> float32, as the first layer takes them."""
+        return self.localizer.backbone.trunk.layers[0](images)
+
+    def edge_layers(self, variant: str = "full"):
+        """A tf.function, the layers of an edge file: SCALED float32 [1, h, w, 3] of the
+        network's size -> FEATURES and CLASS_MAPS; of "given_class" FEATURES alone.
+        """
+        spec = tf.TensorSpec([1, *self._size_hw, 3], tf.float32, name=SCALED)
+        backbone = self.localizer.backbone
+        trunk = keras.Sequential(backbone.trunk.layers[1:])  # behind the scaling
+
+        def features_of(scaled):
+            with narrow_windows.narrow_windows(trunk):
+                return {names.FEATURES: trunk(scaled, training=False)}
+
+        def all_layers(scaled):
+            outputs = features_of(scaled)
+            with narrow_windows.narrow_windows(backbone.head):
+                class_maps = backbone.head(outputs[names.FEATURES], training=False)
+            return {**outputs, names.CLASS_MAPS: class_maps}
+
+        layers = features_of if variant == "given_class" else all_layers
+        return tf.function(layers, input_signature=[spec])
+
+    def edge_answer(self, layers, variant: str = "full", *, int8_kernels: bool = False):
+        """A tf.function, what an edge file makes of its layers' answers.
+
+        Args:
+          layers: of `edge_layers`, of the same variant.
+          variant: "full" answers as the SavedModel; "no_boxes" leaves BOXES and
+            DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] beside FEATURES
+            and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class.
+          int8_kernels: keeps the generator's kernels in int8, each class with a scale
+            of its own. What is computed is float32.
+        """
+        answers = [
+            tf.TensorSpec(output.shape, tf.float32, name=name)
+            for name, output in sorted(
+                layers.get_concrete_function().structured_outputs.items()
+            )
+        ]
+        class_ids = tf.TensorSpec([1], tf.int32, name=names.CLASS_IDS)
+        maps_of = _maps_function(self.localizer, int8_kernels)
+
+        def no_boxes(class_maps, features):
+            logits = masking.global_average_pool(class_maps)
+            _, best = tf.math.top_k(logits, k=self.localizer.top_k)
+            maps = masking.top_k_mean(maps_of(features, best))
+            return {
+                **top_classes(tf.nn.softmax(logits)),
+                names.LOCALIZATION_MAP: maps,
+            }
+
+        def full(class_maps, features):
+            outputs = no_boxes(class_maps, features)
+            return {**outputs, **self._boxes(outputs[names.LOCALIZATION_MAP])}
+
+        def given_class(features, class_ids):
+            maps = maps_of(features, class_ids[:, tf.newaxis])
+            return {**self._boxes(maps), names.LOCALIZATION_MAP: maps}
+
+        functions = {"full": full, "no_boxes": no_boxes, "given_class": given_class}
+        specs = [*answers, class_ids] if variant == "given_class" else answers
+        return tf.function(functions[variant], input_signature=specs)
+
+    def _boxes(self, maps: tf.Tensor) -> dict[str, tf.Tensor]:
+        return inference.map_to_boxes(
+            maps, self._size_hw, score_threshold=self._score_threshold
+        )
+
+
+def localized(
+    localizer: Localizer, images: tf.Tensor, *, score_threshold: float
+) -> dict[str, tf.Tensor]:
+    """names.CLASS_IDS and SCORES [batch, TOP], BOXES, DEGENERATE, LOCALIZATION_MAP."""
+    outputs = inference.predict(localizer, images, score_threshold=score_threshold)
+    del outputs[names.CAM]
+    return {**outputs, **top_classes(outputs[names.SCORES])}
+
+
+def top_classes(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+    """names.CLASS_IDS and SCORES [batch, TOP] of softmax [batch, classes]."""
+    scores, class_ids = tf.math.top_k(probabilities, k=min(TOP, probabilities.shape[1]))
+    return {names.CLASS_IDS: class_ids, names.SCORES: scores}
+
+
+def box_scale(sizes_wh: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
+    """Factors from boxes in `size_hw` pixels to those of images of these sizes.
+
+    Args:
+      sizes_wh: int [batch, 2], widths and heights.
+      size_hw: height and width that the boxes are in.
+
+    Returns:
+      float32 [batch, 4].
+    """
+    size_wh = tf.constant(size_hw[::-1], tf.float32)
+    return tf.tile(tf.cast(sizes_wh, tf.float32) / size_wh, [1, 2])
+
+
+def _maps_function(localizer: Localizer, int8_kernels: bool):
+    """features, class_ids [batch, k] -> maps, by kernels that are constants."""
+    generator = localizer.generator
+    kernels, biases = generator.kernels_by_class().numpy(), generator.bias.numpy()
+    if int8_kernels:
+        largest = np.abs(kernels).max(axis=(1, 2, 3), keepdims=True)
+        scales = np.where(largest > 0, largest, 1).astype(np.float32) / 127
+        kernels = np.rint(kernels / scales).astype(np.int8)
+
+    def maps_of(features, class_ids):
+        chosen = tf.gather(kernels, class_ids)
+        if int8_kernels:
+            chosen = tf.cast(chosen, tf.float32) * tf.gather(scales, class_ids)
+        return generator.maps_by(features, chosen, tf.gather(biases, class_ids))
+
+    return maps_of
+
+
+def without_variables(concrete_function) -> tf.Module:
+    """A module whose `serve` computes the same with every weight a constant.
+
+    TensorFlow Lite's calibration runs a file whose weights are still variables, and
+    fails to read them; constants are also what it folds BatchNorm into.
+    """
+    constant = convert_to_constants.convert_variables_to_constants_v2(
+        concrete_function, lower_control_flow=False
+    )
+    keys = sorted(concrete_function.structured_outputs)
+    specs, _ = concrete_function.structured_input_signature
+
+    def serve(*inputs):
+        return dict(zip(keys, constant(*inputs), strict=True))
+
+    module = tf.Module()
+    module.serve = tf.function(serve, input_signature=specs)
+    return module

@@ -1,0 +1,179 @@
+"""Photos in, lines of results.jsonl and overlay PNGs out, a few batches at a time."""
+
+import sys
+from collections.abc import Sequence
+from concurrent import futures
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from bas_tf import files
+from bas_tf.data import decode
+from bas_tf.errors import DataError, one_line
+from bas_tf.export.client import photos
+from bas_tf.export.client.photos import Encoded, Photo
+from bas_tf.export.client.results_file import ResultsFile, Row
+from bas_tf.export.client.served import Served, ServingError
+from bas_tf.export.client.serving_client import ServingClient
+from bas_tf.report import pictures
+
+OVERLAYS = "overlays"
+
+
+def localize_photos(
+    found: Sequence[Photo],
+    results: ResultsFile,
+    client: ServingClient,
+    *,
+    output: Path,
+    class_id: int | None,
+    batch_size: int,
+    concurrency: int,
+    draws_overlays: bool,
+) -> int:
+    """Localizes the photos that have no result yet.
+
+    Only the calling thread writes results.jsonl; a photo's line comes after its
+    overlay, so that a run that was ended anyhow is continued by another call.
+
+    Args:
+      found: the photos.
+      results: gets a line for each.
+      client: asks the server; it is closed when the work is broken off.
+      output: the folder of OVERLAYS.
+      class_id: localize this class; None localizes what the model predicts.
+      batch_size: photos a call, at least 1.
+      concurrency: how many batches are read, sent and drawn at a time, at least 1.
+      draws_overlays: whether each photo is drawn.
+
+    Returns:
+      How many failed; each gets a line on standard error.
+
+    Raises:
+      UserError: the output cannot be written, or an overlay is one of the photos.
+    """
+    todo = [photo for photo in found if not results.has_result(str(photo.path))]
+    overlays = _overlay_names(todo, results) if draws_overlays else {}
+    files.check_not_inputs(
+        [output / name for name in overlays.values()], [photo.path for photo in found]
+    )
+    results.start(str(photo.path) for photo in todo)
+
+    def localize(batch: Sequence[Photo]) -> list[Row]:
+        rows = _localized(client, batch, class_id)
+        return [
+            _drawn(row, overlays.get(photo.path), output)
+            for photo, row in zip(batch, rows, strict=True)
+        ]
+
+    failed = 0
+    with (
+        tqdm(
+            total=len(found),
+            initial=len(found) - len(todo),
+            unit="photo",
+            disable=None,
+        ) as bar,
+        futures.ThreadPoolExecutor(concurrency) as pool,
+    ):
+        batches = [todo[i : i + batch_size] for i in range(0, len(todo), batch_size)]
+        work = [pool.submit(localize, batch) for batch in batches]
+        try:
+            for row in (
+                r for done in futures.as_completed(work) for r in done.result()
+            ):
+                results.add(row)
+                bar.update()
+                if "error" in row:
+                    failed += 1
+                    line = f"error: {row['file']}: {row['error']}"
+                    tqdm.write(line, file=sys.stderr)
+        except BaseException:  # such as Ctrl-C: wait for no answer that is due
+            pool.shutdown(wait=False, cancel_futures=True)
+            client.close()
+            raise
+    return failed
+
+
+def _overlay_names(todo: Sequence[Photo], results: ResultsFile) -> dict[Path, str]:
+    """{photo: a name inside the output that no other photo's overlay has}."""
+    taken = {row.get("overlay") for row in results.rows.values()}
+    overlays = {}
+    for photo in todo:
+        stem = f"{OVERLAYS}/{photo.relative.with_suffix('').as_posix()}_localized"
+        overlays[photo.path] = files.unused_name(stem, ".png", taken)
+        taken.add(overlays[photo.path])
+    return overlays
+
+
+def _localized(
+    client: ServingClient, batch: Sequence[Photo], class_id: int | None
+) -> list[Row]:
+    """A row for each photo of the batch, not drawn yet."""
+    rows: dict[Path, Row] = {}
+    sent: dict[Path, Encoded] = {}
+    for photo in batch:
+        try:
+            sent[photo.path] = photos.encoded(photo.path)
+        except DataError as error:
+            rows[photo.path] = _failed(photo.path, error)
+    images = [encoded.content for encoded in sent.values()]
+    try:
+        answers = (
+            client.localize(images)
+            if class_id is None
+            else client.localize_class(images, [class_id] * len(images))
+        )
+        for (path, encoded), answer in zip(sent.items(), answers, strict=True):
+            rows[path] = _row(path, encoded, answer)
+    except ServingError as error:
+        rows |= {path: _failed(path, error) for path in sent}
+    return [rows[photo.path] for photo in batch]
+
+
+def _row(path: Path, encoded: Encoded, answer: Served) -> Row:
+    """A line of results.jsonl; an error where the server has no answer or saw another
+    size.
+    """
+    width, height = encoded.size_wh
+    if answer.fault:
+        return _failed(path, ServingError(answer.fault))
+    if answer.size_wh != encoded.size_wh:
+        seen = " x ".join(map(str, answer.size_wh))
+        message = f"the server decoded {seen} pixels of a photo of {width} x {height}"
+        return _failed(path, ServingError(message))
+    columns = (answer.class_ids, answer.class_names, answer.scores)
+    keys = ("class_id", "class_name", "score")
+    top = [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=False)]
+    best = top[0] if top else {"class_name": None, "score": None}
+    return {
+        "file": str(path),
+        **best,
+        "class_id": answer.class_ids[0],
+        "top": top,
+        "box": [round(value, 2) for value in answer.box],
+        "degenerate": answer.degenerate,
+        "width": width,
+        "height": height,
+        "overlay": None,
+    }
+
+
+def _drawn(row: Row, overlay: str | None, output: Path) -> Row:
+    """The row of a photo whose overlay is written, if it is to have one."""
+    if overlay is None or "error" in row:
+        return row
+    name = row["class_name"]
+    label = f"class {row['class_id']}" if name is None else f"{name} {row['score']:.2f}"
+    try:
+        picture = decode.decode_image(row["file"])
+    except DataError as error:
+        return _failed(Path(row["file"]), error)
+    drawn = pictures.overlay(picture, boxes=[np.asarray(row["box"])], label=label)
+    pictures.write_png(output / overlay, drawn)
+    return {**row, "overlay": overlay}
+
+
+def _failed(path: Path, error: Exception) -> Row:
+    return {"file": str(path), "error": one_line(error).removeprefix(f"{path}: ")}

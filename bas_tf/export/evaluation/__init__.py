@@ -1,0 +1,1 @@
+"""Exported files evaluated as the model is, and timed."""

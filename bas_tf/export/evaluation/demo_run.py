@@ -1,0 +1,61 @@
+"""The main job from start to end: train, evaluate, export, evaluate every file."""
+
+import resource
+import time
+from pathlib import Path
+
+SUMMARY_FILE = "summary.json"
+
+
+def run_demo(config, workdir: Path, *, config_name: str) -> list[dict] | None:
+    """Runs everything; returns the rows of the results table.
+
+    None where SIGTERM came in the training, which is saved and goes on with the next
+    call.
+    """
+    from bas_tf import files
+    from bas_tf.export.artifacts import onnx_files, saved_models
+    from bas_tf.export.evaluation import verification
+    from bas_tf.export.litert import conversion
+    from bas_tf.jobs import evaluation, experiment, results, training
+
+    start = time.monotonic()
+    config = verification.by_centre_crop(config)
+    if not training.run_training(config, workdir, judged_split=config.eval.split):
+        return None
+    loaded = experiment.load_experiment(workdir)
+    judge = evaluation.Judge(
+        config,
+        split=config.eval.split,
+        class_names=loaded.class_names,
+        config_name=config_name,
+    )
+    keras_judged = judge.judge(
+        experiment.load_runner(loaded), model=str(workdir), seed=config.train.seed
+    )
+    # The files say what the model reaches.
+    results.write_metrics(keras_judged, workdir / results.METRICS_FILE)
+    artifacts = workdir / "export"
+    saved_models.export_saved_model(loaded, artifacts / verification.SAVED_MODEL)
+    conversion.export_tflite(loaded, artifacts, ["none", "int8"])
+    onnx_files.export_onnx(loaded, artifacts)
+    rows = [
+        *results.baseline_rows(keras_judged),
+        results.table_row("keras", keras_judged.document["metrics"]),
+        *verification.verify_artifacts(
+            judge, keras_judged, verification.find_artifacts(artifacts)
+        ),
+    ]
+    results.write_results(keras_judged, workdir, rows)
+    summary = {
+        "seconds": time.monotonic() - start,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "rows": rows,
+    }
+    files.write_json(workdir / SUMMARY_FILE, summary)
+    return rows
+
+
+def peak_memory_bytes() -> int:
+    """Largest resident size of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux: KiB

@@ -1,0 +1,227 @@
+"""Converts trained localizers to TFLite (LiteRT) files."""
+
+import functools
+import itertools
+import tempfile
+from pathlib import Path
+
+from bas_tf import files
+from bas_tf.errors import UserError
+from bas_tf.export.litert import file_document
+from bas_tf.names import BOXES, IMAGES, LABELS_FILE, SIGNATURE
+
+QUANTIZATIONS = {  # --quantize: in a file's name
+    "none": "float32",
+    "float16": "float16",
+    "dynamic": "dynamic",
+    "int8": "int8",
+}
+
+
+# What is written: in a file's name.
+PREFIXES = {
+    "full": "localizer",
+    "any_size": "localizer_any_size",
+    "no_boxes": "no_boxes",
+    "given_class": "given_class",
+}
+INPUT_TYPES = ("uint8", "int8", "float32")
+
+
+def export_tflite(
+    workdir: str | Path,
+    output: str | Path,
+    quantizations: list[str],
+    *,
+    variants: tuple[str, ...] = ("full",),
+    input_type: str = "uint8",
+    data_root: str | None = None,
+) -> list[Path]:
+    """Writes a file for each variant and quantization; labels and a card beside them.
+
+    Each has its labels and its `file_document` inside, and the same document beside it:
+    FILE.json.
+
+    Signature `serving_default`: `images` [1, height, width, 3] of the network's size
+    -> as the SavedModel, or what `ServedLocalizer.edge_answer` says of a variant; of
+    any size in variant "any_size". Built-in operators only.
+
+    Args:
+      workdir: of a training, or its `experiment.Experiment`, which is restored once.
+      output: the folder.
+      quantizations: keys of QUANTIZATIONS.
+      variants: keys of PREFIXES.
+      input_type: of INPUT_TYPES; int8 is the pixel less 128.
+      data_root: where int8's calibration images lie, if they have been moved.
+
+    Raises:
+      UserError: an output that is read, an unknown quantization, frames of any size
+        that are not uint8, or too few calibration images.
+    """
+    from bas_tf.export.artifacts import model_card, saved_models
+    from bas_tf.export.litert import calibration, metadata
+    from bas_tf.jobs import experiment, output_check
+
+    if "any_size" in variants and input_type != "uint8":
+        raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
+    if unknown := set(quantizations) - set(QUANTIZATIONS):
+        raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
+    loaded, output = experiment.load_experiment(workdir), Path(output)
+    if data_root is not None:
+        loaded.config.data.root = data_root
+    names = [LABELS_FILE, model_card.CARD_FILE]
+    for variant, quantization in itertools.product(variants, quantizations):
+        name = file_name(variant, quantization, input_type)
+        names += [name, f"{name}.json"]
+    output_check.check_outputs(
+        [output / name for name in names],
+        models=[workdir],
+        config=loaded.config if "int8" in quantizations else None,
+    )
+    crops = None
+    if "int8" in quantizations:
+        source = experiment.open_source(loaded.config, loaded.class_names)
+        crops = calibration.calibration_crops(loaded.config, source)
+    served, steps = saved_models.served_localizer(loaded)
+    files.write_file(
+        output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode()
+    )
+
+    model_card.write_model_card(output / model_card.CARD_FILE, loaded, steps=steps)
+
+    @functools.cache
+    def converted(variant: str) -> dict[str, bytes]:
+        return convert_localizer(
+            served, quantizations, crops, variant=variant, input_type=input_type
+        )
+
+    written = []
+    for variant in variants:
+        if variant == "any_size":
+            contents = with_any_size(converted("full"), served.input_size_wh)
+        else:
+            contents = converted(variant)
+        for quantization, content in contents.items():
+            document = file_document.model_document(
+                loaded,
+                served.localizer,
+                content,
+                steps=steps,
+                quantization=quantization,
+                crops=crops,
+            )
+            path = output / file_name(variant, quantization, input_type)
+            files.write_file(path, metadata.with_metadata(content, document))
+            files.write_json(path.with_name(f"{path.name}.json"), document)
+            written.append(path)
+    return written
+
+
+def file_name(variant: str, quantization: str, input_type: str) -> str:
+    """As localizer_int8.tflite, given_class_float16.tflite, or with _int8_input."""
+    suffix = "" if input_type == "uint8" else f"_{input_type}_input"
+    return f"{PREFIXES[variant]}_{QUANTIZATIONS[quantization]}{suffix}.tflite"
+
+
+def convert_localizer(
+    served, quantizations, crops=None, *, variant: str = "full", input_type="uint8"
+) -> dict[str, bytes]:
+    """A localizer -> {quantization: the bytes of a TFLite file}.
+
+    The layers are quantized. The scaling of pixels before them, and what follows them,
+    from the chosen class's kernel to the box, computes in float32 in every file: it is
+    a hundredth of the work, and rounding each of its sums to 256 levels cost more than
+    rounding the layers.
+
+    Args:
+      served: a `signatures.ServedLocalizer`.
+      quantizations: keys of QUANTIZATIONS.
+      crops: of `calibration.calibration_crops`; int8 needs them.
+      variant: of `ServedLocalizer.edge_answer`.
+      input_type: of INPUT_TYPES.
+    """
+    import tensorflow as tf
+
+    from bas_tf.export.artifacts.signatures import SCALED
+    from bas_tf.export.litert import chain
+
+    layers = served.edge_layers(variant)
+    wires = {name: name for name in layers.get_concrete_function().structured_outputs}
+    pixels = _part(served.edge_pixels(tf.as_dtype(input_type)))
+
+    @functools.cache
+    def answer(int8_kernels: bool, quantization: str) -> bytes:
+        function = served.edge_answer(layers, variant, int8_kernels=int8_kernels)
+        return _part(function, quantization)
+
+    contents = {}
+    converted = convert(layers, quantizations, crops, as_input=served.scaled)
+    for quantization, content in converted.items():
+        in_int8 = quantization in ("dynamic", "int8")
+        contents[quantization] = chain.chained_files(
+            (pixels, {}),
+            (content, {SCALED: SCALED}),
+            (answer(in_int8, "none" if in_int8 else quantization), wires),
+        )
+    return contents
+
+
+def with_any_size(contents: dict[str, bytes], size_wh) -> dict[str, bytes]:
+    """Files of `size_wh` that take uint8 -> the same for frames of any size."""
+    from bas_tf.export.artifacts.signatures import PIXELS
+    from bas_tf.export.litert import any_size, chain
+
+    resizing = _part(any_size.resizing(size_wh[::-1]))
+    scaling = _part(any_size.scaling())
+    wires = {name: name for name in (BOXES, any_size.BOX_SCALE)}
+    return {
+        quantization: chain.chained_files(
+            (resizing, {}), (content, {PIXELS: IMAGES}), (scaling, wires)
+        )
+        for quantization, content in contents.items()
+    }
+
+
+def _part(function, quantization: str = "none") -> bytes:
+    return convert(function, [quantization])[quantization]
+
+
+def convert(
+    function, quantizations, crops=None, *, as_input=lambda images: images
+) -> dict[str, bytes]:
+    """A tf.function -> {quantization: the bytes of a TFLite file}.
+
+    Args:
+      function: with an input signature; int8 needs one of images alone.
+      quantizations: keys of QUANTIZATIONS.
+      crops: of `calibration.calibration_crops`; int8 needs them.
+      as_input: makes of crops [1, h, w, 3] what the function takes.
+    """
+    import tensorflow as tf
+
+    from bas_tf.export.artifacts import signatures
+
+    module = signatures.without_variables(function.get_concrete_function())
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
+        return {
+            quantization: _converter(folder, quantization, crops, as_input).convert()
+            for quantization in quantizations
+        }
+
+
+def _converter(folder: str, quantization: str, crops, as_input):
+    import tensorflow as tf
+
+    from bas_tf.export.litert import calibration
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    if quantization != "none":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantization == "int8":
+        converter.representative_dataset = lambda: calibration.representative_dataset(
+            crops, as_input
+        )
+    return converter

@@ -1,0 +1,200 @@
+"""What a TFLite file says of itself, as a JSON document."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+import bas_tf
+from bas_tf import names
+from bas_tf.errors import UserError
+from bas_tf.export.litert import operators
+from bas_tf.jobs import results
+from bas_tf.jobs.experiment import Experiment
+from bas_tf.models.localizer import Localizer
+from bas_tf.tflite_document import DOCUMENT_FORMAT
+
+NOT_STATED = "not stated"
+FIGURES = (
+    "top1_acc",
+    "top1_loc",
+    "top5_loc",
+    "gt_known_loc",
+    "gt_known_loc@0.7",
+    "mean_iou",
+    "predicted_map_loc",
+    "predicted_map_iou",
+)
+FRAMES = {names.BOXES: {"frame": "pixels of the input image, from its upper left"}}
+PIXELS = {  # of an image by its dtype: what is sent for a pixel, and its range
+    "uint8": ("the pixel", [0, 255]),
+    "int8": ("the pixel less 128", [-128, 127]),
+    "float32": ("the pixel", [0, 255]),
+}
+MEANINGS = {
+    names.CLASS_IDS: "classes, best first: lines of labels.txt, counted from 0",
+    names.SCORES: "softmax of these classes",
+    names.BOXES: "left, top, right, bottom of the object; right and bottom exclusive",
+    names.DEGENERATE: "true where nothing was found: the box is the whole image",
+    names.LOCALIZATION_MAP: "foreground, the mean map of the top_k best classes; a box "
+    "is that of the map scaled to [0, 1] and cut at score_threshold",
+}
+MEANINGS_OF_GIVEN_CLASS = {  # of a file that takes the class beside the image
+    **MEANINGS,
+    names.CLASS_IDS: "the class to look for: a line of labels.txt, counted from 0",
+    names.LOCALIZATION_MAP: "foreground of the given class; the box is that of the "
+    "map scaled to [0, 1] and cut at score_threshold",
+}
+_DTYPES = {
+    value: name.lower()
+    for name, value in vars(schema.TensorType).items()
+    if name.isupper()
+}
+
+
+def model_document(
+    loaded: Experiment,
+    localizer: Localizer,
+    tflite: bytes,
+    *,
+    steps: int,
+    quantization: str,
+    crops: np.ndarray | None,
+) -> dict[str, Any]:
+    """All that is told of one file, as `json` can write it.
+
+    Args:
+      loaded: the workdir.
+      localizer: the trained localizer.
+      tflite: the converted file, of which inputs and outputs are told.
+      steps: of the training, that are behind its weights.
+      quantization: of `tflite.QUANTIZATIONS`.
+      crops: the images that int8 was calibrated on; not told of other files.
+    """
+    config = loaded.config
+    inputs, outputs = signature_tensors(tflite)
+    is_given = names.CLASS_IDS in inputs
+    meanings = MEANINGS_OF_GIVEN_CLASS if is_given else MEANINGS
+    return {
+        "format": DOCUMENT_FORMAT,
+        "name": loaded.workdir.resolve().name,
+        "bas_tf": bas_tf.__version__,
+        "class_names": list(loaded.class_names),
+        "backbone": localizer.backbone_name,
+        "signature": names.SIGNATURE,
+        "inputs": {
+            name: _image_document(tensor, localizer, config.data.crop_size)
+            if name == names.IMAGES
+            else {"meaning": meanings[name], **tensor}
+            for name, tensor in inputs.items()
+        },
+        "outputs": {
+            name: {"meaning": meanings[name], **tensor, **FRAMES.get(name, {})}
+            for name, tensor in outputs.items()
+        },
+        "score_threshold": config.eval.score_threshold,
+        "top_k": localizer.top_k,
+        "quantization": quantization,
+        "calibration": calibration_document(crops) if quantization == "int8" else None,
+        "float_operators": (
+            operators.float_operators(tflite) if quantization == "int8" else None
+        ),
+        "training": {
+            "config_sha256": config_sha256(config.to_dict()),
+            "seed": config.train.seed,
+            "steps": steps,
+        },
+        "figures": judged_figures(loaded.workdir / results.METRICS_FILE),
+        "license": config.export.get("license") or NOT_STATED,
+    }
+
+
+def signature_tensors(tflite: bytes) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Inputs and outputs, each {name: {"dtype", "shape"}} in the file's own order.
+
+    -1 in a shape is any.
+    """
+    model = schema.Model.GetRootAs(tflite)
+    signature = model.SignatureDefs(0)
+    graph = model.Subgraphs(signature.SubgraphIndex())
+
+    def told(count: int, item_at, order) -> dict[str, dict]:
+        items = [item_at(i) for i in range(count)]
+        by_tensor = {item.TensorIndex(): item.Name().decode() for item in items}
+        tensors = {by_tensor[i]: graph.Tensors(i) for i in order}
+        return {
+            name: {
+                "dtype": _DTYPES[tensor.Type()],
+                "shape": (
+                    tensor.ShapeAsNumpy()
+                    if tensor.ShapeSignatureIsNone()
+                    else tensor.ShapeSignatureAsNumpy()
+                ).tolist(),
+            }
+            for name, tensor in tensors.items()
+        }
+
+    return (
+        told(signature.InputsLength(), signature.Inputs, graph.InputsAsNumpy()),
+        told(signature.OutputsLength(), signature.Outputs, graph.OutputsAsNumpy()),
+    )
+
+
+def _image_document(tensor: dict, localizer: Localizer, size_wh) -> dict[str, Any]:
+    value, value_range = PIXELS[tensor["dtype"]]
+    width, height = size_wh
+    resized = "resized and " if -1 in tensor["shape"] else ""
+    scaling = localizer.backbone.trunk.get_layer("scaling")
+    return {
+        "meaning": f"RGB image: {value}, as decoded; it is {resized}scaled inside the "
+        "graph",
+        **tensor,
+        "height": height,
+        "width": width,
+        "channels": "RGB",
+        "value": value,
+        "range": value_range,
+        "scaling": {
+            "where": "inside the graph",
+            "formula": "(pixel - mean) / std",
+            "mean": scaling.mean.numpy().tolist(),
+            "std": scaling.std.numpy().tolist(),
+        },
+    }
+
+
+def calibration_document(crops: np.ndarray) -> dict[str, Any]:
+    """How many images, and the SHA-256 of their bytes, one after the other."""
+    return {
+        "count": len(crops),
+        "sha256": hashlib.sha256(np.ascontiguousarray(crops)).hexdigest(),
+    }
+
+
+def config_sha256(config: dict) -> str:
+    """Of the config of a workdir's config.json: keys sorted, no white space."""
+    canonical = json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def judged_figures(path: Path) -> dict[str, Any] | None:
+    """What a workdir's metrics.json has of the trained network, None without one.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    if not path.is_file():
+        return None
+    try:
+        judged = json.loads(path.read_text(encoding="utf-8"))
+        settings = {key: judged[key] for key in results.SETTING_KEYS}
+        metrics = judged["metrics"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: not a metrics.json ({error}); write it again with bas_tf.evaluate"
+        ) from error
+    figures = {key: metrics[key] for key in FIGURES if key in metrics}
+    return {"of": "the trained network before its conversion", **settings, **figures}

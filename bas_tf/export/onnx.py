@@ -1,0 +1,25 @@
+r"""Exports a trained localizer as an ONNX file, as ONNX Runtime runs it.
+
+  python -m export.onnx --workdir=runs/demo --output=runs/demo/export
+
+Opset 18, operators of the default domain only. In the file's metadata lie, as JSON, the
+class names under `labels`, what its boxes are cut at under `score_threshold`, and how
+many classes' maps are averaged under `top_k`.
+"""
+
+from absl import flags
+
+from bas_tf import entry_point
+from bas_tf.export.artifacts import onnx_files
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    path = onnx_files.export_onnx(flags.FLAGS.workdir, flags.FLAGS.output)
+    print(f"{path}  {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    entry_point.define_path("workdir", None, "A trained workdir.", required=True)
+    entry_point.define_path("output", None, "The folder to write to.", required=True)
+    entry_point.run(main)

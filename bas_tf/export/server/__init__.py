@@ -1,0 +1,1 @@
+"""What TensorFlow Serving serves, and its configuration."""

@@ -1,0 +1,75 @@
+r"""Sends a trained workdir and every exported file through the same judge.
+
+  python -m export.verify --workdir=runs/demo --artifacts=runs/demo/export \
+      --output=report.json
+
+Prints one table: figures by protocol bas, then how near each file is to Keras, its
+latency and its process's peak memory, measured in turns. Exits 1 when a file loses more
+than --max_drop of GT-known, predicted-map or Top-1 Loc against Keras. A file has those
+of them that it can: GT-known Loc needs one that takes a class. All see the centre crop
+alone, whatever the workdir's eval.ten_crop says.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point
+from bas_tf.export.evaluation import verification
+
+
+def main(args: list[str]) -> None:
+    entry_point.refuse_arguments(args)
+    from bas_tf import files
+    from bas_tf.export.evaluation import timing
+    from bas_tf.jobs import evaluation, experiment, output_check, results
+    from bas_tf.report import table
+
+    files.check_place(flags.FLAGS.output)
+    artifacts = verification.find_artifacts(Path(flags.FLAGS.artifacts))
+    loaded = experiment.load_experiment(flags.FLAGS.workdir)
+    output_check.check_outputs(
+        [flags.FLAGS.output],
+        models=[flags.FLAGS.workdir, *artifacts.values()],
+        config=loaded.config,
+        splits=filter(None, [flags.FLAGS.split]),
+    )
+    judge = evaluation.Judge(
+        verification.by_centre_crop(loaded.config),
+        split=flags.FLAGS.split or loaded.config.eval.split,
+        class_names=loaded.class_names,
+    )
+    keras_judged = judge.judge(
+        experiment.load_runner(loaded),
+        model=flags.FLAGS.workdir,
+        seed=loaded.config.train.seed,
+    )
+    keras_row = results.table_row("keras", keras_judged.document["metrics"])
+    rows = verification.verify_artifacts(judge, keras_judged, artifacts)
+    speed = timing.measure(
+        artifacts,
+        size_wh=tuple(loaded.config.data.crop_size),
+        num_threads=flags.FLAGS.num_threads,
+    )
+    rows = [{**row, **speed[row["name"]]} for row in rows]
+    every = [*results.baseline_rows(keras_judged), keras_row, *rows]
+    document = {key: keras_judged.document[key] for key in results.SETTING_KEYS}
+    files.write_json(flags.FLAGS.output, {**document, "rows": every})
+    print(f"{table.format_table(every)}\n\n{verification.format_nearness(rows)}")
+    lost = verification.lost_too_much(rows, keras_row, flags.FLAGS.max_drop)
+    for line in lost:
+        print(line, file=sys.stderr)
+    sys.exit(1 if lost else 0)
+
+
+if __name__ == "__main__":
+    entry_point.define_path("workdir", None, "A trained workdir.", required=True)
+    entry_point.define_path("artifacts", None, "Exported files.", required=True)
+    entry_point.define_path("output", "report.json", "The file to write.")
+    flags.DEFINE_string("split", None, "Default: the config's eval.split.")
+    flags.DEFINE_float(
+        "max_drop", 0.01, "Largest loss of a figure against Keras, a fraction.", 0, 1
+    )
+    flags.DEFINE_integer("num_threads", 2, "Of the latencies.", lower_bound=1)
+    entry_point.run(main)

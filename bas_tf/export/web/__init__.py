@@ -1,0 +1,1 @@
+"""A web page that localizes in the browser."""

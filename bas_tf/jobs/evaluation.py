@@ -1,0 +1,293 @@
+"""One judgement of a model: runs it over a split and measures it by a protocol."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bas_tf import inference
+from bas_tf.data import bad_images, pipeline, preprocess
+from bas_tf.data.records import Record
+from bas_tf.data.sources import check_has_split
+from bas_tf.errors import UserError, check_at_least, check_choice
+from bas_tf.evaluators import metrics_file
+from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.evaluators.figures import ORACLE, THRESHOLD_ORIGINS, VAL_OPTIMAL
+from bas_tf.evaluators.predictions import LABEL, MAP_CLASSES, Predictions, predict_all
+from bas_tf.evaluators.protocols import PROTOCOLS
+from bas_tf.jobs import experiment
+from bas_tf.ops import determinism
+from bas_tf.ops.precision import PRECISIONS
+from bas_tf.runners import Runner
+
+
+class Judge:
+    """One split, read once, before which any number of models can be brought.
+
+    Args:
+      config: its data and eval groups.
+      split: the split to judge on.
+      class_names: the models' classes.
+      config_name: for metrics.json.
+      protocol: a key of `protocols.PROTOCOLS`.
+      on_bad_image: "error" or "skip", see `bad_images`.
+      skipped_dir: where "skip" lists what it left out.
+
+    Raises:
+      UserError: the data has faults; the protocol is unknown or does not go with
+        eval.ten_crop; a mistake in the eval group.
+    """
+
+    def __init__(
+        self,
+        config,
+        *,
+        split: str,
+        class_names,
+        config_name: str = "",
+        protocol: str = "bas",
+        on_bad_image: str = "error",
+        skipped_dir: Path = Path(),
+    ):
+        determinism.make_deterministic()
+        check_choice("--protocol", protocol, PROTOCOLS)
+        check_options(config.eval)
+        self.config, self.split, self.protocol = config, split, protocol
+        self.config_name, self.class_names = config_name, tuple(class_names)
+        self._rules = PROTOCOLS[protocol]
+        if config.eval.ten_crop and not self._rules.crops:
+            raise UserError(
+                f"eval.ten_crop is True, but protocol {protocol} resizes images to the "
+                "network's input and has no margin to crop from: set it to False"
+            )
+        if self._rules.crops:
+            preprocess.check_sizes(config.data.resize_size, config.data.crop_size)
+        self._source = bad_images.guard_source(
+            experiment.open_source(config, self.class_names),
+            on_bad_image=on_bad_image,
+            folder=skipped_dir,
+        )
+        self._splits: dict = {}
+
+    def judge(self, runner: Runner, *, model: str, seed: int | None = None) -> Judged:
+        """Runs a model over the split and measures it by the protocol.
+
+        Args:
+          runner: the model.
+          model: its name for metrics.json.
+          seed: of its training, when known.
+
+        Raises:
+          UserError: another model's data; a file whose boxes are cut at another
+            threshold than the config's, or, for eval.ten_crop, whose scores are of its
+            best classes alone; a split without the masks or boxes that the protocol or
+            the threshold's origin needs.
+        """
+        self._check(runner, model)
+        label_fn = runner.label_fn if map_class(self.config) == LABEL else None
+        predict = functools.partial(self._predict, runner, label_fn)
+        options = self.config.eval
+        records, images, truth = self._read(self.split)
+        threshold, origin = options.score_threshold, options.threshold_origin
+        if origin == VAL_OPTIMAL and self.split == "val":
+            origin = ORACLE  # chosen on the very boxes that are judged
+        if origin == VAL_OPTIMAL:
+            val_records, _, val_truth = self._read("val")
+            threshold = self._rules.choose_threshold(
+                predict("val"), val_truth, val_records
+            )
+        predictions = predict(self.split, ten_crop=options.ten_crop)
+        evaluation = self._rules.evaluate(
+            predictions,
+            truth,
+            records=records,
+            score_threshold=threshold,
+            threshold_origin=origin,
+        )
+        document = metrics_file.metrics_document(
+            evaluation,
+            protocol=self.protocol,
+            split=self.split,
+            model=model,
+            config=self.config_name,
+            seed=seed,
+        )
+        if isinstance(self._source, bad_images.SkippingSource):
+            document["num_skipped_images"] = self._source.num_skipped[self.split]
+        document["data"] = images_of(self.config, self.split)
+        if options.ten_crop:
+            document["ten_crop_precision"] = runner.scores_precision
+        return Judged(
+            document=document,
+            evaluation=evaluation,
+            records=records,
+            predictions=predictions,
+            truth=truth,
+            images=images,
+            class_names=self.class_names,
+            config=self.config,
+        )
+
+    def _check(self, runner: Runner, model: str) -> None:
+        if self.config.eval.ten_crop:
+            self._check_ten_crops(runner, model)
+        crop = tuple(self.config.data.crop_size)
+        if runner.input_size_wh not in (None, crop):
+            raise UserError(
+                f"data.crop_size is {crop}, but the model takes {runner.input_size_wh}"
+            )
+        if runner.class_names != self.class_names:
+            raise UserError(
+                f"the model's classes {runner.class_names[:3]}… are not the data's "
+                f"{self.class_names[:3]}…"
+            )
+        if self._rules.takes_boxes and self.config.eval.threshold_origin == "fixed":
+            _check_threshold(runner, model, self.config.eval.score_threshold)
+
+    def _check_ten_crops(self, runner: Runner, model: str) -> None:
+        count, num_scored = len(runner.class_names), runner.num_scored
+        if num_scored is not None and num_scored < count:
+            raise UserError(
+                f"eval.ten_crop is True, but {model} is an exported file, which tells "
+                f"the scores of its best {num_scored} classes: ten crops need those of "
+                f"all {count}; set it to False, or judge the workdir it comes from"
+            )
+        wanted = scores_precision(self.config)
+        if runner.scores_precision != wanted:
+            raise UserError(
+                f"eval.ten_crop_precision is {wanted!r}, but the model classifies in "
+                f"{runner.scores_precision}; only a workdir that bas_tf.evaluate "
+                "judges can be asked for another"
+            )
+
+    def _check_masks(self, records: Sequence[Record], split: str) -> None:
+        if self._rules.needs_masks and all(r.load_mask is None for r in records):
+            raise UserError(
+                f"--protocol={self.protocol} needs true masks, and none of the "
+                f"{len(records)} images of split {split!r} has one"
+            )
+
+    def _read(self, split: str):
+        """(records, images, truth) of a split, read once."""
+        if split not in self._splits:
+            data = self.config.data
+            crop_size = tuple(data.crop_size)
+            resize_size = tuple(data.resize_size) if self._rules.crops else crop_size
+            records = self._source.records(split)
+            if not records:
+                raise UserError(f"split {split!r} of the data has no images")
+            self._check_masks(records, split)
+            images = pipeline.ResizedImages(
+                records, resize_size_wh=resize_size, keep=data.cache
+            )
+            truth = self._rules.load_truth(
+                records, resize_size_wh=resize_size, crop_size_wh=crop_size
+            )
+            self._splits[split] = records, images, truth
+        return self._splits[split]
+
+    def _predict(
+        self, runner: Runner, label_fn, split: str, *, ten_crop: bool = False
+    ) -> Predictions:
+        _, images, _ = self._read(split)
+        crop_size = tuple(self.config.data.crop_size)
+        batches = pipeline.evaluation_batches(
+            images, crop_size_wh=crop_size, batch_size=self.config.eval.batch_size
+        )
+        rank_fn = functools.partial(
+            inference.ten_crop_scores,
+            images=images,
+            scores_fn=runner.scores,
+            crop_size_wh=crop_size,
+        )
+        with pipeline.reading(images):
+            return predict_all(
+                batches=batches,
+                num_records=len(images),
+                predict_fn=runner.predict_fn,
+                label_fn=label_fn,
+                rank_fn=rank_fn if ten_crop else None,
+            )
+
+
+def _check_threshold(runner: Runner, model: str, score_threshold: float) -> None:
+    drawn_at = runner.score_threshold
+    if drawn_at is not None and abs(drawn_at - score_threshold) > 1e-6:
+        raise UserError(
+            f"eval.score_threshold is {score_threshold}, but {model} cuts its boxes at "
+            f"{drawn_at}: judge it by that, or export it again"
+        )
+
+
+def check_options(options) -> None:
+    """Raises UserError for a mistake in a config's eval group."""
+    check_choice("eval.threshold_origin", options.threshold_origin, THRESHOLD_ORIGINS)
+    if not 0 <= options.score_threshold < 1:
+        raise UserError(
+            f"eval.score_threshold is {options.score_threshold}; a map has values in "
+            "[0, 1], of which it cuts in [0, 1)"
+        )
+    check_at_least("eval.batch_size", options.batch_size, 1)
+    check_choice("eval.map_class", options.get("map_class", LABEL), MAP_CLASSES)
+    precision = options.get("ten_crop_precision", "float32")
+    check_choice("eval.ten_crop_precision", precision, PRECISIONS)
+
+
+def check_before_training(config, source, split: str, *, on_bad_image: str) -> None:
+    """What makes the evaluation after a training impossible is found before it.
+
+    Raises:
+      UserError: a mistake in the eval group, or in a split that will be evaluated: it
+        is missing, has an unknown class, no photo, faulty boxes, or photos that cannot
+        be read: any of them for "error", all of them for "skip".
+    """
+    check_options(config.eval)
+    uses_val = config.eval.threshold_origin == VAL_OPTIMAL or config.train.select_by
+    for name in dict.fromkeys([split, *["val"] * bool(uses_val)]):
+        check_has_split(source, name)
+        kept, faults = bad_images.readable_records(source.records(name))
+        if faults and (on_bad_image == "error" or not kept):
+            raise UserError(f"{faults[0]}; {len(faults)} such photos in split {name!r}")
+
+
+def images_of(config, split: str) -> dict[str, Any]:
+    """What of a config says which images a split has: {key: value}."""
+    data = config.data
+    if data.source != "synthetic":
+        return {"data.source": data.source, "data.root": data.root}
+    return {
+        "data.source": data.source,
+        "data.image_size": list(data.image_size),
+        "data.seed": data.seed,
+        f"data.num_images.{split}": data.num_images.get(split),
+    }
+
+
+def map_class(config) -> str:
+    """Whose maps are evaluated; the label's where an older workdir does not say."""
+    return config.eval.get("map_class", LABEL)
+
+
+def scores_precision(config) -> str:
+    """What a config wants the pass that only classifies to compute in.
+
+    A workdir of an older version does not say: it is float32.
+    """
+    if not config.eval.ten_crop:
+        return "float32"
+    return config.eval.get("ten_crop_precision", "float32")
+
+
+def judge_model(model: str, config, **options) -> Judged:
+    """Judges anything that `experiment.load_runner` loads; options as `Judge`."""
+    loaded, seed = model, None
+    if (Path(model) / experiment.CONFIG_FILE).is_file():
+        loaded = experiment.load_experiment(model)
+        seed = loaded.config.train.seed
+    runner = experiment.load_runner(
+        loaded,
+        score_threshold=config.eval.score_threshold,
+        scores_precision=scores_precision(config),
+    )
+    judge = Judge(config, class_names=runner.class_names, **options)
+    return judge.judge(runner, model=str(model), seed=seed)

@@ -1,0 +1,150 @@
+"""Photos in, overlay PNGs and predictions.json out, in original pixels."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from bas_tf import files, inference, names
+from bas_tf.data import decode, preprocess
+from bas_tf.errors import DataError, UserError, one_line
+from bas_tf.geometry.frames import CropFrame
+from bas_tf.jobs import experiment, output_check
+from bas_tf.report import pictures
+from bas_tf.runners import Runner
+
+PREDICTIONS_FILE, OVERLAY_SUFFIX = "predictions.json", "_localized.png"
+BATCH = 16  # photos in memory at a time
+
+
+def localize_photos(
+    model: str, paths: Sequence[Path], output: Path, *, class_name: str | None
+) -> list[dict]:
+    """Localizes the object of each photo.
+
+    The whole photo is resized to the network's input, nothing is cut off. A photo that
+    cannot be read is logged and costs the others nothing.
+
+    Args:
+      model: a workdir, a SavedModel folder, a .tflite or .onnx file.
+      paths: photos of any size; EXIF rotation is honoured.
+      output: gets PHOTO_localized.png for each photo, and predictions.json.
+      class_name: localize this class; None localizes what the model predicts.
+
+    Returns:
+      What predictions.json holds: for each readable photo its file ("image"), the
+      overlay's name, width and height, class, score, box [x0, y0, x1, y1] (half-open,
+      pixels of the upright photo), map peak [x, y], `degenerate`.
+
+    Raises:
+      UserError: an output that is one of the photos or part of the model, an unknown
+        class, or --class with an exported file; nothing is written then. None of the
+        photos can be read.
+    """
+    overlays = dict(zip(paths, _overlay_names(paths), strict=True))
+    output_check.check_outputs(
+        [output / name for name in (*overlays.values(), PREDICTIONS_FILE)],
+        models=[model],
+        others=paths,
+    )
+    if class_name is None:
+        runner = experiment.load_runner(model)
+    else:
+        runner = _given_class_runner(model, class_name)
+    rows, faults = [], []
+    photos = _readable(paths, faults)
+    while batch := list(itertools.islice(photos, BATCH)):
+        answers = _predict([photo for _, photo in batch], runner)
+        for (path, photo), answer in zip(batch, answers, strict=True):
+            row = _row(photo, answer, runner.class_names)
+            overlay = pictures.overlay(
+                photo,
+                answer[names.LOCALIZATION_MAP],
+                boxes=[np.asarray(row["box"])],
+                label=f"{row['class']} {row['score']:.2f}",
+            )
+            pictures.write_png(output / overlays[path], overlay)
+            rows.append({"image": str(path), "overlay": overlays[path], **row})
+    if not rows:
+        raise UserError(f"none of {len(paths)} photos can be read; {faults[0]}")
+    for fault in faults:
+        logging.error("skipped %s", fault)
+    files.write_json(output / PREDICTIONS_FILE, rows)
+    return rows
+
+
+def _readable(
+    paths: Sequence[Path], faults: list[str]
+) -> Iterator[tuple[Path, np.ndarray]]:
+    """Each photo, decoded when it is asked for; `faults` gets what cannot be."""
+    for path in paths:
+        try:
+            yield path, decode.decode_image(path)
+        except DataError as error:
+            faults.append(one_line(error))
+
+
+def _predict(photos: Sequence[np.ndarray], runner: Runner) -> Iterator[dict[str, Any]]:
+    """The outputs of each photo, boxes in its pixels.
+
+    A model of one size gets them in a batch; one of any size gets each as it is.
+    """
+    if runner.input_size_wh is None:
+        batches = [photo[np.newaxis] for photo in photos]
+    else:
+        resized = [preprocess.resize(photo, runner.input_size_wh) for photo in photos]
+        batches = [np.stack(resized)]
+    remaining = iter(photos)
+    for batch in batches:
+        outputs, sent = runner.predict_fn(batch), batch.shape[2:0:-1]
+        for i, photo in enumerate(itertools.islice(remaining, len(batch))):
+            answer = {key: value[i] for key, value in outputs.items()}
+            frame = CropFrame(photo.shape[1::-1], sent, sent)
+            box = frame.crop_to_original(answer[names.BOXES][np.newaxis])[0]
+            yield {**answer, names.BOXES: box}
+
+
+def _given_class_runner(model: str, class_name: str) -> Runner:
+    """Maps one class, whatever the network predicts."""
+    if not (Path(model) / experiment.CONFIG_FILE).is_file():
+        raise UserError("--class needs a training workdir as --model")
+    loaded = experiment.load_experiment(model)
+    if class_name not in loaded.class_names:
+        known = ", ".join(loaded.class_names[:20])
+        raise UserError(f"--class={class_name}: unknown; the model knows {known}")
+    predict_fn = inference.make_given_class_fn(
+        experiment.load_localizer(loaded),
+        class_id=loaded.class_names.index(class_name),
+        score_threshold=loaded.config.eval.score_threshold,
+    )
+    return Runner(predict_fn, loaded.class_names, tuple(loaded.config.data.crop_size))
+
+
+def _row(photo: np.ndarray, answer: dict, class_names: Sequence[str]) -> dict:
+    """What predictions.json has of a photo, its files aside."""
+    localization_map = answer[names.LOCALIZATION_MAP]
+    class_id = int(np.argmax(answer[names.SCORES]))
+    y, x = np.unravel_index(np.argmax(localization_map), localization_map.shape)
+    scale = np.divide(photo.shape[:2], localization_map.shape)
+    return {
+        "width": photo.shape[1],
+        "height": photo.shape[0],
+        "class": class_names[class_id],
+        "score": float(answer[names.SCORES][class_id]),
+        "box": [round(float(v), 2) for v in answer[names.BOXES]],
+        "peak": [float((x + 0.5) * scale[1]), float((y + 0.5) * scale[0])],
+        "degenerate": bool(answer[names.DEGENERATE]),
+    }
+
+
+def _overlay_names(paths: Sequence[Path]) -> list[str]:
+    """The overlays' names, each once on systems that take A.png for a.png too."""
+    found, taken = [], set()
+    for path in paths:
+        name = files.unused_name(path.stem, OVERLAY_SUFFIX, taken)
+        taken.add(name.casefold())
+        found.append(name)
+    return found

@@ -1,0 +1,221 @@
+"""What is told of a judgement: metrics.json, tables, the page and its pictures."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bas_tf import files
+from bas_tf.data import pipeline
+from bas_tf.evaluators import bas_protocol, per_image, sweeps
+from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.jobs import experiment, resuming
+from bas_tf.metrics import error_taxonomy
+from bas_tf.metrics.localization import IOU_THRESHOLD, LABEL, NAMES
+from bas_tf.report import breakdown, cases, class_table, page, pictures, table
+from bas_tf.report.plots import curves
+
+METRICS_FILE, REPORT_FILE, PANELS_FILE = "metrics.json", "report.html", "panels.png"
+PANELS = 16
+EXAMPLE_HEIGHT = 128  # of the many small pictures of errors
+WITHOUT_LABEL = (
+    "Maps of the predicted class: GT-known Loc needs the label's, of "
+    "eval.map_class=label and a model that takes a class."
+)
+# What says how the figures of a document were made.
+SETTING_KEYS = (
+    "protocol",
+    "split",
+    "num_images",
+    "score_threshold",
+    "threshold_origin",
+)
+
+
+def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = None):
+    """A row of the results table and of summary.json."""
+    keys = (
+        *table.COLUMNS, *table.COLUMNS_WITHOUT_BOXES,
+        "gt_known_loc@0.7", "predicted_map_loc@0.7",
+    )  # fmt: skip
+    values = {key: metrics.get(prefix + key) for key in keys}
+    return {"name": name, **values, "size_bytes": size}
+
+
+def baseline_rows(judged: Judged) -> list[dict]:
+    """The rows that stand beside a Keras model's: best centred box and CAM."""
+    metrics = judged.document["metrics"]
+    return [
+        table_row(name, metrics, prefix=f"{name}/")
+        for name in ("centre_box", "cam")
+        if any(key.startswith(f"{name}/") for key in metrics)
+    ]
+
+
+def describe(judged: Judged) -> str:
+    """Tables for people, under a line that says what was measured and how.
+
+    Of protocol `bas` the model beside the baselines, then every figure with its facts.
+    """
+    document = judged.document
+    told = (
+        f"protocol {document['protocol']}, split {document['split']}, "
+        f"{document['num_images']} images, score threshold "
+    )
+    origin, figures = document["threshold_origin"], document["figures"]
+    note = "" if document["map_class"] == LABEL else f"\n\n{WITHOUT_LABEL}"
+    if document["protocol"] != "bas":
+        told += f"{document['score_threshold']:.3f} ({origin})\n"
+        return told + table.format_figures(figures) + note
+    rows = [*baseline_rows(judged), table_row("model", document["metrics"])]
+    told += f"{document['score_threshold']:.2f} ({origin})\n"
+    told += f"{table.format_table(rows)}\n\n{table.format_figures(figures)}"
+    return told + note
+
+
+def write_metrics(judged: Judged, path: Path) -> None:
+    """metrics.json, whole or not at all."""
+    files.write_json(path, judged.document)
+
+
+def write_per_image(judged: Judged, path: Path) -> None:
+    """The per-image table as CSV, whole or not at all."""
+    text = per_image.per_image_csv(
+        judged.evaluation,
+        protocol=judged.document["protocol"],
+        records=judged.records,
+        predictions=judged.predictions,
+        class_names=judged.class_names,
+    )
+    files.write_file(path, text.encode(errors="surrogateescape"))  # as in file names
+
+
+def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
+    """What is written of a judged workdir.
+
+    That is WORKDIR/metrics.json, report.html, panels.png and per_class.csv.
+
+    Args:
+      judged: the Keras model's judgement by protocol `bas`.
+      workdir: of the training.
+      rows: of the results table.
+    """
+    write_metrics(judged, workdir / METRICS_FILE)
+    ious = judged.evaluation.per_image["iou"]
+    broken_down = _break_down(judged)
+    per_class = class_table.class_csv(broken_down.classes)
+    files.write_file(workdir / page.CLASSES_FILE, per_class.encode())
+    spread, best, worst = (
+        _cases(judged, chosen)
+        for chosen in (
+            cases.choose_spread(judged.predictions.labels, count=PANELS),
+            *cases.choose_best_and_worst(ious),
+        )
+    )
+    sheet = pictures.contact_sheet(
+        [case.picture for case in spread],
+        columns=2,
+        titles=cases.panel_titles(has_boxes=broken_down.has_boxes),
+    )
+    pictures.write_png(workdir / PANELS_FILE, sheet)
+    page.write_report(
+        workdir / REPORT_FILE,
+        title=f"bas_tf: {judged.document['config'] or workdir.name}",
+        rows=rows,
+        metrics=judged.document,
+        panels=spread,
+        best=best,
+        worst=worst,
+        broken_down=broken_down,
+        curves={**_loss_curves(workdir), **_threshold_curves(judged)},
+        config_text=str(judged.config),
+        versions=resuming.versions(),
+        seed=judged.document["seed"],
+    )
+
+
+def _break_down(judged: Judged) -> breakdown.Breakdown:
+    predictions = judged.predictions
+    return breakdown.break_down(
+        labels=predictions.labels,
+        class_ids=predictions.first_class_ids,
+        scores=predictions.scores,
+        ious=judged.evaluation.per_image["iou"],
+        kinds=_kinds(judged),
+        class_names=judged.class_names,
+        draw_cases=lambda chosen: _cases(judged, chosen, tile_height=EXAMPLE_HEIGHT),
+        map_class=predictions.map_class,
+    )
+
+
+def _kinds(judged: Judged) -> np.ndarray:
+    """Each image's kind of `error_taxonomy`, "" without true boxes: [images]."""
+    predictions, truth = judged.predictions, judged.truth
+    boxes, degenerate = bas_protocol.judged_boxes(
+        predictions,
+        truth,
+        score_threshold=judged.evaluation.score_threshold,
+        threshold_origin=judged.evaluation.threshold_origin,
+    )
+    is_class_right = predictions.first_class_ids == predictions.labels
+    kinds = np.full(len(predictions), "", object)
+    kinds[truth.images] = error_taxonomy.kinds_of(
+        boxes[truth.images],
+        truth.boxes,
+        is_class_right=is_class_right[truth.images],
+        is_degenerate=degenerate[truth.images],
+    )
+    return kinds
+
+
+def _cases(
+    judged: Judged, chosen: np.ndarray, *, tile_height: int = 224
+) -> list[cases.Case]:
+    """The chosen images with their maps and boxes, for the page."""
+    if not len(chosen):  # best and worst, when no image has a true box
+        return []
+    predictions, truth = judged.predictions, judged.truth
+    columns = judged.evaluation.per_image
+    true_boxes = dict(zip(truth.images.tolist(), truth.boxes, strict=True))
+    crops = pipeline.centre_crops(
+        judged.images, chosen, crop_size_wh=tuple(judged.config.data.crop_size)
+    )
+    return cases.build_cases(
+        range(len(chosen)),
+        images=crops,
+        localization_maps=predictions.maps[chosen],
+        cams=None if predictions.cams is None else predictions.cams[chosen],
+        boxes=columns["box"][chosen],
+        true_boxes=[true_boxes.get(int(i), np.empty([0, 4])) for i in chosen],
+        labels=predictions.labels[chosen],
+        class_ids=predictions.first_class_ids[chosen],
+        scores=predictions.scores[chosen],
+        ious=columns["iou"][chosen],
+        class_names=judged.class_names,
+        tile_height=tile_height,
+    )
+
+
+def _loss_curves(workdir: Path) -> dict[str, str]:
+    log = workdir / experiment.LOG_FILE
+    return curves.loss_curves(curves.read_log(log)) if log.is_file() else {}
+
+
+def _threshold_curves(judged: Judged) -> dict[str, str]:
+    """Right boxes and mean IoU against the threshold, BAS and CAM."""
+    maps = {"BAS": judged.predictions.maps, "CAM": judged.predictions.cams}
+    if not len(judged.truth.images):
+        return {}
+    methods = {}
+    for name, method_maps in maps.items():
+        if method_maps is not None:
+            ious = sweeps.threshold_ious(method_maps, judged.truth)
+            loc, mean_iou = NAMES[judged.predictions.map_class]
+            methods[name] = {
+                loc: (ious > IOU_THRESHOLD).mean(axis=0),
+                mean_iou: ious.mean(axis=0),
+            }
+    return curves.threshold_curves(
+        sweeps.SCORE_THRESHOLDS,
+        methods,
+        score_threshold=judged.document["score_threshold"],
+    )

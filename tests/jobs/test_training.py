@@ -1,0 +1,218 @@
+"""A whole training run: which splits it reads, and which epoch it keeps."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bas_tf.errors import UserError
+from bas_tf.jobs import evaluation, experiment, resuming, training
+from bas_tf.training import checkpoint
+from configs import demo
+
+pytestmark = pytest.mark.slow
+
+FIGURE = "cam/predicted_map_iou"
+
+
+@pytest.fixture
+def config():
+    """Three epochs; what CAM reaches is the figure: so early, the last is not best."""
+    config = demo.get_config("quicktest")
+    config.train.epochs = 3
+    config.train.keep_checkpoints = 3
+    config.train.select_by = FIGURE
+    config.eval.split = "test"
+    return config
+
+
+def validation_of(workdir):
+    lines = (workdir / "validation.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def weights_of(localizer):
+    return {v.path: v.numpy() for v in localizer.variables}
+
+
+def weights_at(config, workdir, step):
+    """Of a checkpoint in workdir/checkpoints, by its step."""
+    localizer = experiment.build_model(config, 8)
+    saved = checkpoint.Checkpointer(workdir, localizer)
+    saved._restore(str(workdir / "checkpoints" / f"step-{step}"))
+    return weights_of(localizer)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_the_best_epoch_on_the_validation_split_is_what_is_used(config, tmp_path, ema):
+    config.optimizer.ema = ema
+    assert training.run_training(config, tmp_path)
+    rows = validation_of(tmp_path)
+    assert [row["step"] for row in rows] == [6, 12, 18]
+    best = max(rows, key=lambda row: row[FIGURE])
+    assert best["step"] < 18
+    used = experiment.load_localizer(experiment.load_experiment(tmp_path))
+    expected = weights_at(config, tmp_path, best["step"])
+    assert weights_of(used).keys() == expected.keys()
+    for path, value in weights_of(used).items():
+        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+    config.eval.split = "val"
+    judged = evaluation.judge_model(str(tmp_path), config, split="val")
+    assert judged.document["metrics"][FIGURE] == best[FIGURE]
+
+
+def test_a_training_never_opens_the_test_split(config, tmp_path, monkeypatch):
+    opened, open_source = [], experiment.open_source
+
+    def spied(*args):
+        source = open_source(*args)
+        records = source.records
+        monkeypatch.setattr(
+            source, "records", lambda split: opened.append(split) or records(split)
+        )
+        return source
+
+    monkeypatch.setattr(experiment, "open_source", spied)
+    config.train.epochs = 1
+    training.run_training(config, tmp_path)
+    assert set(opened) == {"train", "val"}
+
+
+def test_without_the_split_that_judges_nothing_is_trained(
+    config, photo_folder, tmp_path
+):
+    config.data.source, config.data.root = "folder", str(photo_folder)
+    with pytest.raises(UserError, match="test: no such split folder.* has train, val"):
+        training.run_training(config, tmp_path / "run", judged_split="test")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"data.batch_size": 0}, "data.batch_size is 0; 1 or more"),
+        ({"train.log_every_steps": 0}, "train.log_every_steps is 0; 1 or more"),
+        ({"train.accumulation_steps": 0}, "train.accumulation_steps is 0; 1 or more"),
+        ({"data.crop_size": (96, 96)}, "data.crop_size is .96, 96., of which"),
+        ({"eval.threshold_origin": "best"}, "eval.threshold_origin is 'best'; known:"),
+        ({"eval.score_threshold": 42.0}, "eval.score_threshold is 42.0; a map has"),
+    ],
+)
+def test_a_mistake_is_told_before_training(config, tmp_path, changes, line):
+    config.update_from_flattened_dict(changes)
+    with pytest.raises(UserError, match=line):
+        training.run_training(config, tmp_path / "run", judged_split="test")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_threshold_of_val_needs_a_val(config, photo_folder, tmp_path):
+    shutil.rmtree(photo_folder / "val")
+    (photo_folder / "boxes.csv").unlink()
+    config.data.source, config.data.root = "folder", str(photo_folder)
+    config.data.batch_size, config.eval.threshold_origin = 4, "val-optimal"
+    with pytest.raises(UserError, match="val: no such split folder"):
+        training.run_training(config, tmp_path / "run", judged_split="train")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("last_epoch", [2, 3])
+def test_an_epoch_that_was_saved_but_not_judged_is_judged_first(
+    config, tmp_path, monkeypatch, last_epoch
+):
+    """Killed while the second of three epochs is judged, or the third."""
+    training.run_training(config, tmp_path / "through")
+    judge, judged = evaluation.Judge.judge, []
+
+    def killed(self, *args, **options):
+        judged.append(None)
+        if len(judged) == last_epoch + 1:  # the first is of the fresh weights
+            raise KeyboardInterrupt
+        return judge(self, *args, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(evaluation.Judge, "judge", killed)
+        training.run_training(config, tmp_path / "killed")
+    assert len(validation_of(tmp_path / "killed")) == last_epoch - 1
+    training.run_training(config, tmp_path / "killed")
+    expected = validation_of(tmp_path / "through")
+    assert validation_of(tmp_path / "killed") == expected
+    for name in ("through", "killed"):
+        best = max(expected, key=lambda row: row[FIGURE])["step"]
+        found = {path.name for path in (tmp_path / name / "best").iterdir()}
+        assert f"step-{best}.index" in found
+        assert len(found) == 3  # and the table
+
+
+def test_a_figure_that_does_not_exist_is_refused_with_those_that_do(config, tmp_path):
+    """Before the first step."""
+    config.train.epochs = 1
+    config.train.select_by = "accuracy"
+    with pytest.raises(UserError, match="train.select_by is 'accuracy'.*gives: .*top1"):
+        training.run_training(config, tmp_path)
+    assert not (tmp_path / "metrics.jsonl").exists()
+
+
+def test_without_an_epoch_nothing_is_selected(config, tmp_path):
+    config.train.epochs = 0
+    training.run_training(config, tmp_path)
+    assert experiment.load_localizer(experiment.load_experiment(tmp_path))
+
+
+def test_two_replicas_save_by_a_thread_and_continue(config, tmp_path, monkeypatch):
+    """The second run starts from the checkpoint of step 12."""
+    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 9000)
+    assert len(tf.config.list_logical_devices("CPU")) == 2
+    config.train.strategy = "mirrored"
+    config.train.asynchronous_checkpoints = True
+    config.optimizer.ema = 0.9
+    training.run_training(config, tmp_path)
+    through = weights_at(config, tmp_path, 18)
+    for path in (tmp_path / "checkpoints").glob("step-18.*"):
+        path.unlink()
+    training.run_training(config, tmp_path)
+    for path, value in weights_at(config, tmp_path, 18).items():
+        np.testing.assert_array_equal(value, through[path], err_msg=path)
+
+
+@pytest.fixture
+def start(config, demo_workdir):
+    """No epoch, from the weights of the quick demo."""
+    config.train.epochs = 0
+    config.model.weights = str(demo_workdir)
+    return config
+
+
+def test_a_training_starts_from_the_weights_of_a_workdir(start, demo_workdir, tmp_path):
+    training.run_training(start, tmp_path)
+    found, expected = (
+        weights_of(experiment.load_localizer(experiment.load_experiment(workdir)))
+        for workdir in (tmp_path, demo_workdir)
+    )
+    assert found.keys() == expected.keys()
+    for path, value in found.items():
+        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"backbone": "vgg16"}, "was trained with model.backbone='mobilenet_v1', the"),
+        ({"width": 0.5}, "was trained with model.width=0.25, the config says 0.5"),
+    ],
+)
+def test_a_start_of_another_network_is_refused(start, tmp_path, change, message):
+    start.model.update(change)
+    with pytest.raises(UserError, match=message):
+        training.run_training(start, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_start_of_other_classes_or_no_workdir_is_refused(start, demo_workdir):
+    loaded = experiment.load_experiment(demo_workdir)
+    with pytest.raises(UserError, match="was trained on 8 classes.*the data has 1 cla"):
+        resuming.load_start(None, start, loaded.class_names[:1])
+    start.model.weights = str(demo_workdir / "checkpoints")
+    with pytest.raises(UserError, match="no config.json in it"):
+        resuming.load_start(None, start, loaded.class_names)

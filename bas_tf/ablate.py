@@ -3,11 +3,11 @@
   python -m bas_tf.ablate --config=configs/ablation.py:synthetic --workdir=runs/ablation
 
 Trains every row of the config, each in WORKDIR/<row> (an ordinary training workdir),
-judges it, and prints one table. Called again, it goes on where it stopped: a row with
-a metrics.json is judged again, not trained. SIGTERM saves the row at hand.
+evaluates it, and prints one table. Called again, it goes on where it stopped: a row
+with a metrics.json is evaluated again, not trained. SIGTERM saves the row at hand.
 
 WORKDIR/ablation.md holds the table, WORKDIR/ablation.json its figures:
-  protocol, split, num_images, config, seed    what was judged
+  protocol, split, num_images, config, seed    what was evaluated
   rows      name; terms (what is added to L_cls); top_k; top1_acc; mean_map (share of
             the image under the foreground map); at: by the threshold's origin, "fixed"
             (the config's) and "oracle" (the row's best on this very split):

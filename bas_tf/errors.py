@@ -1,4 +1,4 @@
-"""The errors that a user can mend: one line that names the file or the setting."""
+"""The errors that a user can fix: one line that names the file or the setting."""
 
 from collections.abc import Iterable
 

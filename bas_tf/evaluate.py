@@ -1,4 +1,4 @@
-r"""Judges a model or an exported file by a localization protocol.
+r"""Evaluates a model or an exported file by a localization protocol.
 
   python -m bas_tf.evaluate --model=runs/demo --config=configs/demo.py --split=test \
       --protocol=bas --output=metrics.json
@@ -15,7 +15,7 @@ r"""Judges a model or an exported file by a localization protocol.
 An exported file cuts its boxes at the threshold it was exported with: a config that
 says another is refused. Numbers of different protocols are not comparable. Of each,
 metrics.json says what it is of, its threshold and where that came from, and a 95 %
-interval; thresholds that were chosen on the judged split are "oracle". --per_image
+interval; thresholds that were chosen on the evaluated split are "oracle". --per_image
 writes one line for each image at the one threshold.
 """
 
@@ -38,7 +38,7 @@ def main(args: list[str]) -> None:
         splits=[flags.FLAGS.split],
         others=[entry_point.config_file()],
     )
-    judged = evaluation.judge_model(
+    evaluated = evaluation.evaluate_model(
         flags.FLAGS.model,
         config,
         split=flags.FLAGS.split,
@@ -47,10 +47,10 @@ def main(args: list[str]) -> None:
         on_bad_image=flags.FLAGS.on_bad_image,
         skipped_dir=Path(flags.FLAGS.output).parent,
     )
-    results.write_metrics(judged, Path(flags.FLAGS.output))
+    results.write_metrics(evaluated, Path(flags.FLAGS.output))
     if flags.FLAGS.per_image:
-        results.write_per_image(judged, Path(flags.FLAGS.per_image))
-    print(results.describe(judged))
+        results.write_per_image(evaluated, Path(flags.FLAGS.per_image))
+    print(results.describe(evaluated))
 
 
 if __name__ == "__main__":
@@ -62,7 +62,7 @@ if __name__ == "__main__":
         "A workdir, a SavedModel, a .tflite or .onnx file.",
         required=True,
     )
-    flags.DEFINE_string("split", "test", "The split to judge on.")
+    flags.DEFINE_string("split", "test", "The split to evaluate on.")
     flags.DEFINE_enum(
         "protocol", "bas", ["bas", "maxboxacc", "pxap"], "Evaluation protocol."
     )

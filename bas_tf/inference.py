@@ -100,7 +100,7 @@ def map_to_boxes(
 
 
 def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictFn:
-    """A judge's view of a Keras model.
+    """An evaluator's view of a Keras model.
 
     Args:
       localizer: a built localizer.

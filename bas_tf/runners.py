@@ -21,7 +21,7 @@ SETTINGS_FILE = "assets.extra/settings.json"
 
 @dataclasses.dataclass(frozen=True)
 class Runner:
-    """A loaded model as the judge and the command line see it.
+    """A loaded model as the evaluator and the command line see it.
 
     Attributes:
       predict_fn: as `inference.make_predict_fn` returns; "cam" only from Keras, and
@@ -85,14 +85,14 @@ def load_saved_model(folder: str | Path) -> Runner:
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
         outputs = serve(images=tf.constant(images, tf.uint8))
         outputs = {key: value.numpy() for key, value in outputs.items()}
-        return _judged_outputs(outputs, len(class_names))
+        return _evaluated_outputs(outputs, len(class_names))
 
     def of_classes(images: np.ndarray, class_ids: np.ndarray) -> dict:
         outputs = serve_class(
             images=tf.constant(images, tf.uint8),
             class_ids=tf.constant(class_ids, tf.int32),
         )
-        return _judged_outputs({k: v.numpy() for k, v in outputs.items()})
+        return _evaluated_outputs({k: v.numpy() for k, v in outputs.items()})
 
     # The signature holds only weak references: keep the loaded object alive.
     predict_fn.loaded = loaded
@@ -195,10 +195,10 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
                 f"{path}: its class {unnamed} has no label, {len(class_names)} have; "
                 "export it again with export.tflite"
             )
-        return _judged_outputs(outputs, len(class_names))
+        return _evaluated_outputs(outputs, len(class_names))
 
     def of_classes(images: np.ndarray, class_ids: np.ndarray) -> dict:
-        return names.of_label(_judged_outputs(run_all(images, class_ids)))
+        return names.of_label(_evaluated_outputs(run_all(images, class_ids)))
 
     top_k = document.get("top_k", 1)
     label_fn = _label_fn(predict_fn, None, top_k)
@@ -244,7 +244,9 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
 
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
         values = session.run(list(shapes), {source.name: np.asarray(images, np.uint8)})
-        return _judged_outputs(dict(zip(shapes, values, strict=True)), len(class_names))
+        return _evaluated_outputs(
+            dict(zip(shapes, values, strict=True)), len(class_names)
+        )
 
     return Runner(
         predict_fn, class_names, (width, height),
@@ -267,7 +269,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return tuple(path.read_text(encoding="utf-8").splitlines())
 
 
-def _judged_outputs(outputs: dict, num_classes: int = 0) -> dict[str, np.ndarray]:
+def _evaluated_outputs(outputs: dict, num_classes: int = 0) -> dict[str, np.ndarray]:
     """Top classes spread to [batch, classes] (0 elsewhere); maps lose their channel.
 
     Without `num_classes` nothing is said of the classes.

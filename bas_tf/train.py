@@ -25,10 +25,10 @@ def main(args: list[str]) -> None:
         sys.exit(_run_local_workers(flags.FLAGS.local_workers, workdir))
     on_bad_image = flags.FLAGS.on_bad_image
     if not training.run_training(
-        config, workdir, on_bad_image=on_bad_image, judged_split=config.eval.split
+        config, workdir, on_bad_image=on_bad_image, evaluated_split=config.eval.split
     ):
         return
-    judged = evaluation.judge_model(
+    evaluated = evaluation.evaluate_model(
         workdir,
         config,
         split=config.eval.split,
@@ -37,11 +37,11 @@ def main(args: list[str]) -> None:
         skipped_dir=workdir,
     )
     rows = [
-        *results.baseline_rows(judged),
-        results.table_row("keras", judged.document["metrics"]),
+        *results.baseline_rows(evaluated),
+        results.table_row("keras", evaluated.document["metrics"]),
     ]
-    results.write_results(judged, workdir, rows)
-    print(results.describe(judged))
+    results.write_results(evaluated, workdir, rows)
+    print(results.describe(evaluated))
     print(f"report: {workdir / results.REPORT_FILE}")
 
 

@@ -5,12 +5,12 @@ r"""Which edge file is worth shipping: accuracy, size and latency of 32 of them.
 
 EfficientNet-Lite0 of configs/butterflies_efficientnet_lite0.py with each head and input
 size, seed 0, resized to 1.15 times the crop; each training exported in every
-quantization and judged by protocol bas on split val at the config's threshold; then all
-files timed in turns, on two threads. About 8 minutes a training on two cores; called
-again, it goes on where it stopped.
+quantization and evaluated by protocol bas on split val at the config's threshold; then
+all files timed alternately, on two threads. About 8 minutes a training on two cores;
+called again, it goes on where it stopped.
 
 WORKDIR/<head>_<size> is an ordinary training workdir, with its files in export/ and
-their figures in judged/; delete it to have it anew. WORKDIR/front.json:
+their figures in evaluated/; delete it to have it anew. WORKDIR/front.json:
   config, protocol, split, num_images, score_threshold, num_threads    how it was made
   rows   head, size, quantization, top1_loc, predicted_map_loc (and @0.7),
          predicted_map_iou, size_bytes, p50_ms, p95_ms, ...; on_front: no other file is
@@ -131,23 +131,23 @@ def export(candidate: Candidate) -> dict[str, Path]:
     return paths
 
 
-def judge(candidate: Candidate, paths: Mapping[str, Path], data: str) -> dict:
+def evaluate(candidate: Candidate, paths: Mapping[str, Path], data: str) -> dict:
     """{quantization: its metrics.json}, each kept as soon as it is known."""
     from bas_tf import files
     from bas_tf.jobs import evaluation, experiment
 
-    kept = {key: candidate.workdir / "judged" / f"{key}.json" for key in paths}
+    kept = {key: candidate.workdir / "evaluated" / f"{key}.json" for key in paths}
     left = [key for key, path in kept.items() if not path.is_file()]
     if left:
         trained = experiment.load_experiment(candidate.workdir)
         trained.config.data.root = data
-        judging = evaluation.Judge(
+        evaluating = evaluation.Evaluator(
             trained.config, split=SPLIT, class_names=trained.class_names
         )
     for key in left:
         runner = experiment.load_runner(paths[key])
-        judged = judging.judge(runner, model=str(paths[key]))
-        files.write_json(kept[key], judged.document)
+        evaluated = evaluating.evaluate(runner, model=str(paths[key]))
+        files.write_json(kept[key], evaluated.document)
     return {
         key: json.loads(path.read_text(encoding="utf-8")) for key, path in kept.items()
     }
@@ -170,7 +170,7 @@ def time_files(paths: Mapping[str, Path], sizes: Mapping[str, int]) -> dict[str,
 def measure_front(
     candidates: Sequence[Candidate], *, config_name: str, data: str
 ) -> dict:
-    """Trains, exports, judges and times what is missing: the content of front.json.
+    """Trains, exports, evaluates and times what is missing: the content of front.json.
 
     Raises:
       UserError: a training fails or its workdir holds another one; no data; a file
@@ -180,7 +180,7 @@ def measure_front(
     for candidate in candidates:
         train(candidate, config_name, data)
         exported = export(candidate)
-        documents = judge(candidate, exported, data)
+        documents = evaluate(candidate, exported, data)
         for quantization, document in documents.items():
             name = f"{candidate.workdir.name}_{quantization}"
             paths[name], sizes[name] = exported[quantization], candidate.size

@@ -6,7 +6,7 @@ MobileNetV1 at 224 pixels with fresh weights, 200 and 1,000 classes. The plain p
 the training network as it stands: the paper's head, a map of every class, one of them
 picked, the background branch left in, the box left to the host. Ours: the linear head,
 the predicted class's map alone, the box in the graph. Every file runs in a process of
-its own, in turns; ratios are medians over the rounds.
+its own, alternately; ratios are medians over the rounds.
 """
 
 import tempfile

@@ -52,7 +52,7 @@ def get_config(variant: str = ""):
         "rows": rows,
         # Those that are trained, as the table lists them.
         "order": QUICK_ORDER if variant == "synthetic_quicktest" else ORDER,
-        "top_k_row": "full",  # is judged, not trained, at these top-k too
+        "top_k_row": "full",  # is evaluated, not trained, at these top-k too
         "top_k": (5, EVERY_CLASS),  # at most the number of classes
     }
     return config

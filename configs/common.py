@@ -103,7 +103,7 @@ def base_config() -> ml_collections.ConfigDict:
             # True: a thread writes them while the training goes on
             "asynchronous_checkpoints": False,
             # "" takes the last step's weights. Else a figure of protocol bas: each
-            # epoch is judged on split val, the one with the most of it is what
+            # epoch is evaluated on split val, the one with the most of it is what
             # evaluation and export take. top1_acc needs labels alone, gt_known_loc,
             # mean_iou or predicted_map_loc the boxes of val.
             "select_by": "",

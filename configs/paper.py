@@ -11,7 +11,7 @@ from configs.common import base_config
 
 
 def cub_config(variant: str):
-    """CUB-200-2011: 100 epochs of batches of 32, judged on `test`."""
+    """CUB-200-2011: 100 epochs of batches of 32, evaluated on `test`."""
     config = _paper_config(variant)
     config.data.source = "cub"
     config.data.batch_size = 32
@@ -23,7 +23,7 @@ def cub_config(variant: str):
 
 def ilsvrc_config(variant: str):
     """ILSVRC 2012: 9 epochs of batches of 128 on every GPU there is (the paper: four,
-    BatchNorm by the 32 images of each), judged on `val`."""
+    BatchNorm by the 32 images of each), evaluated on `val`."""
     config = _paper_config(variant)
     config.data.source = "ilsvrc"
     config.data.batch_size = 128

@@ -1,1 +1,1 @@
-"""Trained localizers leave as files: SavedModel and TFLite, each judged again."""
+"""Trained localizers leave as files: SavedModel and TFLite, each evaluated again."""

@@ -92,7 +92,7 @@ def latin1_photo(photo_folder: Path, latin1_name: str) -> Path:
 def demo_workdir(tmp_path_factory) -> Path:
     """What the quick demo leaves behind; for reading only.
 
-    Trained, judged and exported in a process of its own, as a user does it. It is
+    Trained, evaluated and exported in a process of its own, as a user does it. It is
     asked for ten crops, which it turns off.
     """
     workdir = tmp_path_factory.mktemp("demo") / "run"

@@ -257,7 +257,7 @@ def test_a_config_file_of_something_else(refused, tmp_path, content):
 def test_an_output_that_cannot_be_written_is_told_first(
     refused, tmp_path, module, args
 ):
-    """Before hours of judging, so before what is wrong with the model."""
+    """Before hours of evaluating, so before what is wrong with the model."""
     file, folder = tmp_path / "file", tmp_path / "folder"
     file.touch()
     folder.mkdir()

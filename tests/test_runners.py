@@ -150,10 +150,10 @@ def test_top_classes_spread_to_all_and_maps_lose_their_channel():
         names.BOXES: np.array([[0, 0, 1, 1]], np.float32),
         names.DEGENERATE: np.array([[False]]),
     }
-    judged = runners._judged_outputs(outputs, 4)
-    np.testing.assert_allclose(judged[names.SCORES], [[0.2, 0, 0.7, 0]])
-    assert judged[names.LOCALIZATION_MAP].shape == (1, 3, 4)
-    assert judged[names.DEGENERATE].shape == (1,)
+    evaluated = runners._evaluated_outputs(outputs, 4)
+    np.testing.assert_allclose(evaluated[names.SCORES], [[0.2, 0, 0.7, 0]])
+    assert evaluated[names.LOCALIZATION_MAP].shape == (1, 3, 4)
+    assert evaluated[names.DEGENERATE].shape == (1,)
 
 
 def test_scores_come_from_the_classifier_alone_or_else_from_the_predict_fn():

@@ -38,5 +38,5 @@ def check_every_class_has_images(
         f"split {split!r} has no images of {len(empty)} of its {len(class_names)} "
         f"classes ({', '.join(empty[:_NAMED])}{more}); add images of them or take "
         "them out of the data; `python -m bas_tf.check_data` lists them all, and the "
-        "files that are passed over"
+        "files that are skipped"
     )

@@ -1,1 +1,1 @@
-"""Judges: data, a predict_fn and a protocol in; named numbers out."""
+"""Evaluators: data, a predict_fn and a protocol in; named numbers out."""

@@ -1,12 +1,12 @@
-"""The judge of protocol `bas`, the one of the paper's tables.
+"""The evaluator of protocol `bas`, the one of the paper's tables.
 
-Every model, in memory or exported, is judged by this file. Figures of the label's map
-and of the predicted class's have names of their own, see `metrics.localization`.
+Every model, in memory or exported, is evaluated by this file. Figures of the label's
+map and of the predicted class's have names of their own, see `metrics.localization`.
 The original counts a box with IoU > 0.5 and averages over classes, the names that end
 in "_class_mean"; the same names without it average over images. The journal extension
-counts IoU >= 0.5, the names that start with "extension/". Two baselines stand
-beside them, both with an oracle's help: the best centred box, and CAM of the same
-network where the predict_fn gives it.
+counts IoU >= 0.5, the names that start with "extension/". Two baselines stand beside
+them, both with an oracle's help: the best centred box, and CAM of the same network
+where the predict_fn gives it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ def evaluate_bas(
     score_threshold: float,
     threshold_origin: str = "fixed",
 ) -> Evaluation:
-    """Runs a model over a split and judges it.
+    """Runs a model over a split and evaluates it.
 
     Args:
       batches: see `predict_all`; every record once, the last batch may be smaller.
@@ -89,7 +89,7 @@ def evaluate_predictions(
     score_threshold: float,
     threshold_origin: str = "fixed",
 ) -> Evaluation:
-    """Judges predictions that were made before; no model runs.
+    """Evaluates predictions that were made before; no model runs.
 
     Args:
       predictions: of every record.
@@ -97,7 +97,7 @@ def evaluate_predictions(
       records: the records, for their masks.
       score_threshold: in [0, 1]; the model's own for "fixed", the one chosen on the
         validation split by `best_threshold` for "val-optimal", not used by "oracle".
-      threshold_origin: "fixed" judges the boxes that the model drew. The others take
+      threshold_origin: "fixed" evaluates the boxes that the model drew. The others take
         boxes from the maps by `box_from_map`: "val-optimal" at `score_threshold`,
         "oracle" at the best threshold of this very split.
 
@@ -107,7 +107,7 @@ def evaluate_predictions(
     check_threshold_origin(threshold_origin)
     if threshold_origin == ORACLE:
         score_threshold = sweeps.best_threshold(predictions, truth)
-    boxes, degenerate = judged_boxes(
+    boxes, degenerate = evaluated_boxes(
         predictions,
         truth,
         score_threshold=score_threshold,
@@ -145,7 +145,7 @@ def evaluate_predictions(
     )
 
 
-def judged_boxes(
+def evaluated_boxes(
     predictions: Predictions,
     truth: GroundTruth,
     *,
@@ -172,7 +172,7 @@ def judged_boxes(
 def choose_threshold(
     predictions: Predictions, truth: GroundTruth, records: Sequence[Record]
 ) -> float:
-    """`sweeps.best_threshold` in the form that the judges share; reads no record."""
+    """`sweeps.best_threshold` in the evaluators' common form; reads no record."""
     del records
     return sweeps.best_threshold(predictions, truth)
 
@@ -204,7 +204,7 @@ def _predicted_figures(
     of_predicted = predictions.predicted
     if of_predicted is None:
         return {}
-    boxes, _ = judged_boxes(
+    boxes, _ = evaluated_boxes(
         of_predicted,
         truth,
         score_threshold=at["score_thresholds"][0],

@@ -1,4 +1,4 @@
-"""A judgement with all that is shown of it."""
+"""An evaluation with all that is shown of it."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from bas_tf.evaluators.predictions import Predictions
 
 
 @dataclasses.dataclass(frozen=True)
-class Judged:
+class EvaluationResult:
     """A model's figures on a split, with everything that the page shows of it.
 
     Attributes:
       document: the content of metrics.json.
-      evaluation: the judge's result, which the document is made from.
+      evaluation: the evaluator's result, which the document is made from.
       records: the split.
       predictions: of every image.
       truth: true boxes in the crop frame.
       images: the split's images at the resize size.
       class_names: in the order of class ids.
-      config: the config of data and evaluation, for who shows it; judges do not
+      config: the config of data and evaluation, for who shows it; evaluators do not
         read it.
     """
 

@@ -1,4 +1,4 @@
-"""What a judge returns, by whatever protocol."""
+"""What an evaluator returns, by whatever protocol."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ class Figure:
       interval_95: (low, high), by resampling images.
       average: one of AVERAGES, each of which counts once: images, classes (the mean
         over classes of each class's mean over images), or pixels pooled over images.
-      iou_thresholds: of a right box; empty where no box is judged.
+      iou_thresholds: of a right box; empty where no box is evaluated.
       comparison: ">" or ">=", how a right box's IoU compares with its threshold; None
         without IoU thresholds.
       score_thresholds: behind the figure, one, or one for each IoU threshold; empty
@@ -53,7 +53,7 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """A judgement; iterating yields its (name, value) pairs.
+    """An evaluation; iterating yields its (name, value) pairs.
 
     Attributes:
       figures: {name: Figure}. Localization figures are left out where no image has a
@@ -63,8 +63,8 @@ class Evaluation:
       score_threshold: the threshold behind the boxes.
       threshold_origin: one of THRESHOLD_ORIGINS.
       map_class: one of `predictions.MAP_CLASSES`, of the boxes and of `per_image`.
-      per_image: {column: [records]}, the judge's own columns of the per-image table;
-        NaN where an image does not count.
+      per_image: {column: [records]}, the evaluator's own columns of the per-image
+        table; NaN where an image does not count.
     """
 
     figures: Mapping[str, Figure]
@@ -95,7 +95,7 @@ def check_threshold_origin(threshold_origin: str) -> None:
 
 
 def box_facts(iou_threshold: float | None, comparison: str) -> dict[str, Any]:
-    """What a figure says about its right boxes; nothing where it judges none (None)."""
+    """What a figure says about its right boxes; empty where it has none (None)."""
     if iou_threshold is None:
         return {}
     return {"iou_thresholds": [iou_threshold], "comparison": comparison}

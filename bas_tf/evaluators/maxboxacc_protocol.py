@@ -1,11 +1,11 @@
-"""The judge of protocol `maxboxacc` (Choe et al., CVPR 2020).
+"""The evaluator of protocol `maxboxacc` (Choe et al., CVPR 2020).
 
 It is about the maps of the predictions it gets, of the label as in the paper, or of the
 predicted class, whose figures have other names (see `metrics.localization`).
 
 Images are resized without a crop. Figures of two kinds stand side by side: those at
 one score threshold, whose origin the caller says, and the protocol's own maxima over
-thresholds of the judged split, which are an oracle's.
+thresholds of the evaluated split, which are an oracle's.
 """
 
 import dataclasses
@@ -43,7 +43,7 @@ def choose_threshold(
     Args:
       predictions: of every record.
       truth: of the same records, from `load_resized_truth`.
-      records: not read; the judges share one form.
+      records: not read; the evaluators share one form.
 
     Raises:
       UserError: no image has a true box.
@@ -60,13 +60,13 @@ def evaluate_predictions(
     score_threshold: float,
     threshold_origin: str = "fixed",
 ) -> Evaluation:
-    """Judges predictions that were made before; no model runs.
+    """Evaluates predictions that were made before; no model runs.
 
     Args:
       predictions: of every record; their boxes, which follow another protocol, are
         not used.
       truth: of the same records, from `load_resized_truth`.
-      records: not read; the judges share one form.
+      records: not read; the evaluators share one form.
       score_threshold: in [0, 1); not used by "oracle".
       threshold_origin: says where the threshold is from; "oracle" takes the best one
         of this very split.

@@ -1,4 +1,4 @@
-"""metrics.json: what was judged, how, and the figures."""
+"""metrics.json: what was evaluated, how, and the figures."""
 
 import dataclasses
 from typing import Any
@@ -18,10 +18,10 @@ def metrics_document(
     """The content of metrics.json.
 
     Args:
-      evaluation: the judge's result; every fraction is in [0, 1].
+      evaluation: the evaluator's result; every fraction is in [0, 1].
       protocol: "bas", "maxboxacc" or "pxap".
-      split: name of the split judged.
-      model: what was judged: a path, or a format's name.
+      split: name of the split evaluated.
+      model: what was evaluated: a path, or a format's name.
       config: name of the config, with its variant.
       seed: the training run's, None when unknown.
 

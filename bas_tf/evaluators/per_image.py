@@ -1,4 +1,4 @@
-"""The per-image table: what a judge found image by image, at one threshold."""
+"""The per-image table: what an evaluator found image by image, at one threshold."""
 
 import csv
 import io
@@ -47,7 +47,7 @@ def per_image_csv(
         "class_correct": _cells(
             predictions.first_class_ids == predictions.labels, is_flag=True
         ),
-        **_judged_columns(evaluation),
+        **_evaluated_columns(evaluation),
         "protocol": [protocol] * len(records),
         "score_threshold": [f"{evaluation.score_threshold:g}"] * len(records),
         "threshold_origin": [evaluation.threshold_origin] * len(records),
@@ -59,7 +59,7 @@ def per_image_csv(
     return text.getvalue()
 
 
-def _judged_columns(evaluation: Evaluation) -> dict[str, list[str]]:
+def _evaluated_columns(evaluation: Evaluation) -> dict[str, list[str]]:
     columns = {}
     for name, values in evaluation.per_image.items():
         if name == "box":

@@ -1,4 +1,4 @@
-"""The table of protocols: what each does to images and boxes, and its judge."""
+"""The table of protocols: what each does to images and boxes, and its evaluator."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from bas_tf.evaluators.ground_truth import GroundTruth
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """One way to judge.
+    """One way to evaluate.
 
     Attributes:
       crops: images are resized and their middle is cut out; else they are resized to
         the network's input.
-      takes_boxes: the boxes that the model drew at its own threshold are judged where
-        the threshold's origin is "fixed"; else boxes are always made of the maps.
-      needs_masks: there is nothing to judge without true masks.
+      takes_boxes: the boxes that the model drew at its own threshold are evaluated
+        where the threshold's origin is "fixed"; else boxes are always made of the maps.
+      needs_masks: there is nothing to evaluate without true masks.
       load_truth: (records, resize_size_wh=, crop_size_wh=) -> GroundTruth.
       choose_threshold: (predictions, truth, records) -> the best threshold on them.
       evaluate: (predictions, truth, records=, score_threshold=, threshold_origin=).

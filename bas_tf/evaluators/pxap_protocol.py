@@ -1,7 +1,7 @@
-"""The judge of protocol `pxap` (Choe et al., CVPR 2020): pixels against true masks.
+"""The evaluator of protocol `pxap` (Choe et al., CVPR 2020): pixels against true masks.
 
 Images are resized without a crop, and so are the masks. PxAP sums over all thresholds
-and needs none; the peak pixel IoU takes the best threshold of the judged split, an
+and needs none; the peak pixel IoU takes the best threshold of the evaluated split, an
 oracle's; the rest is at one threshold, whose origin the caller says. `piou` is the
 journal extension's peak, whose maps are scaled before they are enlarged.
 """
@@ -61,7 +61,7 @@ def evaluate_predictions(
     score_threshold: float,
     threshold_origin: str = "fixed",
 ) -> Evaluation:
-    """Judges the maps of predictions that were made before; no model runs.
+    """Evaluates the maps of predictions that were made before; no model runs.
 
     Args:
       predictions: of every record.

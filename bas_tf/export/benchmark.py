@@ -1,4 +1,4 @@
-r"""Latency and memory of exported files, measured in turns on this machine.
+r"""Latency and memory of exported files, measured alternately on this machine.
 
   python -m export.benchmark --artifacts=runs/demo/export --output=bench.json \
       --num_threads=2

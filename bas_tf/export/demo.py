@@ -1,4 +1,4 @@
-"""The main job from start to end: train, judge, export, judge every file, report.
+"""The main job from start to end: train, evaluate, export, evaluate every file, report.
 
   python -m export.demo --config=configs/demo.py --workdir=runs/demo
 

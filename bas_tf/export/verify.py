@@ -1,11 +1,12 @@
-r"""Sends a trained workdir and every exported file through the same judge.
+r"""Sends a trained workdir and every exported file through the same evaluator.
 
   python -m export.verify --workdir=runs/demo --artifacts=runs/demo/export \
       --output=report.json
 
 Prints one table: figures by protocol bas, then how near each file is to Keras, its
-latency and its process's peak memory, measured in turns. Exits 1 when a file loses more
-than --max_drop of GT-known, predicted-map or Top-1 Loc against Keras. A file has those
+latency and its process's peak memory, measured alternately. Exits 1 when a file loses
+more than --max_drop of GT-known, predicted-map or Top-1 Loc against Keras. A file has
+those
 of them that it can: GT-known Loc needs one that takes a class. All see the centre crop
 alone, whatever the workdir's eval.ten_crop says.
 """
@@ -35,26 +36,26 @@ def main(args: list[str]) -> None:
         config=loaded.config,
         splits=filter(None, [flags.FLAGS.split]),
     )
-    judge = evaluation.Judge(
+    evaluator = evaluation.Evaluator(
         verification.by_centre_crop(loaded.config),
         split=flags.FLAGS.split or loaded.config.eval.split,
         class_names=loaded.class_names,
     )
-    keras_judged = judge.judge(
+    keras_result = evaluator.evaluate(
         experiment.load_runner(loaded),
         model=flags.FLAGS.workdir,
         seed=loaded.config.train.seed,
     )
-    keras_row = results.table_row("keras", keras_judged.document["metrics"])
-    rows = verification.verify_artifacts(judge, keras_judged, artifacts)
+    keras_row = results.table_row("keras", keras_result.document["metrics"])
+    rows = verification.verify_artifacts(evaluator, keras_result, artifacts)
     speed = timing.measure(
         artifacts,
         size_wh=tuple(loaded.config.data.crop_size),
         num_threads=flags.FLAGS.num_threads,
     )
     rows = [{**row, **speed[row["name"]]} for row in rows]
-    every = [*results.baseline_rows(keras_judged), keras_row, *rows]
-    document = {key: keras_judged.document[key] for key in results.SETTING_KEYS}
+    every = [*results.baseline_rows(keras_result), keras_row, *rows]
+    document = {key: keras_result.document[key] for key in results.SETTING_KEYS}
     files.write_json(flags.FLAGS.output, {**document, "rows": every})
     print(f"{table.format_table(every)}\n\n{verification.format_nearness(rows)}")
     lost = verification.lost_too_much(rows, keras_row, flags.FLAGS.max_drop)

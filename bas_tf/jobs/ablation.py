@@ -1,4 +1,4 @@
-"""The paper's ablation: trains and judges every row, gathers them in one table."""
+"""The paper's ablation: trains and evaluates every row, gathers them in one table."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bas_tf import files
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators import bas_protocol
-from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.jobs import evaluation, experiment, results, resuming, training
 from bas_tf.metrics.localization import LABEL
 from bas_tf.report import ablation_table
@@ -20,7 +20,7 @@ JSON_FILE, TABLE_FILE = "ablation.json", "ablation.md"
 
 
 def run_ablation(config, workdir: Path, *, config_name: str = "") -> dict | None:
-    """Trains the rows that are not trained yet and judges all of them.
+    """Trains the rows that are not trained yet and evaluates all of them.
 
     Args:
       config: with a group `ablation`, see configs/ablation.py.
@@ -40,29 +40,31 @@ def run_ablation(config, workdir: Path, *, config_name: str = "") -> dict | None
     source = experiment.open_source(base)
     records = source.records(base.eval.split)
     _check_boxes(records, base)
-    judge = evaluation.Judge(
+    evaluator = evaluation.Evaluator(
         base,
         split=base.eval.split,
         class_names=source.class_names,
         config_name=config_name,
     )
-    judged = {}
+    evaluated = {}
     for name, row_config in configs.items():
-        logging.info("row %s, %d of %d", name, len(judged) + 1, len(configs))
+        logging.info("row %s, %d of %d", name, len(evaluated) + 1, len(configs))
         if not _train(row_config, workdir / name, source.class_names):
             return None
-        judged[name] = _judge(judge, row_config, workdir / name)
-        _write_row(judged[name], workdir / name)
+        evaluated[name] = _evaluate(evaluator, row_config, workdir / name)
+        _write_row(evaluated[name], workdir / name)
     trained, num_classes = ablation.top_k_row, len(source.class_names)
     for top_k in other_top_ks(base.model.top_k, ablation.top_k, num_classes):
         row_config = configs[trained].copy_and_resolve_references()
         row_config.model.top_k = top_k
-        judged[f"{trained}_top{top_k}"] = _judge(judge, row_config, workdir / trained)
-    document = judged[trained].document
+        evaluated[f"{trained}_top{top_k}"] = _evaluate(
+            evaluator, row_config, workdir / trained
+        )
+    document = evaluated[trained].document
     keys = ("protocol", "split", "num_images", "config", "seed")
     return {
         **{key: document[key] for key in keys},
-        "rows": [_row(name, row, records) for name, row in judged.items()],
+        "rows": [_row(name, row, records) for name, row in evaluated.items()],
     }
 
 
@@ -102,7 +104,7 @@ def row_configs(base, ablation) -> dict:
 
 
 def other_top_ks(base: int, top_ks: Sequence[int], num_classes: int) -> list[int]:
-    """What is left to judge: ascending, none above the number of classes or twice."""
+    """What is left to evaluate: ascending, unique, at most the number of classes."""
     possible = {min(top_k, num_classes) for top_k in top_ks}
     return sorted(possible - {min(base, num_classes)})
 
@@ -117,7 +119,7 @@ def _check_boxes(records: Sequence[Record], config) -> None:
 
 
 def _train(config, workdir: Path, class_names: tuple[str, ...]) -> bool:
-    """Trains a row unless it was judged before, which is what comes last.
+    """Trains a row unless it was evaluated before, which is what comes last.
 
     Returns:
       Whether it is trained to its end.
@@ -125,10 +127,10 @@ def _train(config, workdir: Path, class_names: tuple[str, ...]) -> bool:
     if (workdir / results.METRICS_FILE).is_file():
         resuming.check_workdir(workdir, config, class_names)
         return True
-    return training.run_training(config, workdir, judged_split=config.eval.split)
+    return training.run_training(config, workdir, evaluated_split=config.eval.split)
 
 
-def _judge(judge: evaluation.Judge, config, workdir: Path):
+def _evaluate(evaluator: evaluation.Evaluator, config, workdir: Path):
     """A trained row at the config's top-k and threshold."""
     trained = experiment.load_experiment(workdir)
     trained.config.model.top_k = config.model.top_k
@@ -140,29 +142,29 @@ def _judge(judge: evaluation.Judge, config, workdir: Path):
         score_threshold=config.eval.score_threshold,
         scores_precision=evaluation.scores_precision(config),
     )
-    judged = judge.judge(runner, model=str(workdir), seed=config.train.seed)
-    return dataclasses.replace(judged, config=config)
+    evaluated = evaluator.evaluate(runner, model=str(workdir), seed=config.train.seed)
+    return dataclasses.replace(evaluated, config=config)
 
 
-def _write_row(judged: Judged, workdir: Path) -> None:
+def _write_row(evaluated: EvaluationResult, workdir: Path) -> None:
     """The files that bas_tf.train leaves too."""
     rows = [
-        *results.baseline_rows(judged),
-        results.table_row("keras", judged.document["metrics"]),
+        *results.baseline_rows(evaluated),
+        results.table_row("keras", evaluated.document["metrics"]),
     ]
-    results.write_results(judged, workdir, rows)
+    results.write_results(evaluated, workdir, rows)
 
 
-def _row(name: str, judged: Judged, records: Sequence[Record]) -> dict:
-    """A row's settings and figures, at the judged threshold and at its own best one."""
+def _row(name: str, evaluated: EvaluationResult, records: Sequence[Record]) -> dict:
+    """A row's settings and figures, at the config's threshold and at its own best."""
     at_best = bas_protocol.evaluate_predictions(
-        judged.predictions,
-        judged.truth,
+        evaluated.predictions,
+        evaluated.truth,
         records=records,
-        score_threshold=judged.document["score_threshold"],
+        score_threshold=evaluated.document["score_threshold"],
         threshold_origin="oracle",
     )
-    config, document = judged.config, judged.document
+    config, document = evaluated.config, evaluated.document
     return {
         "name": name,
         "terms": generator_terms(config.loss),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bas_tf.errors import UserError
-from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.jobs import evaluation, experiment, results, resuming
 from bas_tf.metrics.bootstrap import mean_intervals
 from bas_tf.metrics.classification import classification_values
@@ -45,7 +45,8 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
       paths: two or more, each a training workdir or a metrics.json file.
 
     Raises:
-      UserError: fewer than two, one given twice, one that is no run or is not judged.
+      UserError: fewer than two, one given twice, one that is no run or is not
+      evaluated.
     """
     if len(paths) < 2:
         given = f" ({paths[0]})" if paths else ""
@@ -87,7 +88,7 @@ def _read_run(path: Path) -> tuple[dict, experiment.Experiment | None]:
     metrics = path / results.METRICS_FILE
     if not metrics.is_file():
         raise UserError(
-            f"{path}: no {results.METRICS_FILE} in it: it is not judged yet; finish "
+            f"{path}: no {results.METRICS_FILE} in it: it is not evaluated yet; finish "
             f"the training, or call bas_tf.evaluate with --model={path} and "
             f"--output={metrics}"
         )
@@ -157,13 +158,13 @@ def group_runs(runs: Sequence[Run]) -> list[list[Run]]:
 def _comparable(run: Run, other: Run) -> bool:
     keys = [key for key in results.SETTING_KEYS if key != "score_threshold"]
     keys.append("ten_crop_precision")  # only there where classes are of ten crops
-    images = [judged_images_of(each) for each in (run, other)]
+    images = [evaluated_images_of(each) for each in (run, other)]
     return all(run.document.get(key) == other.document.get(key) for key in keys) and (
         None in images or images[0] == images[1]
     )
 
 
-def judged_images_of(run: Run) -> dict | None:
+def evaluated_images_of(run: Run) -> dict | None:
     """What its metrics.json says of its images, see `run_evaluation.images_of`.
 
     One of an older version says nothing. A workdir's is then taken to be of the
@@ -176,7 +177,9 @@ def judged_images_of(run: Run) -> dict | None:
     return evaluation.images_of(run.trained.config, run.document["split"])
 
 
-def paired_difference(judged: Judged, reference: Judged) -> dict[str, dict]:
+def paired_difference(
+    evaluated: EvaluationResult, reference: EvaluationResult
+) -> dict[str, dict]:
     """How much more than the reference's each figure is, over the same images.
 
     Returns:
@@ -184,7 +187,7 @@ def paired_difference(judged: Judged, reference: Judged) -> dict[str, dict]:
       split allows; fractions. The interval resamples images, of which each keeps both
       runs' answers.
     """
-    ours, theirs = _image_values(judged), _image_values(reference)
+    ours, theirs = _image_values(evaluated), _image_values(reference)
     both = ours.keys() & theirs.keys()  # one may be of the label's maps alone
     differences = {
         key: ours[key].astype(float) - theirs[key]
@@ -200,13 +203,13 @@ def paired_difference(judged: Judged, reference: Judged) -> dict[str, dict]:
     }
 
 
-def _image_values(judged: Judged) -> dict[str, np.ndarray]:
+def _image_values(evaluated: EvaluationResult) -> dict[str, np.ndarray]:
     """{figure: each image's part in it}; of boxes where there is a true one."""
-    predictions, images = judged.predictions, judged.truth.images
+    predictions, images = evaluated.predictions, evaluated.truth.images
     class_ids, labels = predictions.class_ids, predictions.labels
     values = {**classification_values(class_ids, labels)}
     if len(images):
-        ious = judged.evaluation.per_image["iou"][images]
+        ious = evaluated.evaluation.per_image["iou"][images]
         values |= localization_values(
             ious, class_ids[images], labels[images], predictions.map_class
         )

@@ -9,13 +9,13 @@ from absl import logging
 
 from bas_tf import files
 from bas_tf.errors import UserError
-from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.jobs import evaluation, experiment, output_check, results
 from bas_tf.jobs.compared_runs import (
     Run,
     differing_settings,
+    evaluated_images_of,
     group_runs,
-    judged_images_of,
     paired_difference,
     read_runs,
 )
@@ -52,8 +52,8 @@ def compare_runs(
 
     Raises:
       UserError: an output that cannot be written; fewer than two runs, one that is
-        none or was not judged, workdirs of other classes or data, or what judging them
-        finds wrong. None of the three files is written then.
+        none or was not evaluated, workdirs of other classes or data, or what evaluating
+        them finds wrong. None of the three files is written then.
     """
     outputs = [output / name for name in (JSON_FILE, TABLE_FILE, PAGE_FILE)]
     output_check.check_outputs(outputs, models=paths)
@@ -70,14 +70,14 @@ def compare_runs(
             f"{len(runs)} runs is one."
         )
     else:
-        judged = _judge_all(
+        evaluated = _evaluate_all(
             workdirs,
             split=split or workdirs[0].trained.config.eval.split,
             data_root=data_root,
             on_bad_image=on_bad_image,
             skipped_dir=output,
         )
-        same, sections = _compare_judged(judged, max_images)
+        same, sections = _compare_evaluated(evaluated, max_images)
     settings = differing_settings(runs)
     document = {
         "runs": [_row(run, settings[run.name]) for run in runs],
@@ -101,7 +101,7 @@ def _row(run: Run, settings: Mapping[str, Any]) -> dict:
         "seed": document["seed"],
         **{key: document[key] for key in results.SETTING_KEYS},
         "ten_crop_precision": document.get("ten_crop_precision"),
-        "data": judged_images_of(run),
+        "data": evaluated_images_of(run),
         "settings": dict(settings),
         "figures": _figures(document),
     }
@@ -119,22 +119,23 @@ def _figures(document: Mapping) -> dict[str, dict]:
     }
 
 
-def _judge_all(
+def _evaluate_all(
     runs: Sequence[Run], *, split: str, data_root: str | None, **options
-) -> dict[str, Judged]:
-    """{run's name: its judgement} on the images of the first one; options as `Judge`.
+) -> dict[str, EvaluationResult]:
+    """{run's name: its evaluation} on the images of the first one; options as
+    `Evaluator`.
 
     Images are not kept in memory; what is shown of them is read again.
     """
     _check_alike(runs, split)
     first = _at_root(runs[0].trained.config, data_root)
     first.data.cache = False
-    judged = {}
+    evaluated = {}
     for place, run in enumerate(runs, 1):
         logging.info("%s, %d of %d", run.path, place, len(runs))
-        config = _judging_config(run.trained.config, first)
-        judged[run.name] = _judge(run, config, split=split, **options)
-    return judged
+        config = _evaluation_config(run.trained.config, first)
+        evaluated[run.name] = _evaluate(run, config, split=split, **options)
+    return evaluated
 
 
 def _at_root(config, data_root: str | None):
@@ -145,7 +146,7 @@ def _at_root(config, data_root: str | None):
     return config
 
 
-def _judging_config(own, first):
+def _evaluation_config(own, first):
     """The first run's images and rules at a run's own size and threshold."""
     config = first.copy_and_resolve_references()
     config.data.resize_size = own.data.resize_size
@@ -154,17 +155,17 @@ def _judging_config(own, first):
     return config
 
 
-def _judge(run: Run, config, **options) -> Judged:
+def _evaluate(run: Run, config, **options) -> EvaluationResult:
     runner = experiment.load_runner(
         run.path, scores_precision=evaluation.scores_precision(config)
     )
-    judge = evaluation.Judge(
+    evaluator = evaluation.Evaluator(
         config,
         class_names=runner.class_names,
         config_name=run.document["config"],
         **options,
     )
-    return judge.judge(runner, model=str(run.path), seed=run.document["seed"])
+    return evaluator.evaluate(runner, model=str(run.path), seed=run.document["seed"])
 
 
 def _check_alike(runs: Sequence[Run], split: str) -> None:
@@ -195,15 +196,15 @@ def _check_alike(runs: Sequence[Run], split: str) -> None:
                 )
 
 
-def _compare_judged(
-    judged: Mapping[str, Judged], max_images: int
+def _compare_evaluated(
+    evaluated: Mapping[str, EvaluationResult], max_images: int
 ) -> tuple[dict, dict[str, list[ComparedImage]]]:
     """`same_images` of comparison.json, and the images of the page by section."""
-    reference, first = next(iter(judged.items()))
-    spreads = _spreads(judged)
+    reference, first = next(iter(evaluated.items()))
+    spreads = _spreads(evaluated)
     chosen = compared_images.choose_images(spreads, count=max_images)
     sections = {
-        title: [compared_image(judged, int(i)) for i in images]
+        title: [compared_image(evaluated, int(i)) for i in images]
         for title, images in zip(comparison_page.SECTIONS, chosen, strict=True)
     }
     same = {
@@ -217,45 +218,45 @@ def _compare_judged(
                 "figures": _figures(each.document),
                 "difference": {} if each is first else paired_difference(each, first),
             }
-            for name, each in judged.items()
+            for name, each in evaluated.items()
         ],
         "images": [
-            _image_entry(judged, int(i), spreads) for i in np.concatenate(chosen)
+            _image_entry(evaluated, int(i), spreads) for i in np.concatenate(chosen)
         ],
     }
     del same["score_threshold"]  # each row has its own
     return same, sections
 
 
-def _spreads(judged: Mapping[str, Judged]) -> np.ndarray:
+def _spreads(evaluated: Mapping[str, EvaluationResult]) -> np.ndarray:
     """How far apart the runs are, image by image: [images], see `compared_images`."""
-    first = next(iter(judged.values()))
+    first = next(iter(evaluated.values()))
     if len(first.truth.images):
-        ious = [each.evaluation.per_image["iou"] for each in judged.values()]
+        ious = [each.evaluation.per_image["iou"] for each in evaluated.values()]
         return compared_images.iou_spreads(np.stack(ious))
-    return compared_images.map_spreads([j.predictions.maps for j in judged.values()])
+    return compared_images.map_spreads([j.predictions.maps for j in evaluated.values()])
 
 
 def _image_entry(
-    judged: Mapping[str, Judged], index: int, spreads: np.ndarray
+    evaluated: Mapping[str, EvaluationResult], index: int, spreads: np.ndarray
 ) -> dict[str, Any]:
     """A shown image in comparison.json."""
-    first = next(iter(judged.values()))
+    first = next(iter(evaluated.values()))
     return {
         "image_id": first.records[index].image_id,
         "class": first.class_names[first.predictions.labels[index]],
         "spread": _number(spreads[index]),
-        "runs": {name: _answer(each, index) for name, each in judged.items()},
+        "runs": {name: _answer(each, index) for name, each in evaluated.items()},
     }
 
 
-def _answer(judged: Judged, index: int) -> dict[str, Any]:
-    predictions, per_image = judged.predictions, judged.evaluation.per_image
+def _answer(evaluated: EvaluationResult, index: int) -> dict[str, Any]:
+    predictions, per_image = evaluated.predictions, evaluated.evaluation.per_image
     return {
         "iou": _number(per_image["iou"][index]),
         "box": [float(side) for side in per_image["box"][index]],
         "predicted_class": class_name(
-            judged.class_names, predictions.first_class_ids[index]
+            evaluated.class_names, predictions.first_class_ids[index]
         ),
         "score": _number(predictions.scores[index]),
     }

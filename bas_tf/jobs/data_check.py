@@ -1,7 +1,7 @@
 """What is in a data set and what is wrong with it, found in one pass over its images.
 
 Faults are what makes training or a score wrong. Notes are worth a look: a class that a
-split of evaluation lacks, copies within a split, files that are passed over, images
+split of evaluation lacks, copies within a split, files that are skipped, images
 without boxes beside others with, masks that are a smaller or larger picture of the
 same.
 

@@ -1,4 +1,4 @@
-"""One judgement of a model: runs it over a split and measures it by a protocol."""
+"""One evaluation of a model: runs it over a split and measures it by a protocol."""
 
 import functools
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from bas_tf.data.records import Record
 from bas_tf.data.sources import check_has_split
 from bas_tf.errors import UserError, check_at_least, check_choice
 from bas_tf.evaluators import metrics_file
-from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.evaluators.figures import ORACLE, THRESHOLD_ORIGINS, VAL_OPTIMAL
 from bas_tf.evaluators.predictions import LABEL, MAP_CLASSES, Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
@@ -21,12 +21,12 @@ from bas_tf.ops.precision import PRECISIONS
 from bas_tf.runners import Runner
 
 
-class Judge:
+class Evaluator:
     """One split, read once, before which any number of models can be brought.
 
     Args:
       config: its data and eval groups.
-      split: the split to judge on.
+      split: the split to evaluate on.
       class_names: the models' classes.
       config_name: for metrics.json.
       protocol: a key of `protocols.PROTOCOLS`.
@@ -69,7 +69,9 @@ class Judge:
         )
         self._splits: dict = {}
 
-    def judge(self, runner: Runner, *, model: str, seed: int | None = None) -> Judged:
+    def evaluate(
+        self, runner: Runner, *, model: str, seed: int | None = None
+    ) -> EvaluationResult:
         """Runs a model over the split and measures it by the protocol.
 
         Args:
@@ -90,7 +92,7 @@ class Judge:
         records, images, truth = self._read(self.split)
         threshold, origin = options.score_threshold, options.threshold_origin
         if origin == VAL_OPTIMAL and self.split == "val":
-            origin = ORACLE  # chosen on the very boxes that are judged
+            origin = ORACLE  # chosen on the very boxes that are evaluated
         if origin == VAL_OPTIMAL:
             val_records, _, val_truth = self._read("val")
             threshold = self._rules.choose_threshold(
@@ -117,7 +119,7 @@ class Judge:
         document["data"] = images_of(self.config, self.split)
         if options.ten_crop:
             document["ten_crop_precision"] = runner.scores_precision
-        return Judged(
+        return EvaluationResult(
             document=document,
             evaluation=evaluation,
             records=records,
@@ -150,14 +152,14 @@ class Judge:
             raise UserError(
                 f"eval.ten_crop is True, but {model} is an exported file, which tells "
                 f"the scores of its best {num_scored} classes: ten crops need those of "
-                f"all {count}; set it to False, or judge the workdir it comes from"
+                f"all {count}; set it to False, or evaluate the workdir it comes from"
             )
         wanted = scores_precision(self.config)
         if runner.scores_precision != wanted:
             raise UserError(
                 f"eval.ten_crop_precision is {wanted!r}, but the model classifies in "
                 f"{runner.scores_precision}; only a workdir that bas_tf.evaluate "
-                "judges can be asked for another"
+                "evaluators can be asked for another"
             )
 
     def _check_masks(self, records: Sequence[Record], split: str) -> None:
@@ -215,7 +217,7 @@ def _check_threshold(runner: Runner, model: str, score_threshold: float) -> None
     if drawn_at is not None and abs(drawn_at - score_threshold) > 1e-6:
         raise UserError(
             f"eval.score_threshold is {score_threshold}, but {model} cuts its boxes at "
-            f"{drawn_at}: judge it by that, or export it again"
+            f"{drawn_at}: evaluate it by that, or export it again"
         )
 
 
@@ -278,8 +280,8 @@ def scores_precision(config) -> str:
     return config.eval.get("ten_crop_precision", "float32")
 
 
-def judge_model(model: str, config, **options) -> Judged:
-    """Judges anything that `experiment.load_runner` loads; options as `Judge`."""
+def evaluate_model(model: str, config, **options) -> EvaluationResult:
+    """Evaluates what `experiment.load_runner` can load; options as `Evaluator`."""
     loaded, seed = model, None
     if (Path(model) / experiment.CONFIG_FILE).is_file():
         loaded = experiment.load_experiment(model)
@@ -289,5 +291,5 @@ def judge_model(model: str, config, **options) -> Judged:
         score_threshold=config.eval.score_threshold,
         scores_precision=scores_precision(config),
     )
-    judge = Judge(config, class_names=runner.class_names, **options)
-    return judge.judge(runner, model=str(model), seed=seed)
+    evaluator = Evaluator(config, class_names=runner.class_names, **options)
+    return evaluator.evaluate(runner, model=str(model), seed=seed)

@@ -29,7 +29,7 @@ class Experiment:
     def trained(self):
         """The trained localizer, restored once, and how many steps it took.
 
-        It is the newest checkpoint's or, where epochs were judged (train.select_by),
+        It is the newest checkpoint's or, where epochs were evaluated (train.select_by),
         the best one's.
 
         Raises:
@@ -72,7 +72,7 @@ def build_model(
 ):
     """A localizer as the config's model and data groups say.
 
-    Its weights are fresh or of a file; for those of a workdir see `resuming.load_start`.
+    Its weights are fresh or a file's; a workdir's are loaded by `resuming.load_start`.
 
     Args:
       config: a config.
@@ -172,7 +172,7 @@ def restore(experiment: Experiment, localizer) -> int:
 
 
 def selects_best(config) -> bool:
-    """Whether the epochs of a training are judged and the best one's weights kept."""
+    """Whether each epoch is evaluated and the best one's weights are kept."""
     return bool(config.train.get("select_by") and config.train.epochs)
 
 
@@ -227,7 +227,7 @@ def keras_runner(
     score_threshold: float,
     scores_precision: str = "float32",
 ):
-    """A localizer as the judge and the command line see it: a `runners.Runner`.
+    """A localizer as the evaluator and the command line see it: a `runners.Runner`.
 
     Args:
       localizer: a localizer in float32.

@@ -1,4 +1,4 @@
-"""What is told of a judgement: metrics.json, tables, the page and its pictures."""
+"""Reports an evaluation: metrics.json, tables, the page and its pictures."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 from bas_tf import files
 from bas_tf.data import pipeline
 from bas_tf.evaluators import bas_protocol, per_image, sweeps
-from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.jobs import experiment, resuming
 from bas_tf.metrics import error_taxonomy
 from bas_tf.metrics.localization import IOU_THRESHOLD, LABEL, NAMES
@@ -41,9 +41,9 @@ def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = Non
     return {"name": name, **values, "size_bytes": size}
 
 
-def baseline_rows(judged: Judged) -> list[dict]:
+def baseline_rows(evaluated: EvaluationResult) -> list[dict]:
     """The rows that stand beside a Keras model's: best centred box and CAM."""
-    metrics = judged.document["metrics"]
+    metrics = evaluated.document["metrics"]
     return [
         table_row(name, metrics, prefix=f"{name}/")
         for name in ("centre_box", "cam")
@@ -51,12 +51,12 @@ def baseline_rows(judged: Judged) -> list[dict]:
     ]
 
 
-def describe(judged: Judged) -> str:
+def describe(evaluated: EvaluationResult) -> str:
     """Tables for people, under a line that says what was measured and how.
 
     Of protocol `bas` the model beside the baselines, then every figure with its facts.
     """
-    document = judged.document
+    document = evaluated.document
     told = (
         f"protocol {document['protocol']}, split {document['split']}, "
         f"{document['num_images']} images, score threshold "
@@ -66,48 +66,48 @@ def describe(judged: Judged) -> str:
     if document["protocol"] != "bas":
         told += f"{document['score_threshold']:.3f} ({origin})\n"
         return told + table.format_figures(figures) + note
-    rows = [*baseline_rows(judged), table_row("model", document["metrics"])]
+    rows = [*baseline_rows(evaluated), table_row("model", document["metrics"])]
     told += f"{document['score_threshold']:.2f} ({origin})\n"
     told += f"{table.format_table(rows)}\n\n{table.format_figures(figures)}"
     return told + note
 
 
-def write_metrics(judged: Judged, path: Path) -> None:
+def write_metrics(evaluated: EvaluationResult, path: Path) -> None:
     """metrics.json, whole or not at all."""
-    files.write_json(path, judged.document)
+    files.write_json(path, evaluated.document)
 
 
-def write_per_image(judged: Judged, path: Path) -> None:
+def write_per_image(evaluated: EvaluationResult, path: Path) -> None:
     """The per-image table as CSV, whole or not at all."""
     text = per_image.per_image_csv(
-        judged.evaluation,
-        protocol=judged.document["protocol"],
-        records=judged.records,
-        predictions=judged.predictions,
-        class_names=judged.class_names,
+        evaluated.evaluation,
+        protocol=evaluated.document["protocol"],
+        records=evaluated.records,
+        predictions=evaluated.predictions,
+        class_names=evaluated.class_names,
     )
     files.write_file(path, text.encode(errors="surrogateescape"))  # as in file names
 
 
-def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
-    """What is written of a judged workdir.
+def write_results(evaluated: EvaluationResult, workdir: Path, rows: list[dict]) -> None:
+    """What is written of an evaluated workdir.
 
     That is WORKDIR/metrics.json, report.html, panels.png and per_class.csv.
 
     Args:
-      judged: the Keras model's judgement by protocol `bas`.
+      evaluated: the Keras model's evaluation by protocol `bas`.
       workdir: of the training.
       rows: of the results table.
     """
-    write_metrics(judged, workdir / METRICS_FILE)
-    ious = judged.evaluation.per_image["iou"]
-    broken_down = _break_down(judged)
+    write_metrics(evaluated, workdir / METRICS_FILE)
+    ious = evaluated.evaluation.per_image["iou"]
+    broken_down = _break_down(evaluated)
     per_class = class_table.class_csv(broken_down.classes)
     files.write_file(workdir / page.CLASSES_FILE, per_class.encode())
     spread, best, worst = (
-        _cases(judged, chosen)
+        _cases(evaluated, chosen)
         for chosen in (
-            cases.choose_spread(judged.predictions.labels, count=PANELS),
+            cases.choose_spread(evaluated.predictions.labels, count=PANELS),
             *cases.choose_best_and_worst(ious),
         )
     )
@@ -119,42 +119,42 @@ def write_results(judged: Judged, workdir: Path, rows: list[dict]) -> None:
     pictures.write_png(workdir / PANELS_FILE, sheet)
     page.write_report(
         workdir / REPORT_FILE,
-        title=f"bas_tf: {judged.document['config'] or workdir.name}",
+        title=f"bas_tf: {evaluated.document['config'] or workdir.name}",
         rows=rows,
-        metrics=judged.document,
+        metrics=evaluated.document,
         panels=spread,
         best=best,
         worst=worst,
         broken_down=broken_down,
-        curves={**_loss_curves(workdir), **_threshold_curves(judged)},
-        config_text=str(judged.config),
+        curves={**_loss_curves(workdir), **_threshold_curves(evaluated)},
+        config_text=str(evaluated.config),
         versions=resuming.versions(),
-        seed=judged.document["seed"],
+        seed=evaluated.document["seed"],
     )
 
 
-def _break_down(judged: Judged) -> breakdown.Breakdown:
-    predictions = judged.predictions
+def _break_down(evaluated: EvaluationResult) -> breakdown.Breakdown:
+    predictions = evaluated.predictions
     return breakdown.break_down(
         labels=predictions.labels,
         class_ids=predictions.first_class_ids,
         scores=predictions.scores,
-        ious=judged.evaluation.per_image["iou"],
-        kinds=_kinds(judged),
-        class_names=judged.class_names,
-        draw_cases=lambda chosen: _cases(judged, chosen, tile_height=EXAMPLE_HEIGHT),
+        ious=evaluated.evaluation.per_image["iou"],
+        kinds=_kinds(evaluated),
+        class_names=evaluated.class_names,
+        draw_cases=lambda chosen: _cases(evaluated, chosen, tile_height=EXAMPLE_HEIGHT),
         map_class=predictions.map_class,
     )
 
 
-def _kinds(judged: Judged) -> np.ndarray:
+def _kinds(evaluated: EvaluationResult) -> np.ndarray:
     """Each image's kind of `error_taxonomy`, "" without true boxes: [images]."""
-    predictions, truth = judged.predictions, judged.truth
-    boxes, degenerate = bas_protocol.judged_boxes(
+    predictions, truth = evaluated.predictions, evaluated.truth
+    boxes, degenerate = bas_protocol.evaluated_boxes(
         predictions,
         truth,
-        score_threshold=judged.evaluation.score_threshold,
-        threshold_origin=judged.evaluation.threshold_origin,
+        score_threshold=evaluated.evaluation.score_threshold,
+        threshold_origin=evaluated.evaluation.threshold_origin,
     )
     is_class_right = predictions.first_class_ids == predictions.labels
     kinds = np.full(len(predictions), "", object)
@@ -168,16 +168,16 @@ def _kinds(judged: Judged) -> np.ndarray:
 
 
 def _cases(
-    judged: Judged, chosen: np.ndarray, *, tile_height: int = 224
+    evaluated: EvaluationResult, chosen: np.ndarray, *, tile_height: int = 224
 ) -> list[cases.Case]:
     """The chosen images with their maps and boxes, for the page."""
     if not len(chosen):  # best and worst, when no image has a true box
         return []
-    predictions, truth = judged.predictions, judged.truth
-    columns = judged.evaluation.per_image
+    predictions, truth = evaluated.predictions, evaluated.truth
+    columns = evaluated.evaluation.per_image
     true_boxes = dict(zip(truth.images.tolist(), truth.boxes, strict=True))
     crops = pipeline.centre_crops(
-        judged.images, chosen, crop_size_wh=tuple(judged.config.data.crop_size)
+        evaluated.images, chosen, crop_size_wh=tuple(evaluated.config.data.crop_size)
     )
     return cases.build_cases(
         range(len(chosen)),
@@ -190,7 +190,7 @@ def _cases(
         class_ids=predictions.first_class_ids[chosen],
         scores=predictions.scores[chosen],
         ious=columns["iou"][chosen],
-        class_names=judged.class_names,
+        class_names=evaluated.class_names,
         tile_height=tile_height,
     )
 
@@ -200,16 +200,16 @@ def _loss_curves(workdir: Path) -> dict[str, str]:
     return curves.loss_curves(curves.read_log(log)) if log.is_file() else {}
 
 
-def _threshold_curves(judged: Judged) -> dict[str, str]:
+def _threshold_curves(evaluated: EvaluationResult) -> dict[str, str]:
     """Right boxes and mean IoU against the threshold, BAS and CAM."""
-    maps = {"BAS": judged.predictions.maps, "CAM": judged.predictions.cams}
-    if not len(judged.truth.images):
+    maps = {"BAS": evaluated.predictions.maps, "CAM": evaluated.predictions.cams}
+    if not len(evaluated.truth.images):
         return {}
     methods = {}
     for name, method_maps in maps.items():
         if method_maps is not None:
-            ious = sweeps.threshold_ious(method_maps, judged.truth)
-            loc, mean_iou = NAMES[judged.predictions.map_class]
+            ious = sweeps.threshold_ious(method_maps, evaluated.truth)
+            loc, mean_iou = NAMES[evaluated.predictions.map_class]
             methods[name] = {
                 loc: (ious > IOU_THRESHOLD).mean(axis=0),
                 mean_iou: ious.mean(axis=0),
@@ -217,5 +217,5 @@ def _threshold_curves(judged: Judged) -> dict[str, str]:
     return curves.threshold_curves(
         sweeps.SCORE_THRESHOLDS,
         methods,
-        score_threshold=judged.document["score_threshold"],
+        score_threshold=evaluated.document["score_threshold"],
     )

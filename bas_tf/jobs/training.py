@@ -39,19 +39,18 @@ def run_training(
     workdir: Path,
     *,
     on_bad_image: str = "error",
-    judged_split: str | None = None,
+    evaluated_split: str | None = None,
 ) -> bool:
     """Trains as the config says, from the workdir's newest checkpoint if it has one.
 
     `train.epochs` 0 makes a workdir of the weights that `model.weights` names.
     `on_bad_image` is "error" or "skip", see `bad_images`, which lists in the workdir.
-    `judged_split` is what will be judged afterwards: nothing begins without it, or with
-    a mistake in the eval group.
-    SIGTERM to any worker saves the step at hand and ends the training. Of several
-    workers the first writes; all read the workdir.
+    `evaluated_split` is what will be evaluated afterwards: nothing begins without it,
+    or with a mistake in the eval group. SIGTERM to any worker saves the step at hand
+    and ends the training. Of several workers the first writes; all read the workdir.
 
     Returns:
-      Whether this process is to judge it: it came to its end, and this is the first
+      Whether this process is to evaluate it: it came to its end, and this is the first
       worker.
 
     Raises:
@@ -62,7 +61,7 @@ def run_training(
     # Before anything else runs TensorFlow, as several workers need.
     distribution = strategy.make_strategy(config.train.strategy)
     with strategy.noticing_lost_workers(distribution):
-        is_at_end = _train(config, workdir, distribution, on_bad_image, judged_split)
+        is_at_end = _train(config, workdir, distribution, on_bad_image, evaluated_split)
     if not is_at_end:
         logging.info(
             "%s: stopped by SIGTERM, all steps are saved; the same command continues",
@@ -72,12 +71,14 @@ def run_training(
 
 
 def _train(
-    config, workdir: Path, distribution, on_bad_image: str, judged_split: str | None
+    config, workdir: Path, distribution, on_bad_image: str, evaluated_split: str | None
 ) -> bool:
     """Returns whether the training came to its end."""
     determinism.make_deterministic()
     method = _make_method(config, distribution)
-    source, records = _open_training_data(config, workdir, on_bad_image, judged_split)
+    source, records = _open_training_data(
+        config, workdir, on_bad_image, evaluated_split
+    )
     images = experiment.training_images(config, records)
     photos = resuming.photo_set(records)
     resuming.check_photos(workdir, photos)
@@ -163,7 +164,7 @@ def _make_method(config, distribution) -> train_step.Method:
 
 
 def _open_training_data(
-    config, workdir: Path, on_bad_image: str, judged_split: str | None
+    config, workdir: Path, on_bad_image: str, evaluated_split: str | None
 ) -> tuple[Source, Sequence[Record]]:
     """The source and its training split, after all checks of both splits.
 
@@ -178,9 +179,9 @@ def _open_training_data(
     if config.train.epochs:
         check_several_classes(source.class_names)
         check_every_class_has_images(records, source.class_names, "train")
-    if judged_split is not None:
+    if evaluated_split is not None:
         evaluation.check_before_training(
-            config, opened, judged_split, on_bad_image=on_bad_image
+            config, opened, evaluated_split, on_bad_image=on_bad_image
         )
     return source, records
 

@@ -68,23 +68,23 @@ def validation_hooks(
 def make_validation(config, workdir, localizer, sgd, class_names, on_bad_image):
     """(validate, saver) as `hooks.keep_best` takes them.
 
-    What is judged is a copy: as inference would have the weights, in float32, on one
-    device. The centre crop alone, whatever eval.ten_crop says of the final judgement.
+    What is evaluated is a copy: as inference would have the weights, in float32, on one
+    device. The centre crop alone, whatever eval.ten_crop says of the final evaluation.
     """
     config = config.copy_and_resolve_references()
     config.eval.ten_crop, config.model.weights = False, ""
-    judged = experiment.build_model(config, len(class_names))
-    judge = evaluation.Judge(
+    evaluated = experiment.build_model(config, len(class_names))
+    evaluator = evaluation.Evaluator(
         config, split="val", class_names=class_names,
         on_bad_image=on_bad_image, skipped_dir=workdir,
     )  # fmt: skip
     runner = experiment.keras_runner(
-        judged, config, class_names, score_threshold=config.eval.score_threshold
+        evaluated, config, class_names, score_threshold=config.eval.score_threshold
     )
 
     def validate() -> hooks.Validation:
-        checkpoint.copy_for_inference(localizer, sgd, onto=judged)
-        found = judge.judge(runner, model=str(workdir))
+        checkpoint.copy_for_inference(localizer, sgd, onto=evaluated)
+        found = evaluator.evaluate(runner, model=str(workdir))
         is_right = found.evaluation.per_image["correct"]
         if found.predictions.map_class != LABEL:
             return hooks.Validation(found.document["metrics"], gt_known_by_class={})
@@ -96,7 +96,7 @@ def make_validation(config, workdir, localizer, sgd, class_names, on_bad_image):
         )
 
     saver = checkpoint.Checkpointer(
-        workdir, judged, folder=checkpoint.BEST_FOLDER, keep=1
+        workdir, evaluated, folder=checkpoint.BEST_FOLDER, keep=1
     )
     return validate, saver
 

@@ -24,7 +24,7 @@ from bas_tf.metrics.classification import is_within_top
 LABEL, PREDICTED = "label", "predicted"  # whose map
 IOU_THRESHOLD = 0.5
 COMPARISON, EXTENSION_COMPARISON = ">", ">="  # a right box's IoU with its threshold
-# Figures of the original by the IoU that a right box exceeds; none judges the mean.
+# Figures of the original by the IoU that a right box exceeds; none evaluates the mean.
 IOU_THRESHOLDS: Mapping[str, float | None] = {
     "gt_known_loc": IOU_THRESHOLD,
     "gt_known_loc@0.3": 0.3,

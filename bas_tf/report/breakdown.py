@@ -60,7 +60,7 @@ class ErrorGroup:
 
 @dataclasses.dataclass(frozen=True)
 class Breakdown:
-    """What the page shows of a judgement beyond its figures.
+    """What the page shows of an evaluation beyond its figures.
 
     Attributes:
       errors: a group for each of KINDS; none where no image has a true box.
@@ -93,7 +93,7 @@ def break_down(
     draw_cases: Callable[[np.ndarray], list[Case]],
     map_class: str = LABEL,
 ) -> Breakdown:
-    """Breaks n judged images down.
+    """Breaks n evaluated images down.
 
     Args:
       labels: int [n], true classes.

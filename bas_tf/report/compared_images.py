@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bas_tf.data import pipeline, preprocess
-from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.geometry.components import normalize_map, resize_map
 from bas_tf.report import pictures
 from bas_tf.report.cases import Case, class_name
@@ -111,41 +111,43 @@ def tile(
     )
 
 
-def compared_image(judged: Mapping[str, Judged], index: int) -> ComparedImage:
-    first = next(iter(judged.values()))
+def compared_image(
+    evaluated: Mapping[str, EvaluationResult], index: int
+) -> ComparedImage:
+    first = next(iter(evaluated.values()))
     return ComparedImage(
         image_id=first.records[index].image_id,
         photo=tile(_crop(first, index), true_boxes=_true_boxes(first, index)),
-        answers={name: _case(each, index) for name, each in judged.items()},
+        answers={name: _case(each, index) for name, each in evaluated.items()},
     )
 
 
-def _case(judged: Judged, index: int) -> Case:
+def _case(evaluated: EvaluationResult, index: int) -> Case:
     """A run's map and box over what its network saw."""
-    predictions, per_image = judged.predictions, judged.evaluation.per_image
+    predictions, per_image = evaluated.predictions, evaluated.evaluation.per_image
     picture = tile(
-        _crop(judged, index),
-        true_boxes=_true_boxes(judged, index),
+        _crop(evaluated, index),
+        true_boxes=_true_boxes(evaluated, index),
         localization_map=predictions.maps[index],
         box=per_image["box"][index],
     )
     return Case(
         picture=picture,
-        true_class=judged.class_names[predictions.labels[index]],
+        true_class=evaluated.class_names[predictions.labels[index]],
         predicted_class=class_name(
-            judged.class_names, predictions.first_class_ids[index]
+            evaluated.class_names, predictions.first_class_ids[index]
         ),
         score=float(predictions.scores[index]),
         iou=float(per_image["iou"][index]),
     )
 
 
-def _crop(judged: Judged, index: int) -> np.ndarray:
-    crop_size = tuple(judged.config.data.crop_size)
-    return pipeline.centre_crops(judged.images, [index], crop_size_wh=crop_size)[0]
+def _crop(evaluated: EvaluationResult, index: int) -> np.ndarray:
+    crop_size = tuple(evaluated.config.data.crop_size)
+    return pipeline.centre_crops(evaluated.images, [index], crop_size_wh=crop_size)[0]
 
 
-def _true_boxes(judged: Judged, index: int) -> np.ndarray:
+def _true_boxes(evaluated: EvaluationResult, index: int) -> np.ndarray:
     """[m, 4] in the run's crop; m is 0 where there is none."""
-    places = np.flatnonzero(judged.truth.images == index)
-    return judged.truth.boxes[places[0]] if len(places) else np.empty([0, 4])
+    places = np.flatnonzero(evaluated.truth.images == index)
+    return evaluated.truth.boxes[places[0]] if len(places) else np.empty([0, 4])

@@ -21,13 +21,13 @@ FIGURES = {
     "px_ap": "PxAP",
     "top1_acc": "Top-1 accuracy",
 }
-# Figures whose difference is told image by image.
+# Figures whose difference is reported image by image.
 PAIRED = ("gt_known_loc", "predicted_map_loc", "top1_loc", "mean_iou", "top1_acc")
 SECTIONS = ("Where the runs disagree most", "Other images, evenly spread")
 _APART = (
-    "The tables stand apart since their figures cannot be compared: protocols judge "
+    "The tables stand apart since their figures cannot be compared: protocols evaluate "
     "boxes differently, splits are of other images, a threshold that was chosen on the "
-    "judged images (oracle) flatters, and classes of ten crops are not those of one."
+    "evaluated images (oracle) flatters, and classes of ten crops are not those of one."
 )
 
 

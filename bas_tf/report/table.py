@@ -93,7 +93,7 @@ def format_table(rows: Sequence[Mapping]) -> str:
 
 
 def columns_of(rows: Sequence[Mapping]) -> dict[str, str]:
-    """Headings by key: COLUMNS, or those of classes where no row judges boxes.
+    """Headings by key: COLUMNS, or those of classes where no row evaluates boxes.
 
     Figures of the predicted class's map are left out where no row has any.
     """

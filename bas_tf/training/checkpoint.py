@@ -132,7 +132,7 @@ class Checkpointer:
     def restore(self) -> int | None:
         """Loads the newest checkpoint that can be read.
 
-        One that cannot is passed over, with a warning.
+        One that cannot is skipped, with a warning.
 
         Returns:
           Steps done; None when there is no checkpoint.

@@ -108,7 +108,7 @@ def tensorboard_log(
 
 @dataclasses.dataclass(frozen=True)
 class Validation:
-    """An epoch's judgement.
+    """An epoch's evaluation.
 
     Attributes:
       figures: {name: value}.
@@ -187,16 +187,16 @@ def keep_best(
     first_step: int,
     steps_per_epoch: int,
 ) -> Hook:
-    """Judges each epoch on the validation split and keeps the best one's weights.
+    """Evaluates each epoch on the validation split and keeps the best one's weights.
 
     It comes after the epoch's checkpoint is saved, and starts with the epoch that a
-    training was stopped before judging. Of equals the first is kept.
+    training was stopped before evaluating. Of equals the first is kept.
 
     Args:
-      validate: brings `saver`'s model to the weights of now, and judges it.
-      saver: of the model that is judged; keeps one checkpoint.
+      validate: brings `saver`'s model to the weights of now, and evaluates it.
+      saver: of the model that is evaluated; keeps one checkpoint.
       workdir: workdir/VALIDATION_FILE gets an object each epoch.
-      log: is told each epoch's step and judgement.
+      log: is reported each epoch's step and evaluation.
       metric: the figure that the best epoch has the most of.
       first_step: where the training starts; what the file says past it is dropped.
       steps_per_epoch: steps in an epoch.
@@ -208,7 +208,7 @@ def keep_best(
     rows = [row for row in _read_rows(path) if row["step"] <= first_step]
     _write_rows(path, rows)
 
-    def judge() -> Validation:
+    def evaluate() -> Validation:
         validation = validate()
         if metric not in validation.figures:
             known = ", ".join(sorted(validation.figures))
@@ -218,8 +218,8 @@ def keep_best(
             )
         return validation
 
-    def judge_epoch(step: int) -> None:
-        validation = judge()
+    def evaluate_epoch(step: int) -> None:
+        validation = evaluate()
         values = validation.figures
         best = max((row[metric] for row in rows), default=-math.inf)
         if values[metric] > best:
@@ -229,13 +229,13 @@ def keep_best(
         log(step, validation)
 
     if not first_step:
-        judge()  # a mistake shall not cost an epoch
+        evaluate()  # a mistake shall not cost an epoch
     elif first_step % steps_per_epoch == 0 and first_step not in _steps(rows):
-        judge_epoch(first_step)
+        evaluate_epoch(first_step)
 
     def hook(progress: Progress) -> None:
         if progress.epoch_ends:
-            judge_epoch(progress.step)
+            evaluate_epoch(progress.step)
 
     return hook
 

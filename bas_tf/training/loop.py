@@ -18,7 +18,7 @@ class TrainingDivergedError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What a hook is told after a step.
+    """What a hook is reported after a step.
 
     Attributes:
       step: steps done in the whole training, from 1.

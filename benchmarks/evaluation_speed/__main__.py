@@ -5,10 +5,10 @@ r"""Images per second of a full ten-crop evaluation, beside the reference's loop
 
 Protocol `bas` on JPEG files of 500 x 375, 224 pixels, two threads: reading, ten crops,
 classes, map, box, IoU. Wants torch (`make torch`). Sides have the same weights, each a
-process of its own, in turns, two evaluations to warm up:
+process of its own, alternately, two evaluations to warm up:
 
   torch     the reference's loop, see torch_loop.py
-  ours      `run_evaluation.Judge`, what bas_tf.evaluate runs
+  ours      `run_evaluation.Evaluator`, what bas_tf.evaluate runs
   bfloat16  the same with eval.ten_crop_precision=mixed_bfloat16
 
 The boxes of all sides are compared. The JSON is written at the end.

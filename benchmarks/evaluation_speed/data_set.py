@@ -1,4 +1,4 @@
-"""The photos that both sides judge: drawings with noise, filed as a folder source."""
+"""The photos that both sides evaluate: noisy drawings as a folder source."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""One network: photos, sides in turns, boxes compared."""
+"""One network: photos, sides alternately, boxes compared."""
 
 import contextlib
 import statistics
@@ -13,8 +13,8 @@ from benchmarks.method_speed import turns
 PHOTOS, THREADS = 8, 2
 SIDES = {  # the first one makes the weights and files the photos
     "torch": ("torch_loop", {}),
-    "ours": ("our_judge", {"precision": "float32"}),
-    "bfloat16": ("our_judge", {"precision": "mixed_bfloat16"}),
+    "ours": ("our_evaluation", {"precision": "float32"}),
+    "bfloat16": ("our_evaluation", {"precision": "mixed_bfloat16"}),
 }
 
 

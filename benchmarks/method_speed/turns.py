@@ -1,4 +1,4 @@
-"""Sides in processes of their own, called in turns."""
+"""Sides in processes of their own, called alternately."""
 
 import contextlib
 import importlib.util

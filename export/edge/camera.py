@@ -10,7 +10,7 @@ or, on the device, `python camera.py ...` beside edge_localizer.py and photo.py.
   rpicam-still --timeout 0 --timelapse 500 --output DIR/%06d.jpg
 
 A file is read when it has not changed for one look (--poll seconds); one that is no
-photo is told on standard error and passed over. --device reads a V4L2 camera through
+photo is reported on standard error and skipped. --device reads a V4L2 camera through
 the program ffmpeg. Ends with Ctrl-C, after --frames frames, or when the camera does.
 """
 
@@ -50,7 +50,7 @@ def folder_frames(folder: Path, poll_seconds: float) -> Iterator[tuple]:
                 try:
                     yield path, open_photo(path)
                 except ValueError as error:
-                    print(f"passed over: {error}", file=sys.stderr)
+                    print(f"skipped: {error}", file=sys.stderr)
         before = now
         time.sleep(poll_seconds)
 

@@ -183,14 +183,14 @@ def test_the_whole_front_on_drawings_goes_on_where_it_stopped(tmp_path):
     assert sum(r["is_knee"] for r in document["rows"]) == 1
     json.dumps(document, allow_nan=False)
 
-    judged = tmp_path / "linear_64" / "judged" / "int8.json"
+    evaluated = tmp_path / "linear_64" / "evaluated" / "int8.json"
     written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/*")}
-    judged.unlink()
+    evaluated.unlink()
     again = edge_front.measure_front(candidates, **options)
     figures = [[r[key] for key in edge_front.COLUMNS] for r in document["rows"]]
     assert [[r[key] for key in edge_front.COLUMNS] for r in again["rows"]] == figures
     changed = {path for path, t in written.items() if path.stat().st_mtime_ns != t}
-    assert changed == {judged}
+    assert changed == {evaluated}
 
     moved = edge_front.Candidate("linear", 96, tmp_path / "linear_64")
     with pytest.raises(UserError, match=r"data\.resize_size=\(74, 74\), not \(110"):

@@ -32,17 +32,19 @@ def test_photos_are_filed_by_class_with_their_boxes(tmp_path):
 
 @pytest.mark.slow
 def test_both_sides_find_the_same_boxes(tmp_path, monkeypatch):
-    """And judge the same: the loop's IoU and classes are those of metrics.json."""
+    """And evaluate the same: the loop's IoU and classes are those of metrics.json."""
     pytest.importorskip("torch", reason="torch is not installed (make torch)")
-    from benchmarks.evaluation_speed import our_judge, torch_loop
+    from benchmarks.evaluation_speed import our_evaluation, torch_loop
 
     monkeypatch.setattr(ours, "use_threads", lambda threads: None)  # too late for it
     settings = {"backbone": "mobilenet_v1", "classes": 200, "threads": 2, "photos": 3}
     theirs = torch_loop.build(folder=str(tmp_path), **settings)["evaluate"]
     found = theirs()
     for precision in ("float32", "mixed_bfloat16"):
-        judge = our_judge.build(folder=str(tmp_path), precision=precision, **settings)
-        metrics = judge["evaluate"]().document["metrics"]
+        evaluator = our_evaluation.build(
+            folder=str(tmp_path), precision=precision, **settings
+        )
+        metrics = evaluator["evaluate"]().document["metrics"]
         boxes = np.load(tmp_path / f"{precision}.npy")
         np.testing.assert_array_equal(boxes, np.load(tmp_path / "torch_loop.npy"))
         located, among5 = np.mean(found, axis=0)

@@ -27,7 +27,7 @@ def test_one_class_without_photos_is_named(photo_folder):
     message = (
         "split 'train' has no images of 1 of its 3 classes (emu); add images of them "
         "or take them out of the data; `python -m bas_tf.check_data` lists them all, "
-        "and the files that are passed over"
+        "and the files that are skipped"
     )
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         check_every_class_has_images(

@@ -89,10 +89,10 @@ def verdict(seed: int) -> str:
         return "refused"
     if content == original:
         return "unchanged"
-    return _judge_accepted(content, image)
+    return _evaluate_accepted(content, image)
 
 
-def _judge_accepted(content: bytes, image: np.ndarray) -> str:
+def _evaluate_accepted(content: bytes, image: np.ndarray) -> str:
     """ "accepted", or what is wrong with having accepted it."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         return f"wrong: {image.dtype} {image.shape}"

@@ -1,4 +1,4 @@
-"""500 damaged annotation files: each loads or is told in one line, none crashes.
+"""500 damaged annotation files: each loads or is reported in one line, none crashes.
 
 What loads may have boxes without an area, which tests/data/test_faulty_boxes.py
 follows on.

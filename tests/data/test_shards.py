@@ -1,4 +1,4 @@
-"""Shards read back as the source they came from; damage is told, never passed on."""
+"""Shards read back as the source they came from; damage is reported."""
 
 import random
 

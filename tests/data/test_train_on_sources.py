@@ -32,7 +32,7 @@ def make_shards(folder):
     return "shards", folder / "shards"
 
 
-# How a set is made; training images, the judged split, its images, and those of them
+# How a set is made; training images, the evaluated split, its images, and those of them
 # with true boxes.
 SETS = {
     "cub": (lambda folder: ("cub", tiny_sets.make_cub(folder)), 12, "test", 6, 6),
@@ -58,7 +58,7 @@ def test_two_steps_and_an_evaluation(tmp_path, name):
     training.run_training(config, workdir)
     log = (workdir / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log] == [1, 2]
-    judged = evaluation.judge_model(str(workdir), config, split=split)
-    assert judged.document["num_images"] == num_images
-    assert len(judged.truth.images) == num_boxed
-    assert ("gt_known_loc" in judged.document["metrics"]) == (num_boxed > 0)
+    evaluated = evaluation.evaluate_model(str(workdir), config, split=split)
+    assert evaluated.document["num_images"] == num_images
+    assert len(evaluated.truth.images) == num_boxed
+    assert ("gt_known_loc" in evaluated.document["metrics"]) == (num_boxed > 0)

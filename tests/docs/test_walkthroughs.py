@@ -1,7 +1,7 @@
 """The commands of own_photos.md and of the tour, run in their order at a small size.
 
 The pages' own arguments are kept; only names of folders become those of the test, and
-what reads a config is told to be small.
+what reads a config is reported to be small.
 """
 
 import contextlib
@@ -83,7 +83,7 @@ def walk(tmp_path_factory) -> Walk:
 
 @pytest.fixture(scope="module")
 def exported(walk) -> Path:
-    """What section 6 writes, judged."""
+    """What section 6 writes, evaluated."""
     walk.run(OWN_PHOTOS, "export.tflite")
     walk.run(OWN_PHOTOS, "export.verify")
     return walk.work / "run" / "export"
@@ -152,9 +152,9 @@ def test_boxes_drawn_later_turn_it_into_numbers(walk):
     val = [row for row in walk.rows if row.startswith("val/")]
     (walk.photos / "boxes.csv").write_text("\n".join([header, *val]) + "\n")
     walk.run(OWN_PHOTOS, "bas_tf.evaluate")
-    judged = json.loads((walk.work / "run" / "judged.json").read_text())
-    assert judged["threshold_origin"] == "oracle"  # as the page says
-    assert 0 <= judged["metrics"]["gt_known_loc"] <= 1
+    evaluated = json.loads((walk.work / "run" / "evaluated.json").read_text())
+    assert evaluated["threshold_origin"] == "oracle"  # as the page says
+    assert 0 <= evaluated["metrics"]["gt_known_loc"] <= 1
 
 
 def test_every_command_of_both_pages_is_run_here():

@@ -1,4 +1,4 @@
-"""The judge on five images whose figures are worked out by hand."""
+"""The evaluator on five images whose figures are worked out by hand."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from bas_tf.evaluators.bas_protocol import evaluate_bas
 from tests.evaluators.conftest import Split, record, square_map
 
 
-def judge(split, *, size=2, origin="fixed", threshold=0.5, order=None, **functions):
+def evaluate(split, *, size=2, origin="fixed", threshold=0.5, order=None, **functions):
     return evaluate_bas(
         batches=split.batches(size, order),
         records=split.records,
@@ -24,7 +24,7 @@ def judge(split, *, size=2, origin="fixed", threshold=0.5, order=None, **functio
 
 
 def test_figures_by_hand(split):
-    metrics = dict(judge(split))
+    metrics = dict(evaluate(split))
     # Boxes: 0, 1 and 4 right, 2 wrong, 3 has no truth. Class first: 0, 2, 3, 4.
     assert metrics["gt_known_loc"] == 3 / 4
     assert metrics["gt_known_loc@0.3"] == metrics["gt_known_loc@0.7"] == 3 / 4
@@ -49,7 +49,7 @@ def test_figures_by_hand(split):
 
 def test_every_figure_has_its_facts(split):
     split.outputs[names.CAM] = split.outputs[names.LOCALIZATION_MAP]
-    evaluation = judge(split, threshold=0.25)
+    evaluation = evaluate(split, threshold=0.25)
     localization = (
         "predicted_map_loc", "predicted_map_loc@0.3", "predicted_map_loc@0.7",
         "predicted_map_iou", "gt_known_loc", "gt_known_loc@0.3", "gt_known_loc@0.7",
@@ -97,7 +97,7 @@ NO_BOX = ([], None, [], None)
 
 
 def test_intervals_hold_their_figures(split):
-    evaluation = judge(split)
+    evaluation = evaluate(split)
     assert set(evaluation.intervals_95) == set(evaluation.figures)
     for name, (low, high) in evaluation.intervals_95.items():
         assert 0.0 <= low <= evaluation.metrics[name] <= high <= 1.0
@@ -112,7 +112,7 @@ def test_intervals_hold_their_figures(split):
 def test_an_iou_of_exactly_a_half_is_right_by_the_extension_only(split):
     """Box 0 has 11 x 11 pixels with the extra one, its true box now 11 x 22."""
     split.records[0] = record(0, [[4, 4, 14, 25]])
-    evaluation = judge(split)
+    evaluation = evaluate(split)
     metrics = evaluation.metrics
     assert evaluation.per_image["iou"][0] == (11 * 11) / (11 * 22) == 0.5
     assert evaluation.per_image["correct"][0] == 0
@@ -129,7 +129,7 @@ def test_pixels_are_pooled_and_resampled_by_image(split):
     mask = np.zeros([32, 32], np.uint8)
     mask[8:18, 8:28] = 255
     split.records[1] = record(1, [[8, 8, 18, 18]], mask)
-    figure = judge(split).figures["pixel_iou"]
+    figure = evaluate(split).figures["pixel_iou"]
     assert figure.value == (100 + 100) / (100 + 200)
     # Image 0 twice, both, image 1 twice: 1, 2 / 3 or 100 / 200.
     assert figure.interval_95 == (0.5, 1.0)
@@ -159,15 +159,15 @@ def test_per_image_maxima_are_reported_nowhere():
         ("val-optimal", 0.7),
         ("oracle", 0),
     ):
-        evaluation = judge(opposed, origin=origin, threshold=threshold)
-        judged = {
+        evaluation = evaluate(opposed, origin=origin, threshold=threshold)
+        evaluated = {
             name: value
             for name, value in evaluation.metrics.items()
             if "_loc" in name and not name.startswith("centre_box/")
         }
         # Both averages, extension, cam, each with the predicted class's as well.
-        assert len(judged) == 8 + 8 + 4 + 8
-        assert set(judged.values()) == {1 / 2}
+        assert len(evaluated) == 8 + 8 + 4 + 8
+        assert set(evaluated.values()) == {1 / 2}
         assert evaluation.per_image["correct"].sum() == 1
 
 
@@ -206,7 +206,7 @@ def two_readings() -> Split:
 
 @pytest.mark.parametrize("origin", ["fixed", "val-optimal"])
 def test_the_labels_map_and_the_predicted_classs_by_hand(two_readings, origin):
-    evaluation = judge(two_readings, origin=origin)
+    evaluation = evaluate(two_readings, origin=origin)
     metrics = evaluation.metrics
     # Label's map: 0, 1 and 3 hit. Predicted class's: 0 and 2. Class right: 0 alone.
     assert (metrics["gt_known_loc"], metrics["predicted_map_loc"]) == (3 / 4, 2 / 4)
@@ -228,7 +228,7 @@ def test_the_labels_map_and_the_predicted_classs_by_hand(two_readings, origin):
 
 
 def test_without_a_label_no_figure_has_the_name_of_the_labels_map(two_readings):
-    evaluation = judge(two_readings, predict_fn=two_readings.predict)
+    evaluation = evaluate(two_readings, predict_fn=two_readings.predict)
     metrics = evaluation.metrics
     assert (metrics["predicted_map_loc"], metrics["top1_loc"]) == (2 / 4, 1 / 4)
     assert metrics["cam/predicted_map_loc"] == 2 / 4
@@ -245,36 +245,36 @@ def test_a_model_that_only_draws_a_given_class(two_readings):
         outputs = two_readings.predict_label(images, labels)
         return {key: v for key, v in outputs.items() if key.startswith("label_")}
 
-    metrics = judge(two_readings, label_fn=label_fn).metrics
+    metrics = evaluate(two_readings, label_fn=label_fn).metrics
     assert metrics["gt_known_loc"] == 3 / 4
     assert not {name for name in metrics if "top" in name or "predicted" in name}
 
 
 @pytest.mark.parametrize("size", [1, 3, 5])
 def test_batches_and_order_do_not_matter(split, size):
-    shuffled = judge(split, size=size, order=[4, 0, 3, 1, 2])
-    assert dict(shuffled) == dict(judge(split))
+    shuffled = evaluate(split, size=size, order=[4, 0, 3, 1, 2])
+    assert dict(shuffled) == dict(evaluate(split))
 
 
-def test_fixed_judges_the_boxes_that_the_predict_fn_gave(split):
+def test_fixed_evaluates_the_boxes_that_the_predict_fn_gave(split):
     split.outputs[names.BOXES][:] = [20, 20, 21, 21]
-    assert judge(split).metrics["gt_known_loc"] == 0.0
-    assert judge(split).metrics["predicted_map_loc"] == 0.0
+    assert evaluate(split).metrics["gt_known_loc"] == 0.0
+    assert evaluate(split).metrics["predicted_map_loc"] == 0.0
     # The other origins read the maps.
-    assert judge(split, origin="val-optimal").metrics["gt_known_loc"] == 3 / 4
+    assert evaluate(split, origin="val-optimal").metrics["gt_known_loc"] == 3 / 4
 
 
 def test_val_optimal_uses_the_threshold_it_is_given(split):
     split.outputs[names.LOCALIZATION_MAP][0, 20:] = 0.4
-    low = judge(split, origin="val-optimal", threshold=0.3)
-    high = judge(split, origin="val-optimal", threshold=0.5)
+    low = evaluate(split, origin="val-optimal", threshold=0.3)
+    high = evaluate(split, origin="val-optimal", threshold=0.5)
     assert (low.score_threshold, high.score_threshold) == (0.3, 0.5)
     assert (low.metrics["gt_known_loc"], high.metrics["gt_known_loc"]) == (0.5, 0.75)
 
 
 def test_oracle_chooses_on_the_split_and_says_so(split):
     split.outputs[names.LOCALIZATION_MAP][0, 20:] = 0.4
-    evaluation = judge(split, origin="oracle", threshold=0.1)
+    evaluation = evaluate(split, origin="oracle", threshold=0.1)
     assert evaluation.score_threshold == pytest.approx(0.4)
     assert evaluation.threshold_origin == "oracle"
     assert evaluation.metrics["gt_known_loc"] == 0.75
@@ -282,21 +282,21 @@ def test_oracle_chooses_on_the_split_and_says_so(split):
 
 def test_cam_of_the_network_stands_beside_it(split):
     split.outputs[names.CAM] = split.outputs[names.LOCALIZATION_MAP][..., np.newaxis]
-    metrics = dict(judge(split))
+    metrics = dict(evaluate(split))
     for name in ("gt_known_loc", "gt_known_loc@0.7", "top1_loc", "mean_iou"):
         assert metrics[f"cam/{name}"] == metrics[name]
     assert metrics["cam/score_threshold"] == 0.0  # maps of 0 and 1: all are equal
 
 
-def test_without_any_true_box_only_the_classes_are_judged(split):
+def test_without_any_true_box_only_the_classes_are_evaluated(split):
     split.records = [dataclasses.replace(r, boxes_original=None) for r in split.records]
-    evaluation = judge(split)
+    evaluation = evaluate(split)
     assert evaluation.metrics["top1_acc"] == 4 / 5
     assert evaluation.metrics["num_images_without_boxes"] == 5
     assert not [name for name in evaluation.metrics if "_loc" in name]
     assert evaluation.figures["top1_acc"].interval_95[0] < 4 / 5
     with pytest.raises(UserError, match="true boxes"):
-        judge(split, origin="oracle")
+        evaluate(split, origin="oracle")
 
 
 @pytest.mark.parametrize("origin", ["fixed", "val-optimal", "oracle"])
@@ -306,7 +306,7 @@ def test_broken_maps_give_finite_figures_and_are_counted(split, origin, value):
     split.outputs[names.CAM] = split.outputs[names.LOCALIZATION_MAP]
     split.outputs[names.BOXES][:] = [0, 0, 32, 32]
     split.outputs[names.DEGENERATE][:] = True
-    metrics = dict(judge(split, origin=origin))
+    metrics = dict(evaluate(split, origin=origin))
     assert metrics["num_degenerate"] == 5
     assert metrics["gt_known_loc"] == 1 / 4  # image 4's second box is the crop
     assert np.isfinite(list(metrics.values())).all()
@@ -314,4 +314,4 @@ def test_broken_maps_give_finite_figures_and_are_counted(split, origin, value):
 
 def test_unknown_origins_are_refused_before_anything_runs(split):
     with pytest.raises(UserError, match="'best'; known: fixed, val-optimal, oracle"):
-        judge(split, origin="best")
+        evaluate(split, origin="best")

@@ -1,4 +1,4 @@
-"""The judge of protocol `maxboxacc` on images whose figures are worked out by hand."""
+"""Protocol `maxboxacc` on images whose figures are worked out by hand."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ def predictions_and_truth(split):
     return predictions, ground_truth.load_resized_truth(split.records, **SIZE)
 
 
-def judge(split, *, threshold=0.5, origin="fixed"):
+def evaluate(split, *, threshold=0.5, origin="fixed"):
     return maxboxacc_protocol.evaluate_predictions(
         *predictions_and_truth(split),
         records=split.records,
@@ -57,7 +57,7 @@ def opposed_split() -> Split:
 
 
 def test_figures_by_hand(split):
-    metrics = dict(judge(split))
+    metrics = dict(evaluate(split))
     # Images 0 and 1 are exact; 2 covers 25 x 25 for 11 x 11; 3 has no true box; the
     # constant map of 4 is the corner pixel, which its second box of 33 x 33 holds.
     ious = [1, 1, 121 / 625, 1 / 1089]
@@ -83,13 +83,13 @@ def test_figures_by_hand(split):
 def test_iou_of_exactly_the_threshold_is_right(split):
     # 11 x 11 with the extra pixel, of a true box of 11 x 22.
     split.records[0] = record(0, [[4, 4, 14, 25]])
-    evaluation = judge(split)
+    evaluation = evaluate(split)
     assert evaluation.per_image["iou"][0] == 0.5
     assert evaluation.metrics["gt_known_loc"] == 2 / 4
 
 
 def test_every_figure_has_its_facts(split):
-    evaluation = judge(split, threshold=0.25)
+    evaluation = evaluate(split, threshold=0.25)
     figures = evaluation.figures
     assert set(figures) | {
         "num_images", "num_images_without_boxes", "num_empty_boxes", "num_degenerate",
@@ -123,7 +123,7 @@ def test_every_figure_has_its_facts(split):
 def test_per_image_maxima_are_reported_nowhere(opposed_split):
     """One threshold for all gives 1 of 2, one for each image would give 2 of 2."""
     for origin, threshold in (("fixed", 0.2), ("fixed", 0.7), ("oracle", 0.7)):
-        evaluation = judge(opposed_split, threshold=threshold, origin=origin)
+        evaluation = evaluate(opposed_split, threshold=threshold, origin=origin)
         for name in ("gt_known_loc", "max_box_acc", "max_box_acc@0.7", "top5_loc"):
             assert evaluation.metrics[name] == 1 / 2
         # Contours of one level never hold both boxes, so neither does V2.
@@ -131,7 +131,7 @@ def test_per_image_maxima_are_reported_nowhere(opposed_split):
         assert np.nansum(evaluation.per_image["correct"]) == 1
     best_of_each = [
         max(
-            judge(opposed_split, threshold=t).per_image["correct"][image]
+            evaluate(opposed_split, threshold=t).per_image["correct"][image]
             for t in (0.2, 0.7)
         )
         for image in (0, 1)
@@ -151,7 +151,7 @@ def test_v2_takes_a_best_threshold_for_each_iou(opposed_split):
     ]
     for name, column in opposed_split.outputs.items():
         opposed_split.outputs[name] = np.stack([column[0]] * 5)
-    figures = judge(opposed_split).figures
+    figures = evaluate(opposed_split).figures
     assert figures["max_box_acc_v2"].value == pytest.approx((3 + 2 + 2) / 3 / 5)
     assert figures["max_box_acc_v2"].score_thresholds == [0.0, 0.4, 0.4]
     low, high = figures["max_box_acc_v2"].interval_95
@@ -161,7 +161,7 @@ def test_v2_takes_a_best_threshold_for_each_iou(opposed_split):
 
 def test_the_maxima_say_where_they_are(opposed_split):
     opposed_split.records[0] = record(0, [[6, 6, 14, 14]])  # now both are small
-    figure = judge(opposed_split).figures["max_box_acc"]
+    figure = evaluate(opposed_split).figures["max_box_acc"]
     # 0.4 x 255 = 102 is still above level 101, t = 0.399 (101.7); float32 0.4 is a
     # little more than 0.4, so it is 102 and t = 0.4 the first threshold to part them.
     assert (figure.value, figure.score_thresholds) == (1.0, [0.4])
@@ -170,12 +170,12 @@ def test_the_maxima_say_where_they_are(opposed_split):
 
 def test_oracle_takes_the_best_threshold_and_says_so(opposed_split):
     opposed_split.records[0] = record(0, [[6, 6, 14, 14]])
-    evaluation = judge(opposed_split, threshold=0.1, origin="oracle")
+    evaluation = evaluate(opposed_split, threshold=0.1, origin="oracle")
     assert evaluation.threshold_origin == "oracle"
     assert evaluation.score_threshold == pytest.approx(0.4)
     assert evaluation.metrics["gt_known_loc"] == 1.0
     assert evaluation.figures["gt_known_loc"].threshold_origin == "oracle"
-    fixed = judge(opposed_split, threshold=0.1)
+    fixed = evaluate(opposed_split, threshold=0.1)
     assert (fixed.metrics["gt_known_loc"], fixed.metrics["max_box_acc"]) == (0.0, 1.0)
 
 
@@ -183,13 +183,13 @@ def test_the_threshold_chosen_on_a_split_is_its_oracle(opposed_split):
     chosen = maxboxacc_protocol.choose_threshold(
         *predictions_and_truth(opposed_split), opposed_split.records
     )
-    assert chosen == judge(opposed_split, origin="oracle").score_threshold
+    assert chosen == evaluate(opposed_split, origin="oracle").score_threshold
 
 
 def test_empty_true_boxes_are_left_out_and_counted(split):
     split.records[0] = record(0, [[4, 4, 4, 14], [4, 4, 14, 14], [9, 9, 3, 12]])
     split.records[2] = record(1, [[5, 5, 9, 5]])
-    metrics = dict(judge(split))
+    metrics = dict(evaluate(split))
     assert metrics["num_empty_boxes"] == 3
     assert metrics["num_images_without_boxes"] == 2
     assert metrics["gt_known_loc"] == 2 / 3  # of 0, 1 and 4
@@ -197,32 +197,32 @@ def test_empty_true_boxes_are_left_out_and_counted(split):
 
 def test_cam_has_its_own_maxima(split):
     split.outputs[names.CAM] = split.outputs[names.LOCALIZATION_MAP][..., np.newaxis]
-    figures = judge(split).figures
+    figures = evaluate(split).figures
     for name in ("max_box_acc", "max_box_acc@0.3", "max_box_acc_v2"):
         assert figures[f"cam/{name}"] == figures[name]
 
 
-def test_without_any_true_box_only_the_classes_are_judged(split):
+def test_without_any_true_box_only_the_classes_are_evaluated(split):
     split.records = [dataclasses.replace(r, boxes_original=None) for r in split.records]
-    evaluation = judge(split)
+    evaluation = evaluate(split)
     assert set(evaluation.figures) == {"top1_acc", "top5_acc"}
     assert evaluation.metrics["num_images_without_boxes"] == 5
     assert np.isnan(evaluation.per_image["iou"]).all()
     with pytest.raises(UserError, match="true boxes"):
-        judge(split, origin="oracle")
+        evaluate(split, origin="oracle")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
 def test_broken_maps_give_finite_figures_and_are_counted(split, value):
     split.outputs[names.LOCALIZATION_MAP][:] = value
-    metrics = dict(judge(split))
+    metrics = dict(evaluate(split))
     assert metrics["num_degenerate"] == 5
     assert metrics["max_box_acc"] == 0.0
     assert np.isfinite(list(metrics.values())).all()
 
 
 def test_the_box_in_the_per_image_table(split):
-    boxes = judge(split).per_image["box"]
+    boxes = evaluate(split).per_image["box"]
     # Image 2's square ends at the pixel 27; half-open that is 28.
     assert boxes.tolist() == [
         [4, 4, 14, 14], [8, 8, 18, 18], [4, 4, 28, 28], [0, 0, 2, 2], [0, 0, 0, 0],
@@ -234,9 +234,9 @@ def test_a_threshold_that_no_level_has(split, threshold):
     with pytest.raises(
         UserError, match=rf"score_threshold is {threshold}; protocol max"
     ):
-        judge(split, threshold=threshold)
+        evaluate(split, threshold=threshold)
 
 
 def test_unknown_origins_are_refused(split):
     with pytest.raises(UserError, match="'best'; known: fixed, val-optimal, oracle"):
-        judge(split, origin="best")
+        evaluate(split, origin="best")

@@ -1,4 +1,4 @@
-"""The judge of protocol `pxap` on images whose figures are worked out by hand."""
+"""The evaluator of protocol `pxap` on images whose figures are worked out by hand."""
 
 import dataclasses
 
@@ -49,7 +49,7 @@ def predictions_and_truth(split):
     return predictions, ground_truth.load_resized_truth(split.records, **SIZE)
 
 
-def judge(split, *, threshold=0.45, origin="fixed"):
+def evaluate(split, *, threshold=0.45, origin="fixed"):
     return pxap_protocol.evaluate_predictions(
         *predictions_and_truth(split),
         records=split.records,
@@ -59,7 +59,7 @@ def judge(split, *, threshold=0.45, origin="fixed"):
 
 
 def test_figures_by_hand(masked_split):
-    metrics = dict(judge(masked_split))
+    metrics = dict(evaluate(masked_split))
     # In rows of 32 pixels, from the top: score 1, 4 of the object (and the pixel);
     # 0.8, up to 16 more, all of them object; 0.5, 4 more of each; then the rest.
     # 24 rows of object, precision 1 up to 20, then 24 of 28.
@@ -71,20 +71,22 @@ def test_figures_by_hand(masked_split):
     assert metrics["piou"] == 24 / 28  # these maps have the crop's size
     assert metrics["top1_acc"] == 4 / 5
     assert (metrics["num_images"], metrics["num_images_without_masks"]) == (5, 3)
-    per_image = judge(masked_split).per_image["pixel_iou"]
+    per_image = evaluate(masked_split).per_image["pixel_iou"]
     np.testing.assert_array_equal(per_image, [8 / 12, 1.0, *[np.nan] * 3])
 
 
 def test_at_another_threshold(masked_split):
-    metrics = dict(judge(masked_split, threshold=0.6))
+    metrics = dict(evaluate(masked_split, threshold=0.6))
     assert (metrics["pixel_iou"], metrics["pixel_precision"]) == (20 / 24, 1.0)
     assert metrics["pixel_recall"] == 20 / 24
     # The nearest of the thresholds is said.
-    assert judge(masked_split, threshold=0.60049).score_threshold == pytest.approx(0.6)
+    assert evaluate(masked_split, threshold=0.60049).score_threshold == pytest.approx(
+        0.6
+    )
 
 
 def test_every_figure_has_its_facts(masked_split):
-    figures = judge(masked_split).figures
+    figures = evaluate(masked_split).figures
     facts = {
         name: (f.threshold_origin, len(f.score_thresholds), f.num_images, f.average)
         for name, f in figures.items()
@@ -109,7 +111,7 @@ def test_every_figure_has_its_facts(masked_split):
 
 def test_the_best_threshold_of_the_split(masked_split):
     # Up to 0.5 all levels give 24 of 28; the lowest above 0 is 0.001.
-    evaluation = judge(masked_split, threshold=0.9, origin="oracle")
+    evaluation = evaluate(masked_split, threshold=0.9, origin="oracle")
     assert evaluation.score_threshold == pytest.approx(0.001)
     assert evaluation.metrics["pixel_iou"] == evaluation.metrics["peak_pixel_iou"]
     assert evaluation.figures["pixel_iou"].threshold_origin == "oracle"
@@ -126,24 +128,24 @@ def test_pixels_are_pooled_over_images_of_any_size(masked_split):
         masked_split.records[0], load_mask=lambda: small
     )
     assert small.shape == (8, 4)
-    assert judge(masked_split).metrics["pixel_iou"] == 24 / 28
+    assert evaluate(masked_split).metrics["pixel_iou"] == 24 / 28
 
 
 @pytest.mark.parametrize(
     ("mask", "told"), [(None, "0 of 5 images"), (mask_of(slice(0)), "5 of 5 images")]
 )
-def test_nothing_to_judge(split, mask, told):
+def test_nothing_to_evaluate(split, mask, told):
     split.records = [
         dataclasses.replace(r, load_mask=mask if mask is None else lambda: mask)
         for r in split.records
     ]
     for origin in ("fixed", "oracle"):
         with pytest.raises(UserError, match=f"protocol pxap: {told} have a mask"):
-            judge(split, origin=origin)
+            evaluate(split, origin=origin)
 
 
 def test_constant_and_broken_maps(masked_split):
     maps = masked_split.outputs[names.LOCALIZATION_MAP]
     maps[0], maps[1] = 0.7, np.nan
     # All pixels at 0: 24 of 64 rows less the 4 ignored.
-    assert judge(masked_split).metrics["px_ap"] == pytest.approx(24 / 60)
+    assert evaluate(masked_split).metrics["px_ap"] == pytest.approx(24 / 60)

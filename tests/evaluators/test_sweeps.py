@@ -101,7 +101,7 @@ def test_cam_gets_every_figure_at_its_own_best_threshold():
         "mean_iou": pytest.approx(mean_iou),
     }
     assert baseline.best == {"score_threshold": pytest.approx(0.12)}
-    # Both are right from 0.12 and from 0.50 on: the first is told.
+    # Both are right from 0.12 and from 0.50 on: the first is reported.
     chosen = {name: f.score_thresholds for name, f in baseline.figures.items()}
     assert chosen["gt_known_loc"] == [pytest.approx(0.12)]
     assert chosen["top1_loc"] == [0.5]

@@ -39,7 +39,7 @@ def png_of_size(width: int, height: int) -> bytes:
 
 
 def _with_a_chunk_before_the_head(png: bytes) -> bytes:
-    """Its size would be read from the wrong chunk; libpng passes over that one."""
+    """Its size would be read from the wrong chunk; libpng skips that one."""
     kind, data = b"teSt", bytes(13)
     chunk = (
         struct.pack(">I", 13) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -112,7 +112,7 @@ def test_every_frame_gets_a_box_within_it(paths, kind, size_wh):
 
 @pytest.mark.slow
 def test_the_runners_take_any_size_too(paths, fixed, demo_workdir):
-    """The judge's and the device's; the device's resizes with Pillow elsewhere."""
+    """The evaluator's and the device's; the device's resizes with Pillow elsewhere."""
     runner = runners.load_tflite(paths["int8"])
     assert runner.input_size_wh is None
     frame = noise((300, 200), seed=2)

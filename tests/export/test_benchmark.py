@@ -1,4 +1,4 @@
-"""Latencies in turns: one process a file, and what a file that cannot be run says."""
+"""Latencies: one process a file; what a file that cannot be run says."""
 
 import json
 import shutil

@@ -416,8 +416,8 @@ def test_frames_of_a_folder_are_told_as_they_appear(networks, tmp_path):
         no_hang.cancel()
         process.kill()
     assert (out, process.returncode) == ("", 0)
-    assert f"passed over: {folder / 'note.txt'}: not a readable photo" in err
-    assert err.count("passed over") == 1
+    assert f"skipped: {folder / 'note.txt'}: not a readable photo" in err
+    assert err.count("skipped") == 1
 
 
 def test_raw_frames_of_another_program(networks):

@@ -72,8 +72,8 @@ def test_a_field_that_the_schema_has_not_is_refused():
 
 def test_figures_are_those_of_metrics_json(tmp_path):
     path = tmp_path / "metrics.json"
-    assert file_document.judged_figures(path) is None
-    judged = {
+    assert file_document.recorded_figures(path) is None
+    evaluated = {
         "protocol": "bas",
         "split": "val",
         "num_images": 7,
@@ -81,8 +81,8 @@ def test_figures_are_those_of_metrics_json(tmp_path):
         "threshold_origin": "fixed",
         "metrics": {"top1_acc": 0.75, "gt_known_loc": 0.5, "cam/mean_iou": 0.25},
     }
-    path.write_text(json.dumps(judged))
-    assert file_document.judged_figures(path) == {
+    path.write_text(json.dumps(evaluated))
+    assert file_document.recorded_figures(path) == {
         "of": "the trained network before its conversion",
         "protocol": "bas",
         "split": "val",
@@ -95,7 +95,7 @@ def test_figures_are_those_of_metrics_json(tmp_path):
     for text in ("{", "[]", '{"protocol": "bas"}'):
         path.write_text(text)
         with pytest.raises(UserError, match=f"{path}: not a metrics.json"):
-            file_document.judged_figures(path)
+            file_document.recorded_figures(path)
 
 
 def test_the_hash_of_a_config_is_of_its_keys_in_order():
@@ -106,7 +106,7 @@ def test_the_hash_of_a_config_is_of_its_keys_in_order():
 
 @pytest.fixture(scope="module")
 def exported(demo_workdir, tmp_path_factory) -> dict:
-    """{quantization: path} of two files that the judged workdir gives."""
+    """{quantization: path} of two files that the evaluated workdir gives."""
     output = tmp_path_factory.mktemp("metadata")
     quantizations = ["none", "int8"]
     paths = conversion.export_tflite(demo_workdir, output, quantizations)
@@ -142,11 +142,11 @@ def test_the_document_is_in_the_file_and_beside_it(
     assert document["score_threshold"] == 0.8 and document["top_k"] == 1
     assert document["backbone"] == "mobilenet_v1"
     assert document["license"] == "not stated"
-    judged = json.loads((demo_workdir / "metrics.json").read_text())
+    evaluated = json.loads((demo_workdir / "metrics.json").read_text())
     figures = document["figures"]
     assert (figures["protocol"], figures["split"]) == ("bas", "test")
-    assert figures["mean_iou"] == judged["metrics"]["mean_iou"] > 0
-    assert figures["top1_loc"] == judged["metrics"]["top1_loc"]
+    assert figures["mean_iou"] == evaluated["metrics"]["mean_iou"] > 0
+    assert figures["top1_loc"] == evaluated["metrics"]["top1_loc"]
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def make_workdir(tmp_path):
 
 
 @pytest.fixture
-def judged() -> dict:
+def evaluated() -> dict:
     """A metrics.json of protocol bas, numbers by hand."""
     figures = {
         "gt_known_loc": 0.75,
@@ -85,10 +85,10 @@ def section(card: str, title: str) -> str:
     return " ".join(text.split())
 
 
-def without_boxes(judged: dict) -> dict:
+def without_boxes(evaluated: dict) -> dict:
     """A metrics.json of images without true boxes."""
     metrics = {"top1_acc": 0.9, "num_images_without_boxes": 40, "num_degenerate": 0}
-    return {**judged, "metrics": metrics, "intervals_95": {"top1_acc": [0.8, 0.95]}}
+    return {**evaluated, "metrics": metrics, "intervals_95": {"top1_acc": [0.8, 0.95]}}
 
 
 @pytest.mark.slow
@@ -118,8 +118,8 @@ def test_the_same_workdir_gives_the_same_bytes_wherever_it_lies(demo_workdir, tm
     assert cards[0] == cards[1] == cards[2]
 
 
-def test_figures_with_their_intervals_beside_the_baselines(make_workdir, judged):
-    card = card_of(make_workdir(), judged)
+def test_figures_with_their_intervals_beside_the_baselines(make_workdir, evaluated):
+    card = card_of(make_workdir(), evaluated)
     assert "| Figure | This model | CAM | Centre box |\n|---|---|---|---|\n" in card
     assert (
         "\n| GT-known Loc | 75.0 % (65.0 to 80.0) | 60.0 % (50.0 to 65.0) "
@@ -137,46 +137,48 @@ def test_figures_with_their_intervals_beside_the_baselines(make_workdir, judged)
     assert "IoU with a true box is above 0.5" in section(card, "Metrics")
 
 
-def test_images_without_a_box_or_a_map_are_counted(make_workdir, judged):
-    judged["metrics"] |= {"num_images_without_boxes": 7, "num_degenerate": 3}
-    card = card_of(make_workdir(), judged)
+def test_images_without_a_box_or_a_map_are_counted(make_workdir, evaluated):
+    evaluated["metrics"] |= {"num_images_without_boxes": 7, "num_degenerate": 3}
+    card = card_of(make_workdir(), evaluated)
     assert "on 40 images of split `test` (7 without a true box), 75.0 %" in card
     evaluation = section(card, "Evaluation data")
     assert "40 images, 7 of them without a true box" in evaluation
     assert "In 3 images nothing was found." in evaluation
 
 
-def test_nothing_of_the_machine_is_told(make_workdir, judged):
+def test_nothing_of_the_machine_is_told(make_workdir, evaluated):
     loaded = make_workdir(
         data__source="folder",
         data__root="/home/someone/photos/pets/",
         model__weights="/home/someone/start.weights.h5",
     )
-    card = card_of(loaded, judged)
+    card = card_of(loaded, evaluated)
     assert "someone" not in card
     assert str(loaded.workdir.parent) not in card
     assert "folder `pets`" in section(card, "Training data")
     assert "weights file `start.weights.h5`" in section(card, "Model details")
 
 
-def test_boxes_that_a_fixed_box_beats(make_workdir, judged):
-    judged["metrics"]["gt_known_loc"] = judged["metrics"]["centre_box/gt_known_loc"]
-    assert "do not use them" in card_of(make_workdir(), judged)
+def test_boxes_that_a_fixed_box_beats(make_workdir, evaluated):
+    evaluated["metrics"]["gt_known_loc"] = evaluated["metrics"][
+        "centre_box/gt_known_loc"
+    ]
+    assert "do not use them" in card_of(make_workdir(), evaluated)
 
 
-def test_a_workdir_that_nobody_judged(make_workdir):
+def test_a_workdir_that_nobody_evaluated(make_workdir):
     card = card_of(make_workdir())
     assert "**Nobody has measured how often it is right.**" in card
-    assert section(card, "Results").startswith("**Not judged.**")
+    assert section(card, "Results").startswith("**Not evaluated.**")
     assert section(card, "Evaluation data") == "None."
     assert not re.search(r"^\|", card, re.M)  # no table
     assert "do not use them" not in card
 
 
-def test_images_without_boxes_are_judged_by_class_alone(make_workdir, judged):
-    card = card_of(make_workdir(), without_boxes(judged))
+def test_images_without_boxes_are_evaluated_by_class_alone(make_workdir, evaluated):
+    card = card_of(make_workdir(), without_boxes(evaluated))
     results = section(card, "Results")
-    assert results.startswith("**Boxes: not judged.**")
+    assert results.startswith("**Boxes: not evaluated.**")
     assert (
         "| Figure | This model | |---|---| | Top-1 accuracy | 90.0 % (80.0 to 95.0) |"
         in (results)
@@ -186,44 +188,44 @@ def test_images_without_boxes_are_judged_by_class_alone(make_workdir, judged):
 
 
 @pytest.mark.parametrize("protocol", ["maxboxacc", "pxap"])
-def test_other_protocols_have_their_own_figures(make_workdir, judged, protocol):
+def test_other_protocols_have_their_own_figures(make_workdir, evaluated, protocol):
     key = {"maxboxacc": "max_box_acc", "pxap": "px_ap"}[protocol]
     name = {"maxboxacc": "MaxBoxAcc", "pxap": "PxAP"}[protocol]
-    judged |= {
+    evaluated |= {
         "protocol": protocol,
         "metrics": {key: 0.5, "top1_acc": 0.9},
         "intervals_95": {key: [0.4, 0.6], "top1_acc": [0.8, 0.95]},
     }
-    card = card_of(make_workdir(), judged)
+    card = card_of(make_workdir(), evaluated)
     assert f"| {name} | 50.0 % (40.0 to 60.0) |" in card
     assert "is 0.5 or more" in section(card, "Metrics")
-    assert "not judged" not in card and "Nobody has measured" not in card
+    assert "not evaluated" not in card and "Nobody has measured" not in card
 
 
-def test_what_chose_the_epoch_and_the_threshold(make_workdir, judged):
+def test_what_chose_the_epoch_and_the_threshold(make_workdir, evaluated):
     def training_of(**changes) -> str:
-        return section(card_of(make_workdir(**changes), judged), "Training data")
+        return section(card_of(make_workdir(**changes), evaluated), "Training data")
 
     assert "No true box and no mask was used to train." in training_of()
     assert "none; the last step's weights" in training_of()
     assert "by its labels alone" in training_of(train__select_by="top1_acc")
     assert "**by its true boxes or masks**" in training_of(train__select_by="mean_iou")
 
-    judged |= {"split": "val", "score_threshold": 0.6}
-    evaluation = section(card_of(make_workdir(), judged), "Evaluation data")
+    evaluated |= {"split": "val", "score_threshold": 0.6}
+    evaluation = section(card_of(make_workdir(), evaluated), "Evaluation data")
     assert "flatter.**" not in evaluation
     assert "files cut at 0.8, not at this threshold" in evaluation
-    chosen = card_of(make_workdir(train__select_by="mean_iou"), judged)
+    chosen = card_of(make_workdir(train__select_by="mean_iou"), evaluated)
     assert "**The epoch was chosen on these images" in section(chosen, "Evaluation")
 
-    judged |= {"threshold_origin": "val-optimal"}
+    evaluated |= {"threshold_origin": "val-optimal"}
     loaded = make_workdir(train__select_by="", eval__threshold_origin="val-optimal")
-    card = card_of(loaded, judged)
+    card = card_of(loaded, evaluated)
     assert "**The threshold was chosen on these images" in section(card, "Evaluation")
     assert "the files keep the config's" in section(card, "Caveats")
-    judged |= {"threshold_origin": "oracle", "split": "test"}
-    assert "Threshold 0.6 (oracle: the best one on the judged images" in section(
-        card_of(loaded, judged), "Evaluation data"
+    evaluated |= {"threshold_origin": "oracle", "split": "test"}
+    assert "Threshold 0.6 (oracle: the best one on the evaluated images" in section(
+        card_of(loaded, evaluated), "Evaluation data"
     )
 
 
@@ -312,13 +314,13 @@ def test_many_classes_are_counted(make_workdir):
     assert "49 `species 49`." in card
 
 
-def test_hostile_names_change_nothing_but_their_own_text(make_workdir, judged):
+def test_hostile_names_change_nothing_but_their_own_text(make_workdir, evaluated):
     markdown_it = pytest.importorskip("markdown_it")
     parse = markdown_it.MarkdownIt("commonmark").enable("table").parse
 
     def blocks_and_names(class_names, root):
         loaded = make_workdir(class_names, data__source="folder", data__root=root)
-        tokens = parse(card_of(loaded, judged))
+        tokens = parse(card_of(loaded, evaluated))
         inlines = [token for token in tokens if token.type == "inline"]
         kinds = [child.type for inline in inlines for child in inline.children]
         (classes,) = [i for i in inlines if i.content.startswith("**Classes**")]
@@ -364,6 +366,6 @@ def test_a_metrics_file_that_cannot_be_read(make_workdir, text):
         model_card.model_card(loaded, steps=1)
 
 
-def test_an_unknown_origin_of_the_threshold(make_workdir, judged):
+def test_an_unknown_origin_of_the_threshold(make_workdir, evaluated):
     with pytest.raises(UserError, match="not a metrics.json"):
-        card_of(make_workdir(), {**judged, "threshold_origin": "guessed"})
+        card_of(make_workdir(), {**evaluated, "threshold_origin": "guessed"})

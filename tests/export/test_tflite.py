@@ -29,7 +29,7 @@ def files(demo_workdir, tmp_path_factory) -> dict:
 
 @pytest.fixture(scope="module")
 def outputs(files, keras_reference) -> dict:
-    """{quantization: what the judge sees of each test image}."""
+    """{quantization: what the evaluator sees of each test image}."""
     return {
         quantization: experiment.load_runner(path).predict_fn(keras_reference.crops)
         for quantization, path in files.items()
@@ -189,7 +189,7 @@ def test_a_file_of_a_given_class_is_evaluated_by_the_labels(variants, demo_workd
     config = experiment.load_experiment(demo_workdir).config
     path = variants["given_class_float32.tflite"]
     found, keras = (
-        evaluation.judge_model(str(model), config, split="test").document["metrics"]
+        evaluation.evaluate_model(str(model), config, split="test").document["metrics"]
         for model in (path, demo_workdir)
     )
     for key in ("gt_known_loc", "gt_known_loc@0.3", "mean_iou"):
@@ -199,7 +199,7 @@ def test_a_file_of_a_given_class_is_evaluated_by_the_labels(variants, demo_workd
     ]
     config.eval.map_class = "predicted"
     with pytest.raises(UserError, match=f"{path.name}: .*eval.map_class=label"):
-        evaluation.judge_model(str(path), config, split="test")
+        evaluation.evaluate_model(str(path), config, split="test")
 
 
 def test_a_file_of_a_given_class_has_no_classifier(variants, files):

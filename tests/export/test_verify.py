@@ -1,4 +1,4 @@
-"""The judge over exported files: which there are, how far off, what is too far."""
+"""The evaluator over exported files: which there are, how far off, what is too far."""
 
 import json
 import shutil
@@ -111,7 +111,7 @@ def test_a_file_that_lost_too_much_is_named_with_its_loss():
 def test_the_command_repeats_the_demos_rows(
     demo_workdir, tmp_path, monkeypatch, capsys
 ):
-    """Where the workdir was judged by ten crops in half precision as well."""
+    """Where the workdir was evaluated by ten crops in half precision as well."""
     output, workdir = tmp_path / "report.json", tmp_path / "run"
     shutil.copytree(demo_workdir, workdir, ignore=shutil.ignore_patterns("export"))
     loaded = experiment.load_experiment(workdir)
@@ -148,7 +148,7 @@ def test_the_command_repeats_the_demos_rows(
 
 
 @pytest.mark.slow
-def test_the_demo_judges_by_the_centre_crop(demo_workdir):
+def test_the_demo_evaluates_by_the_centre_crop(demo_workdir):
     """Though it was called with --config.eval.ten_crop=True."""
     assert experiment.load_experiment(demo_workdir).config.eval.ten_crop is False
     document = json.loads((demo_workdir / "metrics.json").read_text())

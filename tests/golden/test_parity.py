@@ -68,10 +68,10 @@ def passes(recorded, truth, imported, inputs):
     try:
         images, labels = tf.constant(inputs[0], tf.float64), inputs[1]
         localizer = parity_runs.load(recorded, imported)
-        judged = parity_runs.evaluate(
+        evaluated = parity_runs.evaluate(
             recorded, localizer, images, labels, training=False
         )
-        judged["top_k_map"] = np.asarray(localizer(images)[names.LOCALIZATION_MAP])
+        evaluated["top_k_map"] = np.asarray(localizer(images)[names.LOCALIZATION_MAP])
         before = parity_runs.by_recorded_name(
             recorded, localizer.trainable_variables, localizer.trainable_variables
         )
@@ -79,7 +79,7 @@ def passes(recorded, truth, imported, inputs):
     finally:
         keras.config.set_floatx("float32")
         keras.config.set_dtype_policy("float32")
-    return judged, before, steps
+    return evaluated, before, steps
 
 
 def deviation(ours, truth) -> float:
@@ -105,8 +105,8 @@ def changes(before, after):
 
 
 def test_the_forward_passes(passes, truth):
-    judged, _, steps = passes
-    for mode, terms in (("eval", judged), ("train", steps[0].terms)):
+    evaluated, _, steps = passes
+    for mode, terms in (("eval", evaluated), ("train", steps[0].terms)):
         off = {n: deviation(terms[n], truth[f"f64/{mode}/{n}"]) for n in FORWARD}
         assert_close(off, 1e-9)
         hidden = terms["ratio_per_sample"] == 0
@@ -114,12 +114,12 @@ def test_the_forward_passes(passes, truth):
 
 
 def test_the_best_classes_and_the_mean_of_their_maps(passes, recorded, truth):
-    judged = passes[0]
-    best = np.argsort(-judged["score_1"], axis=1)[:, :5]
+    evaluated = passes[0]
+    best = np.argsort(-evaluated["score_1"], axis=1)[:, :5]
     np.testing.assert_array_equal(best, truth["f64/eval/top5"])
     assert truth["f64/eval_topk/N"] == recorded.top_k
     expected = truth["f64/eval_topk/x_saliency"].transpose(0, 2, 3, 1)
-    assert deviation(judged["top_k_map"], expected) <= 1e-9
+    assert deviation(evaluated["top_k_map"], expected) <= 1e-9
 
 
 def test_every_gradient(passes, truth):

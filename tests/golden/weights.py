@@ -158,6 +158,6 @@ def deviations(
             np.abs(ours["val"] - recorded[f"{group}/val"][i]).max()
             * np.sqrt(np.size(arrays[name])),
         ]
-        # max() passes over a NaN that does not come first; np.max does not.
+        # max() skips a NaN that does not come first; np.max does not.
         out[name] = float(np.max(off) / norm)
     return out

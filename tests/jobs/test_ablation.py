@@ -65,7 +65,7 @@ def test_weights_can_be_set_for_all_rows_or_for_one():
         (200, (1, 80, 1000), 200, [1, 80]),  # all classes is the row itself
     ],
 )
-def test_no_top_k_is_judged_twice(base, top_ks, num_classes, left):
+def test_no_top_k_is_evaluated_twice(base, top_ks, num_classes, left):
     assert ablation.other_top_ks(base, top_ks, num_classes) == left
 
 
@@ -142,7 +142,7 @@ def test_the_command_prints_the_table_it_writes(ablated):
 
 
 @pytest.mark.slow
-def test_every_row_says_how_it_was_judged(ablated):
+def test_every_row_says_how_it_was_evaluated(ablated):
     document = json.loads((ablated[0] / "ablation.json").read_text())
     assert (document["protocol"], document["split"]) == ("bas", "test")
     assert (document["num_images"], document["seed"]) == (32, 0)
@@ -177,7 +177,7 @@ def test_a_row_is_a_training_workdir_and_its_figures_are_its_metrics(ablated):
 
 
 @pytest.mark.slow
-def test_trained_rows_are_judged_again_but_not_trained(ablated, tmp_path):
+def test_trained_rows_are_evaluated_again_but_not_trained(ablated, tmp_path):
     """The same figures again, with every file of the trainings left as it was."""
     workdir, _ = ablated
     kept = [*workdir.glob("*/metrics.jsonl"), *workdir.glob("*/checkpoints/*")]

@@ -2,7 +2,7 @@
 
 from bas_tf.jobs import compared_runs, evaluation
 from configs import demo
-from tests.judged_runs import metrics_file, unsaved_workdir
+from tests.evaluated_runs import metrics_file, unsaved_workdir
 
 
 def test_other_images_of_equal_number_are_kept_apart(tmp_path):
@@ -51,7 +51,7 @@ def test_a_metrics_file_of_other_data_than_the_workdirs_is_kept_apart(tmp_path):
     assert [[run.name for run in group] for group in groups] == [
         ["first", "again", "older"], ["overwritten", "file.json"],
     ]  # fmt: skip
-    assert compared_runs.judged_images_of(runs[2])["data.seed"] == 5
+    assert compared_runs.evaluated_images_of(runs[2])["data.seed"] == 5
 
 
 def test_a_switch_that_an_older_run_does_not_have_is_off(tmp_path):

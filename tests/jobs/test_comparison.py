@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.evaluators.figures import Evaluation
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
@@ -22,12 +22,12 @@ from bas_tf.metrics.bootstrap import RESAMPLES
 from bas_tf.training.checkpoint import Checkpointer
 from configs import demo
 from tests.commands import exit_code_in_process, only_error_line, run_command
-from tests.judged_runs import CLASSES, metrics_file, unsaved_workdir
+from tests.evaluated_runs import CLASSES, metrics_file, unsaved_workdir
 from tests.lively import enliven
 
 
 def fresh_workdir(path, config, class_names):
-    """A workdir of untrained weights that pass features on, not judged yet."""
+    """A workdir of untrained weights that pass features on, not evaluated yet."""
     resuming.write_experiment(path, config, class_names)
     localizer = enliven(experiment.build_model(config, len(class_names)))
     Checkpointer(path, localizer).save(1)
@@ -36,17 +36,17 @@ def fresh_workdir(path, config, class_names):
 
 @pytest.fixture(scope="module")
 def runs(demo_workdir, tmp_path_factory):
-    """Two judged workdirs: the quick demo, and fresh weights at another threshold."""
+    """Evaluated workdirs: the quick demo, fresh weights at another threshold."""
     trained = experiment.load_experiment(demo_workdir)
     config = trained.config
     config.eval.score_threshold, config.loss.beta, config.train.seed = 0.5, 0.7, 9
     fresh = tmp_path_factory.mktemp("runs") / "fresh"
     fresh_workdir(fresh, config, trained.class_names)
-    judged = evaluation.judge_model(
+    evaluated = evaluation.evaluate_model(
         str(fresh), config, split="test", config_name="configs/demo.py:quicktest"
     )
-    results.write_metrics(judged, fresh / "metrics.json")
-    results.write_per_image(judged, fresh / "per_image.csv")
+    results.write_metrics(evaluated, fresh / "metrics.json")
+    results.write_per_image(evaluated, fresh / "per_image.csv")
     return demo_workdir, fresh
 
 
@@ -176,11 +176,11 @@ def test_moved_photos_without_boxes_at_two_sizes_and_one_unreadable(
     assert "no true box" in (output / "comparison.html").read_text()
 
 
-def judged_images(ious, class_ids, labels) -> Judged:
-    """A judgement of images with one true box each where the IoU is not NaN."""
+def evaluated_images(ious, class_ids, labels) -> EvaluationResult:
+    """An evaluation of images with one true box each where the IoU is not NaN."""
     ious, labels = np.array(ious), np.array(labels)
     count, boxed = len(labels), np.flatnonzero(~np.isnan(ious))
-    return Judged(
+    return EvaluationResult(
         document={},
         evaluation=Evaluation({}, {}, 0.5, "fixed", "label", per_image={"iou": ious}),
         records=[],
@@ -204,8 +204,8 @@ def judged_images(ious, class_ids, labels) -> Judged:
 def test_differences_are_image_by_image():
     """Four images of which one has no box; each right where IoU > 0.5 and class 0."""
     nan = float("nan")
-    first = judged_images([0.6, 0.4, 0.8, nan], [0, 0, 1, 0], [0, 0, 0, 0])
-    second = judged_images([0.6, 0.7, 0.5, nan], [0, 0, 0, 1], [0, 0, 0, 0])
+    first = evaluated_images([0.6, 0.4, 0.8, nan], [0, 0, 1, 0], [0, 0, 0, 0])
+    second = evaluated_images([0.6, 0.7, 0.5, nan], [0, 0, 0, 1], [0, 0, 0, 0])
     found = compared_runs.paired_difference(second, first)
     by_image = {
         "gt_known_loc": [0, 1, -1],  # 1 1 0 minus 1 0 1
@@ -230,8 +230,8 @@ def slow_interval(values) -> list[float]:
 
 
 def test_equal_runs_differ_by_nothing_for_certain():
-    judged = judged_images([0.6, 0.4], [0, 1], [0, 0])
-    for difference in compared_runs.paired_difference(judged, judged).values():
+    evaluated = evaluated_images([0.6, 0.4], [0, 1], [0, 0])
+    for difference in compared_runs.paired_difference(evaluated, evaluated).values():
         assert difference == {"value": 0.0, "interval_95": [0.0, 0.0]}
 
 
@@ -309,7 +309,7 @@ def test_what_is_no_run_is_named(refused, tmp_path):
     assert f"{picture}: not valid JSON" in refused(good, picture)
 
 
-def test_a_workdir_that_was_not_judged_is_told_how(refused, tmp_path):
+def test_a_workdir_that_was_not_evaluated_is_told_how(refused, tmp_path):
     good = metrics_file(tmp_path / "good.json")
     workdir = unsaved_workdir(tmp_path / "run")
     (workdir / "metrics.json").unlink()

@@ -49,7 +49,7 @@ def test_small_boxes_in_pixels_are_no_shares(records):
 
 def test_boxes_without_area_say_nothing_of_the_frame():
     """Zeros, as some mark what was not found, are no shares; inverted corners that
-    would fit turned are not of a turned photo. Each is told for itself."""
+    would fit turned are not of a turned photo. Each is reported for itself."""
     zeros = [record(f"{i}", [0, 0, 0, 0], grey=i) for i in range(3)]
     inverted = [record(f"{i}", [50, 70, 0, 0], grey=i) for i in range(3)]
     assert kinds(check(*zeros).faults) == ["box_empty"] * 3

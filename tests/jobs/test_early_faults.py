@@ -32,7 +32,7 @@ def _write_photo(path):
 
 
 def _train(config, workdir):
-    return training.run_training(config, workdir, judged_split="val")
+    return training.run_training(config, workdir, evaluated_split="val")
 
 
 def _extra_class(photos):

@@ -1,4 +1,4 @@
-"""One judge: where the threshold came from, which model, with boxes and without."""
+"""One evaluator: where the threshold came from, which model, with boxes and without."""
 
 import csv
 import dataclasses
@@ -28,9 +28,9 @@ def demo_config(**eval_options):
 
 
 @pytest.fixture(scope="module")
-def judged_by_origin(demo_workdir) -> dict:
+def evaluated_by_origin(demo_workdir) -> dict:
     return {
-        origin: evaluation.judge_model(
+        origin: evaluation.evaluate_model(
             str(demo_workdir), demo_config(threshold_origin=origin), split="test"
         )
         for origin in ("fixed", "val-optimal", "oracle")
@@ -38,8 +38,10 @@ def judged_by_origin(demo_workdir) -> dict:
 
 
 @pytest.mark.slow
-def test_every_threshold_says_where_it_came_from(judged_by_origin):
-    documents = {key: judged.document for key, judged in judged_by_origin.items()}
+def test_every_threshold_says_where_it_came_from(evaluated_by_origin):
+    documents = {
+        key: evaluated.document for key, evaluated in evaluated_by_origin.items()
+    }
     assert {key: d["threshold_origin"] for key, d in documents.items()} == {
         "fixed": "fixed", "val-optimal": "val-optimal", "oracle": "oracle",
     }  # fmt: skip
@@ -53,59 +55,60 @@ def test_every_threshold_says_where_it_came_from(judged_by_origin):
 
 @pytest.mark.slow
 def test_the_val_optimal_threshold_is_vals_oracle_threshold(
-    judged_by_origin, demo_workdir
+    evaluated_by_origin, demo_workdir
 ):
-    on_val = evaluation.judge_model(
+    on_val = evaluation.evaluate_model(
         str(demo_workdir), demo_config(threshold_origin="oracle"), split="val"
     )
     expected = on_val.document["score_threshold"]
-    assert judged_by_origin["val-optimal"].document["score_threshold"] == expected
+    assert evaluated_by_origin["val-optimal"].document["score_threshold"] == expected
 
 
 @pytest.mark.slow
-def test_the_origin_changes_no_class_figure(judged_by_origin):
+def test_the_origin_changes_no_class_figure(evaluated_by_origin):
     accuracies = {
-        judged.document["metrics"]["top1_acc"] for judged in judged_by_origin.values()
+        evaluated.document["metrics"]["top1_acc"]
+        for evaluated in evaluated_by_origin.values()
     }
     assert len(accuracies) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("origin", ["fixed", "val-optimal", "oracle"])
-def test_kinds_of_errors_are_of_the_judged_boxes(judged_by_origin, origin):
-    judged = judged_by_origin[origin]
-    kinds, metrics = results._kinds(judged), judged.document["metrics"]
+def test_kinds_of_errors_are_of_the_evaluated_boxes(evaluated_by_origin, origin):
+    evaluated = evaluated_by_origin[origin]
+    kinds, metrics = results._kinds(evaluated), evaluated.document["metrics"]
     assert (kinds == "correct").mean() == metrics["top1_loc"]
     right = np.isin(kinds.astype(str), ["correct", "wrong_class"])
     assert right.mean() == metrics["gt_known_loc"]
 
 
 @pytest.mark.slow
-def test_ten_crops_change_class_figures_only(judged_by_origin, demo_workdir):
-    judged = evaluation.judge_model(
+def test_ten_crops_change_class_figures_only(evaluated_by_origin, demo_workdir):
+    evaluated = evaluation.evaluate_model(
         str(demo_workdir), demo_config(ten_crop=True), split="test"
     )
-    before, after = judged_by_origin["fixed"].document, judged.document
+    before, after = evaluated_by_origin["fixed"].document, evaluated.document
     for key in ("gt_known_loc", "mean_iou", "num_degenerate"):
         assert after["metrics"][key] == before["metrics"][key]
-    scores = plain_ten_crops(experiment.load_runner(demo_workdir), judged.images)
-    hits = scores.argmax(axis=1) == judged.predictions.labels
+    scores = plain_ten_crops(experiment.load_runner(demo_workdir), evaluated.images)
+    hits = scores.argmax(axis=1) == evaluated.predictions.labels
     assert after["metrics"]["top1_acc"] == pytest.approx(hits.mean())
 
 
 @pytest.mark.slow
-def test_ten_crops_in_half_precision_change_no_box(judged_by_origin, demo_workdir):
-    judged = {
-        precision: evaluation.judge_model(
+def test_ten_crops_in_half_precision_change_no_box(evaluated_by_origin, demo_workdir):
+    evaluated = {
+        precision: evaluation.evaluate_model(
             str(demo_workdir),
             demo_config(ten_crop=True, ten_crop_precision=precision),
             split="test",
         )
         for precision in ("float32", "mixed_bfloat16")
     }
-    exact, half = judged["float32"], judged["mixed_bfloat16"]
+    exact, half = evaluated["float32"], evaluated["mixed_bfloat16"]
     assert half.document["ten_crop_precision"] == "mixed_bfloat16"
-    assert "ten_crop_precision" not in judged_by_origin["fixed"].document
+    assert "ten_crop_precision" not in evaluated_by_origin["fixed"].document
     np.testing.assert_array_equal(half.predictions.boxes, exact.predictions.boxes)
     np.testing.assert_array_equal(half.predictions.maps, exact.predictions.maps)
     scores = [j.predictions.scores for j in (half, exact)]
@@ -114,14 +117,14 @@ def test_ten_crops_in_half_precision_change_no_box(judged_by_origin, demo_workdi
 
 
 def test_a_file_or_another_runner_classifies_in_float32(photo_folder, fresh_runner):
-    judge = folder_judge(
+    evaluator = folder_evaluator(
         photo_folder, ten_crop=True, ten_crop_precision="mixed_bfloat16"
     )
     expected = (
         "is 'mixed_bfloat16', but the model classifies in float32; only a workdir"
     )
     with pytest.raises(UserError, match=f"eval.ten_crop_precision {expected}"):
-        judge.judge(fresh_runner, model="fresh")
+        evaluator.evaluate(fresh_runner, model="fresh")
 
 
 @pytest.mark.slow
@@ -132,27 +135,27 @@ def test_ten_crops_of_a_file_that_tells_the_best_classes_only(demo_workdir, file
     """The demo has eight classes."""
     path = demo_workdir / "export" / file
     with pytest.raises(UserError) as refused:
-        evaluation.judge_model(str(path), demo_config(ten_crop=True), split="test")
+        evaluation.evaluate_model(str(path), demo_config(ten_crop=True), split="test")
     assert str(refused.value) == (
         f"eval.ten_crop is True, but {path} is an exported file, which tells the "
         "scores of its best 5 classes: ten crops need those of all 8; set it to "
-        "False, or judge the workdir it comes from"
+        "False, or evaluate the workdir it comes from"
     )
 
 
 def test_a_config_without_the_precision_of_ten_crops(photo_folder, fresh_runner):
     """As a workdir of an older version has it."""
-    judge = folder_judge(photo_folder, ten_crop=True)
-    del judge.config.eval["ten_crop_precision"]
-    assert evaluation.scores_precision(judge.config) == "float32"
-    document = judge.judge(fresh_runner, model="fresh").document
+    evaluator = folder_evaluator(photo_folder, ten_crop=True)
+    del evaluator.config.eval["ten_crop_precision"]
+    assert evaluation.scores_precision(evaluator.config) == "float32"
+    document = evaluator.evaluate(fresh_runner, model="fresh").document
     assert document["ten_crop_precision"] == "float32"
 
 
 def test_an_unknown_ten_crop_precision(demo_workdir):
     config = demo_config(ten_crop=True, ten_crop_precision="int8")
     with pytest.raises(UserError, match="eval.ten_crop_precision is 'int8'; known: fl"):
-        evaluation.judge_model(str(demo_workdir), config, split="test")
+        evaluation.evaluate_model(str(demo_workdir), config, split="test")
 
 
 def plain_ten_crops(runner: Runner, images) -> np.ndarray:
@@ -239,12 +242,12 @@ def fresh_runner() -> Runner:
     return untrained_runner(("cat", "dog"))
 
 
-def folder_judge(
+def folder_evaluator(
     root, *, split="val", protocol="bas", class_names=("cat", "dog"), **eval_options
 ):
     config = demo_config(**eval_options)
     config.data.source, config.data.root = "folder", str(root)
-    return evaluation.Judge(
+    return evaluation.Evaluator(
         config, split=split, class_names=class_names, protocol=protocol
     )
 
@@ -265,34 +268,34 @@ def test_images_without_boxes_get_class_figures_only(
     photo_folder, fresh_runner, tmp_path
 ):
     (photo_folder / "boxes.csv").unlink()
-    judged = folder_judge(photo_folder).judge(fresh_runner, model="fresh")
-    metrics = judged.document["metrics"]
+    evaluated = folder_evaluator(photo_folder).evaluate(fresh_runner, model="fresh")
+    metrics = evaluated.document["metrics"]
     assert metrics["num_images"] == metrics["num_images_without_boxes"] == 4
     assert 0 <= metrics["top1_acc"] <= 1
-    assert judged.document["data"] == {
+    assert evaluated.document["data"] == {
         "data.source": "folder", "data.root": str(photo_folder),
     }  # fmt: skip
     assert not [name for name in metrics if "loc" in name or "iou" in name]
     row = results.table_row("keras", metrics)
     assert row["gt_known_loc"] is None
-    assert results.baseline_rows(judged) == []
-    results.write_results(judged, tmp_path, [row])
+    assert results.baseline_rows(evaluated) == []
+    results.write_results(evaluated, tmp_path, [row])
     assert {path.name for path in tmp_path.glob("*.*")} >= {
         "metrics.json", "report.html", "panels.png",
     }  # fmt: skip
-    assert "split val, 4 images" in results.describe(judged)
+    assert "split val, 4 images" in results.describe(evaluated)
 
 
 def test_a_photo_and_a_workdir_whose_names_are_not_utf8(
     photo_folder, latin1_photo, latin1_name, fresh_runner, tmp_path
 ):
-    judged = folder_judge(photo_folder).judge(fresh_runner, model="fresh")
-    results.write_per_image(judged, tmp_path / "images.csv")
+    evaluated = folder_evaluator(photo_folder).evaluate(fresh_runner, model="fresh")
+    results.write_per_image(evaluated, tmp_path / "images.csv")
     lines = (tmp_path / "images.csv").read_bytes().splitlines()
     assert len(lines) == 1 + 5
     assert sum(line.startswith(b"val/cat/caf\xe9.jpg,cat,") for line in lines) == 1
-    row = results.table_row("keras", judged.document["metrics"])
-    results.write_results(judged, tmp_path / latin1_name, [row])
+    row = results.table_row("keras", evaluated.document["metrics"])
+    results.write_results(evaluated, tmp_path / latin1_name, [row])
     page = (tmp_path / latin1_name / "report.html").read_text(encoding="utf-8")
     assert "<h1>bas_tf: caf?</h1>" in page
 
@@ -302,12 +305,12 @@ def test_a_runner_that_takes_no_class_gives_no_gt_known(photo_folder, fresh_runn
     file = dataclasses.replace(fresh_runner, label_fn=None)
     documents = []
     for runner, map_class in ((file, "label"), (fresh_runner, "predicted")):
-        judge = folder_judge(photo_folder, map_class=map_class)
-        judged = judge.judge(runner, model="fresh")
-        assert results.WITHOUT_LABEL in results.describe(judged)
-        documents.append(judged.document)
+        evaluator = folder_evaluator(photo_folder, map_class=map_class)
+        evaluated = evaluator.evaluate(runner, model="fresh")
+        assert results.WITHOUT_LABEL in results.describe(evaluated)
+        documents.append(evaluated.document)
     assert documents[0] == documents[1]
-    labelled = folder_judge(photo_folder).judge(fresh_runner, model="fresh")
+    labelled = folder_evaluator(photo_folder).evaluate(fresh_runner, model="fresh")
     assert results.WITHOUT_LABEL not in results.describe(labelled)
     metrics = documents[0]["metrics"]
     of_label = ("gt_known_loc", "top5_loc", "mean_iou", "cam/gt_known_loc")
@@ -321,7 +324,7 @@ def test_a_runner_that_takes_no_class_gives_no_gt_known(photo_folder, fresh_runn
 def test_no_threshold_can_be_chosen_without_boxes(photo_folder, fresh_runner, origin):
     (photo_folder / "boxes.csv").unlink()
     with pytest.raises(UserError, match="keep the fixed threshold"):
-        folder_judge(photo_folder, threshold_origin=origin).judge(
+        folder_evaluator(photo_folder, threshold_origin=origin).evaluate(
             fresh_runner, model="fresh"
         )
 
@@ -332,34 +335,34 @@ def test_some_images_without_boxes_are_left_out_of_the_localization(
     lines = (photo_folder / "boxes.csv").read_text().splitlines()
     kept = [line for line in lines if not line.startswith("val/dog")]
     (photo_folder / "boxes.csv").write_text("\n".join(kept) + "\n")
-    judged = folder_judge(photo_folder).judge(fresh_runner, model="fresh")
-    metrics = judged.document["metrics"]
+    evaluated = folder_evaluator(photo_folder).evaluate(fresh_runner, model="fresh")
+    metrics = evaluated.document["metrics"]
     assert (metrics["num_images"], metrics["num_images_without_boxes"]) == (4, 2)
-    ious = judged.evaluation.per_image["iou"]
+    ious = evaluated.evaluation.per_image["iou"]
     assert np.isnan(ious).tolist() == [False] * 2 + [True] * 2
 
 
 def test_a_model_for_other_classes_or_another_size_is_refused(
     photo_folder, fresh_runner
 ):
-    judge = folder_judge(photo_folder)
+    evaluator = folder_evaluator(photo_folder)
     other = Runner(fresh_runner.predict_fn, ("dog", "cat"), (64, 64))
     with pytest.raises(
         UserError, match=r"classes \('dog', 'cat'\)… are not the data's"
     ):
-        judge.judge(other, model="other")
+        evaluator.evaluate(other, model="other")
     larger = Runner(fresh_runner.predict_fn, ("cat", "dog"), (96, 96))
     with pytest.raises(
         UserError, match=r"data.crop_size is \(64, 64\), but the model "
     ):
-        judge.judge(larger, model="larger")
+        evaluator.evaluate(larger, model="larger")
 
 
 def test_an_unreadable_photo_is_named(photo_folder, fresh_runner):
     photo = photo_folder / "val" / "dog" / "1.jpg"
     photo.write_bytes(photo.read_bytes()[:600])
     with pytest.raises(UserError, match=f"{photo}: not a readable image"):
-        folder_judge(photo_folder).judge(fresh_runner, model="fresh")
+        folder_evaluator(photo_folder).evaluate(fresh_runner, model="fresh")
 
 
 def test_metrics_are_written_whole_or_not_at_all(tmp_path):
@@ -374,35 +377,37 @@ def test_metrics_are_written_whole_or_not_at_all(tmp_path):
 def test_maxboxacc_resizes_without_a_crop_and_says_every_threshold(
     photo_folder, fresh_runner, tmp_path
 ):
-    judged = folder_judge(photo_folder, protocol="maxboxacc", score_threshold=0.25)
-    judged = judged.judge(fresh_runner, model="fresh")
-    assert judged.images[0].shape == (64, 64, 3)  # data.crop_size of the config
+    evaluated = folder_evaluator(
+        photo_folder, protocol="maxboxacc", score_threshold=0.25
+    )
+    evaluated = evaluated.evaluate(fresh_runner, model="fresh")
+    assert evaluated.images[0].shape == (64, 64, 3)  # data.crop_size of the config
     # The first square, (10, 20, 30, 40) of 80 x 60, in 64 x 64 and cut down.
-    np.testing.assert_array_equal(judged.truth.boxes[0], [[8, 21, 24, 42]])
-    document = judged.document
+    np.testing.assert_array_equal(evaluated.truth.boxes[0], [[8, 21, 24, 42]])
+    document = evaluated.document
     assert document["protocol"] == "maxboxacc"
     assert document["figures"]["gt_known_loc"]["threshold_origin"] == "fixed"
     assert document["figures"]["max_box_acc"]["threshold_origin"] == "oracle"
     for name, figure in document["figures"].items():
         assert figure["value"] == document["metrics"][name]
         assert figure["interval_95"] == document["intervals_95"][name]
-    told = results.describe(judged)
+    told = results.describe(evaluated)
     assert told.startswith(
         "protocol maxboxacc, split val, 4 images, score threshold 0.250 (fixed)\n"
     )
     assert "MaxBoxAccV2" in told and "CAM: MaxBoxAcc" in told
-    results.write_per_image(judged, tmp_path / "images.csv")
+    results.write_per_image(evaluated, tmp_path / "images.csv")
     with open(tmp_path / "images.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["image_id"] for row in rows] == [r.image_id for r in judged.records]
+    assert [row["image_id"] for row in rows] == [r.image_id for r in evaluated.records]
     ious = [float(row["iou"]) for row in rows]
     assert np.mean(ious) == pytest.approx(document["metrics"]["mean_iou"], abs=1e-8)
 
 
 def test_pxap_of_real_masks(photo_folder, fresh_runner):
     write_masks(photo_folder)
-    judged = folder_judge(photo_folder, protocol="pxap", score_threshold=0.0)
-    metrics = judged.judge(fresh_runner, model="fresh").document["metrics"]
+    evaluated = folder_evaluator(photo_folder, protocol="pxap", score_threshold=0.0)
+    metrics = evaluated.evaluate(fresh_runner, model="fresh").document["metrics"]
     # 80 x 60 -> 64 x 64: the object is 16 columns (8 to 23, or 12 to 27) by 21 rows
     # (22 to 42), rows from 54 on are ignored. At threshold 0 all the others are object.
     assert metrics["pixel_iou"] == metrics["pixel_precision"] == 16 * 21 / (54 * 64)
@@ -417,7 +422,9 @@ def test_pxap_without_masks_names_the_split(photo_folder, fresh_runner):
         match="--protocol=pxap needs true masks, and none of the 4 images of split "
         "'val' has one",
     ):
-        folder_judge(photo_folder, protocol="pxap").judge(fresh_runner, model="fresh")
+        folder_evaluator(photo_folder, protocol="pxap").evaluate(
+            fresh_runner, model="fresh"
+        )
 
 
 @pytest.mark.parametrize("is_file", [False, True])
@@ -438,29 +445,29 @@ def test_ten_crops_reuse_the_centre_crop(photo_folder, fresh_runner, is_file):
         counting = dataclasses.replace(counting, scores_fn=None, num_scored=2)
     else:
         counting = dataclasses.replace(counting, scores_fn=scores_fn)
-    judge = folder_judge(
+    evaluator = folder_evaluator(
         photo_folder, split="train", ten_crop=True, batch_size=4,
         threshold_origin="val-optimal",
     )  # fmt: skip
-    judged = judge.judge(counting, model="fresh")
+    evaluated = evaluator.evaluate(counting, model="fresh")
     # The threshold was chosen on a pass of its own, which needs no ten crops.
     views = [4] * 9 + [2] * 9
     if is_file:
         assert (whole, alone) == ([4, *([4] * 10), 4, *([2] * 9)], [])
     else:
         assert (whole, alone) == ([4, 4, 4], views)
-    expected = plain_ten_crops(fresh_runner, judged.images)
+    expected = plain_ten_crops(fresh_runner, evaluated.images)
     np.testing.assert_allclose(
-        judged.predictions.scores, expected.max(axis=1), atol=1e-6
+        evaluated.predictions.scores, expected.max(axis=1), atol=1e-6
     )
     np.testing.assert_array_equal(
-        judged.predictions.class_ids[:, 0], expected.argmax(axis=1)
+        evaluated.predictions.class_ids[:, 0], expected.argmax(axis=1)
     )
 
 
 @pytest.mark.parametrize("count", [5, 6])
 def test_ten_crops_of_five_scores_an_image(photo_folder, count):
-    """Of six classes one is told to be 0 in each crop: no mean of softmaxes is left."""
+    """Of six classes one has 0 in each crop: no mean of softmaxes is left."""
     class_names = ("cat", "dog", "eel", "emu", "fox", "owl")[:count]
     runner = untrained_runner(class_names)
 
@@ -471,15 +478,15 @@ def test_ten_crops_of_five_scores_an_image(photo_folder, count):
         return {**outputs, names.SCORES: scores}
 
     file = Runner(predict_fn, class_names, (64, 64), num_scored=5)
-    judge = folder_judge(photo_folder, class_names=class_names, ten_crop=True)
+    evaluator = folder_evaluator(photo_folder, class_names=class_names, ten_crop=True)
     if count > 5:
         told = "eval.ten_crop is True, but six.tflite .* best 5 classes.* all 6; set"
         with pytest.raises(UserError, match=told):
-            judge.judge(file, model="six.tflite")
+            evaluator.evaluate(file, model="six.tflite")
         return
-    judged = judge.judge(file, model="five.tflite")
-    expected = plain_ten_crops(runner, judged.images).max(axis=1)
-    np.testing.assert_allclose(judged.predictions.scores, expected, atol=1e-6)
+    evaluated = evaluator.evaluate(file, model="five.tflite")
+    expected = plain_ten_crops(runner, evaluated.images).max(axis=1)
+    np.testing.assert_allclose(evaluated.predictions.scores, expected, atol=1e-6)
 
 
 def test_ten_crops_need_a_margin(photo_folder):
@@ -487,12 +494,12 @@ def test_ten_crops_need_a_margin(photo_folder):
         with pytest.raises(
             UserError, match=f"eval.ten_crop is True, but .* {protocol}"
         ):
-            folder_judge(photo_folder, protocol=protocol, ten_crop=True)
+            folder_evaluator(photo_folder, protocol=protocol, ten_crop=True)
 
 
 def test_an_unknown_protocol_is_refused(photo_folder):
     with pytest.raises(UserError, match="--protocol is 'iou'; known: bas, maxboxacc"):
-        folder_judge(photo_folder, protocol="iou")
+        folder_evaluator(photo_folder, protocol="iou")
 
 
 @pytest.mark.parametrize("protocol", ["maxboxacc", "pxap"])
@@ -501,18 +508,18 @@ def test_val_optimal_is_vals_oracle_in_every_protocol(
 ):
     write_masks(photo_folder)
     write_masks(photo_folder, "train")
-    judged = {  # the split and what the config says: what is then told
+    evaluated = {  # the split and what the config says: what is then told
         ("train", "val-optimal"): "val-optimal",
         ("val", "oracle"): "oracle",
-        ("val", "val-optimal"): "oracle",  # chosen on the boxes that judge it
+        ("val", "val-optimal"): "oracle",  # chosen on the boxes that evaluate it
     }
     figure = {"maxboxacc": "gt_known_loc", "pxap": "pixel_iou"}[protocol]
     chosen = set()
-    for (split, origin), told in judged.items():
-        judge = folder_judge(
+    for (split, origin), told in evaluated.items():
+        evaluator = folder_evaluator(
             photo_folder, split=split, protocol=protocol, threshold_origin=origin
         )
-        document = judge.judge(fresh_runner, model="fresh").document
+        document = evaluator.evaluate(fresh_runner, model="fresh").document
         assert document["threshold_origin"] == told
         assert document["figures"][figure]["threshold_origin"] == told
         chosen.add(document["score_threshold"])
@@ -522,7 +529,7 @@ def test_val_optimal_is_vals_oracle_in_every_protocol(
 @pytest.mark.parametrize("threshold", [-0.1, 1.0, 15.0])
 def test_a_threshold_that_no_map_has(photo_folder, threshold):
     with pytest.raises(UserError, match=f"eval.score_threshold is {threshold}; a map"):
-        folder_judge(photo_folder, score_threshold=threshold)
+        folder_evaluator(photo_folder, score_threshold=threshold)
 
 
 @pytest.mark.parametrize(
@@ -537,7 +544,7 @@ def test_a_mistake_in_the_eval_group_is_told_before_anything_is_read(
     tmp_path, changes, line
 ):
     with pytest.raises(UserError, match=line):
-        folder_judge(tmp_path / "missing", **changes)
+        folder_evaluator(tmp_path / "missing", **changes)
 
 
 def test_a_crop_larger_than_its_image(photo_folder):
@@ -547,21 +554,23 @@ def test_a_crop_larger_than_its_image(photo_folder):
     options = {"split": "val", "class_names": ("cat", "dog")}
     line = r"data.crop_size is \(64, 64\), of which data.resize_size \(64, 60\) has no"
     with pytest.raises(UserError, match=line):
-        evaluation.Judge(config, **options)
-    evaluation.Judge(config, protocol="maxboxacc", **options)  # takes no crop
+        evaluation.Evaluator(config, **options)
+    evaluation.Evaluator(config, protocol="maxboxacc", **options)  # takes no crop
 
 
 def test_a_file_whose_boxes_are_cut_at_another_threshold(photo_folder, fresh_runner):
     """Else its boxes would stand under a threshold that none of them was made by."""
     file = dataclasses.replace(fresh_runner, score_threshold=0.3)
     with pytest.raises(UserError, match="is 0.4, but found.onnx cuts its boxes at 0.3"):
-        folder_judge(photo_folder, score_threshold=0.4).judge(file, model="found.onnx")
+        folder_evaluator(photo_folder, score_threshold=0.4).evaluate(
+            file, model="found.onnx"
+        )
     for options in (
         {"score_threshold": 0.3},
         {"score_threshold": 0.4, "threshold_origin": "oracle"},  # boxes of the maps
         {"score_threshold": 0.4, "protocol": "maxboxacc"},
     ):
-        folder_judge(photo_folder, **options).judge(file, model="found.onnx")
+        folder_evaluator(photo_folder, **options).evaluate(file, model="found.onnx")
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ def test_tensorflow_has_its_version_whichever_build_is_installed():
 
 
 def test_a_package_that_is_not_there_is_told(monkeypatch):
-    monkeypatch.setattr(experiment, "PACKAGES", ("no-such-package", "numpy"))
+    monkeypatch.setattr(resuming, "PACKAGES", ("no-such-package", "numpy"))
     found = resuming.versions()
     assert found["no-such-package"] == "not installed"
     assert found["numpy"][0].isdigit()

@@ -1,4 +1,4 @@
-"""--on_bad_image from the command line: trained and judged without the bad photos."""
+"""--on_bad_image from the command line: trains and evaluates without them."""
 
 import json
 
@@ -30,7 +30,7 @@ def flags_for(root):
     )
 
 
-def test_skip_trains_and_judges_the_rest_and_lists_the_others(spoilt, tmp_path):
+def test_skip_trains_and_evaluates_the_rest_and_lists_the_others(spoilt, tmp_path):
     root, (in_training, in_validation) = spoilt
     workdir = tmp_path / "workdir"
     arguments = (*flags_for(root), "--on_bad_image=skip")
@@ -53,12 +53,12 @@ def test_skip_trains_and_judges_the_rest_and_lists_the_others(spoilt, tmp_path):
     log = (workdir / "metrics.jsonl").read_text().splitlines()
     assert len(log) == 2  # five photos make two batches of two
 
-    output = tmp_path / "judged" / "metrics.json"
-    judge = (
+    output = tmp_path / "evaluated" / "metrics.json"
+    evaluator = (
         "bas_tf.evaluate", f"--model={workdir}", *flags_for(root), "--split=val",
         f"--output={output}",
     )  # fmt: skip
-    done = run_command(*judge, "--on_bad_image=skip")
+    done = run_command(*evaluator, "--on_bad_image=skip")
     assert done.returncode == 0, done.stderr
     listing = output.parent / "skipped_images_val.txt"
     assert listing.read_text() == listed["val"]
@@ -67,7 +67,7 @@ def test_skip_trains_and_judges_the_rest_and_lists_the_others(spoilt, tmp_path):
     assert again["metrics"]["num_images"] == 3
 
     output.unlink()
-    done = run_command(*judge)
+    done = run_command(*evaluator)
     assert done.returncode == 2
     assert f"{in_validation}: not a readable image" in only_error_line(done.stderr)
     assert not output.exists()

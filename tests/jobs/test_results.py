@@ -1,4 +1,4 @@
-"""What is told of a judgement, from the document alone, and what the demo wrote."""
+"""Reports of an evaluation, from the document alone, and what the demo wrote."""
 
 import csv
 import json
@@ -12,8 +12,8 @@ from bas_tf.jobs import results
 from bas_tf.report import breakdown
 
 
-def judged(protocol: str, metrics: dict, figures: dict):
-    """A judgement of 40 images at threshold 0.35 with values and their facts."""
+def evaluated(protocol: str, metrics: dict, figures: dict):
+    """An evaluation of 40 images at threshold 0.35 with values and their facts."""
     plain = {
         "num_images": 40, "average": "images", "iou_thresholds": [],
         "comparison": None, "score_thresholds": [], "threshold_origin": None,
@@ -55,7 +55,7 @@ def test_bas_compares_the_methods_and_tells_every_figure():
             "score_thresholds": [0.2], "threshold_origin": "oracle",
         },
     }  # fmt: skip
-    assert words(results.describe(judged("bas", metrics, figures))) == [
+    assert words(results.describe(evaluated("bas", metrics, figures))) == [
         "protocol bas, split test, 40 images, score threshold 0.35 (val-optimal)",
         "Top-1 Loc Top-5 Loc GT-known Loc Mean IoU Size",
         "CAM (its best threshold) 50.0 % 55.0 % 60.0 % 40.0 % –",  # noqa: RUF001
@@ -72,7 +72,7 @@ def test_bas_compares_the_methods_and_tells_every_figure():
 def test_bas_without_true_boxes_tells_the_accuracies_first():
     metrics = {"top1_acc": 0.975, "top5_acc": 1.0}
     figures = {"top1_acc": {"interval_95": [0.925, 1.0]}}
-    assert words(results.describe(judged("bas", metrics, figures)))[1:3] == [
+    assert words(results.describe(evaluated("bas", metrics, figures)))[1:3] == [
         "Top-1 accuracy Top-5 accuracy Size",
         "model 97.5 % 100.0 % –",  # noqa: RUF001
     ]
@@ -81,7 +81,7 @@ def test_bas_without_true_boxes_tells_the_accuracies_first():
 def test_the_other_protocols_tell_their_figures_only():
     metrics = {"px_ap": 0.5, "num_images": 40}
     told = results.describe(
-        judged("pxap", metrics, {"px_ap": {"interval_95": [0.4, 0.6]}})
+        evaluated("pxap", metrics, {"px_ap": {"interval_95": [0.4, 0.6]}})
     )
     assert words(told) == [
         "protocol pxap, split test, 40 images, score threshold 0.350 (val-optimal)",

@@ -89,7 +89,7 @@ def test_sigterm_saves_the_step_at_hand(tmp_path, through):
     stopped = len(log_of(workdir))
     assert 8 <= stopped < STEPS and stopped % 6
     assert "stopped by SIGTERM" in err and "the same command continues" in err
-    assert out == ""  # nothing was judged
+    assert out == ""  # nothing was evaluated
     assert (workdir / "checkpoints" / f"step-{stopped}.index").exists()
     done = run_command(*command)
     assert done.returncode == 0, done.stderr
@@ -104,7 +104,7 @@ def test_sigterm_saves_the_step_at_hand(tmp_path, through):
         ("bas_tf.ablate", "configs/ablation.py:synthetic_quicktest", "ce_area"),
     ],
 )
-def test_what_sigterm_stopped_is_neither_judged_nor_taken_as_done(
+def test_what_sigterm_stopped_is_neither_evaluated_nor_taken_as_done(
     tmp_path, module, config, row
 ):
     """A row with a metrics.json would never be trained to its end."""

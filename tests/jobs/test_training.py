@@ -59,8 +59,8 @@ def test_the_best_epoch_on_the_validation_split_is_what_is_used(config, tmp_path
     for path, value in weights_of(used).items():
         np.testing.assert_array_equal(value, expected[path], err_msg=path)
     config.eval.split = "val"
-    judged = evaluation.judge_model(str(tmp_path), config, split="val")
-    assert judged.document["metrics"][FIGURE] == best[FIGURE]
+    evaluated = evaluation.evaluate_model(str(tmp_path), config, split="val")
+    assert evaluated.document["metrics"][FIGURE] == best[FIGURE]
 
 
 def test_a_training_never_opens_the_test_split(config, tmp_path, monkeypatch):
@@ -80,12 +80,12 @@ def test_a_training_never_opens_the_test_split(config, tmp_path, monkeypatch):
     assert set(opened) == {"train", "val"}
 
 
-def test_without_the_split_that_judges_nothing_is_trained(
+def test_without_the_split_that_evaluates_nothing_is_trained(
     config, photo_folder, tmp_path
 ):
     config.data.source, config.data.root = "folder", str(photo_folder)
     with pytest.raises(UserError, match="test: no such split folder.* has train, val"):
-        training.run_training(config, tmp_path / "run", judged_split="test")
+        training.run_training(config, tmp_path / "run", evaluated_split="test")
     assert not (tmp_path / "run").exists()
 
 
@@ -103,7 +103,7 @@ def test_without_the_split_that_judges_nothing_is_trained(
 def test_a_mistake_is_told_before_training(config, tmp_path, changes, line):
     config.update_from_flattened_dict(changes)
     with pytest.raises(UserError, match=line):
-        training.run_training(config, tmp_path / "run", judged_split="test")
+        training.run_training(config, tmp_path / "run", evaluated_split="test")
     assert not (tmp_path / "run").exists()
 
 
@@ -113,26 +113,26 @@ def test_a_threshold_of_val_needs_a_val(config, photo_folder, tmp_path):
     config.data.source, config.data.root = "folder", str(photo_folder)
     config.data.batch_size, config.eval.threshold_origin = 4, "val-optimal"
     with pytest.raises(UserError, match="val: no such split folder"):
-        training.run_training(config, tmp_path / "run", judged_split="train")
+        training.run_training(config, tmp_path / "run", evaluated_split="train")
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("last_epoch", [2, 3])
-def test_an_epoch_that_was_saved_but_not_judged_is_judged_first(
+def test_an_epoch_that_was_saved_but_not_evaluated_is_evaluated_first(
     config, tmp_path, monkeypatch, last_epoch
 ):
-    """Killed while the second of three epochs is judged, or the third."""
+    """Killed while the second of three epochs is evaluated, or the third."""
     training.run_training(config, tmp_path / "through")
-    judge, judged = evaluation.Judge.judge, []
+    evaluator, evaluated = evaluation.Evaluator.evaluator, []
 
     def killed(self, *args, **options):
-        judged.append(None)
-        if len(judged) == last_epoch + 1:  # the first is of the fresh weights
+        evaluated.append(None)
+        if len(evaluated) == last_epoch + 1:  # the first is of the fresh weights
             raise KeyboardInterrupt
-        return judge(self, *args, **options)
+        return evaluator(self, *args, **options)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(evaluation.Judge, "judge", killed)
+        patched.setattr(evaluation.Evaluator, "evaluator", killed)
         training.run_training(config, tmp_path / "killed")
     assert len(validation_of(tmp_path / "killed")) == last_epoch - 1
     training.run_training(config, tmp_path / "killed")

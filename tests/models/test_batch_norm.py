@@ -26,9 +26,9 @@ def test_batch_norm_normalises_by_the_biased_variance_and_keeps_the_unbiased():
     np.testing.assert_allclose(in_training, expected, rtol=1e-6)
     np.testing.assert_allclose(norm.moving_mean, [0.3], rtol=1e-6)
     np.testing.assert_allclose(norm.moving_variance, [0.9 + 2 / 3], rtol=1e-6)
-    judged = np.ravel(norm(values, training=False))
+    evaluated = np.ravel(norm(values, training=False))
     expected = 2 * (np.ravel(values) - 0.3) / np.sqrt(0.9 + 2 / 3 + 1e-5) + 0.5
-    np.testing.assert_allclose(judged, expected, rtol=1e-6)
+    np.testing.assert_allclose(evaluated, expected, rtol=1e-6)
     np.testing.assert_allclose(norm.moving_variance, [0.9 + 2 / 3], rtol=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""What a judgement is broken down to: groups that add up, with their own images."""
+"""What an evaluation is broken down to: groups that add up, with their own images."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from bas_tf.report import breakdown
 
 
 def break_down(kinds, **changes):
-    """Ten images of two classes in turns; a "picture" is its image's position."""
+    """Ten images of two classes alternately; a "picture" is its image's position."""
     n = len(kinds)
     parts = {
         "labels": np.arange(n) % 2,

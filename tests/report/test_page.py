@@ -240,7 +240,7 @@ def test_many_classes_are_cut_with_their_number_and_have_no_matrix(tmp_path):
     assert "25 more classes, not shown here." in text
     assert "35 more pairs of classes with 35 images." in text
     assert "Confusion matrix" not in text
-    assert "No image of this split has a true box: boxes are not judged." in text
+    assert "No image of this split has a true box: boxes are not evaluated." in text
 
 
 def test_a_failed_rendering_leaves_the_old_report_and_nothing_else(tmp_path):

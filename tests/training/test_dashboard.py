@@ -1,4 +1,4 @@
-"""What TensorBoard is told, read back from the event files."""
+"""What TensorBoard is reported, read back from the event files."""
 
 import cv2
 import numpy as np
@@ -112,14 +112,14 @@ def test_the_demos_dashboard_has_sixteen_images_an_epoch(demo_workdir):
     assert list(events[names.LOSS]) == list(range(1, 13))
 
 
-def test_each_judged_epoch_has_its_figures_and_its_classes(build, tmp_path):
+def test_each_evaluated_epoch_has_its_figures_and_its_classes(build, tmp_path):
     localizer, _ = build()
     saver = checkpoint.Checkpointer(tmp_path, localizer, folder="best", keep=1)
-    judged = [
+    evaluated = [
         Validation({"top1_acc": accuracy}, {"ant": accuracy / 2, "bee, wild": 1.0})
         for accuracy in (0.0, 0.25, 0.75)
     ]
-    answers = iter(judged)  # the first is asked for before the first step
+    answers = iter(evaluated)  # the first is asked for before the first step
     hook = hooks.keep_best(
         lambda: next(answers), saver, tmp_path,
         log=hooks.tensorboard_validation(tmp_path / "val"),

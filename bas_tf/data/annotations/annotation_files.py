@@ -72,7 +72,7 @@ def read_text(path: str | Path) -> str:
 def read_rows(
     path: str | Path, columns: Sequence[str], *, separator: str | None = None
 ) -> Iterator[Row]:
-    """The lines of a table without a header; empty ones are passed over.
+    """The lines of a table without a header; empty ones are skipped.
 
     Args:
       path: the file.

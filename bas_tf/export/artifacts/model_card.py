@@ -44,10 +44,10 @@ FIGURES = {  # of a metrics.json, where it has them: what they mean
 LABEL_FIGURES = ("top1_acc", "top5_acc")  # need no true box or mask
 ORIGINS = {
     "fixed": "fixed: the number of the config. The card cannot tell how that number "
-    "was found; if somebody chose it on boxes of the judged images, the figures "
+    "was found; if somebody chose it on boxes of the evaluated images, the figures "
     "flatter",
     "val-optimal": "val-optimal: the best one on the true boxes of split val",
-    "oracle": "oracle: the best one on the judged images themselves, so the figures "
+    "oracle": "oracle: the best one on the evaluated images themselves, so the figures "
     "flatter",
 }
 HEADS = {
@@ -127,7 +127,7 @@ def model_card(loaded: experiment.Experiment, *, steps: int) -> str:
         num_skipped=skipped_images(loaded.workdir),
         select_by=config.train.select_by if experiment.selects_best(config) else "",
         label_figures=LABEL_FIGURES,
-        judged=judgement(loaded.workdir / results.METRICS_FILE),
+        evaluated=evaluation(loaded.workdir / results.METRICS_FILE),
     )
     return re.sub(r"\n{3,}", "\n\n", text)
 
@@ -187,7 +187,7 @@ def skipped_images(workdir: Path) -> int:
     return len(path.read_bytes().splitlines()) if path.is_file() else 0
 
 
-def judgement(path: Path) -> dict[str, Any] | None:
+def evaluation(path: Path) -> dict[str, Any] | None:
     """What the card says of a metrics.json, None without one.
 
     Returns:

@@ -21,32 +21,32 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict] | None:
 
     start = time.monotonic()
     config = verification.by_centre_crop(config)
-    if not training.run_training(config, workdir, judged_split=config.eval.split):
+    if not training.run_training(config, workdir, evaluated_split=config.eval.split):
         return None
     loaded = experiment.load_experiment(workdir)
-    judge = evaluation.Judge(
+    evaluator = evaluation.Evaluator(
         config,
         split=config.eval.split,
         class_names=loaded.class_names,
         config_name=config_name,
     )
-    keras_judged = judge.judge(
+    keras_result = evaluator.evaluate(
         experiment.load_runner(loaded), model=str(workdir), seed=config.train.seed
     )
     # The files say what the model reaches.
-    results.write_metrics(keras_judged, workdir / results.METRICS_FILE)
+    results.write_metrics(keras_result, workdir / results.METRICS_FILE)
     artifacts = workdir / "export"
     saved_models.export_saved_model(loaded, artifacts / verification.SAVED_MODEL)
     conversion.export_tflite(loaded, artifacts, ["none", "int8"])
     onnx_files.export_onnx(loaded, artifacts)
     rows = [
-        *results.baseline_rows(keras_judged),
-        results.table_row("keras", keras_judged.document["metrics"]),
+        *results.baseline_rows(keras_result),
+        results.table_row("keras", keras_result.document["metrics"]),
         *verification.verify_artifacts(
-            judge, keras_judged, verification.find_artifacts(artifacts)
+            evaluator, keras_result, verification.find_artifacts(artifacts)
         ),
     ]
-    results.write_results(keras_judged, workdir, rows)
+    results.write_results(keras_result, workdir, rows)
     summary = {
         "seconds": time.monotonic() - start,
         "peak_memory_bytes": peak_memory_bytes(),

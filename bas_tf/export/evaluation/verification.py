@@ -5,7 +5,7 @@ from pathlib import Path
 from bas_tf.errors import UserError
 from bas_tf.export.artifacts.onnx_files import ONNX_FILE
 
-JUDGED = ("gt_known_loc", "predicted_map_loc", "top1_loc")
+EVALUATED = ("gt_known_loc", "predicted_map_loc", "top1_loc")
 SAVED_MODEL = "saved_model"
 
 
@@ -46,12 +46,12 @@ def size_of(path: Path) -> int:
     return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
 
 
-def verify_artifacts(judge, keras_judged, artifacts: dict[str, Path]) -> list[dict]:
-    """Judges each file beside the Keras model.
+def verify_artifacts(evaluator, keras_result, artifacts: dict[str, Path]) -> list[dict]:
+    """Evaluates each file beside the Keras model.
 
     Args:
-      judge: a `run_evaluation.Judge` of a config `by_centre_crop`.
-      keras_judged: the Keras model's judgement by it.
+      evaluator: a `run_evaluation.Evaluator` of a config `by_centre_crop`.
+      keras_result: the Keras model's evaluation by it.
       artifacts: from `find_artifacts`.
 
     Returns:
@@ -63,9 +63,11 @@ def verify_artifacts(judge, keras_judged, artifacts: dict[str, Path]) -> list[di
 
     rows = []
     for name, path in artifacts.items():
-        judged = judge.judge(experiment.load_runner(path), model=str(path))
-        row = results.table_row(name, judged.document["metrics"], size=size_of(path))
-        rows.append({**row, **agreement(keras_judged.predictions, judged.predictions)})
+        evaluated = evaluator.evaluate(experiment.load_runner(path), model=str(path))
+        row = results.table_row(name, evaluated.document["metrics"], size=size_of(path))
+        rows.append(
+            {**row, **agreement(keras_result.predictions, evaluated.predictions)}
+        )
     return rows
 
 
@@ -110,7 +112,7 @@ def lost_too_much(rows: list[dict], keras_row: dict, max_drop: float) -> list[st
         f"{row['name']} lost {keras_row[figure] - row[figure]:.3f} of {figure}, more "
         f"than --max_drop={max_drop}"
         for row in rows
-        for figure in JUDGED
+        for figure in EVALUATED
         if None not in (keras_row.get(figure), row.get(figure))
         and keras_row[figure] - row[figure] > max_drop
     ]

@@ -64,12 +64,12 @@ def model_document(
     quantization: str,
     crops: np.ndarray | None,
 ) -> dict[str, Any]:
-    """All that is told of one file, as `json` can write it.
+    """All that is known of one file, as `json` can write it.
 
     Args:
       loaded: the workdir.
       localizer: the trained localizer.
-      tflite: the converted file, of which inputs and outputs are told.
+      tflite: the converted file, of which inputs and outputs are reported.
       steps: of the training, that are behind its weights.
       quantization: of `tflite.QUANTIZATIONS`.
       crops: the images that int8 was calibrated on; not told of other files.
@@ -107,7 +107,7 @@ def model_document(
             "seed": config.train.seed,
             "steps": steps,
         },
-        "figures": judged_figures(loaded.workdir / results.METRICS_FILE),
+        "figures": recorded_figures(loaded.workdir / results.METRICS_FILE),
         "license": config.export.get("license") or NOT_STATED,
     }
 
@@ -180,7 +180,7 @@ def config_sha256(config: dict) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def judged_figures(path: Path) -> dict[str, Any] | None:
+def recorded_figures(path: Path) -> dict[str, Any] | None:
     """What a workdir's metrics.json has of the trained network, None without one.
 
     Raises:
@@ -189,9 +189,9 @@ def judged_figures(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        judged = json.loads(path.read_text(encoding="utf-8"))
-        settings = {key: judged[key] for key in results.SETTING_KEYS}
-        metrics = judged["metrics"]
+        evaluated = json.loads(path.read_text(encoding="utf-8"))
+        settings = {key: evaluated[key] for key in results.SETTING_KEYS}
+        metrics = evaluated["metrics"]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: not a metrics.json ({error}); write it again with bas_tf.evaluate"

@@ -37,7 +37,7 @@ _METHOD_COLORS = ("#2f81e0", "#e8830c", "#2ca25f", "#a45ad6")
 # The curve sees the answers: no threshold may be taken from it for this very split.
 _THRESHOLD_CAPTION = (
     "Localization over the threshold: oracle information, since every point is of the "
-    "judged split's own true boxes"
+    "evaluated split's own true boxes"
 )
 _METRIC_DASHES = {
     "gt_known_loc": ("GT-known Loc", "-"),

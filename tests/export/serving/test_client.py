@@ -340,7 +340,7 @@ def test_rest_loads_neither_tensorflow_nor_the_serving_api():
     with peers.rest_peer() as peer:
         script = f"""
 import sys
-from bas_tf.export.server import client, photos, results_file, run_client
+from bas_tf.export.client import connection as client, photos, results_file, run_client
 with client.connect("{peer.address}", protocol="rest") as serving:
     assert serving.localize([b"no image"])[0].fault
 loaded = {{"tensorflow", "tensorflow_serving", "grpc"}} & set(sys.modules)
@@ -356,7 +356,7 @@ def test_without_the_serving_api_one_line_says_what_to_install():
     script = """
 import sys
 sys.modules["tensorflow_serving"] = None  # as if it were not installed
-from bas_tf.export.server import client
+from bas_tf.export.client import connection as client
 client.connect("localhost:8500")"""
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True

@@ -109,7 +109,7 @@ def test_no_more_records_than_the_server_takes(tmp_path):
 
 
 def test_the_package_is_the_one_of_the_requirements():
-    root = Path(warm_up.__file__).parents[2]
+    root = Path(warm_up.__file__).parents[3]
     lines = (root / "requirements-serving.txt").read_text().splitlines()
     assert [line for line in lines if not line.startswith("#")] == [warm_up.PACKAGE]
 

@@ -1,4 +1,4 @@
-"""The page's resizing is Pillow's, to the bit."""
+"""The page's resizing is Pillow's, exactly."""
 
 import shutil
 import subprocess

@@ -319,7 +319,7 @@ def test_npm_that_fails_is_told_and_nothing_is_left(tmp_path, monkeypatch):
 
 BUILD_A_COPY = """
 import pathlib, sys
-from export.web import build
+from bas_tf.export.web import build
 build.PAGE = pathlib.Path(sys.argv[1])
 build.BUILT, build.PACKAGES = build.PAGE / "dist", build.PAGE / "node_modules"
 print(build.built_page().name, build.built_page().stat().st_ino)
@@ -335,7 +335,7 @@ def test_of_two_processes_one_builds_and_both_have_the_page(page, tmp_path):
     started = [
         subprocess.Popen(
             [sys.executable, "-c", BUILD_A_COPY, copy],
-            cwd=build.PAGE.parents[2], stdout=subprocess.PIPE, text=True,
+            cwd=build.PAGE.parents[3], stdout=subprocess.PIPE, text=True,
         )
         for _ in range(2)
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Hostile pickles: no code runs, and the refused name is told."""
+"""Hostile pickles: no code runs, and the refused name is reported."""
 
 import os
 import pickle

@@ -37,12 +37,12 @@ function factsOf(model: ModelDocument, file: ModelFile): [string, string][] {
     ["File", `${file.file}, ${megabytes(file.bytes)}, quantization ${model.quantization}`],
     ["Training", `${steps} steps, seed ${seed}, bas_tf ${model.bas_tf}`],
     ["Box", `of the map scaled to 0…1 and cut at ${model.score_threshold}`],
-    ["Judged", judged(model.figures)],
+    ["Evaluated", evaluated(model.figures)],
     ["Licence", model.license],
   ];
 }
 
-function judged(figures: ModelDocument["figures"]): string {
+function evaluated(figures: ModelDocument["figures"]): string {
   if (!figures) return "Nobody has measured how often it is right.";
   const shares = FIGURES.filter(([key]) => key in figures).map(
     ([key, meaning]) => `${meaning} ${(100 * Number(figures[key])).toFixed(1)} %`,

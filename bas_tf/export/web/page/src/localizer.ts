@@ -7,7 +7,7 @@ import { Trouble } from "./trouble";
 export type Box = [number, number, number, number]; // x0, y0, x1, y1, half-open
 
 export interface Found {
-  /** Best first; none from a file that is told the class. */
+  /** Best first; none from a file that is reported the class. */
   classes: { id: number; score: number }[];
   /** In pixels of the network's input. */
   box: Box;
@@ -48,7 +48,7 @@ export class Localizer {
    * Names and boxes what a photo shows.
    *
    * @param pixels RGB [height, width, 3] of the network's size.
-   * @param classId for a file that is told the class.
+   * @param classId for a file that is reported the class.
    */
   async localize(pixels: Uint8Array<ArrayBuffer>, classId?: number): Promise<Found> {
     const inputs: Record<string, Tensor> = {

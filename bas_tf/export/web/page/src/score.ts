@@ -1,6 +1,6 @@
 /**
  * A score in [0, 1] with so many digits after the point; one that would read as a full 1
- * without being it, or as nothing, is told as a bound: ">0.999", "<0.001".
+ * without being it, or as nothing, is reported as a bound: ">0.999", "<0.001".
  */
 export function scoreText(score: number, digits: number): string {
   const least = 10 ** -digits;

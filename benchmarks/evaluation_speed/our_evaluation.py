@@ -1,11 +1,11 @@
-"""Our side: the judge of bas_tf.evaluate, on the photos and weights of the other."""
+"""Our side: bas_tf.evaluate on the same photos and weights."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from bas_tf.evaluators.evaluation_result import Judged
+from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.jobs import evaluation, experiment
 from bas_tf.models.weights import bas_official
 from bas_tf.models.weights.assign import assign_weights
@@ -21,8 +21,8 @@ def build(
     photos: int,
     threads: int,
     precision: str,
-) -> dict[str, Callable[[], Judged]]:
-    """{"evaluate": one judgement}, with the model loaded; see `torch_loop.build`."""
+) -> dict[str, Callable[[], EvaluationResult]]:
+    """{"evaluate": one evaluation}, with the model loaded; see `torch_loop.build`."""
     ours.use_threads(threads)
     config = cases.load_config(backbone, classes, data_set.CROP)
     config.data.source, config.data.root = "folder", folder
@@ -46,10 +46,12 @@ def build(
         scores_precision=precision,
     )
 
-    def evaluate() -> Judged:
-        judge = evaluation.Judge(config, split=data_set.SPLIT, class_names=class_names)
-        judged = judge.judge(runner, model="fresh")
-        np.save(Path(folder) / f"{precision}.npy", judged.predictions.boxes)
-        return judged
+    def evaluate() -> EvaluationResult:
+        evaluator = evaluation.Evaluator(
+            config, split=data_set.SPLIT, class_names=class_names
+        )
+        evaluated = evaluator.evaluate(runner, model="fresh")
+        np.save(Path(folder) / f"{precision}.npy", evaluated.predictions.boxes)
+        return evaluated
 
     return {"evaluate": evaluate}

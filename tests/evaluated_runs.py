@@ -24,7 +24,7 @@ def metrics_file(path, **changes):
 
 
 def unsaved_workdir(path, config=None, class_names=CLASSES, **changes):
-    """A judged workdir without its checkpoints; `changes` go to its metrics.json."""
+    """An evaluated workdir without checkpoints; `changes` go to its metrics.json."""
     config = demo.get_config("quicktest") if config is None else config
     resuming.write_experiment(path, config, class_names)
     metrics_file(path / "metrics.json", **changes)

@@ -60,7 +60,7 @@ def define_bad_image_flag() -> None:
         "error",
         ["error", "skip"],
         "What an image that cannot be read does: end the command, or be left out, told "
-        "in a warning and listed in skipped_images_<split>.txt beside the results. "
+        "in a warning and listed in skipped_images_<split>.txt next to the results. "
         "skip reads every image once before the work begins.",
     )
 
@@ -215,7 +215,7 @@ def _held_back_stderr() -> Iterator[None]:
 
 def _exit(error: BaseException) -> None:
     line = f"error: {one_line(error)}"
-    tqdm.write(line, file=sys.stderr)  # a line of its own beside a progress bar
+    tqdm.write(line, file=sys.stderr)  # its own line next to a progress bar
     sys.exit(EXIT_USER_ERROR)
 
 

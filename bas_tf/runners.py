@@ -139,7 +139,7 @@ def _read_settings(path: Path) -> dict:
 def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
     """A .tflite file, run by LiteRT one image at a time.
 
-    Class names come from the file itself; nothing beside it is read.
+    Class names come from the file itself; nothing next to it is read.
 
     Raises:
       UserError: not a localizer's TFLite file, one cut off or without its metadata,

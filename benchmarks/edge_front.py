@@ -79,7 +79,7 @@ def settings(candidate: Candidate, data: str) -> dict:
 
 
 def train(candidate: Candidate, config_name: str, data: str) -> None:
-    """Trains in a process of its own, unless WORKDIR/metrics.json is there.
+    """Trains in its own process, unless WORKDIR/metrics.json is there.
 
     Raises:
       UserError: the workdir holds another training, or this one ended early.

@@ -4,12 +4,12 @@
       --workdir=runs/cub_mobilenet_v1
 
 DIR is the folder CUB_200_2011 as downloaded, or CUB_200_2011.tgz, which is unpacked
-beside itself; segmentations/ beside it, or segmentations.tgz, gives the masks. With
+next to itself; segmentations/ next to it, or segmentations.tgz, gives the masks. With
 tensorflow-datasets instead: --config.data.source=tfds:caltech_birds2011, and DIR is its
 data_dir.
 
 Starts from Keras's ImageNet weights and their variant of the network. The reference
-starts from a file of its own, which we do not have. A trained checkpoint of the
+starts from its own file, which we do not have. A trained checkpoint of the
 reference comes in by
 
   python -m bas_tf.import_weights --source=bas_official --backbone=mobilenet_v1 \

@@ -4,7 +4,7 @@
       --workdir=runs/cub_resnet50
 
 DIR is the folder CUB_200_2011 as downloaded, or CUB_200_2011.tgz, which is unpacked
-beside itself; segmentations/ beside it, or segmentations.tgz, gives the masks. With
+next to itself; segmentations/ next to it, or segmentations.tgz, gives the masks. With
 tensorflow-datasets instead: --config.data.source=tfds:caltech_birds2011, and DIR is its
 data_dir.
 

@@ -10,7 +10,7 @@ tensorflow-datasets instead, which has no boxes: --config.data.source=tfds:image
 and DIR is its data_dir.
 
 Starts from Keras's ImageNet weights and their variant of the network. The reference
-starts from a file of its own, which we do not have. A trained checkpoint of the
+starts from its own file, which we do not have. A trained checkpoint of the
 reference comes in by
 
   python -m bas_tf.import_weights --source=bas_official --backbone=mobilenet_v1 \

@@ -15,9 +15,9 @@ INDEX, GRID, THRESHOLDS = 7, 36, (0.15, 0.45, 0.8)
 
 
 def made_up_map(drawn: Example) -> np.ndarray:
-    """A map such as training gives: [h, w], soft, with a spot of its own.
+    """A map such as training gives: [h, w], soft, with its own spot.
 
-    The body blurred, brighter towards one side, and a weaker spot beside it.
+    The body blurred, brighter towards one side, and a weaker spot next to it.
     """
     body = (drawn.mask > 0).astype(np.float32)
     height, width = body.shape

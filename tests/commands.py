@@ -1,4 +1,4 @@
-"""The commands as a user starts them: in a process of their own, or in this one."""
+"""The commands as a user starts them: in a separate process, or in this one."""
 
 import os
 import re

@@ -35,11 +35,11 @@ def pytest_runtest_makereport():
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """Recorded reference numbers and real photos, beside the repository."""
+    """Recorded reference numbers and real photos, next to the repository."""
     folder = REPO.parent / "shared"
     if not folder.is_dir():
         pytest.skip(
-            f"{folder.name}/ with recorded numbers is not beside the repository"
+            f"{folder.name}/ with recorded numbers is not next to the repository"
         )
     return folder
 
@@ -92,7 +92,7 @@ def latin1_photo(photo_folder: Path, latin1_name: str) -> Path:
 def demo_workdir(tmp_path_factory) -> Path:
     """What the quick demo leaves behind; for reading only.
 
-    Trained, evaluated and exported in a process of its own, as a user does it. It is
+    Trained, evaluated and exported in its own process, as a user does it. It is
     asked for ten crops, which it turns off.
     """
     workdir = tmp_path_factory.mktemp("demo") / "run"

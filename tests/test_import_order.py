@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 REPO = Path(__file__).parent.parent
-# A room is a folder, or the files that stand beside the rooms. Each imports from the
+# A room is a folder, or the files that stand next to the rooms. Each imports from the
 # lines above it; rooms of one line know nothing of each other.
 LEVELS = """
 bas_tf.errors  bas_tf.names

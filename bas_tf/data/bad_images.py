@@ -41,7 +41,7 @@ class SkippingSource:
     Args:
       source: where the records come from.
       folder: gets `skipped_images_<split>.txt` for each split that is asked for, one
-        line an image, its fault beside it; empty when nothing was left out.
+        line an image, its fault next to it; empty when nothing was left out.
     """
 
     def __init__(self, source: Source, folder: Path):

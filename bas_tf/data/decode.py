@@ -208,7 +208,7 @@ def _check_complete(image: Image.Image, content: bytes) -> None:
       image: just opened.
       content: the whole file.
     """
-    # A JPEG's thumbnail has an end of its own, before the place Pillow has read to.
+    # A JPEG's thumbnail has its own end, before the place Pillow has read to.
     if image.format == "JPEG" and content.find(_JPEG_END, image.fp.tell()) < 0:
         raise ValueError("truncated: no end of image")
     if image.format == "PNG":

@@ -1,7 +1,7 @@
 """Records to batches: deterministic, resumable at any epoch, nothing read twice.
 
 A batch is read by one thread, several batches at a time: an image costs a call into
-Python, its decoding and resizing run beside those of other threads. Decoding only the
+Python, its decoding and resizing run next to those of other threads. Decoding only the
 part of a JPEG that a crop needs was slower than decoding all of it (a crop keeps three
 quarters of the picture), so only resizing leaves out the rest.
 """

@@ -2,7 +2,7 @@
 
 Resize without keeping the aspect (antialiased bilinear), then a random crop and flip
 for training or the centre crop for evaluation. Evaluation resizes by Pillow, as the
-reference; training by the same filter in vector instructions, at most 1/255 beside it.
+reference; training by the same filter in vector instructions, at most 1/255 next to it.
 """
 
 import numpy as np

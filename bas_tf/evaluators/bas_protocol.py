@@ -1,10 +1,10 @@
 """The evaluator of protocol `bas`, the one of the paper's tables.
 
 Every model, in memory or exported, is evaluated by this file. Figures of the label's
-map and of the predicted class's have names of their own, see `metrics.localization`.
+map and of the predicted class's have their own names, see `metrics.localization`.
 The original counts a box with IoU > 0.5 and averages over classes, the names that end
 in "_class_mean"; the same names without it average over images. The journal extension
-counts IoU >= 0.5, the names that start with "extension/". Two baselines stand beside
+counts IoU >= 0.5, the names that start with "extension/". Two baselines stand next to
 them, both with an oracle's help: the best centred box, and CAM of the same network
 where the predict_fn gives it.
 """

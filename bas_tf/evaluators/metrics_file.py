@@ -27,7 +27,7 @@ def metrics_document(
 
     Returns:
       A dict that `json` can write. The key "metrics" has all values, "intervals_95"
-      those of the figures, and "figures" says of each figure all that stands beside
+      those of the figures, and "figures" says of each figure all that stands next to
       it: the protocol and the attributes of `Figure`.
     """
     return {

@@ -22,7 +22,7 @@ def pixel_figures(
 ) -> dict[str, Figure]:
     """Pixel IoU and precision, pooled, and how often the peak is on the object.
 
-    A resample pools the pixels of its own images.
+    A resample pools the images' pixels.
 
     Args:
       maps: float32 [records, h, w], not normalised.

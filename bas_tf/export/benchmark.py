@@ -3,7 +3,7 @@ r"""Latency and memory of exported files, measured alternately on this machine.
   python -m export.benchmark --artifacts=runs/demo/export --output=bench.json \
       --num_threads=2
 
-Each file runs in a process of its own, one image (a drawing) at a time; the files take
+Each file runs in its own process, one image (a drawing) at a time; the files take
 turns, so that whatever else the machine does meets all of them.
 """
 

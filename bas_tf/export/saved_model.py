@@ -4,8 +4,8 @@ r"""Exports a trained localizer as a SavedModel, or as a server's next version o
   python -m export.saved_model --workdir=runs/demo --serving_dir=models/bas
 
 A running TensorFlow Serving takes up the new version of a --serving_dir by itself.
-Beside the versions lie the server's configurations and two ways to start it; those that
-are there are kept as they are.
+Next to the versions lie the server's configurations and two ways to start it; those
+that are there are kept as they are.
 """
 
 from absl import flags

@@ -4,7 +4,7 @@ r"""Exports a trained localizer as TFLite (LiteRT) files.
       --quantize=none --quantize=int8
 
 The files are localizer_<quantization>.tflite; --any_size, --given_class and --no_boxes
-write others beside them.
+write others next to them.
 """
 
 from absl import flags
@@ -51,7 +51,7 @@ if __name__ == "__main__":
     flags.DEFINE_bool(
         "given_class",
         False,
-        "Also files that take a class beside the image and box that: no classifier.",
+        "Also files that take a class next to the image and box that: no classifier.",
     )
     flags.DEFINE_bool("no_boxes", False, "Also files that leave the box to the host.")
     flags.DEFINE_enum(

@@ -16,7 +16,7 @@ from bas_tf.metrics.classification import classification_values
 from bas_tf.metrics.localization import localization_values
 from bas_tf.report import comparison_page
 
-# Keys of the config that have columns of their own in every table.
+# Keys of the config that have their own columns in every table.
 _OWN_COLUMNS = ("train.seed", "eval.score_threshold")
 _DOCUMENT_KEYS = (*results.SETTING_KEYS, "config", "seed", "metrics", "intervals_95")
 

@@ -2,7 +2,7 @@
 
 Faults are what makes training or a score wrong. Notes are worth a look: a class that a
 split of evaluation lacks, copies within a split, files that are skipped, images
-without boxes beside others with, masks that are a smaller or larger picture of the
+without boxes next to others with, masks that are a smaller or larger picture of the
 same.
 
 Copies are images of equal pixels, so a photo saved again with other metadata, under
@@ -218,7 +218,7 @@ def _spread(lengths: Sequence[int]) -> dict[str, float] | None:
 
 
 def _note_gaps(report: Report, split: str, records: Sequence[Record]) -> None:
-    """Classes without images, in train a fault; images without boxes beside others."""
+    """Classes without images, in train a fault; images without boxes next to others."""
     summary = report.splits[split]
     for name, count in summary["images_per_class"].items():
         if not count:

@@ -42,7 +42,7 @@ def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = Non
 
 
 def baseline_rows(evaluated: EvaluationResult) -> list[dict]:
-    """The rows that stand beside a Keras model's: best centred box and CAM."""
+    """The rows that stand next to a Keras model's: best centred box and CAM."""
     metrics = evaluated.document["metrics"]
     return [
         table_row(name, metrics, prefix=f"{name}/")
@@ -54,7 +54,7 @@ def baseline_rows(evaluated: EvaluationResult) -> list[dict]:
 def describe(evaluated: EvaluationResult) -> str:
     """Tables for people, under a line that says what was measured and how.
 
-    Of protocol `bas` the model beside the baselines, then every figure with its facts.
+    Of protocol `bas` the model next to the baselines, then every figure with its facts.
     """
     document = evaluated.document
     told = (

@@ -11,7 +11,7 @@ The first line that holds decides:
   wrong_class_and_box  the predicted class is not the true one
   box_too_small        t covers more than 2/3 of p
   box_too_large        p covers more than 2/3 of t
-  box_elsewhere        neither: beside the object, or on another one
+  box_elsewhere        neither: next to the object, or on another one
 
 So `correct` are the images of Top-1 Loc, `correct` and `wrong_class` those of GT-known
 Loc. No wrong box is too small and too large at once: with a = |p and t| / |p| and

@@ -11,7 +11,7 @@ pixel of `iou_plus_one`, is strictly above 0.5. GT-known asks for nothing else; 
 and Top-5 also need the label among the first 1 or 5 classes.
 
 The journal extension also takes an IoU of exactly 0.5 for right. Its figures have
-names of their own.
+their own names.
 """
 
 from collections.abc import Mapping

@@ -31,7 +31,7 @@ KINDS = {
     error_taxonomy.BOX_ELSEWHERE: (
         "Box elsewhere",
         "the class is right; at most two thirds of either box lie in the other: it is "
-        "beside the object or on another one",
+        "next to the object or on another one",
     ),
     error_taxonomy.DEGENERATE: (
         "No usable map",

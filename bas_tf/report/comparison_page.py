@@ -131,7 +131,7 @@ def _group_table(rows: Sequence[Mapping]) -> Table:
 
 
 def _same_table(same: Mapping) -> Table:
-    """Figures of the models as they were run here, each beside its difference."""
+    """Figures of the models as they were run here, each next to its difference."""
     rows = same["rows"]
     figures = [key for key in PAIRED if key in _present(rows)]
     header = ["run", "threshold"]

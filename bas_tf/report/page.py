@@ -15,7 +15,7 @@ from bas_tf.report.cases import Case, class_name, panel_titles
 from bas_tf.report.plots import confusion_plot, reliability_plot
 from bas_tf.report.templates import load_template
 
-CLASSES_FILE = "per_class.csv"  # beside the page
+CLASSES_FILE = "per_class.csv"  # next to the page
 LISTED_CONFUSIONS = 10
 # What "right" means in each protocol; see method and metrics.
 _CORRECT_WHEN = {"bas": "IoU > 0.5", "maxboxacc": "IoU ≥ 0.5"}

@@ -61,7 +61,7 @@ def overlay(
         the box rule sees it, so a constant or NaN map is all dark.
       boxes: predicted boxes, solid.
       true_boxes: true boxes, dashed.
-      label: text beside the first predicted box, such as "monarch 0.97"; cut to the
+      label: text next to the first predicted box, such as "monarch 0.97"; cut to the
         image's width and left out where the image is too small to read it.
 
     Returns:

@@ -111,7 +111,7 @@ def columns_of(rows: Sequence[Mapping]) -> dict[str, str]:
 
 
 def format_figures(figures: Mapping[str, Mapping]) -> str:
-    """Figures that have thresholds of their own, one line each with all its facts.
+    """Figures that have their own thresholds, one line each with all its facts.
 
     Args:
       figures: "figures" of a metrics.json.

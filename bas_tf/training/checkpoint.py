@@ -95,7 +95,7 @@ class Checkpointer:
     def finishing(self) -> Iterator[None]:
         """Within it what is still written is waited for, also when an error ends it.
 
-        What goes wrong in writing is then told beside that error, which is raised.
+        What goes wrong in writing is then told next to that error, which is raised.
         """
         try:
             yield

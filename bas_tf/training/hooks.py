@@ -1,4 +1,4 @@
-"""What happens beside a step: progress, logs, checkpoints, warnings."""
+"""What happens next to a step: progress, logs, checkpoints, warnings."""
 
 import contextlib
 import dataclasses
@@ -229,7 +229,7 @@ def keep_best(
         log(step, validation)
 
     if not first_step:
-        evaluate()  # a mistake shall not cost an epoch
+        evaluate()  # a mistake must not cost an epoch
     elif first_step % steps_per_epoch == 0 and first_step not in _steps(rows):
         evaluate_epoch(first_step)
 

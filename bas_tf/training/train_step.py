@@ -72,7 +72,7 @@ def make_train_step(
 
     Raises:
       UserError: the batch does not divide over replicas and their parts, or several
-        replicas shall be compiled.
+        replicas should be compiled.
     """
     replicas = strategy.num_replicas_in_sync
     check_parts(batch_size, replicas, method.accumulation_steps)
@@ -135,7 +135,7 @@ def check_parts(batch_size: int, replicas: int, parts: int) -> None:
 
 
 def check_compiled(jit_compile: bool, replicas: int) -> None:
-    """Raises UserError where several replicas shall be compiled.
+    """Raises UserError where several replicas should be compiled.
 
     BatchNorm's statistics are shared between replicas, which XLA cannot compile.
     """

@@ -1,1 +1,1 @@
-"""Images per second of a full evaluation, beside the reference's loop."""
+"""Images per second of a full evaluation, next to the reference's loop."""

@@ -1,1 +1,1 @@
-"""The speed of a training step and of inference, beside a plain port and PyTorch."""
+"""The speed of a training step and of inference, next to a plain port and PyTorch."""

@@ -86,7 +86,7 @@ def make_step(config, localizer: Localizer):
 
 @contextlib.contextmanager
 def _derived_batch_norm() -> Iterator[None]:
-    """Within, batch normalisation has no backward pass of its own."""
+    """Within, batch normalisation has no separate backward pass."""
     written = batch_norm.normalize_by_batch
 
     def derived(x, gamma, beta, *, epsilon, over_replicas):

@@ -1,6 +1,6 @@
 """Runs one side whenever its standard input says so.
 
-A process of its own for each side: what one framework loads, keeps or spins is not
+A process for each side: what one framework loads, keeps or spins is not
 counted to another.
 
   python -m benchmarks.method_speed.process MODULE '{"threads": 2, ...}'

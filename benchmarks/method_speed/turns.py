@@ -1,4 +1,4 @@
-"""Sides in processes of their own, called alternately."""
+"""Sides in their own processes, called alternately."""
 
 import contextlib
 import importlib.util
@@ -24,7 +24,7 @@ MODULES = {
 
 
 class Side:
-    """A side in a process of its own, which calls a task when told to.
+    """A side in its own process, which calls a task when told to.
 
     Args:
       name: for messages.

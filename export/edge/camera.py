@@ -3,7 +3,7 @@
   python -m export.edge.camera MODEL.tflite --folder=DIR
   python -m export.edge.camera MODEL.tflite --device=/dev/video0 --size=640x480
 
-or, on the device, `python camera.py ...` beside edge_localizer.py and photo.py.
+or, on the device, `python camera.py ...` next to edge_localizer.py and photo.py.
 
 --folder takes photos as another program writes or rewrites them there, such as
 

@@ -2,7 +2,7 @@
 
   python -m export.edge.photo MODEL.tflite PHOTO [PHOTO...] --output=DIR
 
-or, on the device, beside edge_localizer.py:
+or, on the device, next to edge_localizer.py:
 
   python photo.py MODEL.tflite PHOTO [PHOTO...] --output=DIR
 

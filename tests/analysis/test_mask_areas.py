@@ -64,7 +64,7 @@ def test_share_1_is_the_object_itself(mask):
 
 
 def test_a_square_by_hand():
-    # A 3 x 3 square in 5 x 5: distance 2 in its middle, 1 on its rim, -1 beside its
+    # A 3 x 3 square in 5 x 5: distance 2 in its middle, 1 on its rim, -1 next to its
     # sides and -sqrt(2) at the corners of the image.
     mask = np.zeros([5, 5], bool)
     mask[1:4, 1:4] = True

@@ -106,7 +106,7 @@ def test_a_cut_off_archive_leaves_nothing_behind(cub, tmp_path):
         tar.add(cub, arcname="CUB_200_2011")
     whole = (there / "CUB.tgz").read_bytes()
     (there / "CUB.tgz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="CUB.tgz: cannot be unpacked beside itself"):
+    with pytest.raises(DataError, match="CUB.tgz: cannot be unpacked next to itself"):
         CubSource(root=str(there / "CUB.tgz"))
     assert [p.name for p in there.iterdir()] == ["CUB.tgz"]
 

@@ -1,7 +1,7 @@
 """A box without area, in each form of file: read, told by the check, left out.
 
-One image has an inverted and an empty box and no other; another has an empty one beside
-its own. No training needs to know.
+One image has an inverted and an empty box and no other; another has an empty one next
+to its own. No training needs to know.
 """
 
 import json

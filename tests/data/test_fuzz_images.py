@@ -1,6 +1,6 @@
 """2,000 mutated JPEG and PNG files: pixels or a DataError, soon, and never a guess.
 
-The files are decoded in a process of their own: one that crashes or hangs there fails
+The files are decoded in a separate process: one that crashes or hangs there fails
 the test and names its seed.
 """
 
@@ -80,7 +80,7 @@ def originals_once() -> list[bytes]:
 
 def verdict(seed: int) -> str:
     """What became of a mutated file; runs in the child process."""
-    warnings.simplefilter("ignore")  # Pillow tells of odd EXIF beside the pixels
+    warnings.simplefilter("ignore")  # Pillow tells of odd EXIF next to the pixels
     content, original = mutated(seed)
     try:
         image = np.asarray(decode.decode_picture(content, f"seed {seed}"))

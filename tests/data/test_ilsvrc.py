@@ -20,7 +20,7 @@ def write_xml_archive(root) -> None:
 
 
 FORMS = {
-    "xml beside the images": lambda root: tiny_sets.write_xml_folder(root / "val"),
+    "xml next to the images": lambda root: tiny_sets.write_xml_folder(root / "val"),
     "xml as in the challenge": lambda root: tiny_sets.write_xml_folder(
         root / "Annotations/CLS-LOC/val"
     ),

@@ -15,7 +15,7 @@ from bas_tf.geometry.frames import CropFrame
 from tests.data import torture
 
 READABLE, REFUSED = torture.readable(), torture.refused()
-# What Pillow says beside its exception, or beside the pixels of a photo.
+# What Pillow says next to its exception, or next to the pixels of a photo.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning"),
     pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning"),

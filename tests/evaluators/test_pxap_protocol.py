@@ -122,7 +122,7 @@ def test_the_best_threshold_of_the_split(masked_split):
 
 
 def test_pixels_are_pooled_over_images_of_any_size(masked_split):
-    """A mask of another size comes to the crop without a crop of its own."""
+    """A mask of another size comes to the crop without another crop."""
     small = mask_of(slice(8))[::4, ::8]
     masked_split.records[0] = dataclasses.replace(
         masked_split.records[0], load_mask=lambda: small

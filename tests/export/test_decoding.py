@@ -1,4 +1,4 @@
-"""Rows of a batch beside Pillow's pixels; what is no image, or too large a one."""
+"""Rows of a batch next to Pillow's pixels; what is no image, or too large a one."""
 
 import io
 import struct

@@ -119,7 +119,7 @@ def test_a_layer_of_huge_range_is_the_worst(bad):
 
 @pytest.mark.slow
 def test_the_demos_int8_file(demo_workdir, tmp_path):
-    """In a process of its own: Keras numbers layers by what a process built before."""
+    """In its own process: Keras numbers layers by what a process built before."""
     artifact = demo_workdir / "export" / "localizer_int8.tflite"
     output = tmp_path / "layers.json"
     command = (

@@ -15,7 +15,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, [4, 64, 64, 3], np.uint8)
 
 
 def block(kernel_size, **options):
-    """A depthwise block whose BatchNorm has statistics of its own, and its model."""
+    """A depthwise block whose BatchNorm has its own statistics, and its model."""
     keras.utils.set_random_seed(0)
     layer = ConvNormActivation(None, kernel_size, activation="relu6", **options)
     model = keras.Sequential([layer])

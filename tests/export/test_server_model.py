@@ -1,4 +1,4 @@
-"""Every signature, run as a server runs it, beside the Keras model one by one."""
+"""Every signature, run as a server runs it, next to the Keras model one by one."""
 
 import io
 import pickle
@@ -114,7 +114,7 @@ WRONG = {  # a request, and what its INVALID_ARGUMENT says
 
 @pytest.fixture(scope="module")
 def answers(demo_workdir, tmp_path_factory) -> dict[str, dict | str]:
-    """{request: outputs, or the error}, of a session in a process of its own."""
+    """{request: outputs, or the error}, of a session in its own process."""
     folder = tmp_path_factory.mktemp("session")
     requests = REQUESTS | {name: request for name, (request, _) in WRONG.items()}
     (folder / "requests").write_bytes(pickle.dumps(list(requests.values())))
@@ -147,7 +147,7 @@ def size_of(content: bytes) -> tuple[int, int]:
 
 
 def assert_row_equals_keras(row: dict, expected: dict, size_wh, class_names) -> None:
-    """An answer's row beside the Keras model's, of one image of the network's size."""
+    """An answer's row next to the Keras model's, of one image of the network's size."""
     scores = expected[names.SCORES][0]
     best = np.argsort(-scores)[:5]
     np.testing.assert_array_equal(row[names.CLASS_IDS], best)

@@ -125,7 +125,7 @@ def test_an_unknown_quantization_writes_nothing(demo_workdir, tmp_path):
 
 @pytest.fixture(scope="module")
 def variants(demo_workdir, tmp_path_factory) -> dict:
-    """{file's name: path} of what is written beside the full files."""
+    """{file's name: path} of what is written next to the full files."""
     output = tmp_path_factory.mktemp("variants")
     written = [
         *conversion.export_tflite(
@@ -185,7 +185,7 @@ def test_the_map_and_box_of_a_given_class(
 
 
 def test_a_file_of_a_given_class_is_evaluated_by_the_labels(variants, demo_workdir):
-    """It has every figure that needs no class of its own, with Keras's values."""
+    """It has every figure that needs no given class, with Keras's values."""
     config = experiment.load_experiment(demo_workdir).config
     path = variants["given_class_float32.tflite"]
     found, keras = (

@@ -60,7 +60,7 @@ def checkerboard(size: int) -> np.ndarray:
 
 
 def hard_maps(size: int) -> dict[str, np.ndarray]:
-    """All of them, turned, beside empty, full and one-pixel maps: float32, 0 or 1."""
+    """All of them, turned, next to empty, full and one-pixel maps: float32, 0 or 1."""
     last_pixel, first_pixel = np.zeros([2, size, size], np.float32)
     last_pixel[-1, -1] = first_pixel[0, 0] = 1.0
     maps = {

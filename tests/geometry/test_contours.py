@@ -132,7 +132,7 @@ def test_scores_are_scaled_and_cut_down():
 
 
 def test_maps_are_scaled_after_the_resize():
-    """Bicubic overshoots beside an edge; scaling afterwards still ends at 0 and 1."""
+    """Bicubic overshoots next to an edge; scaling afterwards still ends at 0 and 1."""
     step = np.repeat([[0.0, 0.0, 1.0, 1.0]], 4, axis=0)
     resized = cv2.resize(step, (16, 12), interpolation=cv2.INTER_CUBIC)
     assert resized.max() > 1.05

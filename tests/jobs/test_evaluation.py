@@ -450,7 +450,7 @@ def test_ten_crops_reuse_the_centre_crop(photo_folder, fresh_runner, is_file):
         threshold_origin="val-optimal",
     )  # fmt: skip
     evaluated = evaluator.evaluate(counting, model="fresh")
-    # The threshold was chosen on a pass of its own, which needs no ten crops.
+    # The threshold was chosen on its own pass, which needs no ten crops.
     views = [4] * 9 + [2] * 9
     if is_file:
         assert (whole, alone) == ([4, *([4] * 10), 4, *([2] * 9)], [])

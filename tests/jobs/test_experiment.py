@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from bas_tf.errors import UserError
-from bas_tf.jobs import experiment, resuming
+from bas_tf.jobs import resuming
 from configs import common
 
 

@@ -62,7 +62,7 @@ def test_a_box_of_an_unreadable_image_is_looked_at_by_itself():
         ((80, 60), [], []),
         ((40, 30), [], ["mask_scaled"]),
         ((160, 120), [], ["mask_scaled"]),
-        # 3/4 of 23 is 17.25, a quarter of a pixel beside 17.
+        # 3/4 of 23 is 17.25, a quarter of a pixel next to 17.
         ((23, 17), [], ["mask_scaled"]),
         ((60, 80), ["mask_size"], []),  # turned: 60 * 3/4 is 45
         ((80, 80), ["mask_size"], []),  # a square

@@ -101,6 +101,6 @@ def test_a_rare_class_widens_the_class_mean():
 
 
 def test_every_table_has_its_own_maximum_in_every_resample():
-    # As `test_each_resample_takes_its_own_maximum`, beside a table of one candidate.
+    # As `test_each_resample_takes_its_own_maximum`, next to a table of one candidate.
     tables = [np.eye(2, dtype=bool), np.array([[0.0], [1.0]])]
     assert maximum_intervals(tables) == [(0.5, 1.0), (0.0, 1.0)]

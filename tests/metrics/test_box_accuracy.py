@@ -1,4 +1,4 @@
-"""The sweep over thresholds, by hand and beside one threshold at a time."""
+"""The sweep over thresholds, by hand and next to one threshold at a time."""
 
 import cv2
 import numpy as np

@@ -31,7 +31,7 @@ def kind_of(box, true_boxes=TRUE, *, is_class_right=True, is_degenerate=False):
         ([0, 0, 59, 59], "box_too_large"),  # 900 / 3600
         ([8, 0, 70, 29], "box_too_large"),  # it covers 22 of 30 columns
         ([60, 60, 69, 69], "box_elsewhere"),
-        ([15, 0, 44, 29], "box_elsewhere"),  # as large, half beside it
+        ([15, 0, 44, 29], "box_elsewhere"),  # as large, half next to it
         # 600 / 1200 is not above 0.5, and 600 / 900 not above 2/3.
         ([10, 0, 39, 29], "box_elsewhere"),
         ([9, 0, 38, 29], "correct"),  # 630 / 1170

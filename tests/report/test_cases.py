@@ -1,4 +1,4 @@
-"""Cases: which images are shown, and that a case is of its own image."""
+"""Cases: which images are shown, and that each case shows its own image."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Ten steps of a narrow MobileNetV1, in a process of its own: what it comes to.
+"""Ten steps of a narrow MobileNetV1, in its own process: what it comes to.
 
 python -m tests.training.ten_steps KIND OUT         writes OUT/KIND_<worker>.npz
 python -m tests.training.ten_steps multi_worker_forever OUT

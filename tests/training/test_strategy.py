@@ -57,7 +57,7 @@ def test_a_wrong_tf_config_is_refused(monkeypatch, value, reason):
 
 
 def test_a_tpu_that_is_not_there():
-    """In a process of its own: TensorFlow connects before it looks."""
+    """In its own process: TensorFlow connects before it looks."""
     script = (
         "from bas_tf.training import strategy\n"
         "try: strategy.make_strategy('tpu:local')\n"

@@ -130,7 +130,7 @@ def _read_val_gt(path: Path) -> Annotations:
 
 
 def _read_localization(path: Path) -> Annotations:
-    """localization.txt, and class_labels.txt where it is beside it."""
+    """localization.txt, and class_labels.txt where it is next to it."""
     columns = ("image", "x0", "y0", "x1", "y1")
     boxes = (
         (Path(row.fields[0]).stem, to_box(row.place, row.fields[1:]))

@@ -160,6 +160,6 @@ def _rng(seed: int, split: str, index: int, stream: int) -> np.random.Generator:
 
 
 def _label(seed: int, split: str, index: int) -> int:
-    """Each run of eight images shows the eight classes in an order of its own."""
+    """Each run of eight images shows the eight classes in its own order."""
     run, place = divmod(index, len(SPECIES))
     return int(_rng(seed, split, run, _LABEL).permutation(len(SPECIES))[place])

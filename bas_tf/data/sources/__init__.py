@@ -61,7 +61,7 @@ SOURCES = {
 def source_inputs(name: str, root: str, *splits: str) -> list[Path]:
     """Files and folders that a source reads, of other splits than the usual too.
 
-    Beside the photos of source `folder`, results may lie in its root.
+    Next to the photos of source `folder`, results may lie in its root.
     """
     if name != "folder" or not root:
         return [Path(root)] if root else []

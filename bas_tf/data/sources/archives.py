@@ -1,4 +1,4 @@
-"""Archives of data sets, unpacked once beside themselves."""
+"""Archives of data sets, unpacked once next to themselves."""
 
 import tarfile
 import tempfile
@@ -10,7 +10,7 @@ from bas_tf.data.records import DataError
 
 
 def unpacked(archive: Path, folder_name: str) -> Path:
-    """The folder of an archive, beside it, as `tar -xf` would leave it.
+    """The folder of an archive, next to it, as `tar -xf` would leave it.
 
     A compressed archive can only be read from its start, so images are read from an
     unpacked copy. It appears whole or not at all.
@@ -45,7 +45,7 @@ def unpacked(archive: Path, folder_name: str) -> Path:
         if target.is_dir():  # another process was faster
             return target
         raise DataError(
-            f"{archive}: cannot be unpacked beside itself ({error}); "
+            f"{archive}: cannot be unpacked next to itself ({error}); "
             f"unpack it yourself and name the folder {folder_name}"
         ) from error
     return target

@@ -2,8 +2,8 @@
 
   CUB_200_2011/images.txt  classes.txt  image_class_labels.txt  train_test_split.txt
                bounding_boxes.txt  images/<class>/*.jpg
-  segmentations/<class>/*.png        optional, beside that folder (or in it), or as
-                                     segmentations.tgz beside it
+  segmentations/<class>/*.png        optional, next to that folder (or in it), or as
+                                     segmentations.tgz next to it
 
 Splits are `train` and `test`.
 """
@@ -49,7 +49,7 @@ class CubSource:
 
     Args:
       root: the folder CUB_200_2011, the one that holds it, or CUB_200_2011.tgz, which
-        is unpacked beside itself.
+        is unpacked next to itself.
       class_names: a trained model's classes, when evaluating: their order is the
         model's.
 

@@ -1,6 +1,6 @@
 """Source `open_images30k`: OpenImages30k in the layout of the WSOL evaluation kit.
 
-  root/<split>/<class>/*.jpg          and the PNG masks beside the photos
+  root/<split>/<class>/*.jpg          and the PNG masks next to the photos
   and of each split, in root/metadata/OpenImages/<split>/, root/metadata/<split>/ or
   root/<split>/:
     class_labels.txt                  image,label

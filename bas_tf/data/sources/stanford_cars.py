@@ -1,7 +1,7 @@
 """Source `stanford_cars`: the 196 models of cars, in either official form.
 
   cars_train/*.jpg  cars_test/*.jpg  devkit/cars_meta.mat  devkit/cars_train_annos.mat
-  cars_test_annos_withlabels.mat     in devkit/ or beside it
+  cars_test_annos_withlabels.mat     in devkit/ or next to it
 
 or car_ims/*.jpg with cars_annos.mat. Splits are `train` and `test`. Corners are taken
 as written.

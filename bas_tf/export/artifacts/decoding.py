@@ -2,7 +2,7 @@
 
 An image that cannot be decoded is a row with a status, and its batch mates stay what
 they are. TensorFlow has no operator that says whether an image decodes; a data set may
-pass over what fails. So every image is a data set of its own, which falls back to a row
+pass over what fails. So every image is a data set by itself, which falls back to a row
 that says so. Sizes are read from the headers first: what would take too much memory is
 never decoded.
 

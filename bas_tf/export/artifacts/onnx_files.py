@@ -10,7 +10,7 @@ OPSET, ONNX_FILE = 18, "localizer.onnx"
 
 
 def export_onnx(workdir: str | Path, output: str | Path) -> Path:
-    """Writes output/localizer.onnx and the model card beside it.
+    """Writes output/localizer.onnx and the model card next to it.
 
     Input `images` uint8 [batch, height, width, 3] of the network's size, any batch;
     outputs as the SavedModel's, by the same names.

@@ -35,8 +35,8 @@ def export_version(workdir: str | Path, serving_dir: str | Path) -> Path:
     """Adds a version to a model that TensorFlow Serving serves.
 
     It is the SavedModel of `export_saved_model` with requests that the server answers
-    before the version goes live. It appears whole, under a number of its own. The files
-    of `server_files` are written beside it where they are missing.
+    before the version goes live. It appears whole, under its own number. The files
+    of `server_files` are written next to it where they are missing.
 
     Args:
       workdir: of the training.

@@ -78,7 +78,7 @@ class ServerModel:
         }
 
     def trackable(self) -> tf.Module:
-        """What `tf.saved_model.save` takes beside the signatures: the variables.
+        """What `tf.saved_model.save` takes next to the signatures: the variables.
 
         Not the layers, whose Keras variables are saved twice: Python then restores one
         half and a server the other, and its first request fails.

@@ -100,7 +100,7 @@ class ServedLocalizer(tf.Module):
         Args:
           layers: of `edge_layers`, of the same variant.
           variant: "full" answers as the SavedModel; "no_boxes" leaves BOXES and
-            DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] beside FEATURES
+            DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] next to FEATURES
             and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class.
           int8_kernels: keeps the generator's kernels in int8, each class with a scale
             of its own. What is computed is float32.

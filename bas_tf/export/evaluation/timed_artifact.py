@@ -1,6 +1,6 @@
 """Runs one exported file whenever its standard input says so, and answers in JSON.
 
-A process of its own for each file: what one runtime loads is not counted to another,
+A process for each file: what one runtime loads is not counted to another,
 and a TFLite file is run without TensorFlow, as on a device.
 
   python -m bas_tf.export.evaluation.timed_artifact FILE IMAGES.npy THREADS

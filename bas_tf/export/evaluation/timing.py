@@ -14,7 +14,7 @@ RUNS, ROUNDS, IMAGES = 20, 7, 16
 
 
 class TimedProcess:
-    """A file in a process of its own, which runs when told to.
+    """A file in its own process, which runs when told to.
 
     Args:
       path: the file or SavedModel folder.
@@ -95,7 +95,7 @@ def input_size(artifacts: dict[str, Path]) -> tuple[int, int]:
             return size_wh
     raise UserError(
         f"{', '.join(map(str, artifacts.values()))}: takes images of any size; put a "
-        "TFLite or ONNX file beside it, whose size is measured"
+        "TFLite or ONNX file next to it, whose size is measured"
     )
 
 
@@ -127,7 +127,7 @@ def taking_turns(
     Args:
       artifacts: {name: path}.
       images: uint8 [n, h, w, 3] of the network's size; {name: such} where files have
-        sizes of their own.
+        their own sizes.
       num_threads: that inference may use.
       rounds: turns, after a first that is not counted.
 

@@ -47,7 +47,7 @@ def size_of(path: Path) -> int:
 
 
 def verify_artifacts(evaluator, keras_result, artifacts: dict[str, Path]) -> list[dict]:
-    """Evaluates each file beside the Keras model.
+    """Evaluates each file next to the Keras model.
 
     Args:
       evaluator: a `run_evaluation.Evaluator` of a config `by_centre_crop`.
@@ -119,11 +119,11 @@ def lost_too_much(rows: list[dict], keras_row: dict, max_drop: float) -> list[st
 
 
 def format_nearness(rows: list[dict]) -> str:
-    """The second table for people: beside Keras, and on this machine."""
+    """The second table for people: next to Keras, and on this machine."""
     from bas_tf.report import table
 
     lines = [
-        f"{'beside Keras':<18}{'same class':>11}{'box IoU':>9}{'|map|':>9}"
+        f"{'next to Keras':<18}{'same class':>11}{'box IoU':>9}{'|map|':>9}"
         f"{'p50 ms':>9}{'p95 ms':>9}{'peak MiB':>10}"
     ]
     for row in rows:

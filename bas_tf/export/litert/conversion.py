@@ -37,10 +37,10 @@ def export_tflite(
     input_type: str = "uint8",
     data_root: str | None = None,
 ) -> list[Path]:
-    """Writes a file for each variant and quantization; labels and a card beside them.
+    """Writes a file for each variant and quantization; labels and a card next to them.
 
-    Each has its labels and its `file_document` inside, and the same document beside it:
-    FILE.json.
+    Each has its labels and its `file_document` inside, and the same document next to
+    it: FILE.json.
 
     Signature `serving_default`: `images` [1, height, width, 3] of the network's size
     -> as the SavedModel, or what `ServedLocalizer.edge_answer` says of a variant; of

@@ -42,7 +42,7 @@ MEANINGS = {
     names.LOCALIZATION_MAP: "foreground, the mean map of the top_k best classes; a box "
     "is that of the map scaled to [0, 1] and cut at score_threshold",
 }
-MEANINGS_OF_GIVEN_CLASS = {  # of a file that takes the class beside the image
+MEANINGS_OF_GIVEN_CLASS = {  # of a file that takes the class next to the image
     **MEANINGS,
     names.CLASS_IDS: "the class to look for: a line of labels.txt, counted from 0",
     names.LOCALIZATION_MAP: "foreground of the given class; the box is that of the "

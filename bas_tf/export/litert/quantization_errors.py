@@ -140,7 +140,7 @@ class KeptTensors:
 def measure(
     quantized: bytes, floating: bytes, examples: Iterable[dict[str, np.ndarray]]
 ) -> list[dict]:
-    """`layer_rows` of a quantized file beside its float32 one.
+    """`layer_rows` of a quantized file next to its float32 one.
 
     Args:
       quantized, floating: files of one signature.

@@ -78,7 +78,7 @@ def write_site(page: Path, models: dict[str, Path], output: Path) -> None:
 
     Args:
       page: of `build.built_page`.
-      models: of `find_models`, whose model card lies beside them or is left out.
+      models: of `find_models`, whose model card lies next to them or is left out.
       output: that `check_output` accepts; a link stays one, to a folder that is
         replaced.
 

@@ -7,7 +7,7 @@ stride 16: 2x2 average pooling, depthwise 3x3, projection, 1x1 to 1,280, classif
 
 Removing a stride moves what a window sees: the weights of a stride-2 window look
 between two pixels (training images are mirrored), so at stride 1 they look half a
-pixel aside, and features lie 3 to 4 pixels beside the object (measured on butterflies
+pixel aside, and features lie 3 to 4 pixels next to the object (measured on butterflies
 at 160 pixels by mirroring and flipping the input). The depthwise layer of the
 192-channel stage therefore gets an even window, 6x6, whose ImageNet weights are the
 mean of the odd window's four placements: that centres both layers' sum; one in each

@@ -160,7 +160,7 @@ class Server:
 
 
 class StartedServer(Server):
-    """A server process with a group of its own, and its log."""
+    """A server process with its own group, and its log."""
 
     def __init__(self, folder: Path, arguments: list[str], log: Path, ports):
         address, rest_address = (f"127.0.0.1:{port}" for port in ports)
@@ -306,7 +306,7 @@ def grey(content: bytes) -> np.ndarray:
 
 
 def copied(exported: Path, parent: Path) -> Path:
-    """A model's folder with version 1 of another one and files of its own."""
+    """A model's folder with version 1 of another one and its own files."""
     folder = parent / "bas"
     add_copy(exported / "1", folder)
     server_files.write_server_files(folder)

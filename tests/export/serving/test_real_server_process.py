@@ -158,7 +158,7 @@ def test_answers_are_the_keras_models(
 
 @pytest.mark.parametrize("signature", [names.SIGNATURE, names.HEATMAP_SIGNATURE])
 def test_batches_of_the_server_change_no_answer(batching, server, signature):
-    """Images of different sizes, each a request of its own, many at a time."""
+    """Images of different sizes, each its own request, many at a time."""
 
     def ask(server, count):
         photos = itertools.islice(itertools.cycle(PHOTOS), 4 * len(PHOTOS))

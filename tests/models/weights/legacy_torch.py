@@ -91,6 +91,6 @@ def integers(values) -> bytes:
 
 
 def contiguous(key: str, array: np.ndarray) -> tuple:
-    """A whole array in a storage of its own."""
+    """A whole array in its own storage."""
     strides = [s // array.itemsize for s in array.strides]
     return key, array.ravel(), 0, array.shape, strides

@@ -1,8 +1,8 @@
 """Networks of Keras Applications and ours, with the former's weights, are one.
 
 The applications get random weights of all kinds and are saved to real files. In
-float64 both agree to rounding, so that even ResNet's difference in epsilon (1e-8 beside
-variances of about one) counts. Where the paper removed a stride, ours sees every
+float64 both agree to rounding, so that even ResNet's difference in epsilon (1e-8 next
+to variances of about one) counts. Where the paper removed a stride, ours sees every
 position and Keras's network every second one: the same numbers at these positions.
 """
 

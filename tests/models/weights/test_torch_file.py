@@ -39,7 +39,7 @@ def test_tensors_come_back(path, rng, written):
     np.testing.assert_array_equal(state["steps"], steps)
     assert state["conv.weight"].dtype == np.float32
     assert state["steps"].dtype == np.int64
-    state["conv.weight"][:] = 0  # a copy of its own, writable
+    state["conv.weight"][:] = 0  # its own copy, writable
 
 
 @both_formats

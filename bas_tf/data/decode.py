@@ -16,8 +16,8 @@ from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 from bas_tf.errors import DataError
 
 EXTENSIONS = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff",
-    ".avif", ".heic", ".heif",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".pjpeg", ".pjp", ".png", ".webp", ".bmp", ".gif",
+    ".tif", ".tiff", ".avif", ".heic", ".heif",
 )  # fmt: skip
 # The formats tried, by content; others that Pillow knows run interpreters or guess.
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")

@@ -8,12 +8,15 @@ from bas_tf.data import decode
 from bas_tf.data.annotations.annotation_files import wrong_layout
 from bas_tf.data.records import DataError, OnFault, raise_fault
 
-_LEFT_BEHIND = ("thumbs.db", "desktop.ini", "__macosx", "@eadir")
+_LEFT_BEHIND = (
+    "thumbs.db", "desktop.ini", "__macosx", "__pycache__", "lost+found",
+    "@eadir", "@recycle", "#recycle", "$recycle.bin", "system volume information",
+)  # fmt: skip
 
 
 def is_hidden(name: str) -> bool:
     """Whether an entry is no data: `.ipynb_checkpoints`, `._0.jpg`, `Thumbs.db`, …"""
-    return name.startswith(".") or name.lower() in _LEFT_BEHIND
+    return name.startswith((".", "~$")) or name.lower() in _LEFT_BEHIND
 
 
 def visible_entries(folder: str | Path, on_fault: OnFault = raise_fault) -> list[str]:

@@ -7,13 +7,12 @@ from pathlib import Path
 import keras
 from absl import logging
 
-from bas_tf.data import bad_images, listing, pipeline, preprocess
+from bas_tf.data import bad_images, pipeline, preprocess
 from bas_tf.data.class_counts import (
     check_every_class_has_images,
     check_several_classes,
 )
 from bas_tf.data.records import Record, Source
-from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import check_at_least
 from bas_tf.jobs import evaluation, experiment, resuming, training_hooks
 from bas_tf.ops import determinism
@@ -173,7 +172,6 @@ def _open_training_data(
     """
     opened = experiment.open_source(config)
     resuming.check_workdir(workdir, config, opened.class_names)
-    _log_unread(opened)
     source = bad_images.guard_source(opened, on_bad_image=on_bad_image, folder=workdir)
     records = source.records("train")
     if config.train.epochs:
@@ -201,19 +199,6 @@ def _build_network(config, distribution, class_names, steps_per_epoch: int):
         sgd = build_optimizer(config, steps_per_epoch)
         sgd.build(localizer.trainable_variables)
     return localizer, sgd
-
-
-def _log_unread(source) -> None:
-    """One line that counts what lies in the training folders and is no photo."""
-    if not isinstance(source, FolderSource):
-        return
-    unread = [name for name, _ in listing.unread_files(source.root / "train")]
-    if unread:
-        logging.warning(
-            "%s: skipped %d entries that are no photos: %s%s",
-            source.root / "train", len(unread), ", ".join(unread[:3]),
-            ", …" * (len(unread) > 3),
-        )  # fmt: skip
 
 
 def _make_epoch_batches(config, images: pipeline.TrainingImages, distribution):

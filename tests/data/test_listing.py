@@ -12,6 +12,8 @@ from bas_tf.data.annotations.annotation_files import labels_of
 from bas_tf.data.records import DataError
 from bas_tf.data.sources.folder import FolderSource
 
+VOC = """<annotation><object><name>cat</name><bndbox><xmin>1</xmin><ymin>1</ymin>
+<xmax>4</xmax><ymax>4</ymax></bndbox></object></annotation>"""
 NFC, NFD = (unicodedata.normalize(form, "été") for form in ("NFC", "NFD"))
 
 
@@ -68,3 +70,44 @@ def test_a_class_in_another_unicode_form_is_the_same_class(tmp_path):
     (tmp_path / NFD).mkdir()
     with pytest.raises(DataError, match="Unicode form"):
         listing.class_folders(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["$RECYCLE.BIN", "#recycle", "@Recycle", "lost+found", "__pycache__"]
+)
+def test_folders_of_systems_are_no_classes(tmp_path, name):
+    write_photo(tmp_path / "train/cat/0.jpg")
+    write_photo(tmp_path / "train" / name / "0.jpg")
+    write_photo(tmp_path / "train/cat/~$0.jpg")
+    source = FolderSource(root=str(tmp_path))
+    assert source.class_names == ("cat",)
+    assert len(source.records("train")) == 1
+
+
+@pytest.mark.parametrize("place", ["val/cat", "boxes/val/cat"])
+def test_a_folder_that_cannot_be_read_loses_no_boxes(photo_folder, monkeypatch, place):
+    """It is named, also where another split is read: its boxes seem to fit nothing."""
+    boxes = photo_folder / "boxes/val/cat"
+    boxes.mkdir(parents=True)
+    (photo_folder / "boxes.csv").unlink(missing_ok=True)
+    (boxes / "0.xml").write_text(VOC, encoding="utf-8")
+
+    def refuse(folder, listdir=os.listdir):
+        if str(folder) == str(photo_folder / place):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(DataError, match=f"{place}: cannot be read"):
+        FolderSource(root=str(photo_folder)).records("train")
+
+
+def test_what_is_skipped_is_counted_in_every_split(photo_folder, caplog):
+    for split in ("train", "val"):
+        (photo_folder / split / "cat/notes.txt").write_bytes(b"")
+    source = FolderSource(root=str(photo_folder))
+    for split in ("train", "val"):
+        source.records(split)
+        assert f"{split}: skipped 1 entries that are no photos: cat/notes.txt" in (
+            caplog.text
+        )

@@ -85,8 +85,10 @@ def _read_categories(content: dict) -> dict[str, str]:
 
 
 def _category(annotation: dict, categories: dict[str, str]) -> str:
-    number = str(annotation.get("category_id"))
-    return categories.get(number, f"category {number}") if categories else ""
+    number = annotation.get("category_id")
+    if number is None:
+        return ""
+    return categories.get(str(number)) or f"category {number}"
 
 
 def _entries(path: Path, content, key: str) -> list[dict]:

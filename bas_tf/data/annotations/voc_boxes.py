@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from bas_tf.data.annotations.annotation_files import ImageBoxes, stated_size, to_box
-from bas_tf.data.listing import is_hidden
+from bas_tf.data.listing import visible_entries
 from bas_tf.data.records import DataError
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -91,12 +91,19 @@ def read_objects(path: Path) -> Objects:
 
 
 def _xml_files(folder: Path) -> list[Path]:
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() == ".xml"
-        and not any(map(is_hidden, path.relative_to(folder).parts))
-    ]
+    """Those below the folder, sorted.
+
+    Raises:
+      DataError: a folder cannot be read.
+    """
+    found = []
+    for name in visible_entries(folder):
+        path = folder / name
+        if path.is_dir():
+            found += _xml_files(path)
+        elif path.suffix.lower() == ".xml":
+            found.append(path)
+    return sorted(found)
 
 
 def read_voc_boxes(folder: Path) -> list[ImageBoxes]:

@@ -22,7 +22,13 @@ from bas_tf.data import decode
 from bas_tf.data.annotations.annotation_files import labels_of
 from bas_tf.data.annotations.box_files import BoxesOfPhoto, BoxFile, check_not_shares
 from bas_tf.data.images import image_file
-from bas_tf.data.listing import class_folders, folders_in, images_of, visible_entries
+from bas_tf.data.listing import (
+    class_folders,
+    folders_in,
+    images_of,
+    unread_files,
+    visible_entries,
+)
 from bas_tf.data.records import DataError, OnFault, Record, raise_fault
 
 
@@ -93,6 +99,12 @@ class FolderSource:
         check_not_shares(self.box_file.path, split, (each.boxes for each in boxes))
         for note in (*self.box_file.notes, *self.box_notes(split, boxes)):
             logging.warning("%s", note)
+        if unread := [name for name, _ in unread_files(self.root / split)]:
+            logging.warning(
+                "%s: skipped %d entries that are no photos: %s%s",
+                self.root / split, len(unread), ", ".join(unread[:3]),
+                ", …" * (len(unread) > 3),
+            )  # fmt: skip
         return records
 
     def box_notes(self, split: str, boxes: Sequence[BoxesOfPhoto]) -> list[str]:
@@ -137,14 +149,13 @@ class FolderSource:
     def _photos_of(self, split: str) -> list[str]:
         """`<split>/<class>/<file>` of a split's photos; none without classes."""
         folder, on_fault = self.root / split, self._on_fault
-        try:
-            return [
-                f"{split}/{name}/{file}"
-                for name in class_folders(folder, on_fault)
-                for file in images_of(folder / name, on_fault)
-            ]
-        except DataError:  # raised when its records are asked for
-            return []
+        if not visible_entries(folder, on_fault) or not folders_in(folder):
+            return []  # a fault when its records are asked for
+        return [
+            f"{split}/{name}/{file}"
+            for name in class_folders(folder, on_fault)
+            for file in images_of(folder / name, on_fault)
+        ]
 
     def _record(
         self, image_id: str, label: int, masks: frozenset[str]

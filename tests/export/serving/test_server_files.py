@@ -161,9 +161,8 @@ def test_the_command_line_names_threads_and_leaves_batching_off(tmp_path):
 
 def test_the_documented_command_lines_name_the_threads_too():
     root = server_files.Path(server_files.__file__).parents[3]
-    for page in ("docs/deploy.md", "WORKSPACE_README.md"):
-        text = (root / page).read_text(encoding="utf-8")
-        assert f"--grpc_max_threads={server_files.GRPC_MAX_THREADS}" in text, page
+    text = (root / "docs/deploy.md").read_text(encoding="utf-8")
+    assert f"--grpc_max_threads={server_files.GRPC_MAX_THREADS}" in text
 
 
 # compose.yaml ------------------------------------------------------------------

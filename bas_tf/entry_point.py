@@ -17,6 +17,7 @@ from tqdm import tqdm
 from bas_tf.errors import UserError, one_line
 
 EXIT_USER_ERROR = 2
+CONFIGS = Path(__file__).parent / "configs"
 HELP_FLAGS = {"--help", "-help", "-h"}
 # Commands and config keys of earlier versions, and what to do without them.
 REMOVED = {
@@ -32,7 +33,9 @@ flags.disclaim_key_flags()  # what is defined or declared below is the command's
 def define_config_flag() -> None:
     """Defines --config, a file of configs/ whose keys can be overridden."""
     config_flags.DEFINE_config_file(
-        "config", None, "A file of configs/, as configs/demo.py or configs/demo.py:NAME"
+        "config",
+        None,
+        "A shipped config, as demo or demo:VARIANT, or a file of your own.",
     )
 
 
@@ -85,15 +88,26 @@ def config():
     """
     config = flags.FLAGS.config
     if config is None:
-        raise UserError("--config is missing; name a file such as configs/demo.py")
+        raise UserError("--config is missing; name one such as demo, or a file")
     config.data.root = os.path.expanduser(config.data.root)
     config.model.weights = os.path.expanduser(config.model.weights)
     return config
 
 
 def config_file() -> str:
-    """The file that --config names."""
-    return config_name().partition(":")[0]
+    """The file that --config names, a shipped one by its path."""
+    return str(find_config(config_name().partition(":")[0]))
+
+
+def find_config(name: str) -> Path:
+    """A config file of the user's, or else the shipped one of this name.
+
+    `configs/NAME.py` names a shipped one too, wherever the command is run.
+    """
+    path = Path(name)
+    if path.is_file() or path.parent not in (Path(), Path("configs")):
+        return path
+    return CONFIGS / f"{path.name.removesuffix('.py')}.py"
 
 
 def config_name() -> str:
@@ -225,11 +239,14 @@ def _read_config(argv: list[str]):
     Raises:
       UserError: no config file, or an override of an unknown key.
     """
-    path, variant = config_file(), config_name().partition(":")[2]
+    path, _, variant = config_name().partition(":")
     try:
-        defined = runpy.run_path(path)
+        defined = runpy.run_path(config_file())
     except FileNotFoundError as error:
-        raise UserError(f"--config={path}: no such file") from error
+        known = ", ".join(sorted(each.stem for each in CONFIGS.glob("[!_]*.py")))
+        raise UserError(
+            f"--config={path}: no such file, and none of the shipped configs: {known}"
+        ) from error
     except (OSError, ImportError, SyntaxError) as error:
         raise UserError(f"--config={path}: not a config file ({error})") from error
     if "get_config" not in defined:

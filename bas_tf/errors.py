@@ -1,6 +1,8 @@
 """The errors that a user can fix: one line that names the file or the setting."""
 
+import importlib
 from collections.abc import Iterable
+from types import ModuleType
 
 
 class UserError(ValueError):
@@ -14,6 +16,21 @@ class DataError(UserError):
 def one_line(error: Exception) -> str:
     """The error's message with every run of white space as one space."""
     return " ".join(str(error).split())
+
+
+def import_extra(module: str, extra: str) -> ModuleType:
+    """Imports what only an optional extra of the package installs.
+
+    Raises:
+      UserError: it is not there; the message has the line that installs it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(
+            f"{module.partition('.')[0]} cannot be imported ({one_line(error)}); "
+            f"install it with: pip install 'bas_tf[{extra}]'"
+        ) from error
 
 
 def check_choice(key: str, choice: str, known: Iterable[str]) -> None:

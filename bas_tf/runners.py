@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bas_tf import names
-from bas_tf.errors import UserError, one_line
+from bas_tf.errors import UserError, import_extra, one_line
 from bas_tf.tflite_document import not_a_localizer, read_tflite_document
 
 # A SavedModel's: of what its boxes are made. An ONNX file has it as a property.
@@ -220,10 +220,7 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
     Raises:
       UserError: ONNX Runtime is not installed, or not a localizer's ONNX file.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise UserError(f"{path}: running it needs onnxruntime ({error})") from error
+    onnxruntime = import_extra("onnxruntime", "export")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
     try:

@@ -1,8 +1,8 @@
 """Runs as far as a comparison reads them before it runs any model."""
 
 from bas_tf import files
+from bas_tf.configs import demo
 from bas_tf.jobs import resuming
-from configs import demo
 
 CLASSES = ("cat", "dog")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bas_tf.configs.common import base_config
 from bas_tf.errors import UserError
 from bas_tf.training import train_step
-from configs.common import base_config
 
 FOLDER = Path(__file__).parent.parent / "configs"
 SHARED = {"__init__", "common", "paper"}  # no experiments themselves
@@ -29,7 +29,7 @@ EVERY = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]
 
 
 def build(name: str, variant: str):
-    return importlib.import_module(f"configs.{name}").get_config(variant)
+    return importlib.import_module(f"bas_tf.configs.{name}").get_config(variant)
 
 
 def keys_of(config) -> dict[str, set]:
@@ -51,7 +51,7 @@ def test_a_config_changes_values_and_invents_no_key(name, variant):
 
 @pytest.mark.parametrize(("name", "variant"), EVERY)
 def test_a_config_says_its_command_cost_and_what_to_expect(name, variant):
-    header = importlib.import_module(f"configs.{name}").__doc__
+    header = importlib.import_module(f"bas_tf.configs.{name}").__doc__
     assert f"--config=configs/{name}.py" in header
     assert "Cost: " in header
     assert name == "ablation" or "Expected " in header

@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
+from bas_tf.configs import demo
 from bas_tf.jobs import experiment, resuming
 from bas_tf.models.weights import weights_file
-from configs import demo
 from tests.commands import (
     exit_code_in_process,
     only_error_line,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bas_tf.configs import demo
 from bas_tf.jobs import resuming
-from configs import demo
 from tests.commands import REPO, exit_code_in_process, only_error_line
 
 # ml_collections 1.1.0 loads config files by a deprecated call.

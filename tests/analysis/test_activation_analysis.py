@@ -9,12 +9,12 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.analysis import activation_analysis
+from bas_tf.configs import demo
 from bas_tf.data import preprocess
 from bas_tf.data.decode import decode_image
 from bas_tf.errors import UserError
 from bas_tf.jobs import experiment, resuming
 from bas_tf.training.checkpoint import Checkpointer
-from configs import demo
 from tests.commands import exit_code_in_process, only_error_line
 from tests.lively import enliven
 

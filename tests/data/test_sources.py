@@ -2,11 +2,11 @@
 
 import pytest
 
+from bas_tf.configs import cub_vgg16
 from bas_tf.data.sources import SOURCES, load_source
 from bas_tf.data.sources.cub import CubSource
 from bas_tf.errors import DataError
 from bas_tf.jobs import experiment
-from configs import cub_vgg16
 from tests.data import tiny_sets
 
 

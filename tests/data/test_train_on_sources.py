@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from bas_tf.configs import demo
 from bas_tf.data.sources import shards
 from bas_tf.data.sources.cub import CubSource
 from bas_tf.jobs import evaluation, training
-from configs import demo
 from tests.data import tiny_sets, tiny_tfds
 
 pytestmark = [

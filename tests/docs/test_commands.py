@@ -14,7 +14,7 @@ import pytest
 from absl import app, flags
 
 from bas_tf import entry_point
-from configs.common import base_config
+from bas_tf.configs.common import base_config
 from tests.commands import REPO
 from tests.docs import pages
 

@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 
+from bas_tf.configs import demo
 from bas_tf.errors import UserError
 from bas_tf.export.artifacts import model_card
 from bas_tf.jobs import experiment, resuming
 from bas_tf.models.weights import keras_applications, sources
-from configs import demo
 
 HOSTILE = (
     "a | b",

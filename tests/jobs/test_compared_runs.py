@@ -1,7 +1,7 @@
 """Runs on disk: their names, which settings differ, which may share a table."""
 
+from bas_tf.configs import demo
 from bas_tf.jobs import compared_runs, evaluation
-from configs import demo
 from tests.evaluated_runs import metrics_file, unsaved_workdir
 
 

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from bas_tf.configs import demo
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.evaluators.figures import Evaluation
 from bas_tf.evaluators.ground_truth import GroundTruth
@@ -20,7 +21,6 @@ from bas_tf.jobs import (
 )
 from bas_tf.metrics.bootstrap import RESAMPLES
 from bas_tf.training.checkpoint import Checkpointer
-from configs import demo
 from tests.commands import exit_code_in_process, only_error_line, run_command
 from tests.evaluated_runs import CLASSES, metrics_file, unsaved_workdir
 from tests.lively import enliven

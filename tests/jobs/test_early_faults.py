@@ -5,11 +5,11 @@ import shutil
 import pytest
 from PIL import Image
 
+from bas_tf.configs import demo
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import UserError
 from bas_tf.jobs import data_check, experiment, training
 from bas_tf.report.data_table import format_data
-from configs import demo
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from bas_tf import files, inference, names
+from bas_tf.configs import demo
 from bas_tf.data import preprocess
 from bas_tf.errors import UserError
 from bas_tf.evaluators import sweeps
@@ -17,7 +18,6 @@ from bas_tf.jobs import evaluation, experiment, results
 from bas_tf.models.localizer import build_localizer
 from bas_tf.report import table
 from bas_tf.runners import Runner
-from configs import demo
 from tests.commands import exit_code_in_process
 
 

@@ -5,9 +5,9 @@ import contextlib
 import pytest
 import tensorflow as tf
 
+from bas_tf.configs import common
 from bas_tf.errors import UserError
 from bas_tf.jobs import resuming
-from configs import common
 
 
 def test_tensorflow_has_its_version_whichever_build_is_installed():

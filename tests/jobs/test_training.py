@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bas_tf.configs import demo
 from bas_tf.errors import UserError
 from bas_tf.jobs import evaluation, experiment, resuming, training
 from bas_tf.training import checkpoint
-from configs import demo
 
 pytestmark = pytest.mark.slow
 

@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 
 from bas_tf import inference, names
+from bas_tf.configs import demo
 from bas_tf.data import pipeline
 from bas_tf.jobs import experiment, training, training_hooks
 from bas_tf.training import checkpoint, hooks, loop, train_step
 from bas_tf.training.hooks import Validation
-from configs import demo
 
 
 def events_of(folder):

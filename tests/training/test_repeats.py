@@ -22,7 +22,7 @@ CONFIGS = {
 def test_at_most_two_gradients_are_added_at_once(backbone):
     """TensorFlow's AddN of three or more begins with whichever buffer is free. The sums
     of one kind are of slices cut within one layer: their buffers are free in turn."""
-    config = importlib.import_module(f"configs.{CONFIGS[backbone]}").get_config()
+    config = importlib.import_module(f"bas_tf.configs.{CONFIGS[backbone]}").get_config()
     config.model.backbone, config.model.weights = backbone, ""
     localizer = experiment.build_model(config, 2)
     images = tf.constant(np.random.default_rng(0).uniform(0, 255, [2, 64, 64, 3]))

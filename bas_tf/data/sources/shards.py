@@ -13,10 +13,10 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
-from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 from PIL import Image
 from tqdm import tqdm
 
@@ -29,7 +29,7 @@ from bas_tf.data.annotations.annotation_files import (
 from bas_tf.data.bad_images import guard_source
 from bas_tf.data.images import StoredImage
 from bas_tf.data.records import DataError, Record, Source
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, import_extra
 
 FORMAT = "bas_tf shards 2"
 TABLE = "shards.array_record"
@@ -65,8 +65,8 @@ class ShardFile:
         self.path = path
 
     @functools.cached_property
-    def _reader(self) -> ArrayRecordReader:
-        return ArrayRecordReader(str(self.path), _ANY_ORDER)
+    def _reader(self):
+        return _array_record().ArrayRecordReader(str(self.path), _ANY_ORDER)
 
     def read(self, position: int) -> bytes:
         """A record's bytes; raises DataError when they are not those written."""
@@ -223,7 +223,7 @@ def _write_split(
         if writer is None:
             file, position, size = file + 1, 0, 0
             path = folder / _file_name(split, file)
-            writer = ArrayRecordWriter(str(path), _AS_THEY_ARE)
+            writer = _array_record().ArrayRecordWriter(str(path), _AS_THEY_ARE)
         image, upright = record.image.encode()
         contents = [image, *_masks_of(record)]
         for content in contents:
@@ -266,7 +266,11 @@ def _write_table(
         for split, of_split in rows.items()
     }
     table = {"format": FORMAT, "classes": list(class_names), "splits": files}
-    writer = ArrayRecordWriter(str(path), "group_size:1")
+    writer = _array_record().ArrayRecordWriter(str(path), "group_size:1")
     for part in (table, *rows.values()):
         writer.write(json.dumps(part).encode())
     writer.close()
+
+
+def _array_record() -> ModuleType:
+    return import_extra("array_record.python.array_record_module", "tfds")

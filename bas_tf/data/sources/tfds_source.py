@@ -25,6 +25,7 @@ from bas_tf.data.annotations.annotation_files import (
 from bas_tf.data.images import StoredImage
 from bas_tf.data.records import DataError, Record
 from bas_tf.data.sources import tfrecord_files
+from bas_tf.errors import import_extra
 
 _BOXES = ("bbox", "objects/bbox")
 _MASK = "segmentation_mask"
@@ -128,8 +129,7 @@ def _find_version(name: str, data_dir: str) -> Path:
 
 def _read_info(folder: Path):
     """The set's DatasetInfo, checked to be a classification in TFRecord files."""
-    import tensorflow_datasets as tfds
-
+    tfds = import_extra("tensorflow_datasets", "tfds")
     try:
         info = tfds.builder_from_directory(folder).info
     except (OSError, ValueError, KeyError, RuntimeError, AssertionError) as error:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from bas_tf import files
-from bas_tf.errors import UserError
+from bas_tf.errors import import_extra
 
 OPSET, ONNX_FILE = 18, "localizer.onnx"
 
@@ -44,13 +44,7 @@ def convert(function):
     Raises:
       UserError: tf2onnx or onnx cannot be imported here.
     """
-    try:
-        import onnx
-        import tf2onnx
-    except ImportError as error:
-        raise UserError(
-            f"ONNX export needs tf2onnx and onnx of requirements.txt ({error})"
-        ) from error
+    onnx, tf2onnx = (import_extra(name, "export") for name in ("onnx", "tf2onnx"))
     handlers = {
         f"UnsortedSegment{kind}": (_scatter, ["ScatterElements", reduction])
         for kind, reduction in (("Min", "min"), ("Max", "max"), ("Sum", "add"))

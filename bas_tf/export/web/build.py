@@ -1,6 +1,10 @@
-"""The page, built by npm from bas_tf/export/web/page when its sources have changed."""
+"""The page, built by npm from bas_tf/export/web/page when its sources have changed.
+
+An installed package has the built page and not its sources.
+"""
 
 import fcntl
+import gzip
 import hashlib
 import os
 import shutil
@@ -18,11 +22,14 @@ _STAMP = ".sources"  # in BUILT and PACKAGES: the digest of what they were made 
 def built_page() -> Path:
     """The folder of the built page, built first where it is not of these sources.
 
-    Of several processes one builds and the others wait.
+    Its WebAssembly files are compressed, as FILE.gz. Of several processes one builds
+    and the others wait.
 
     Raises:
       UserError: npm is missing or fails.
     """
+    if not _lock_file().is_file():
+        return BUILT
     digest = _digest(_sources())
     with _lock_file().open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -36,6 +43,10 @@ def _build(digest: str) -> None:
     temporary = PAGE / f".dist.{os.getpid()}"
     try:
         _run_npm("run", "build", "--", f"--outDir={temporary}", "--emptyOutDir")
+        for path in temporary.rglob("*.wasm"):
+            compressed = gzip.compress(path.read_bytes(), mtime=0)
+            path.with_name(f"{path.name}.gz").write_bytes(compressed)
+            path.unlink()
         (temporary / _STAMP).write_text(digest, encoding="utf-8")
         shutil.rmtree(BUILT, ignore_errors=True)
         temporary.rename(BUILT)

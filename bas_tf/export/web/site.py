@@ -5,6 +5,7 @@ Its site.json has "format"; "localizer" and "given_class" (None without one), ea
 name or None.
 """
 
+import gzip
 import hashlib
 import json
 import os
@@ -166,6 +167,9 @@ def _fill(
     folder: Path, page: Path, models: dict[str, Path], described: dict[str, dict]
 ) -> None:
     shutil.copytree(page, folder, ignore=shutil.ignore_patterns(".*"))
+    for path in folder.rglob("*.gz"):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
     (folder / MODELS).mkdir()
     for key, path in models.items():
         shutil.copyfile(path, folder / described[key]["file"])

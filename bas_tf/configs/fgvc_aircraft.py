@@ -13,7 +13,7 @@ configs/cub_resnet50.py; the map is the mean of all 100 classes' maps, as there.
 Variant `:extension`: the journal version, as in configs/cub_resnet50.py.
 """
 
-from configs import cub_resnet50
+from bas_tf.configs import cub_resnet50
 
 
 def get_config(variant: str = ""):

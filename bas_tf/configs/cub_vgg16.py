@@ -23,7 +23,7 @@ Variant `:extension`: the journal version, without the last ReLU of the class ma
 with beta 0.9. The constant where the background wins stays 0 for this network.
 """
 
-from configs.paper import cub_config
+from bas_tf.configs.paper import cub_config
 
 
 def get_config(variant: str = ""):

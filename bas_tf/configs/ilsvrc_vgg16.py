@@ -25,7 +25,7 @@ constant where the background wins stays 0 for this network. Its threshold is 0.
 alpha and beta stay the paper's, since no others are known to us.
 """
 
-from configs.paper import ilsvrc_config
+from bas_tf.configs.paper import ilsvrc_config
 
 
 def get_config(variant: str = ""):

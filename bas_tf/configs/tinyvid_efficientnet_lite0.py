@@ -8,7 +8,7 @@ silence it, and the method's premise is weak. Cost: 264 steps, 5 to 7 minutes.
 Expected on val (seeds 0, 1, 2): GT-known Loc 0.796, Top-1 Loc 0.709; CAM 0.719, 0.646.
 """
 
-from configs import butterflies_efficientnet_lite0
+from bas_tf.configs import butterflies_efficientnet_lite0
 
 
 def get_config(variant: str = ""):

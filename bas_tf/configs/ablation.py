@@ -14,8 +14,8 @@ table that WORKDIR/ablation.md keeps. Variant `:synthetic_quicktest` takes under
 minute and proves that everything runs, no more.
 """
 
+from bas_tf.configs import butterflies_efficientnet_lite0, demo
 from bas_tf.errors import UserError
-from configs import butterflies_efficientnet_lite0, demo
 
 VARIANTS = {
     "synthetic": demo.get_config,

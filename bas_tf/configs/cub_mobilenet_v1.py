@@ -25,7 +25,7 @@ Variant `:extension`: the journal version, without the last ReLU of the class ma
 with the constant 1 where the background wins and beta 1.9.
 """
 
-from configs.paper import cub_config
+from bas_tf.configs.paper import cub_config
 
 
 def get_config(variant: str = ""):

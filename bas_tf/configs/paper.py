@@ -6,8 +6,8 @@ right too (`extension/top1_loc` and so on). Where top-k is 1, boxes are of the t
 label's map, as the reference's (`eval.map_class`).
 """
 
+from bas_tf.configs.common import base_config
 from bas_tf.errors import UserError
-from configs.common import base_config
 
 
 def cub_config(variant: str):

@@ -10,8 +10,8 @@ network 0.91, 0.55, 0.70.
 Variant `:quicktest` takes under a minute and proves that everything runs, no more.
 """
 
+from bas_tf.configs.common import base_config
 from bas_tf.errors import UserError
-from configs.common import base_config
 
 
 def get_config(variant: str = ""):

@@ -9,7 +9,7 @@ Expected on val (seeds 0, 1, 2): GT-known Loc 0.968, at IoU 0.7 0.842, mean IoU 
 Top-1 Loc 0.964; CAM of the same network 0.934, 0.784, 0.768.
 """
 
-from configs.common import base_config, no_variants
+from bas_tf.configs.common import base_config, no_variants
 
 
 def get_config(variant: str = ""):

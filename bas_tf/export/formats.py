@@ -1,0 +1,51 @@
+"""The formats that a trained workdir can be exported to, by name."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bas_tf.errors import check_choice
+
+TFLITE = {
+    "float32": "none",
+    "float16": "float16",
+    "dynamic": "dynamic",
+    "int8": "int8",
+}
+FORMATS = (*TFLITE, "saved_model", "onnx")
+
+
+def export_formats(
+    workdir, output: str | Path, formats: Iterable[str], *, data_root: str | None = None
+) -> list[Path]:
+    """Exports a trained workdir.
+
+    Args:
+      workdir: its path, or a loaded `experiment.Experiment`.
+      output: the folder that gets the files and, for a SavedModel, `saved_model/`.
+      formats: of FORMATS: the quantizations of TFLite, saved_model, onnx.
+      data_root: where int8's calibration images lie, if they have been moved.
+
+    Returns:
+      The files and folders written, one for each format.
+
+    Raises:
+      UserError: an unknown format, or a workdir or folder that will not do; nothing is
+        written then.
+    """
+    formats = list(dict.fromkeys(formats))
+    for name in formats:
+        check_choice("format", name, FORMATS)
+    from bas_tf.export.artifacts import onnx_files, saved_models
+    from bas_tf.export.litert import conversion
+
+    output, written = Path(output), []
+    if quantizations := [TFLITE[name] for name in formats if name in TFLITE]:
+        written += conversion.export_tflite(
+            workdir, output, quantizations, data_root=data_root
+        )
+    if "saved_model" in formats:
+        folder = output / "saved_model"
+        written.append(saved_models.export_saved_model(workdir, folder))
+    if "onnx" in formats:
+        written.append(onnx_files.export_onnx(workdir, output))
+    return written

@@ -1,10 +1,23 @@
-"""bas_tf: object localization learnt from image-level labels alone."""
+"""bas_tf: object localization learnt from image-level labels alone.
+
+import bas_tf
+
+model = bas_tf.train("photos", workdir="runs/photos")
+found = model.localize("photos/cat/0.jpg")
+found.label, found.score, found.box
+model.export("exported", formats=["tflite_int8", "onnx"])
+"""
 
 import importlib
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "train": "bas_tf.api.model",
+    "load": "bas_tf.api.model",
+    "Model": "bas_tf.api.model",
+    "Localization": "bas_tf.api.answers",
+    "Evaluation": "bas_tf.api.answers",
     "Localizer": "bas_tf.models.localizer",
     "build_localizer": "bas_tf.models.localizer",
     "make_predict_fn": "bas_tf.inference",

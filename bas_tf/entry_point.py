@@ -4,20 +4,19 @@ import contextlib
 import io
 import os
 import re
-import runpy
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 from tqdm import tqdm
 
+from bas_tf import configs
 from bas_tf.errors import UserError, one_line
 
 EXIT_USER_ERROR = 2
-CONFIGS = Path(__file__).parent / "configs"
 HELP_FLAGS = {"--help", "-help", "-h"}
 # Commands and config keys of earlier versions, and what to do without them.
 REMOVED = {
@@ -96,18 +95,7 @@ def config():
 
 def config_file() -> str:
     """The file that --config names, a shipped one by its path."""
-    return str(find_config(config_name().partition(":")[0]))
-
-
-def find_config(name: str) -> Path:
-    """A config file of the user's, or else the shipped one of this name.
-
-    `configs/NAME.py` names a shipped one too, wherever the command is run.
-    """
-    path = Path(name)
-    if path.is_file() or path.parent not in (Path(), Path("configs")):
-        return path
-    return CONFIGS / f"{path.name.removesuffix('.py')}.py"
+    return str(configs.find_config(config_name().partition(":")[0]))
 
 
 def config_name() -> str:
@@ -239,21 +227,7 @@ def _read_config(argv: list[str]):
     Raises:
       UserError: no config file, or an override of an unknown key.
     """
-    path, _, variant = config_name().partition(":")
-    try:
-        defined = runpy.run_path(config_file())
-    except FileNotFoundError as error:
-        known = ", ".join(sorted(each.stem for each in CONFIGS.glob("[!_]*.py")))
-        raise UserError(
-            f"--config={path}: no such file, and none of the shipped configs: {known}"
-        ) from error
-    except (OSError, ImportError, SyntaxError) as error:
-        raise UserError(f"--config={path}: not a config file ({error})") from error
-    if "get_config" not in defined:
-        raise UserError(f"--config={path}: defines no get_config")
-    config = defined["get_config"](variant)
-    if not isinstance(config, ConfigDict):
-        raise UserError(f"--config={path}: get_config returns no ConfigDict")
+    config = configs.read_config(config_name(), argument="--config")
     _check_removed_keys(config)
     for arg in argv:
         if match := re.match(r"--?config\.([\w.]+)", arg):

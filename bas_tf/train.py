@@ -18,29 +18,19 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf.jobs import evaluation, results, training
+    from bas_tf.jobs import results, training
 
     config, workdir = entry_point.config(), Path(flags.FLAGS.workdir)
     if flags.FLAGS.local_workers and "TF_CONFIG" not in os.environ:
         sys.exit(_run_local_workers(flags.FLAGS.local_workers, workdir))
-    on_bad_image = flags.FLAGS.on_bad_image
-    if not training.run_training(
-        config, workdir, on_bad_image=on_bad_image, evaluated_split=config.eval.split
-    ):
-        return
-    evaluated = evaluation.evaluate_model(
-        workdir,
+    evaluated = training.train_and_evaluate(
         config,
-        split=config.eval.split,
+        workdir,
         config_name=entry_point.config_name(),
-        on_bad_image=on_bad_image,
-        skipped_dir=workdir,
+        on_bad_image=flags.FLAGS.on_bad_image,
     )
-    rows = [
-        *results.baseline_rows(evaluated),
-        results.table_row("keras", evaluated.document["metrics"]),
-    ]
-    results.write_results(evaluated, workdir, rows)
+    if evaluated is None:
+        return
     print(results.describe(evaluated))
     print(f"report: {workdir / results.REPORT_FILE}")
 

@@ -10,6 +10,7 @@ REPO = Path(__file__).parent.parent
 # lines above it; rooms of one line know nothing of each other.
 LEVELS = """
 bas_tf.errors  bas_tf.names
+bas_tf.configs
 bas_tf.files  bas_tf.ops  bas_tf.geometry  bas_tf.tflite_document
 bas_tf.data  bas_tf.models  bas_tf.losses  bas_tf.metrics
 bas_tf.inference  bas_tf.runners  bas_tf.evaluators  bas_tf.training  bas_tf.entry_point
@@ -20,7 +21,8 @@ bas_tf.export.server
 bas_tf.export.artifacts
 bas_tf.export.litert
 bas_tf.export.evaluation  bas_tf.export.web
-bas_tf  bas_tf.export
+bas_tf.export
+bas_tf
 export
 """
 LEVEL_OF = {
@@ -68,6 +70,8 @@ def test_imports_point_to_lower_rooms():
 
 def test_no_room_and_no_file_is_crowded():
     for folder in {path.parent for path in MODULES.values()}:
+        if folder.name == "configs":  # one file an experiment
+            continue
         limit = 20 if folder == REPO / "bas_tf" else 15
         assert len(list(folder.glob("*.py"))) <= limit, folder
     for path in MODULES.values():

@@ -84,6 +84,24 @@ def decode_picture(content: bytes, name: str, *, upright: bool = True) -> Image.
     return _decode(content, name, background=WHITE, upright=upright)
 
 
+def decode_pil(image: Image.Image) -> np.ndarray:
+    """The pixels of an image that Pillow has opened or made, as `decode_picture`.
+
+    A TIFF that is loaded has been turned by Pillow, and says no more that it was.
+
+    Raises:
+      DataError: float or 32-bit samples, or a file that turns out to be truncated.
+    """
+    try:
+        image.load()
+        rgb = _flatten(image, WHITE)
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (OSError, ValueError) as error:
+        raise DataError(f"a PIL image of mode {image.mode}: {error}") from error
+    method = None if image.format == "TIFF" else _UPRIGHT.get(orientation)
+    return np.asarray(rgb if method is None else rgb.transpose(method))
+
+
 def read_size(content: bytes, name: str, *, upright: bool = True) -> tuple[int, int]:
     """Width and height of what `decode_picture` gives, from the file's header.
 

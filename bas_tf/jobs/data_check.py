@@ -143,7 +143,9 @@ def ignored_files(source: Source, split: str) -> Iterator[Finding]:
     """Notes on what lies in the class folders of a folder source and is not read."""
     if not isinstance(source, FolderSource) or split not in source.splits:
         return
-    for name, reason in unread_files(source.root / split, lambda _: None):
+    if source.folder_of(split) == source.root and split != "train":
+        return  # one folder for all splits
+    for name, reason in unread_files(source.folder_of(split), lambda _: None):
         place = f"{split}/{name}"
         yield Finding("ignored_file", split, (place,), f"{place}: {reason}")
 

@@ -53,13 +53,13 @@ def localize_photos(
     if class_name is None:
         runner = experiment.load_runner(model)
     else:
-        runner = _given_class_runner(model, class_name)
+        runner = given_class_runner(model, class_name)
     rows, faults = [], []
     photos = _readable(paths, faults)
     while batch := list(itertools.islice(photos, BATCH)):
-        answers = _predict([photo for _, photo in batch], runner)
+        answers = predict_photos([photo for _, photo in batch], runner)
         for (path, photo), answer in zip(batch, answers, strict=True):
-            row = _row(photo, answer, runner.class_names)
+            row = row_of(photo, answer, runner.class_names)
             overlay = pictures.overlay(
                 photo,
                 answer[names.LOCALIZATION_MAP],
@@ -87,7 +87,9 @@ def _readable(
             faults.append(one_line(error))
 
 
-def _predict(photos: Sequence[np.ndarray], runner: Runner) -> Iterator[dict[str, Any]]:
+def predict_photos(
+    photos: Sequence[np.ndarray], runner: Runner
+) -> Iterator[dict[str, Any]]:
     """The outputs of each photo, boxes in its pixels.
 
     A model of one size gets them in a batch; one of any size gets each as it is.
@@ -107,7 +109,7 @@ def _predict(photos: Sequence[np.ndarray], runner: Runner) -> Iterator[dict[str,
             yield {**answer, names.BOXES: box}
 
 
-def _given_class_runner(model: str, class_name: str) -> Runner:
+def given_class_runner(model: str, class_name: str) -> Runner:
     """Maps one class, whatever the network predicts."""
     if not (Path(model) / experiment.CONFIG_FILE).is_file():
         raise UserError("--class needs a training workdir as --model")
@@ -123,7 +125,7 @@ def _given_class_runner(model: str, class_name: str) -> Runner:
     return Runner(predict_fn, loaded.class_names, tuple(loaded.config.data.crop_size))
 
 
-def _row(photo: np.ndarray, answer: dict, class_names: Sequence[str]) -> dict:
+def row_of(photo: np.ndarray, answer: dict, class_names: Sequence[str]) -> dict:
     """What predictions.json has of a photo, its files aside."""
     localization_map = answer[names.LOCALIZATION_MAP]
     class_id = int(np.argmax(answer[names.SCORES]))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from bas_tf.data import decode
 from bas_tf.data.annotations.box_files import is_scaled

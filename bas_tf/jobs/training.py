@@ -14,7 +14,8 @@ from bas_tf.data.class_counts import (
 )
 from bas_tf.data.records import Record, Source
 from bas_tf.errors import check_at_least
-from bas_tf.jobs import evaluation, experiment, resuming, training_hooks
+from bas_tf.evaluators.evaluation_result import EvaluationResult
+from bas_tf.jobs import evaluation, experiment, results, resuming, training_hooks
 from bas_tf.ops import determinism
 from bas_tf.training import (
     checkpoint,
@@ -31,6 +32,33 @@ POSITIVE = (  # (group, key) of settings that count something
     ("train", "log_every_steps"),
     ("train", "keep_checkpoints"),
 )
+
+
+def train_and_evaluate(
+    config, workdir: Path, *, config_name: str, on_bad_image: str = "error"
+) -> EvaluationResult | None:
+    """Trains, evaluates split eval.split, and writes metrics.json and the report.
+
+    None where this process has nothing to evaluate, see `run_training`.
+    """
+    if not run_training(
+        config, workdir, on_bad_image=on_bad_image, evaluated_split=config.eval.split
+    ):
+        return None
+    evaluated = evaluation.evaluate_model(
+        workdir,
+        config,
+        split=config.eval.split,
+        config_name=config_name,
+        on_bad_image=on_bad_image,
+        skipped_dir=workdir,
+    )
+    rows = [
+        *results.baseline_rows(evaluated),
+        results.table_row("keras", evaluated.document["metrics"]),
+    ]
+    results.write_results(evaluated, workdir, rows)
+    return evaluated
 
 
 def run_training(

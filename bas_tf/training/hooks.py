@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from absl import logging
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from bas_tf import files, names
 from bas_tf.errors import UserError

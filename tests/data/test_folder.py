@@ -262,3 +262,29 @@ def test_endings_that_decode_are_read(photo_folder, ending):
     records = FolderSource(root=str(photo_folder)).records("train")
     (record,) = [r for r in records if r.image_id == f"train/cat/{path.name}"]
     assert record.load_image().shape == (60, 80, 3)
+
+
+def write_photo(path, grey=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (8, 6), grey).save(path)
+
+
+def test_class_folders_without_splits_are_split_by_name(tmp_path):
+    """Of six photos a class the second is val; boxes and masks lie by the path."""
+    for name in ("cat", "dog"):
+        for i in range(6):
+            write_photo(tmp_path / name / f"{i}.png", grey=i)
+    write_photo(tmp_path / "masks/cat/1.png")
+    (tmp_path / "boxes.csv").write_text(
+        "image,x_min,y_min,x_max,y_max\ncat/1.png,0,0,4,3\ndog/0.png,1,1,4,3\n"
+    )
+    source = FolderSource(root=str(tmp_path))
+    assert source.class_names == ("cat", "dog")
+    train, val = source.records("train"), source.records("val")
+    assert [r.image_id for r in val] == ["val/cat/1.png", "val/dog/1.png"]
+    assert len(train) == 10 and train[0].image_id == "train/cat/0.png"
+    assert val[0].load_image().shape == (6, 8, 3) and val[0].load_mask is not None
+    assert val[0].boxes_original.tolist() == [[0, 0, 4, 3]]
+    assert train[5].boxes_original.tolist() == [[1, 1, 4, 3]]
+    with pytest.raises(DataError, match="test: no such split"):
+        source.records("test")

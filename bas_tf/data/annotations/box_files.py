@@ -58,6 +58,7 @@ class BoxFile:
       splits: its splits.
       class_names: a box whose category is a class counts on photos of it alone.
       rescale: whether boxes drawn on a smaller or larger copy are scaled.
+      photo_path: the file of an image_id; by default below the root.
     """
 
     def __init__(
@@ -68,11 +69,13 @@ class BoxFile:
         splits: Iterable[str],
         class_names: Iterable[str],
         rescale: bool = False,
+        photo_path: Callable[[str], Path] | None = None,
     ):
         self.path: Path | None = None
         self.faults: list[str] = []
         self.notes: list[str] = []
         self._root, self._rescale = root, rescale
+        self._photo_path = photo_path or root.joinpath
         self._entries: dict[str, list[ImageBoxes]] = {}
         try:
             entries = self._read(root)
@@ -191,7 +194,7 @@ class BoxFile:
     ) -> tuple[tuple[float, float], str]:
         """(factors of x and y, fault) that bring stated pixels to the photo's."""
         as_it_is = (1.0, 1.0)
-        size = _upright_size(self._root / image_id) if stated else None
+        size = _upright_size(self._photo_path(image_id)) if stated else None
         if size is None or size == stated:  # an unreadable photo is a fault elsewhere
             return as_it_is, ""
         (width, height), (stated_width, stated_height) = size, stated

@@ -66,6 +66,8 @@ def source_inputs(name: str, root: str, *splits: str) -> list[Path]:
     if name != "folder" or not root:
         return [Path(root)] if root else []
     places = [Path(root, name) for name in (*FOLDER_INPUTS, *splits)]
+    if not Path(root, "train").is_dir():  # its folders are classes, see `folder`
+        places += [path for path in Path(root).glob("*") if path.is_dir()]
     return [*places, *Path(root).glob("boxes*")]
 
 

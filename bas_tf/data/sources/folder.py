@@ -10,9 +10,13 @@ Optional, for evaluation only, is one form of true boxes (several an image allow
 (other spellings of a path: `box_names`)
 
 and `root/masks/<same path>.png`: 0 background, 255 object, 128 ignore.
+
+A root without `train/` whose folders hold photos is split here: of each class every
+fifth photo by name is val, the others are train. Their ids begin with that split.
 """
 
 import functools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +34,9 @@ from bas_tf.data.listing import (
     visible_entries,
 )
 from bas_tf.data.records import DataError, OnFault, Record, raise_fault
+
+VAL_EVERY = 5
+_NO_CLASSES = ("boxes", "masks")
 
 
 class FolderSource:
@@ -63,7 +70,8 @@ class FolderSource:
         if not self.root.is_dir():
             raise DataError(f"data.root is {root!r}: no such folder")
         self._rescale_boxes, self._on_fault = rescale_boxes, on_fault
-        names = class_names or class_folders(self.root / "train", on_fault)
+        self._is_split_here = _is_split_here(self.root)
+        names = class_names or self._class_folders("train")
         self.class_names = tuple(names)
 
     @functools.cached_property
@@ -75,12 +83,13 @@ class FolderSource:
             splits=self.splits,
             class_names=self.class_names,
             rescale=self._rescale_boxes,
+            photo_path=self._photo_path,
         )
 
     @property
     def splits(self) -> tuple[str, ...]:
         """The folders of the root, those of boxes and masks among them."""
-        return tuple(folders_in(self.root))
+        return ("train", "val") if self._is_split_here else tuple(folders_in(self.root))
 
     def records(self, split: str) -> list[Record]:
         """Every photo of the split, by class, then by file name.
@@ -99,10 +108,10 @@ class FolderSource:
         check_not_shares(self.box_file.path, split, (each.boxes for each in boxes))
         for note in (*self.box_file.notes, *self.box_notes(split, boxes)):
             logging.warning("%s", note)
-        if unread := [name for name, _ in unread_files(self.root / split)]:
+        if unread := [name for name, _ in unread_files(self.folder_of(split))]:
             logging.warning(
                 "%s: skipped %d entries that are no photos: %s%s",
-                self.root / split, len(unread), ", ".join(unread[:3]),
+                self.folder_of(split), len(unread), ", ".join(unread[:3]),
                 ", …" * (len(unread) > 3),
             )  # fmt: skip
         return records
@@ -120,12 +129,12 @@ class FolderSource:
         Raises:
           DataError: as `records`, but for boxes.
         """
-        folder = self.root / split
-        if not folder.is_dir():
+        folder = self.folder_of(split)
+        if not folder.is_dir() or (self._is_split_here and split not in self.splits):
             known = ", ".join(self.splits)
             raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
         labels = labels_of(
-            class_folders(folder, self._on_fault),
+            self._class_folders(split),
             self.class_names,
             folder=folder,
             on_fault=self._on_fault,
@@ -133,11 +142,11 @@ class FolderSource:
         found = []
         for name, label in labels.items():
             place = f"{split}/{name}"
-            masks_folder = self.root / "masks" / place
+            masks_folder = self._mask_path(place)
             masks = frozenset(visible_entries(masks_folder, self._on_fault))
             found += [
                 self._record(f"{place}/{file}", label, masks)
-                for file in images_of(folder / name, self._on_fault)
+                for file in self._photos_in(split, name)
             ]
         if not found:
             raise DataError(
@@ -148,28 +157,64 @@ class FolderSource:
 
     def _photos_of(self, split: str) -> list[str]:
         """`<split>/<class>/<file>` of a split's photos; none without classes."""
-        folder, on_fault = self.root / split, self._on_fault
-        if not visible_entries(folder, on_fault) or not folders_in(folder):
+        folder = self.folder_of(split)
+        if not visible_entries(folder, self._on_fault) or not folders_in(folder):
             return []  # a fault when its records are asked for
         return [
             f"{split}/{name}/{file}"
-            for name in class_folders(folder, on_fault)
-            for file in images_of(folder / name, on_fault)
+            for name in self._class_folders(split)
+            for file in self._photos_in(split, name)
         ]
+
+    def folder_of(self, split: str) -> Path:
+        """The folder that holds a split's class folders."""
+        return self.root if self._is_split_here else self.root / split
+
+    def _class_folders(self, split: str) -> list[str]:
+        names = class_folders(self.folder_of(split), self._on_fault)
+        return [n for n in names if not (self._is_split_here and n in _NO_CLASSES)]
+
+    def _photos_in(self, split: str, class_name: str) -> list[str]:
+        files = images_of(self.folder_of(split) / class_name, self._on_fault)
+        if not self._is_split_here:
+            return files
+        is_val = [i % VAL_EVERY == 1 for i in range(len(files))]
+        return [
+            f for f, val in zip(files, is_val, strict=True) if val == (split == "val")
+        ]
+
+    def _mask_path(self, place: str) -> Path:
+        return self.root / "masks" / self._photo_path(place).relative_to(self.root)
+
+    def _photo_path(self, image_id: str) -> Path:
+        if self._is_split_here:
+            return self.root / image_id.partition("/")[2]
+        return self.root / image_id
 
     def _record(
         self, image_id: str, label: int, masks: frozenset[str]
     ) -> tuple[Record, BoxesOfPhoto]:
         """`masks` are the names in the photo's folder of masks."""
         boxes = self.box_file.of(image_id)
-        mask = (self.root / "masks" / image_id).with_suffix(".png")
+        mask = self._mask_path(image_id).with_suffix(".png")
         record = Record(
             image_id=image_id,
             label=label,
-            image=image_file(self.root / image_id),
+            image=image_file(self._photo_path(image_id)),
             boxes_original=boxes.boxes,
             load_mask=functools.partial(decode.decode_mask, mask)
             if mask.name in masks
             else None,
         )
         return record, boxes
+
+
+def _is_split_here(root: Path) -> bool:
+    """Whether the root's own folders are classes: none is train, and some hold photos.
+
+    The folders of a root that cannot be read are asked for again, and told, later.
+    """
+    if os.path.isdir(root / "train"):
+        return False
+    names = [n for n in folders_in(root) if n not in (*_NO_CLASSES, "val", "test")]
+    return any(images_of(root / name, lambda _: None) for name in names)

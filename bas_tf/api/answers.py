@@ -1,0 +1,60 @@
+"""What the Python interface answers."""
+
+import dataclasses
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+@dataclasses.dataclass(frozen=True)
+class Localization:
+    """What a model finds in a photo.
+
+    Attributes:
+      label: the predicted class.
+      score: its probability, in [0, 1].
+      box: x0, y0, x1, y1 in pixels of the upright photo, half-open.
+      map: float32 [h, w] in [0, 1], the foreground at the network's resolution.
+      degenerate: nothing was found; the box is the whole photo.
+      photo: uint8 [height, width, 3].
+    """
+
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+    map: np.ndarray = dataclasses.field(repr=False)
+    degenerate: bool
+    photo: np.ndarray = dataclasses.field(repr=False)
+
+    def plot(self) -> Image.Image:
+        """The photo with its map as heat, its box and its label."""
+        from bas_tf.report import pictures
+
+        label = f"{self.label} {self.score:.2f}"
+        boxes = [np.asarray(self.box)]
+        drawn = pictures.overlay(self.photo, self.map, boxes=boxes, label=label)
+        return Image.fromarray(drawn)
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        content = io.BytesIO()
+        self.plot().save(content, "PNG")
+        return content.getvalue()
+
+
+class Evaluation(dict):
+    """The figures of an evaluation by name; prints as the table of the command.
+
+    Attributes:
+      document: all of metrics.json, 95 % intervals included.
+    """
+
+    def __init__(self, document: Mapping[str, Any], text: str):
+        super().__init__(document["metrics"])
+        self.document, self._text = document, text
+
+    def __str__(self) -> str:
+        return self._text

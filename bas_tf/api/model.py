@@ -1,0 +1,209 @@
+"""The Python interface: train, load, localize, evaluate, export.
+
+Its errors are ValueErrors (`errors.UserError`) that name its own arguments.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bas_tf.api import arguments
+from bas_tf.api.answers import Evaluation, Localization
+from bas_tf.api.arguments import Photo
+from bas_tf.errors import UserError
+
+PHOTOS_CONFIG = "butterflies_efficientnet_lite0"
+
+
+class Model:
+    """A trained localizer: a workdir, a .tflite or .onnx file or a SavedModel.
+
+    Attributes:
+      path: where it lies.
+      class_names: in the order of class ids.
+    """
+
+    def __init__(self, path: str | Path):
+        from bas_tf.jobs import experiment
+
+        self.path = Path(path).expanduser()
+        with arguments.own_arguments({"--model": "path"}):
+            self._loaded = self.path
+            if (self.path / experiment.CONFIG_FILE).is_file():
+                self._loaded = experiment.load_experiment(self.path)
+            self._runner = experiment.load_runner(self._loaded)
+        self.class_names = self._runner.class_names
+
+    def __repr__(self) -> str:
+        return f"bas_tf.load({str(self.path)!r})  # {len(self.class_names)} classes"
+
+    @property
+    def keras_model(self):
+        """The trained `Localizer`, a keras.Model; workdirs only."""
+        return self._workdir("keras_model").trained[0]
+
+    def localize(
+        self, photos: Photo | Sequence[Photo]
+    ) -> Localization | list[Localization]:
+        """Finds the object of a photo, or of each of a list.
+
+        Args:
+          photos: paths, PIL images or uint8 [height, width, 3] arrays; files and PIL
+            images are turned as their EXIF says. A list is predicted in batches.
+
+        Raises:
+          ValueError: a photo that cannot be read.
+        """
+        from bas_tf.jobs import localization
+
+        is_one = isinstance(photos, Photo)
+        found, remaining = [], iter([photos] if is_one else photos)
+        while batch := list(itertools.islice(remaining, localization.BATCH)):
+            pixels = [arguments.pixels_of(photo) for photo in batch]
+            answers = localization.predict_photos(pixels, self._runner)
+            found += [
+                _localization(photo, answer, self.class_names)
+                for photo, answer in zip(pixels, answers, strict=True)
+            ]
+        return found[0] if is_one else found
+
+    def evaluate(
+        self,
+        photos: str | Path | None = None,
+        split: str = "val",
+        *,
+        config: str | None = None,
+        protocol: str = "bas",
+        **overrides,
+    ) -> Evaluation:
+        """Measures it on a split by a localization protocol.
+
+        Args:
+          photos: a folder of photos, see `train`; None takes the data of the config.
+          split: the split.
+          config: for an exported file: the config it was trained by, as `train` takes
+            it. A workdir has its own.
+          protocol: bas, maxboxacc or pxap.
+          **overrides: keys of the config, as `train` takes them.
+
+        Raises:
+          ValueError: a mistake in an argument or in the data.
+        """
+        from bas_tf.jobs import evaluation, experiment, results
+
+        if config is not None:
+            settings, name = arguments.read_config(config), config
+        elif isinstance(self._loaded, experiment.Experiment):
+            settings = self._loaded.config.copy_and_resolve_references()
+            name = str(self.path)
+        else:
+            raise UserError("config is None; an exported file needs that of its model")
+        arguments.set_keys(settings, photos, overrides)
+        with arguments.own_arguments({"data.root": "photos", "--protocol": "protocol"}):
+            evaluated = evaluation.evaluate_model(
+                self.path, settings, split=split, config_name=name, protocol=protocol
+            )
+        return Evaluation(evaluated.document, results.describe(evaluated))
+
+    def export(
+        self,
+        output: str | Path,
+        formats: Iterable[str] = ("tflite_int8",),
+        *,
+        photos: str | Path | None = None,
+    ) -> list[Path]:
+        """Writes it to files; workdirs only.
+
+        Args:
+          output: the folder that gets them.
+          formats: tflite_float32, tflite_float16, tflite_dynamic, tflite_int8,
+            saved_model, onnx.
+          photos: int8's calibration images, where they have been moved.
+
+        Returns:
+          The files and folders written, one for each format.
+
+        Raises:
+          ValueError: an unknown format, an output that cannot be written, or no
+            calibration images.
+        """
+        from bas_tf.export import formats as export_formats
+
+        workdir = self._workdir("export")
+        names = [formats] if isinstance(formats, str) else list(formats)
+        with arguments.own_arguments(
+            {"format is": "formats has", "data.root": "photos"}
+        ):
+            return export_formats.export_formats(
+                workdir,
+                Path(output).expanduser(),
+                [name.removeprefix("tflite_") for name in names],
+                data_root=None if photos is None else str(photos),
+            )
+
+    def _workdir(self, what: str):
+        from bas_tf.jobs import experiment
+
+        if not isinstance(self._loaded, experiment.Experiment):
+            raise UserError(f"path={self.path}: {what} needs a training workdir")
+        return self._loaded
+
+
+def train(
+    photos: str | Path | None,
+    workdir: str | Path,
+    *,
+    config: str = PHOTOS_CONFIG,
+    **overrides,
+) -> Model:
+    """Trains a localizer from photos in class folders; no box is needed.
+
+    A workdir that holds a checkpoint is continued at the very step.
+
+    Args:
+      photos: a folder with train/CLASS/ and val/CLASS/, or with CLASS/ alone, of which
+        every fifth photo becomes val. None takes the data that the config names.
+      workdir: gets checkpoints, metrics.json and report.html.
+      config: a shipped config ("demo", "butterflies_efficientnet_lite0") or a file.
+      **overrides: keys of the config, with two underscores for the dot:
+        train__epochs=3, loss__beta=1.5.
+
+    Returns:
+      The trained model.
+
+    Raises:
+      ValueError: a mistake in an argument or in the photos; nothing is trained then.
+    """
+    from bas_tf.jobs import training
+    from bas_tf.ops import determinism
+
+    determinism.make_deterministic()
+    settings, workdir = arguments.read_config(config), Path(workdir).expanduser()
+    arguments.set_keys(settings, photos, overrides)
+    with arguments.own_arguments({"data.root": "photos", "--workdir": "workdir"}):
+        training.train_and_evaluate(settings, workdir, config_name=config)
+    return Model(workdir)
+
+
+def load(path: str | Path) -> Model:
+    """A trained model: a workdir, a .tflite or .onnx file, or a SavedModel folder.
+
+    Raises:
+      ValueError: nothing there that could be run.
+    """
+    return Model(path)
+
+
+def _localization(photo, answer, class_names) -> Localization:
+    from bas_tf import names
+    from bas_tf.jobs import localization
+
+    row = localization.row_of(photo, answer, class_names)
+    return Localization(
+        label=row["class"],
+        score=row["score"],
+        box=tuple(row["box"]),
+        map=answer[names.LOCALIZATION_MAP],
+        degenerate=row["degenerate"],
+        photo=photo,
+    )

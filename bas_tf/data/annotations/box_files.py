@@ -45,7 +45,7 @@ class BoxesOfPhoto:
 
 
 class BoxFile:
-    """The one form of boxes in a folder, matched with its photos.
+    """The boxes of a folder, matched with its photos.
 
     Attributes:
       path: the file or folder; None where there is none.
@@ -58,7 +58,7 @@ class BoxFile:
       splits: its splits.
       class_names: a box whose category is a class counts on photos of it alone.
       rescale: whether boxes drawn on a smaller or larger copy are scaled.
-      photo_path: the file of an image_id; by default below the root.
+      photo_path: an image_id's file.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class BoxFile:
         *,
         splits: Iterable[str],
         class_names: Iterable[str],
+        photo_path: Callable[[str], Path],
         rescale: bool = False,
-        photo_path: Callable[[str], Path] | None = None,
     ):
         self.path: Path | None = None
         self.faults: list[str] = []
         self.notes: list[str] = []
         self._root, self._rescale = root, rescale
-        self._photo_path = photo_path or root.joinpath
+        self._photo_path = photo_path
         self._entries: dict[str, list[ImageBoxes]] = {}
         try:
             entries = self._read(root)
@@ -104,9 +104,7 @@ class BoxFile:
     def _read(self, root: Path) -> list[ImageBoxes]:
         found = [form for form in BOX_FORMS if (root / form).exists()]
         if len(found) > 1:
-            raise DataError(
-                f"{root}: boxes are there as {' and as '.join(found)}; keep one of them"
-            )
+            raise DataError(f"{root}: holds boxes as {' and '.join(found)}; keep one")
         if not found:
             return []
         self.path = root / found[0]

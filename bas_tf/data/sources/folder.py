@@ -132,7 +132,8 @@ class FolderSource:
         folder = self.folder_of(split)
         if not folder.is_dir() or (self._is_split_here and split not in self.splits):
             known = ", ".join(self.splits)
-            raise DataError(f"{folder}: no such split folder; {self.root} has {known}")
+            place = self.root / split
+            raise DataError(f"{place}: no such split folder; {self.root} has {known}")
         labels = labels_of(
             self._class_folders(split),
             self.class_names,

@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "train": "bas_tf.api.model",
     "load": "bas_tf.api.model",
+    "from_preset": "bas_tf.api.model",
     "Model": "bas_tf.api.model",
     "Localization": "bas_tf.api.answers",
     "Evaluation": "bas_tf.api.answers",

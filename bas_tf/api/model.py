@@ -194,6 +194,28 @@ def load(path: str | Path) -> Model:
     return Model(path)
 
 
+def from_preset(path: str | Path):
+    """The trained network as a keras.Model, for further use or training.
+
+    Called on images [batch, height, width, 3] in 0..255, it gives features, class maps,
+    scores before the softmax and maps by name, see `bas_tf.names`.
+
+    Args:
+      path: a workdir, or a file that `Localizer.save` wrote (.keras).
+
+    Raises:
+      ValueError: neither of the two.
+    """
+    import keras
+
+    from bas_tf.models.localizer import Localizer
+
+    if Path(path).suffix == ".keras":
+        objects = {"Localizer": Localizer}
+        return keras.saving.load_model(Path(path).expanduser(), custom_objects=objects)
+    return Model(path).keras_model
+
+
 def _localization(photo, answer, class_names) -> Localization:
     from bas_tf import names
     from bas_tf.jobs import localization

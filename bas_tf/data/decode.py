@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from bas_tf.errors import DataError
 
@@ -85,21 +85,17 @@ def decode_picture(content: bytes, name: str, *, upright: bool = True) -> Image.
 
 
 def decode_pil(image: Image.Image) -> np.ndarray:
-    """The pixels of an image that Pillow has opened or made, as `decode_picture`.
-
-    A TIFF that is loaded has been turned by Pillow, and says no more that it was.
+    """As `decode_image`, of an image that Pillow has opened or made; TIFF is upright.
 
     Raises:
       DataError: float or 32-bit samples, or a file that turns out to be truncated.
     """
     try:
         image.load()
-        rgb = _flatten(image, WHITE)
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        upright = image if image.format == "TIFF" else ImageOps.exif_transpose(image)
+        return np.asarray(_flatten(upright, WHITE))
     except (OSError, ValueError) as error:
         raise DataError(f"a PIL image of mode {image.mode}: {error}") from error
-    method = None if image.format == "TIFF" else _UPRIGHT.get(orientation)
-    return np.asarray(rgb if method is None else rgb.transpose(method))
 
 
 def read_size(content: bytes, name: str, *, upright: bool = True) -> tuple[int, int]:
@@ -208,10 +204,8 @@ def _stored_size(image: Image.Image) -> tuple[int, int]:
     """Width and height before any turn; Pillow swaps those of some TIFFs on opening."""
     if image.format != "TIFF":
         return image.size
-    return (
-        image.tag_v2[TiffImagePlugin.IMAGEWIDTH],
-        image.tag_v2[TiffImagePlugin.IMAGELENGTH],
-    )
+    tags = image.tag_v2
+    return tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
 
 
 def _check_pixels(pixels: int, name: str) -> None:

@@ -3,17 +3,23 @@
 import keras
 import tensorflow as tf
 
-from bas_tf import names
+from bas_tf import losses, names
 from bas_tf.errors import UserError, check_choice
-from bas_tf.models import backbones
+from bas_tf.models import backbones, bas_terms
 from bas_tf.models.batch_norm import synchronize_batch_norm
 from bas_tf.models.foreground_generator import ForegroundGenerator
 from bas_tf.ops import masking
 from bas_tf.ops.precision import at_least_float32
 
 
+@keras.saving.register_keras_serializable("bas_tf")
 class Localizer(keras.Model):
     """Classifies an image and maps its foreground (paper, figure 3).
+
+    `build_localizer` makes one; it can be saved as .keras, which `bas_tf.from_preset`
+    and `keras.saving.load_model` load. `compile` and `fit` train it by the method in
+    one process, on several devices under MirroredStrategy. Several machines, exact
+    resuming and the paper's rates of each group are for `bas_tf.train` alone.
 
     Args:
       backbone: a model with `trunk` and `head` that returns (F, A).
@@ -38,6 +44,7 @@ class Localizer(keras.Model):
         self.num_classes = generator.num_classes
         self.top_k = min(top_k, self.num_classes)
         self.backbone_name = backbone_name
+        self._built_by = None  # the arguments of `build_localizer`
 
     def call(self, images, training=False):
         """A label-free pass.
@@ -60,6 +67,71 @@ class Localizer(keras.Model):
             names.LOCALIZATION_MAP: self._mean_map(features, best),
             names.CAM: at_least_float32(masking.select_class(class_maps, best[:, 0])),
         }
+
+    def get_config(self):
+        """The arguments of `build_localizer`.
+
+        Raises:
+          NotImplementedError: it was not made by that function.
+        """
+        if self._built_by is None:
+            raise NotImplementedError("made without build_localizer: save its weights")
+        return dict(self._built_by)
+
+    @classmethod
+    def from_config(cls, config):
+        return build_localizer(**config)
+
+    def compile(
+        self,
+        optimizer="sgd",
+        *,
+        alpha: float = 0.5,
+        beta: float = 1.5,
+        objective: str = "bas",
+        background_wins: str = "zero",
+        batch_statistics: bool = True,
+        classifier_alone: bool = False,
+        **kwargs,
+    ):
+        """Prepares `fit` on batches of (images, labels [batch] int).
+
+        Args:
+          optimizer: as Keras takes it.
+          alpha, beta: weights of the foreground and the area term.
+          objective, background_wins, batch_statistics: see `bas_terms.bas_terms`.
+          classifier_alone: leaves the generator's terms out, as the first epochs of
+            most configs do; compile again without it for the others.
+          **kwargs: of keras.Model.compile; losses and metrics are the method's.
+        """
+        super().compile(optimizer=optimizer, **kwargs)
+        self._weights = {"alpha": alpha, "beta": beta, "objective": objective}
+        self._terms_options = {
+            "objective": objective,
+            "background_wins": background_wins,
+            "batch_statistics": batch_statistics,
+        }
+        self._classifier_alone = classifier_alone
+
+    def train_step(self, data):
+        """One step of the method; returns the means of the four losses and the sum."""
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            if self._classifier_alone:
+                objective = self._terms_options["objective"]
+                terms = bas_terms.classifier_terms(
+                    self, images, labels, objective=objective
+                )
+            else:
+                terms = bas_terms.bas_terms(self, images, labels, **self._terms_options)
+            loss = tf.reduce_mean(losses.weighted_sum(terms, **self._weights))
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            scaled = loss / tf.cast(replicas, loss.dtype)  # replicas' gradients add up
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        pairs = zip(gradients, self.trainable_variables, strict=True)
+        self.optimizer.apply_gradients((g, v) for g, v in pairs if g is not None)
+        means = {n: tf.reduce_mean(v) for n, v in terms.items() if n.endswith("_loss")}
+        return {"loss": loss, **means}
 
     def localize_class(self, images, class_ids):
         """The foreground map of a given class: trunk and one kernel, no head.
@@ -129,6 +201,15 @@ def build_localizer(
     localizer = Localizer(
         network, generator, backbone_name=backbone, top_k=top_k, name="localizer"
     )
+    localizer._built_by = {
+        "backbone": backbone,
+        "num_classes": num_classes,
+        "input_size_wh": [width, height],
+        "classifier": classifier,
+        "normalize_generator_input": normalize_generator_input,
+        "top_k": top_k,
+        "backbone_options": backbone_options,
+    }
     localizer(tf.zeros([1, height, width, 3]))  # creates the variables
     if synchronized_batch_norm:
         synchronize_batch_norm(localizer)

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from bas_tf import losses, names
 from bas_tf.errors import UserError, check_at_least
+from bas_tf.models.bas_terms import bas_terms, classifier_terms
 from bas_tf.models.localizer import Localizer
-from bas_tf.training.bas_terms import bas_terms, classifier_terms
 from bas_tf.training.global_update import GlobalUpdate
 
 BROKEN_REPLICAS = "broken_replicas"

@@ -9,9 +9,9 @@ import tensorflow as tf
 from bas_tf import losses, names
 from bas_tf.jobs.weights_import import run_import
 from bas_tf.models import build_localizer
+from bas_tf.models.bas_terms import bas_terms
 from bas_tf.models.weights import weights_file
 from bas_tf.models.weights.torch_names import torch_layout, torch_name
-from bas_tf.training.bas_terms import bas_terms
 from bas_tf.training.optimizer import TorchSGD
 from tests.golden import weights
 from tests.models.weights.legacy_torch import contiguous

@@ -11,9 +11,9 @@ from bas_tf import names
 from bas_tf.configs import demo
 from bas_tf.errors import UserError
 from bas_tf.jobs import experiment, training
+from bas_tf.models.bas_terms import bas_terms
 from bas_tf.ops.precision import layers_computing_in
 from bas_tf.training import checkpoint, train_step
-from bas_tf.training.bas_terms import bas_terms
 from bas_tf.training.optimizer import TorchSGD
 from tests.training.narrow import narrow_localizer
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from bas_tf.jobs import experiment
-from bas_tf.training import bas_terms
+from bas_tf.models import bas_terms
 
 CONFIGS = {
     "vgg16": "cub_vgg16",

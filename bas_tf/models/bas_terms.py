@@ -1,15 +1,15 @@
 """The method on one screen: one training step of Background Activation Suppression."""
 
+import keras
 import tensorflow as tf
 
 from bas_tf import losses, names
 from bas_tf.models.activation_map_constraint import background_activation, masked_logits
-from bas_tf.models.localizer import Localizer
 from bas_tf.ops import masking
 
 
 def bas_terms(
-    localizer: Localizer,
+    localizer: keras.Model,
     images: tf.Tensor,
     labels: tf.Tensor,
     *,
@@ -24,7 +24,7 @@ def bas_terms(
     baseline of the ablation, takes the place of L_bas and reaches what it reaches.
 
     Args:
-      localizer: the model in training.
+      localizer: the `Localizer` in training.
       images: [batch, height, width, 3] in 0..255.
       labels: [batch] int.
       background_wins: see `losses.background_activation_suppression_loss`.
@@ -81,7 +81,7 @@ def bas_terms(
 
 
 def classifier_terms(
-    localizer: Localizer,
+    localizer: keras.Model,
     images: tf.Tensor,
     labels: tf.Tensor,
     *,

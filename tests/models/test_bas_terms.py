@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.training.bas_terms import bas_terms
+from bas_tf.models.bas_terms import bas_terms
 from tests.lively import enliven
 
 LABELS = tf.constant([2, 0, 1, 2])

@@ -29,6 +29,7 @@ class Runner:
         a given class raises UserError.
       class_names: in the order of class ids.
       input_size_wh: the only size it takes; None when it takes any.
+      trained_size_wh: what it was trained at, where it takes any size and says so.
       scores_fn: as `inference.make_scores_fn` returns, the classifier alone; None
         where it cannot be run alone, as in a file.
       scores_precision: of `scores_fn`, see `ops.precision`.
@@ -49,6 +50,7 @@ class Runner:
     num_scored: int | None = None
     score_threshold: float | None = None
     label_fn: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] | None = None
+    trained_size_wh: tuple[int, int] | None = None
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Softmax [batch, classes], with as little else as the model can do.
@@ -99,6 +101,7 @@ def load_saved_model(folder: str | Path) -> Runner:
     return Runner(
         predict_fn, class_names, None,
         num_scored=num_scored, score_threshold=settings.get("score_threshold"),
+        trained_size_wh=tuple(settings.get("trained_size", ())) or None,
         label_fn=_label_fn(
             predict_fn, of_classes if serve_class else None, settings.get("top_k", 1)
         ),

@@ -26,7 +26,7 @@ def export_formats(
       data_root: where int8's calibration images lie, if they have been moved.
 
     Returns:
-      The files and folders written, one for each format.
+      The files and folders written, in the order of `formats`.
 
     Raises:
       UserError: an unknown format, or a workdir or folder that will not do; nothing is
@@ -38,14 +38,17 @@ def export_formats(
     from bas_tf.export.artifacts import onnx_files, saved_models
     from bas_tf.export.litert import conversion
 
-    output, written = Path(output), []
-    if quantizations := [TFLITE[name] for name in formats if name in TFLITE]:
-        written += conversion.export_tflite(
+    output, written = Path(output), {}
+    tflite = [name for name in formats if name in TFLITE]
+    if tflite:
+        quantizations = [TFLITE[name] for name in tflite]
+        paths = conversion.export_tflite(
             workdir, output, quantizations, data_root=data_root
         )
+        written |= dict(zip(tflite, paths, strict=True))
     if "saved_model" in formats:
         folder = output / "saved_model"
-        written.append(saved_models.export_saved_model(workdir, folder))
+        written["saved_model"] = saved_models.export_saved_model(workdir, folder)
     if "onnx" in formats:
-        written.append(onnx_files.export_onnx(workdir, output))
-    return written
+        written["onnx"] = onnx_files.export_onnx(workdir, output)
+    return [written[name] for name in formats]

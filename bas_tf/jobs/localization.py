@@ -92,12 +92,14 @@ def predict_photos(
 ) -> Iterator[dict[str, Any]]:
     """The outputs of each photo, boxes in its pixels.
 
-    A model of one size gets them in a batch; one of any size gets each as it is.
+    They are resized to the size it was trained at and go in one batch; a file of an
+    older version that takes any size, and does not say, gets each as it is.
     """
-    if runner.input_size_wh is None:
+    size_wh = runner.input_size_wh or runner.trained_size_wh
+    if size_wh is None:
         batches = [photo[np.newaxis] for photo in photos]
     else:
-        resized = [preprocess.resize(photo, runner.input_size_wh) for photo in photos]
+        resized = [preprocess.resize(photo, size_wh) for photo in photos]
         batches = [np.stack(resized)]
     remaining = iter(photos)
     for batch in batches:

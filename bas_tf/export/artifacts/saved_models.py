@@ -95,6 +95,7 @@ def write_saved_model(loaded, folder: Path) -> None:
     settings = {
         "score_threshold": loaded.config.eval.score_threshold,
         "top_k": localizer.top_k,
+        "trained_size": list(loaded.config.data.crop_size),
     }
     files.write_json(folder / runners.SETTINGS_FILE, settings)
     card = folder / "assets.extra" / model_card.CARD_FILE

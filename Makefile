@@ -1,4 +1,5 @@
-PYTHON ?= python3.11
+# The newest that TensorFlow has wheels for; PYTHON= chooses another.
+PYTHON ?= $(shell for v in 3.13 3.12 3.11; do python$$v -c "import ensurepip" 2> /dev/null && command -v python$$v && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= configs/demo.py
@@ -7,12 +8,14 @@ WORKDIR ?= runs/demo
 JOBS ?= 2
 ONE_CORE := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: setup torch serving demo bench docs test quicktest lint format
+.PHONY: setup torch serving demo bench docs page wheel test quicktest lint format
 
 setup: $(VENV)/installed
 
 # The stamp is written last: an interrupted set-up starts again.
 $(VENV)/installed: requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.13 is needed; make PYTHON=PATH names one"; exit 1; }
+	@echo "$(VENV): $(PYTHON), $$($(PYTHON) --version)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $@
@@ -30,6 +33,13 @@ demo: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.method_speed --output=runs/bench/method_speed.json
+
+# The web page, by npm; a wheel takes it along.
+page: setup
+	$(BIN)/python -c "from bas_tf.export.web import build; print(build.built_page())"
+
+wheel: page
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 # What is generated in docs/: the figures.
 docs: setup

@@ -5,6 +5,7 @@ import tomllib
 
 import yaml
 
+import bas_tf
 from tests.commands import REPO
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
@@ -14,7 +15,7 @@ def test_the_citation_names_the_paper_and_this_version():
     citation = yaml.safe_load((REPO / "CITATION.cff").read_text())
     assert citation["cff-version"] == "1.2.0"
     assert {"message", "title", "authors"} <= citation.keys()  # CFF asks for these
-    assert citation["version"] == PROJECT["version"]
+    assert citation["version"] == bas_tf.__version__
     assert citation["license"] == PROJECT["license"]
     paper = citation["preferred-citation"]
     names = [author["family-names"] for author in paper["authors"]]
@@ -37,5 +38,5 @@ def test_the_hooks_are_local_and_run_what_make_lint_runs():
 
 def test_the_changelog_has_this_version():
     changelog = (REPO / "CHANGELOG.md").read_text()
-    assert PROJECT["version"] in changelog
+    assert bas_tf.__version__ in changelog
     assert re.findall(r"^## (.*)$", changelog, re.M)[0] == "Unreleased"

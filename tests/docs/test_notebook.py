@@ -1,0 +1,34 @@
+"""The notebook runs from start to end, and is kept without outputs."""
+
+import json
+
+import pytest
+
+from tests.commands import REPO
+
+NOTEBOOK = REPO / "docs" / "notebooks" / "own_photos.ipynb"
+
+
+def test_the_notebook_is_kept_without_outputs():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert code
+    for cell in code:
+        assert cell["outputs"] == [] and cell["execution_count"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_notebook_runs(tmp_path, monkeypatch):
+    nbclient = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    monkeypatch.setenv("PYTHONPATH", str(REPO))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    client = nbclient.NotebookClient(
+        notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    shown = notebook.cells[5].outputs
+    assert any("image/png" in output.get("data", {}) for output in shown)
+    assert (tmp_path / "exported" / "localizer_int8.tflite").is_file()

@@ -67,6 +67,17 @@ def define_bad_image_flag() -> None:
     )
 
 
+def define_refine_flag() -> None:
+    """Defines --refine, for commands that draw boxes."""
+    flags.DEFINE_enum(
+        "refine",
+        None,
+        ["none", "pamr", "grabcut"],
+        "Boxes of masks whose edges follow the photo's colours: grabcut is tighter, "
+        "pamr runs in TensorFlow. Default: the config's eval.refine, or none.",
+    )
+
+
 class _ReadConfig(flags.ArgumentParser):
     """Gives ml_collections the config that `_read_config` made of the file."""
 

@@ -31,6 +31,8 @@ def main(args: list[str]) -> None:
     from bas_tf.jobs import evaluation, output_check, results
 
     config = entry_point.config()
+    if flags.FLAGS.refine is not None:
+        config.eval.refine = flags.FLAGS.refine
     output_check.check_outputs(
         filter(None, (flags.FLAGS.output, flags.FLAGS.per_image)),
         models=[flags.FLAGS.model],
@@ -70,4 +72,5 @@ if __name__ == "__main__":
     entry_point.define_path(
         "per_image", None, "A CSV file to write, one line an image."
     )
+    entry_point.define_refine_flag()
     entry_point.run(main)

@@ -3,7 +3,8 @@
   python -m bas_tf.localize --model=runs/demo --output=DIR PHOTO [PHOTO...]
 
 A PHOTO is a file or a folder, of which all photos are taken; names that begin with a
-dash go after `--`. DIR gets PHOTO_localized.png for each. No label is needed; --class
+dash go after `--`. DIR gets PHOTO_localized.png for each, and PHOTO_mask.png with
+--refine=grabcut, which tightens the box. No label is needed; --class
 localizes a given one (workdirs only). Exit code 2 also when some photos could not be
 read: they are named, and the others are done.
 """
@@ -26,7 +27,11 @@ def main(args: list[str]) -> None:
     output = Path(flags.FLAGS.output)
     paths = photo_files.find_photos(args, output=output)
     rows = localization.localize_photos(
-        flags.FLAGS.model, paths, output, class_name=flags.FLAGS["class"].value
+        flags.FLAGS.model,
+        paths,
+        output,
+        class_name=flags.FLAGS["class"].value,
+        refine=flags.FLAGS.refine or "none",
     )
     print(f"{output}: {len(rows)} overlays and {localization.PREDICTIONS_FILE}")
     if missing := len(paths) - len(rows):
@@ -43,4 +48,5 @@ if __name__ == "__main__":
     )
     entry_point.define_path("output", None, "The folder to write to.", required=True)
     flags.DEFINE_string("class", None, "Localize this class, predicted or not.")
+    entry_point.define_refine_flag()
     entry_point.run(main)

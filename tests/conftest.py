@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -13,6 +14,8 @@ from PIL import Image
 
 from tests.commands import run_command
 
+# torch's CUDA builds bring triton, whose LLVM and TensorFlow's crash in one process.
+sys.modules.setdefault("triton", None)
 # Two logical processors stand for two GPUs in the tests of tf.distribute.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],

@@ -20,6 +20,7 @@ class Localization:
       map: float32 [h, w] in [0, 1], the foreground at the network's resolution.
       degenerate: nothing was found; the box is the whole photo.
       photo: uint8 [height, width, 3].
+      mask: bool [height, width] of the object; None without a refinement.
     """
 
     label: str
@@ -28,6 +29,7 @@ class Localization:
     map: np.ndarray = dataclasses.field(repr=False)
     degenerate: bool
     photo: np.ndarray = dataclasses.field(repr=False)
+    mask: np.ndarray | None = dataclasses.field(default=None, repr=False)
 
     def plot(self) -> Image.Image:
         """The photo with its map as heat, its box and its label."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from bas_tf.api import arguments
 from bas_tf.api.answers import Evaluation, Localization
 from bas_tf.api.arguments import Photo
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, check_choice
 
 PHOTOS_CONFIG = "butterflies_efficientnet_lite0"
 
@@ -43,24 +43,27 @@ class Model:
         return self._workdir("keras_model").trained[0]
 
     def localize(
-        self, photos: Photo | Sequence[Photo]
+        self, photos: Photo | Sequence[Photo], *, refine: str = "none"
     ) -> Localization | list[Localization]:
         """Finds the object of a photo, or of each of a list.
 
         Args:
           photos: paths, PIL images or uint8 [height, width, 3] arrays; files and PIL
             images are turned as their EXIF says. A list is predicted in batches.
+          refine: none, pamr or grabcut: masks, and boxes, that follow the colours.
 
         Raises:
           ValueError: a photo that cannot be read.
         """
         from bas_tf.jobs import localization
+        from bas_tf.refine.refinement import REFINEMENTS
 
+        check_choice("refine", refine, REFINEMENTS)
         is_one = isinstance(photos, Photo)
         found, remaining = [], iter([photos] if is_one else photos)
         while batch := list(itertools.islice(remaining, localization.BATCH)):
             pixels = [arguments.pixels_of(photo) for photo in batch]
-            answers = localization.predict_photos(pixels, self._runner)
+            answers = localization.predict_photos(pixels, self._runner, refine=refine)
             found += [
                 _localization(photo, answer, self.class_names)
                 for photo, answer in zip(pixels, answers, strict=True)
@@ -227,5 +230,6 @@ def _localization(photo, answer, class_names) -> Localization:
         box=tuple(row["box"]),
         map=answer[names.LOCALIZATION_MAP],
         degenerate=row["degenerate"],
+        mask=answer.get(localization.MASK),
         photo=photo,
     )

@@ -119,6 +119,8 @@ def base_config() -> ml_collections.ConfigDict:
             # Whose map and box are evaluated (docs/method.md): label, as gt_known_loc
             # and the papers mean it; predicted, all that a deployed model has
             "map_class": "label",
+            # Boxes of masks that follow the photo's colours: none, pamr, grabcut
+            "refine": "none",
             "ten_crop": False,  # classify by the mean of ten crops
             "ten_crop_precision": "float32",  # of the nine that give no box
         }

@@ -12,12 +12,13 @@ from bas_tf.data.sources import check_has_split
 from bas_tf.errors import UserError, check_at_least, check_choice
 from bas_tf.evaluators import metrics_file
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.evaluators.figures import ORACLE, THRESHOLD_ORIGINS, VAL_OPTIMAL
+from bas_tf.evaluators.figures import FIXED, ORACLE, THRESHOLD_ORIGINS, VAL_OPTIMAL
 from bas_tf.evaluators.predictions import LABEL, MAP_CLASSES, Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
 from bas_tf.jobs import experiment
 from bas_tf.ops import determinism
 from bas_tf.ops.precision import PRECISIONS
+from bas_tf.refine.refinement import NONE, REFINEMENTS, refined_runner
 from bas_tf.runners import Runner
 
 
@@ -60,6 +61,11 @@ class Evaluator:
                 f"eval.ten_crop is True, but protocol {protocol} resizes images to the "
                 "network's input and has no margin to crop from: set it to False"
             )
+        self._refine = config.eval.get("refine", NONE)
+        cuts_boxes = self._rules.takes_boxes and config.eval.threshold_origin == FIXED
+        if self._refine != NONE and not cuts_boxes:
+            needs = f"needs protocol bas and eval.threshold_origin {FIXED!r}"
+            raise UserError(f"eval.refine is {self._refine!r}, which {needs}")
         if self._rules.crops:
             preprocess.check_sizes(config.data.resize_size, config.data.crop_size)
         self._source = bad_images.guard_source(
@@ -86,6 +92,7 @@ class Evaluator:
             the threshold's origin needs.
         """
         self._check(runner, model)
+        runner = refined_runner(runner, self._refine)
         label_fn = runner.label_fn if map_class(self.config) == LABEL else None
         predict = functools.partial(self._predict, runner, label_fn)
         options = self.config.eval
@@ -119,6 +126,8 @@ class Evaluator:
         document["data"] = images_of(self.config, self.split)
         if options.ten_crop:
             document["ten_crop_precision"] = runner.scores_precision
+        if self._refine != NONE:
+            metrics_file.add_refinement(document, self._refine)
         return EvaluationResult(
             document=document,
             evaluation=evaluation,
@@ -158,8 +167,7 @@ class Evaluator:
         if runner.scores_precision != wanted:
             raise UserError(
                 f"eval.ten_crop_precision is {wanted!r}, but the model classifies in "
-                f"{runner.scores_precision}; only a workdir that bas_tf.evaluate "
-                "evaluators can be asked for another"
+                f"{runner.scores_precision}; only a workdir can be asked for another"
             )
 
     def _check_masks(self, records: Sequence[Record], split: str) -> None:
@@ -230,6 +238,7 @@ def check_options(options) -> None:
             "[0, 1], of which it cuts in [0, 1)"
         )
     check_at_least("eval.batch_size", options.batch_size, 1)
+    check_choice("eval.refine", options.get("refine", NONE), REFINEMENTS)
     check_choice("eval.map_class", options.get("map_class", LABEL), MAP_CLASSES)
     precision = options.get("ten_crop_precision", "float32")
     check_choice("eval.ten_crop_precision", precision, PRECISIONS)
@@ -239,9 +248,7 @@ def check_before_training(config, source, split: str, *, on_bad_image: str) -> N
     """What makes the evaluation after a training impossible is found before it.
 
     Raises:
-      UserError: a mistake in the eval group, or in a split that will be evaluated: it
-        is missing, has an unknown class, no photo, faulty boxes, or photos that cannot
-        be read: any of them for "error", all of them for "skip".
+      UserError: a mistake in the eval group or the split; unreadable photos in it.
     """
     check_options(config.eval)
     uses_val = config.eval.threshold_origin == VAL_OPTIMAL or config.train.select_by
@@ -266,15 +273,12 @@ def images_of(config, split: str) -> dict[str, Any]:
 
 
 def map_class(config) -> str:
-    """Whose maps are evaluated; the label's where an older workdir does not say."""
+    """Whose maps are evaluated; an older workdir does not say."""
     return config.eval.get("map_class", LABEL)
 
 
 def scores_precision(config) -> str:
-    """What a config wants the pass that only classifies to compute in.
-
-    A workdir of an older version does not say: it is float32.
-    """
+    """What the pass that only classifies computes in; older workdirs do not say."""
     if not config.eval.ten_crop:
         return "float32"
     return config.eval.get("ten_crop_precision", "float32")

@@ -13,15 +13,23 @@ from bas_tf.data import decode, preprocess
 from bas_tf.errors import DataError, UserError, one_line
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
+from bas_tf.refine import masks, refinement
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
 
-PREDICTIONS_FILE, OVERLAY_SUFFIX = "predictions.json", "_localized.png"
+PREDICTIONS_FILE = "predictions.json"
+OVERLAY_SUFFIX, MASK_SUFFIX = "_localized.png", "_mask.png"
+MASK = "mask"  # bool [height, width] of an answer
 BATCH = 16  # photos in memory at a time
 
 
 def localize_photos(
-    model: str, paths: Sequence[Path], output: Path, *, class_name: str | None
+    model: str,
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    class_name: str | None,
+    refine: str = refinement.NONE,
 ) -> list[dict]:
     """Localizes the object of each photo.
 
@@ -33,20 +41,27 @@ def localize_photos(
       paths: photos of any size; EXIF rotation is honoured.
       output: gets PHOTO_localized.png for each photo, and predictions.json.
       class_name: localize this class; None localizes what the model predicts.
+      refine: of `refinement.REFINEMENTS`. Unless it is NONE, output also gets
+        PHOTO_mask.png: 255 object, 0 background.
 
     Returns:
       What predictions.json holds: for each readable photo its file ("image"), the
       overlay's name, width and height, class, score, box [x0, y0, x1, y1] (half-open,
-      pixels of the upright photo), map peak [x, y], `degenerate`.
+      pixels of the upright photo), map peak [x, y], `degenerate`; with a refinement
+      also `refine`, the mask's name, and the mask as COCO's uncompressed RLE.
 
     Raises:
       UserError: an output that is one of the photos or part of the model, an unknown
         class, or --class with an exported file; nothing is written then. None of the
         photos can be read.
     """
-    overlays = dict(zip(paths, _overlay_names(paths), strict=True))
+    overlays = dict(zip(paths, _file_names(paths, OVERLAY_SUFFIX), strict=True))
+    masks_of = {}
+    if refine != refinement.NONE:
+        masks_of = dict(zip(paths, _file_names(paths, MASK_SUFFIX), strict=True))
+    written = (*overlays.values(), *masks_of.values(), PREDICTIONS_FILE)
     output_check.check_outputs(
-        [output / name for name in (*overlays.values(), PREDICTIONS_FILE)],
+        [output / name for name in written],
         models=[model],
         others=paths,
     )
@@ -57,9 +72,15 @@ def localize_photos(
     rows, faults = [], []
     photos = _readable(paths, faults)
     while batch := list(itertools.islice(photos, BATCH)):
-        answers = predict_photos([photo for _, photo in batch], runner)
+        answers = predict_photos([photo for _, photo in batch], runner, refine=refine)
         for (path, photo), answer in zip(batch, answers, strict=True):
             row = row_of(photo, answer, runner.class_names)
+            if path in masks_of:
+                mask = answer[MASK]
+                drawn = np.repeat(mask[..., np.newaxis], 3, axis=2) * np.uint8(255)
+                pictures.write_png(output / masks_of[path], drawn)
+                row |= {"refine": refine, "mask": masks_of[path]}
+                row["mask_rle"] = masks.run_lengths(mask)
             overlay = pictures.overlay(
                 photo,
                 answer[names.LOCALIZATION_MAP],
@@ -88,9 +109,9 @@ def _readable(
 
 
 def predict_photos(
-    photos: Sequence[np.ndarray], runner: Runner
+    photos: Sequence[np.ndarray], runner: Runner, *, refine: str = refinement.NONE
 ) -> Iterator[dict[str, Any]]:
-    """The outputs of each photo, boxes in its pixels.
+    """The outputs of each photo, boxes in its pixels; refined, also its MASK.
 
     They are resized to the size it was trained at and go in one batch; a file of an
     older version that takes any size, and does not say, gets each as it is.
@@ -108,7 +129,17 @@ def predict_photos(
             answer = {key: value[i] for key, value in outputs.items()}
             frame = CropFrame(photo.shape[1::-1], sent, sent)
             box = frame.crop_to_original(answer[names.BOXES][np.newaxis])[0]
-            yield {**answer, names.BOXES: box}
+            answer[names.BOXES] = box
+            if refine != refinement.NONE:
+                mask = refinement.refined_mask(
+                    photo,
+                    answer[names.LOCALIZATION_MAP],
+                    refine=refine,
+                    score_threshold=refinement.threshold_of(runner),
+                )
+                box, degenerate = masks.box_of_mask(mask)
+                answer |= {names.BOXES: box, names.DEGENERATE: degenerate, MASK: mask}
+            yield answer
 
 
 def given_class_runner(model: str, class_name: str) -> Runner:
@@ -124,7 +155,12 @@ def given_class_runner(model: str, class_name: str) -> Runner:
         class_id=loaded.class_names.index(class_name),
         score_threshold=loaded.config.eval.score_threshold,
     )
-    return Runner(predict_fn, loaded.class_names, tuple(loaded.config.data.crop_size))
+    return Runner(
+        predict_fn,
+        loaded.class_names,
+        tuple(loaded.config.data.crop_size),
+        score_threshold=loaded.config.eval.score_threshold,
+    )
 
 
 def row_of(photo: np.ndarray, answer: dict, class_names: Sequence[str]) -> dict:
@@ -144,11 +180,11 @@ def row_of(photo: np.ndarray, answer: dict, class_names: Sequence[str]) -> dict:
     }
 
 
-def _overlay_names(paths: Sequence[Path]) -> list[str]:
-    """The overlays' names, each once on systems that take A.png for a.png too."""
+def _file_names(paths: Sequence[Path], suffix: str) -> list[str]:
+    """A name for each photo, unique also where A.png and a.png are one file."""
     found, taken = [], set()
     for path in paths:
-        name = files.unused_name(path.stem, OVERLAY_SUFFIX, taken)
+        name = files.unused_name(path.stem, suffix, taken)
         taken.add(name.casefold())
         found.append(name)
     return found

@@ -59,8 +59,11 @@ def describe(evaluated: EvaluationResult) -> str:
     document = evaluated.document
     told = (
         f"protocol {document['protocol']}, split {document['split']}, "
-        f"{document['num_images']} images, score threshold "
+        f"{document['num_images']} images, "
     )
+    if "refine" in document:
+        told += f"boxes refined by {document['refine']}, "
+    told += "score threshold "
     origin, figures = document["threshold_origin"], document["figures"]
     note = "" if document["map_class"] == LABEL else f"\n\n{WITHOUT_LABEL}"
     if document["protocol"] != "bas":

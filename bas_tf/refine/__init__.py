@@ -1,0 +1,1 @@
+"""Maps refined by the colours of their photo: the edge goes where the object ends."""

@@ -6,8 +6,12 @@ reference; training by the same filter in vector instructions, at most 1/255 nex
 """
 
 import numpy as np
-from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from PIL import Image
+
+try:
+    import cykooz_resizer as vector_resizer
+except ImportError:  # no wheel for this machine: Pillow resizes for training too
+    vector_resizer = None
 
 from bas_tf.errors import UserError
 from bas_tf.geometry.frames import Size
@@ -60,20 +64,24 @@ def resize_and_crop(
     Returns:
       uint8 [crop_h, crop_w, 3].
     """
+    if vector_resizer is None:
+        return crop_at(resize(np.asarray(picture), size_wh), offset, crop_size_wh)
+    starts, lengths = _source_box(picture.size, size_wh, offset, crop_size_wh)
     crop = Image.new("RGB", tuple(crop_size_wh))
-    options = ResizeOptions(
-        resize_alg=ResizeAlg.convolution(FilterType.bilinear),
+    bilinear = vector_resizer.FilterType.bilinear
+    options = vector_resizer.ResizeOptions(
+        resize_alg=vector_resizer.ResizeAlg.convolution(bilinear),
         use_alpha=False,
-        crop_box=_source_box(picture.size, size_wh, offset, crop_size_wh),
+        crop_box=vector_resizer.CropBox(*starts, *lengths),
     )
-    Resizer().resize_pil(picture, crop, options)
+    vector_resizer.Resizer().resize_pil(picture, crop, options)
     return np.asarray(crop)
 
 
 def _source_box(
     original_wh: Size, size_wh: Size, offset: Size, crop_size_wh: Size
-) -> CropBox:
-    """Where a crop of the resized picture lies in the original, in parts of pixels."""
+) -> tuple[list[float], list[float]]:
+    """A crop of the resized picture in the original: left and top, width and height."""
     starts, lengths = [], []
     for original, size, start, length in zip(
         original_wh, size_wh, offset, crop_size_wh, strict=True
@@ -81,7 +89,7 @@ def _source_box(
         starts.append(start * original / size)
         # Rounding must not carry the box over the edge.
         lengths.append(min(length * original / size, original - starts[-1]))
-    return CropBox(*starts, *lengths)
+    return starts, lengths
 
 
 def centre_crop(image: np.ndarray, crop_size_wh: Size) -> np.ndarray:

@@ -52,8 +52,13 @@ def test_training_resizes_as_pillow_within_one(rng, original_wh, size_wh):
 
 
 @pytest.mark.parametrize("original_wh", SIZES)
-def test_a_crop_resized_alone_is_the_crop_of_all(rng, original_wh):
+@pytest.mark.parametrize("by_pillow", [False, True])
+def test_a_crop_resized_alone_is_the_crop_of_all(
+    rng, monkeypatch, original_wh, by_pillow
+):
     """But for the last bit of a weight, where it decides how a value is rounded."""
+    if by_pillow:
+        monkeypatch.setattr(preprocess, "vector_resizer", None)
     pixels = rng.integers(0, 256, [*original_wh[::-1], 3]).astype(np.uint8)
     picture = Image.fromarray(pixels)
     whole = preprocess.resize_for_training(picture, (63, 57))

@@ -5,8 +5,9 @@
 
 DIR holds train/<species>/*.jpg and val/<species>/*.jpg; boxes are for evaluation only.
 Cost: 252 steps of 16 photos, about 7.5 minutes on two cores, 2.5 GB of memory.
-Expected on val (seeds 0, 1, 2): GT-known Loc 0.968, at IoU 0.7 0.842, mean IoU 0.801,
-Top-1 Loc 0.964; CAM of the same network 0.934, 0.784, 0.768.
+Expected on val (seeds 0, 1, 2): GT-known Loc 0.974, at IoU 0.7 0.836, mean IoU 0.797,
+Top-1 Loc 0.970; CAM of the same network 0.942, 0.770, 0.772. With --refine=grabcut
+GT-known Loc 0.982, at IoU 0.7 0.896, mean IoU 0.863.
 """
 
 from bas_tf.configs.common import base_config, no_variants

@@ -1,5 +1,6 @@
 """The Python interface: one interface for a workdir and every file of it."""
 
+import doctest
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 import bas_tf
+from bas_tf.api import model as api_model
 from bas_tf.data.drawings.source import SyntheticSource
 from bas_tf.geometry.boxes import iou_xyxy
 from tests.test_import_order import REPO
@@ -114,6 +116,15 @@ def test_a_mistake_names_the_argument_and_leaves_nothing(model, tmp_path, call, 
         call(model, tmp_path)
     assert "\n" not in str(raised.value) and "--" not in str(raised.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_docstrings_run(demo_workdir, tmp_path, monkeypatch):
+    shutil.copytree(demo_workdir, tmp_path / "runs/demo")
+    photo_files(tmp_path, 1)[0].rename(tmp_path / "photo.png")
+    monkeypatch.chdir(tmp_path)
+    found = doctest.testmod(api_model, extraglobs={"bas_tf": bas_tf, "np": np})
+    assert found.attempted >= 10 and not found.failed
 
 
 def test_importing_the_package_is_instant():

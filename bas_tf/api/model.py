@@ -54,6 +54,13 @@ class Model:
 
         Raises:
           ValueError: a photo that cannot be read.
+
+        >>> model = bas_tf.load("runs/demo")
+        >>> found = model.localize("photo.png")
+        >>> found.label in model.class_names, len(found.box), found.map.ndim
+        (True, 4, 2)
+        >>> len(model.localize(["photo.png", found.photo], refine="grabcut"))
+        2
         """
         from bas_tf.jobs import localization
         from bas_tf.refine.refinement import REFINEMENTS
@@ -91,6 +98,10 @@ class Model:
 
         Raises:
           ValueError: a mistake in an argument or in the data.
+
+        >>> figures = bas_tf.load("runs/demo").evaluate(split="val")
+        >>> 0 <= figures["gt_known_loc"] <= 1, "mean_iou" in figures
+        (True, True)
         """
         from bas_tf.jobs import evaluation, experiment, results
 
@@ -129,6 +140,9 @@ class Model:
         Raises:
           ValueError: an unknown format, an output that cannot be written, or no
             calibration images.
+
+        >>> bas_tf.load("runs/demo").export("exported", ["onnx"])
+        [PosixPath('exported/localizer.onnx')]
         """
         from bas_tf.export import formats as export_formats
 
@@ -176,6 +190,10 @@ def train(
 
     Raises:
       ValueError: a mistake in an argument or in the photos; nothing is trained then.
+
+    >>> model = bas_tf.train(None, "runs/demo", config="demo:quicktest")
+    >>> len(model.class_names)
+    8
     """
     from bas_tf.jobs import training
     from bas_tf.ops import determinism
@@ -193,6 +211,9 @@ def load(path: str | Path) -> Model:
 
     Raises:
       ValueError: nothing there that could be run.
+
+    >>> bas_tf.load("runs/demo")
+    bas_tf.load('runs/demo')  # 8 classes
     """
     return Model(path)
 
@@ -208,6 +229,10 @@ def from_preset(path: str | Path):
 
     Raises:
       ValueError: neither of the two.
+
+    >>> network = bas_tf.from_preset("runs/demo")
+    >>> sorted(network(np.zeros([1, 64, 64, 3])))
+    ['cam', 'class_maps', 'features', 'localization_map', 'logits']
     """
     import keras
 

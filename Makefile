@@ -34,11 +34,11 @@ demo: setup
 bench: setup
 	$(BIN)/python -m benchmarks.method_speed --output=runs/bench/method_speed.json
 
-# The web page, by npm; a wheel takes it along.
+# The web page, by npm; a wheel that is built afterwards takes it along.
 page: setup
 	$(BIN)/python -c "from bas_tf.export.web import build; print(build.built_page())"
 
-wheel: page
+wheel: setup
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 # What is generated in docs/: the figures.

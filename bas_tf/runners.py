@@ -5,6 +5,7 @@ irrelevant.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -170,19 +171,7 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
     except (ValueError, RuntimeError, KeyError) as error:
         raise not_a_localizer(path, str(error)) from error
 
-    def run_all(images: np.ndarray, class_ids: np.ndarray | None = None) -> dict:
-        images = as_tflite_input(np.asarray(images, np.uint8), source["dtype"])
-        given = [{}] * len(images)
-        if class_ids is not None:
-            given = [{names.CLASS_IDS: np.int32([class_id])} for class_id in class_ids]
-        singles = [
-            run(**{names.IMAGES: image[np.newaxis]}, **of_class)
-            for image, of_class in zip(images, given, strict=True)
-        ]
-        return {
-            key: np.concatenate([single[key] for single in singles])
-            for key in singles[0]
-        }
+    run_all = functools.partial(_run_one_by_one, run, source["dtype"])
 
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
         if takes_class:
@@ -215,6 +204,23 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
         num_scored=num_scored, score_threshold=document.get("score_threshold"),
         label_fn=label_fn,
     )  # fmt: skip
+
+
+def _run_one_by_one(
+    run, dtype, images: np.ndarray, class_ids: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """A TFLite signature's outputs for each image, of its class where one is given."""
+    images = as_tflite_input(np.asarray(images, np.uint8), dtype)
+    given = [{}] * len(images)
+    if class_ids is not None:
+        given = [{names.CLASS_IDS: np.int32([class_id])} for class_id in class_ids]
+    singles = [
+        run(**{names.IMAGES: image[np.newaxis]}, **of_class)
+        for image, of_class in zip(images, given, strict=True)
+    ]
+    return {
+        key: np.concatenate([single[key] for single in singles]) for key in singles[0]
+    }
 
 
 def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:

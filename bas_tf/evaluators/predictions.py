@@ -91,40 +91,8 @@ def predict_all(
       UserError: a label is none of the model's classes: another data set's model.
       ValueError: the batches do not hold every record exactly once.
     """
-    pieces = []
-    for batch in batches:
-        images = np.asarray(batch[names.IMAGES])
-        labels = np.asarray(batch[names.LABELS], np.int64)
-        outputs = label_fn(images, labels) if label_fn else predict_fn(images)
-        is_image = np.asarray(batch[names.INDEX]) != names.PADDING
-        outputs = {key: np.asarray(value)[is_image] for key, value in outputs.items()}
-        labels = labels[is_image]
-        index = np.asarray(batch[names.INDEX], np.int64)[is_image]
-        scores = outputs.pop(names.SCORES, None)
-        if scores is not None:
-            _check_labels(labels, scores.shape[-1])
-            if rank_fn is not None:
-                scores = rank_fn(scores, index)
-        pieces.append(
-            {
-                names.INDEX: index,
-                names.LABELS: labels,
-                **_classes(scores, len(labels)),
-                **{
-                    key: as_kept(outputs[key])
-                    for key, as_kept in _KEPT.items()
-                    if key in outputs
-                },
-            }
-        )
-    index = _concatenate(pieces, names.INDEX)
-    if not np.array_equal(np.sort(index), np.arange(num_records)):
-        raise ValueError(
-            f"batches hold {len(index)} images, {len(np.unique(index))} of them "
-            f"distinct, for {num_records} records; each must come exactly once"
-        )
-    order = np.argsort(index)
-    columns = {key: _concatenate(pieces, key)[order] for key in pieces[0]}
+    pieces = [_piece(batch, predict_fn, label_fn, rank_fn) for batch in batches]
+    columns = _in_order(pieces, num_records)
 
     def predictions(keys: tuple[str, ...], **reading) -> Predictions:
         maps, boxes, degenerate, cam = keys
@@ -144,6 +112,40 @@ def predict_all(
     if label_fn is None:
         return predicted
     return predictions(_OF_LABEL, map_class=LABEL, predicted=predicted)
+
+
+def _piece(batch: Mapping, predict_fn, label_fn, rank_fn) -> dict[str, np.ndarray]:
+    """One batch's part of every column, and of names.INDEX; see `predict_all`."""
+    images = np.asarray(batch[names.IMAGES])
+    labels = np.asarray(batch[names.LABELS], np.int64)
+    outputs = label_fn(images, labels) if label_fn else predict_fn(images)
+    is_image = np.asarray(batch[names.INDEX]) != names.PADDING
+    outputs = {key: np.asarray(value)[is_image] for key, value in outputs.items()}
+    labels = labels[is_image]
+    index = np.asarray(batch[names.INDEX], np.int64)[is_image]
+    scores = outputs.pop(names.SCORES, None)
+    if scores is not None:
+        _check_labels(labels, scores.shape[-1])
+        if rank_fn is not None:
+            scores = rank_fn(scores, index)
+    return {
+        names.INDEX: index,
+        names.LABELS: labels,
+        **_classes(scores, len(labels)),
+        **{k: keep(outputs[k]) for k, keep in _KEPT.items() if k in outputs},
+    }
+
+
+def _in_order(pieces: list[dict], num_records: int) -> dict[str, np.ndarray]:
+    """The columns of all pieces, in the order of the records."""
+    index = _concatenate(pieces, names.INDEX)
+    if not np.array_equal(np.sort(index), np.arange(num_records)):
+        raise ValueError(
+            f"batches hold {len(index)} images, {len(np.unique(index))} of them "
+            f"distinct, for {num_records} records; each must come exactly once"
+        )
+    order = np.argsort(index)
+    return {key: _concatenate(pieces, key)[order] for key in pieces[0]}
 
 
 def _check_labels(labels: np.ndarray, num_classes: int) -> None:

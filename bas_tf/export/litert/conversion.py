@@ -60,7 +60,7 @@ def export_tflite(
     """
     from bas_tf.export.artifacts import model_card, saved_models
     from bas_tf.export.litert import calibration, metadata
-    from bas_tf.jobs import experiment, output_check
+    from bas_tf.jobs import experiment
 
     if "any_size" in variants and input_type != "uint8":
         raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
@@ -69,15 +69,7 @@ def export_tflite(
     loaded, output = experiment.load_experiment(workdir), Path(output)
     if data_root is not None:
         loaded.config.data.root = data_root
-    names = [LABELS_FILE, model_card.CARD_FILE]
-    for variant, quantization in itertools.product(variants, quantizations):
-        name = file_name(variant, quantization, input_type)
-        names += [name, f"{name}.json"]
-    output_check.check_outputs(
-        [output / name for name in names],
-        models=[workdir],
-        config=loaded.config if "int8" in quantizations else None,
-    )
+    _check_outputs(loaded, output, quantizations, variants, input_type)
     crops = None
     if "int8" in quantizations:
         source = experiment.open_source(loaded.config, loaded.class_names)
@@ -115,6 +107,22 @@ def export_tflite(
             files.write_json(path.with_name(f"{path.name}.json"), document)
             written.append(path)
     return written
+
+
+def _check_outputs(loaded, output: Path, quantizations, variants, input_type) -> None:
+    """Raises UserError for a file to write that is read, or cannot be written."""
+    from bas_tf.export.artifacts import model_card
+    from bas_tf.jobs import output_check
+
+    names = [LABELS_FILE, model_card.CARD_FILE]
+    for variant, quantization in itertools.product(variants, quantizations):
+        name = file_name(variant, quantization, input_type)
+        names += [name, f"{name}.json"]
+    output_check.check_outputs(
+        [output / name for name in names],
+        models=[loaded],
+        config=loaded.config if "int8" in quantizations else None,
+    )
 
 
 def file_name(variant: str, quantization: str, input_type: str) -> str:

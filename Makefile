@@ -7,6 +7,8 @@ WORKDIR ?= runs/demo
 # Test files run at a time; each takes up to 4 GiB and a core.
 JOBS ?= 2
 ONE_CORE := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1
+# Text in the locale's encoding is an error in our code (pyproject.toml), silent elsewhere.
+WARN_ENCODING := PYTHONWARNDEFAULTENCODING=1 PYTHONWARNINGS=ignore::EncodingWarning
 
 .PHONY: setup torch serving demo bench docs page wheel test quicktest lint format
 
@@ -46,10 +48,10 @@ docs: setup
 	$(BIN)/python -m docs.figures
 
 test: setup
-	$(ONE_CORE) PYTHONWARNDEFAULTENCODING=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40
+	$(ONE_CORE) $(WARN_ENCODING) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40
 
 quicktest: setup
-	$(ONE_CORE) PYTHONWARNDEFAULTENCODING=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+	$(ONE_CORE) $(WARN_ENCODING) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -132,7 +132,7 @@ def test_an_epoch_that_was_saved_but_not_evaluated_is_evaluated_first(
         return evaluator(self, *args, **options)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(evaluation.Evaluator, "evaluator", killed)
+        patched.setattr(evaluation.Evaluator, "evaluate", killed)
         training.run_training(config, tmp_path / "killed")
     assert len(validation_of(tmp_path / "killed")) == last_epoch - 1
     training.run_training(config, tmp_path / "killed")

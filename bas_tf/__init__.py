@@ -1,4 +1,4 @@
-"""bas_tf: object localization learnt from image-level labels alone."""
+"""bas_tf: weakly supervised object localization, trained on image labels only."""
 
 import importlib
 

@@ -1,11 +1,11 @@
-"""Finds the object in photos: overlay PNGs and predictions.json, in original pixels.
+"""Localizes the object in photos: overlay PNGs and predictions.json.
 
   python -m bas_tf.localize --model=runs/demo --output=DIR PHOTO [PHOTO...]
 
-A PHOTO is a file or a folder, of which all photos are taken; names that begin with a
-dash go after `--`. DIR gets PHOTO_localized.png for each. No label is needed; --class
-localizes a given one (workdirs only). Exit code 2 also when some photos could not be
-read: they are named, and the others are done.
+A PHOTO is a file or a folder of photos; names that begin with a dash go after `--`.
+Writes PHOTO_localized.png for each to DIR; boxes are in pixels of the original photo.
+No label is needed; --class localizes a given class (workdirs only). If some photos
+cannot be read, they are named, the others are done, and the exit code is 2.
 """
 
 import sys

@@ -1,1 +1,1 @@
-"""Experiments: data only. `get_config(variant)` returns a ConfigDict."""
+"""Experiments, as data only: `get_config(variant)` returns a ConfigDict."""

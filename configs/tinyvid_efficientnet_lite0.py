@@ -3,8 +3,8 @@
   python -m bas_tf.train --config=configs/tinyvid_efficientnet_lite0.py \
       --config.data.root=DIR --workdir=runs/tinyvid
 
-The harder set: sky, road and water tell the class too, so hiding the object does not
-silence it, and the method's premise is weak. Cost: 264 steps, 5 to 7 minutes.
+The harder set: sky, road and water also identify the class, so hiding the object leaves
+its activation high, and the method's premise is weak. Cost: 264 steps, 5 to 7 minutes.
 Expected on val (seeds 0, 1, 2): GT-known Loc 0.796, Top-1 Loc 0.709; CAM 0.719, 0.646.
 """
 

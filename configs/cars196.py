@@ -5,11 +5,11 @@ r"""ResNet50 on Stanford Cars (196 models), with CUB's protocol and settings.
 
 DIR holds cars_train/, cars_test/ and devkit/ with cars_test_annos_withlabels.mat,
 or car_ims/ and cars_annos.mat. With tensorflow-datasets instead:
---config.data.source=tfds:cars196, and DIR is its data_dir.
+--config.data.source=tfds:cars196, with DIR its data_dir.
 
 Cost: 25,400 steps of 32 images; see docs/reproduce.md for timings.
-No expected figures: the journal extension names the set but publishes neither settings
-nor results. Alpha, beta and the threshold are those of configs/cub_resnet50.py; as
+Expected figures: none; the journal extension names the set but publishes neither
+settings nor results. Alpha, beta and the threshold are those of configs/cub_resnet50.py; as
 there, the map is the mean of all 196 classes' maps.
 
 Variant `:extension`: the journal version, as in configs/cub_resnet50.py.

@@ -5,11 +5,11 @@ r"""ResNet50 on Stanford Dogs (120 breeds), with CUB's protocol and settings.
 
 DIR holds Images/, Annotation/ and the two lists, train_list.mat and test_list.mat.
 With tensorflow-datasets instead:
---config.data.source=tfds:stanford_dogs, and DIR is its data_dir.
+--config.data.source=tfds:stanford_dogs, with DIR its data_dir.
 
 Cost: 37,500 steps of 32 images; see docs/reproduce.md for timings.
-No expected figures: the journal extension names the set but publishes neither settings
-nor results. Alpha, beta and the threshold are those of configs/cub_resnet50.py; as
+Expected figures: none; the journal extension names the set but publishes neither
+settings nor results. Alpha, beta and the threshold are those of configs/cub_resnet50.py; as
 there, the map is the mean of all 120 classes' maps.
 
 Variant `:extension`: the journal version, as in configs/cub_resnet50.py.

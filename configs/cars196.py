@@ -9,8 +9,8 @@ or car_ims/ and cars_annos.mat. With tensorflow-datasets instead:
 
 Cost: 25,400 steps of 32 images; see docs/reproduce.md for timings.
 Expected figures: none; the journal extension names the set but publishes neither
-settings nor results. Alpha, beta and the threshold are those of configs/cub_resnet50.py; as
-there, the map is the mean of all 196 classes' maps.
+settings nor results. Alpha, beta and the threshold are those of
+configs/cub_resnet50.py; as there, the map is the mean of all 196 classes' maps.
 
 Variant `:extension`: the journal version, as in configs/cub_resnet50.py.
 """

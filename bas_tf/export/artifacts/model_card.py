@@ -29,10 +29,11 @@ FIGURES = {  # of a metrics.json, where it has them: what they mean
     "true class",
     "gt_known_loc@0.7": "the same at IoU 0.7, a tight box",
     "top1_loc": "share of images whose box and predicted class are both right",
-    "top5_loc": "share of images whose box of GT-known Loc is right and whose true class "
-    "is among the first five",
+    "top5_loc": "share of images whose box of GT-known Loc is right and whose true "
+    "class is among the first five",
     "top1_acc": "share of images whose predicted class is right, whatever the box",
-    "mean_iou": "IoU of the box of GT-known Loc with the true box, averaged over images",
+    "mean_iou": "IoU of the box of GT-known Loc with the true box, averaged over "
+    "images",
     "predicted_map_loc": "share of images whose box, that of the predicted class, is "
     "right, whether or not the class is",
     "predicted_map_iou": "IoU of that box with the true box, averaged over images",

@@ -2,15 +2,15 @@
 
   python -m bas_tf.ablate --config=configs/ablation.py:synthetic --workdir=runs/ablation
 
-Trains every row of the config, each in WORKDIR/<row> (an ordinary training workdir),
-evaluates it, and prints one table. Called again, it goes on where it stopped: a row
-with a metrics.json is evaluated again, not trained. SIGTERM saves the row at hand.
+Trains every row of the config in its own workdir, WORKDIR/<row>, evaluates it, and
+prints one table. Run again, it resumes: a row with a metrics.json is evaluated again,
+not trained. SIGTERM saves the current row.
 
 WORKDIR/ablation.md holds the table, WORKDIR/ablation.json its figures:
   protocol, split, num_images, config, seed    what was evaluated
   rows      name; terms (what is added to L_cls); top_k; top1_acc; mean_map (share of
-            the image under the foreground map); at: by the threshold's origin, "fixed"
-            (the config's) and "oracle" (the row's best on this very split):
+            the image under the foreground map); at: by threshold origin, "fixed"
+            (the config's) and "oracle" (the row's best on this split):
             score_threshold, gt_known_loc, gt_known_loc@0.7, mean_iou, top1_loc
 """
 
@@ -38,5 +38,7 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     entry_point.define_config_flag()
-    entry_point.define_path("workdir", None, "Where rows and table go.", required=True)
+    entry_point.define_path(
+        "workdir", None, "Where the rows and the table go.", required=True
+    )
     entry_point.run(main)

@@ -4,26 +4,26 @@ r"""Shows why activation, not cross-entropy, finds whole objects (paper, figure 
       --split=val --output=analysis
 
 Erodes and dilates the true masks of a split to many areas, masks the features of a
-trained classifier with them and follows the cross-entropy, the activation and the
-background activation of the true class. --model takes a training workdir. In a mask,
-255 is the object; 128 (ignore) counts as background.
+trained classifier with them, and records the cross-entropy, activation and background
+activation of the true class. --model takes a training workdir. In a mask, 255 is the
+object; 128 (ignore) counts as background.
 
---output gets activation.png and activation.json:
+Writes activation.png and activation.json to --output:
   model, config, split    what was analyzed
   num_images              images with masks
   num_left_out            of those, not in the normalized curves and saturation shares:
   num_without_boundary      the object fills the crop or is not in it (in no figure)
-  num_unknown               the whole image gets a wrong class; they stay when there
-                            is no other image
-  num_flat                  one of the curves is flat (may be unknown as well)
+  num_unknown               the whole image is misclassified; they are kept if there
+                            are no others
+  num_flat                  one of the curves is flat (may also be unknown)
   shares                  mask area / object area, from 0 to the whole image
   cross_entropy, activation, background_activation
                           mean, std, quartile_1, median, quartile_3 over images at
-                          each share; normalized: the same of the fraction of each
+                          each share; normalized: the same for the fraction of each
                           image's own range that is lost or (activation) gained
   saturation              cross_entropy_95, activation_95, background_activation_95:
                           the smallest share at which the mean normalized curve has
-                          gone through 95 % of its range, null if it never does;
+                          covered 95 % of its range, null if it never does;
                           per_image: the spread of each image's own share
 """
 
@@ -67,6 +67,6 @@ if __name__ == "__main__":
     flags.DEFINE_string("split", "val", "The split whose masks are used.")
     entry_point.define_path("output", None, "The folder to write.", required=True)
     flags.DEFINE_integer(
-        "max_images", None, "At most so many images, evenly chosen.", lower_bound=1
+        "max_images", None, "At most this many images, evenly spaced.", lower_bound=1
     )
     entry_point.run(main)

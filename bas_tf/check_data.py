@@ -1,20 +1,20 @@
-r"""Checks a config's data before hours are spent on it.
+r"""Checks a config's data before you spend hours on training.
 
   python -m bas_tf.check_data --config=configs/X.py --config.data.root=DIR \
       --output=data.json
 
-Reads every image, mask and box of train, val and test and tells all it finds in one
-run: counts by split and class, sizes, images in several splits, what cannot be read,
-boxes and masks that do not fit their image. --output writes the same as JSON, with
-every fault (the terminal shows the first 20 of a kind).
+Reads every image, mask and box of train, val and test and reports everything in one
+run: counts by split and class, sizes, images in several splits, unreadable files, boxes
+and masks that do not fit their image. --output writes the same as JSON, with every
+fault (the terminal shows the first 20 of each kind).
 
   python -m bas_tf.check_data --config=configs/X.py --config.data.root=DIR \
       --write_shards=SHARDS
 
-also writes the splits it found to large files, which train reads with
---config.data.source=shards --config.data.root=SHARDS: for sets of many small files.
+also packs the splits into large files, for sets of many small files. Train on them with
+--config.data.source=shards --config.data.root=SHARDS.
 
-Exit codes: 0 no fault, 1 a fault in the data, 2 a mistake in flags or settings.
+Exit codes: 0 no fault, 1 a fault in the data, 2 a user error in flags or settings.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Was removed, and says so."""
+"""A removed command; says so."""
 
 from bas_tf import entry_point
 

@@ -1,4 +1,4 @@
-"""How every command starts: flags parsed, a user's mistake told in one line."""
+"""Entry point of every command: parses flags and reports user errors in one line."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from bas_tf.errors import UserError, one_line
 
 EXIT_USER_ERROR = 2
 HELP_FLAGS = {"--help", "-help", "-h"}
-# Commands and config keys of earlier versions, and what to do without them.
+# Commands and config keys of earlier versions, and what replaces them.
 REMOVED = {
     "bas_tf.data_service": "every training reads its own batches",
     "data.service": "every training reads its own batches; leave it out",
@@ -48,7 +48,7 @@ class _PathParser(flags.ArgumentParser):
 
 
 def define_path(name: str, default: str | None, help_text: str, **kwargs) -> None:
-    """As `flags.DEFINE_string`, for the name of a file or folder; ~ is expanded."""
+    """Like `flags.DEFINE_string`, for a file or folder; ~ is expanded."""
     serializer = flags.ArgumentSerializer()
     flags.DEFINE(
         _PathParser(), name, default, help_text, serializer=serializer, **kwargs
@@ -61,8 +61,8 @@ def define_bad_image_flag() -> None:
         "on_bad_image",
         "error",
         ["error", "skip"],
-        "What an image that cannot be read does: end the command, or be left out, told "
-        "in a warning and listed in skipped_images_<split>.txt next to the results. "
+        "On an image that cannot be read: error stops the command; skip leaves it out, "
+        "with a warning and a list in skipped_images_<split>.txt next to the results. "
         "skip reads every image once before the work begins.",
     )
 
@@ -79,7 +79,7 @@ def define_refine_flag() -> None:
 
 
 class _ReadConfig(flags.ArgumentParser):
-    """Gives ml_collections the config that `_read_config` made of the file."""
+    """Hands ml_collections the config that `_read_config` built from the file."""
 
     def __init__(self, config):
         self._config = config
@@ -89,9 +89,7 @@ class _ReadConfig(flags.ArgumentParser):
 
 
 def config():
-    """The ConfigDict that --config and its overrides give.
-
-    ~ is expanded in its paths.
+    """The ConfigDict of --config and its overrides; ~ is expanded in its paths.
 
     Raises:
       UserError: --config is missing.
@@ -120,7 +118,7 @@ def config_name() -> str:
 
 
 def run_removed(command: str) -> None:
-    """What is left of a command that was removed: a line that says so."""
+    """Stands in for a removed command: one line that says so."""
 
     def main(_: list[str]) -> None:
         raise UserError(f"python -m {command} was removed: {REMOVED[command]}")
@@ -132,17 +130,17 @@ def run_removed(command: str) -> None:
 def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> None:
     """Runs a command.
 
-    Exit codes: 0 when it did its job, 2 for a mistake in flags, files or settings
+    Exit codes: 0 for success, 2 for a user error in flags, files or settings
     (one line on standard error; `--debug` shows the traceback), 1 for anything else.
 
     Args:
       main: takes the positional arguments.
-      loads_tensorflow: before `main`, quietly; False leaves it to who needs it.
+      loads_tensorflow: imports it before `main`, quietly; False leaves it to `main`.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # only errors of the runtime
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     sys.argv = [_with_home(argument) for argument in sys.argv]
-    # A file's name need not be text: it is printed as standard error prints it.
+    # File names may not be valid text: print them as standard error does.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     if HELP_FLAGS & set(sys.argv[1:]):
@@ -160,7 +158,7 @@ def run(main: Callable[[list[str]], None], *, loads_tensorflow: bool = True) -> 
 
 
 def _with_home(argument: str) -> str:
-    """Expands the ~ of --config=~/FILE, which is read before its flag is parsed."""
+    """Expands the ~ of --config=~/FILE, which is read before flags are parsed."""
     flag, equals, value = argument.partition("=")
     if flag not in ("--config", "-config"):
         return argument
@@ -194,20 +192,20 @@ def _guarded(
 
 
 def load_tensorflow() -> None:
-    """Imports it; its greetings, which pass by every log level, are held back."""
+    """Imports it and suppresses its startup messages, which ignore every log level."""
     with _held_back_stderr():
         import tensorflow  # noqa: F401
 
 
 def _is_for_the_user(record) -> bool:
-    """Leaves out TensorFlow's notes on how it saves files; warnings stay."""
+    """Drops TensorFlow's notes on how it saves files; warnings stay."""
     is_note = record.levelno < logging.converter.STANDARD_WARNING
     return not (is_note and "tensorflow" in Path(record.pathname).parts)
 
 
 @contextlib.contextmanager
 def _held_back_stderr() -> Iterator[None]:
-    """Keeps what the process writes to standard error; shown only after an error.
+    """Buffers what the process writes to standard error; shows it only after an error.
 
     Works on the file descriptor, since C++ code writes there directly.
     """
@@ -233,7 +231,7 @@ def _exit(error: BaseException) -> None:
 
 
 def _read_config(argv: list[str]):
-    """What --config names, with the overrides' keys checked against it.
+    """Reads the file of --config and checks the overrides' keys against it.
 
     Raises:
       UserError: no config file, or an override of an unknown key.
@@ -247,7 +245,7 @@ def _read_config(argv: list[str]):
 
 
 def _check_removed_keys(config) -> None:
-    """A config file that sets a removed key would train as if it did not."""
+    """Refuses a config that sets a removed key, which would otherwise be ignored."""
     for key in REMOVED:
         group, _, name = key.partition(".")
         if config.get(group, {}).get(name):
@@ -266,6 +264,6 @@ def _check_key(config, key: str) -> None:
 
 
 def refuse_arguments(args: list[str]) -> None:
-    """For commands that take flags only: a stray word is a mistake, not nothing."""
+    """Refuses positional arguments, for commands that take only flags."""
     if args:
         raise UserError(f"unexpected argument {args[0]!r}; see --help")

@@ -1,4 +1,4 @@
-"""The errors that a user can fix: one line that names the file or the setting."""
+"""Errors that a user can fix: one line that names the file or the setting."""
 
 import importlib
 from collections.abc import Iterable
@@ -6,15 +6,15 @@ from types import ModuleType
 
 
 class UserError(ValueError):
-    """A mistake in a setting, a flag or a file; entry points print it and exit 2."""
+    """A user error in a setting, a flag or a file; entry points print it and exit 2."""
 
 
 class DataError(UserError):
-    """A mistake in the user's data."""
+    """A fault in the user's data."""
 
 
 def one_line(error: Exception) -> str:
-    """The error's message with every run of white space as one space."""
+    """The error's message with whitespace collapsed to single spaces."""
     return " ".join(str(error).split())
 
 
@@ -34,12 +34,12 @@ def import_extra(module: str, extra: str) -> ModuleType:
 
 
 def check_choice(key: str, choice: str, known: Iterable[str]) -> None:
-    """Raises UserError when a setting's value is none of the known ones."""
+    """Raises UserError if a setting's value is not a known one."""
     if choice not in known:
         raise UserError(f"{key} is {choice!r}; known: {', '.join(known)}")
 
 
 def check_at_least(key: str, value: int, least: int) -> None:
-    """Raises UserError when a setting's value is less than the least possible one."""
+    """Raises UserError if a setting's value is below its minimum."""
     if value < least:
         raise UserError(f"{key} is {value}; {least} or more")

@@ -1,4 +1,4 @@
-r"""Evaluates a model or an exported file by a localization protocol.
+r"""Evaluates a model or an exported file with a localization protocol.
 
   python -m bas_tf.evaluate --model=runs/demo --config=configs/demo.py --split=test \
       --protocol=bas --output=metrics.json
@@ -12,11 +12,11 @@ r"""Evaluates a model or an exported file by a localization protocol.
   pxap        Choe et al. 2020: PxAP and peak pixel IoU, and the journal
               extension's PIoU; needs true masks
 
-An exported file cuts its boxes at the threshold it was exported with: a config that
-says another is refused. Numbers of different protocols are not comparable. Of each,
-metrics.json says what it is of, its threshold and where that came from, and a 95 %
-interval; thresholds that were chosen on the evaluated split are "oracle". --per_image
-writes one line for each image at the one threshold.
+An exported file cuts its boxes at the threshold it was exported with; a config with
+another is refused. Numbers of different protocols are not comparable. For each figure
+metrics.json records whose map it evaluates, the threshold and how it was chosen, and a
+95 % interval; thresholds chosen on the evaluated split are "oracle". --per_image writes
+one line per image at the one threshold.
 """
 
 from pathlib import Path
@@ -66,11 +66,11 @@ if __name__ == "__main__":
     )
     flags.DEFINE_string("split", "test", "The split to evaluate on.")
     flags.DEFINE_enum(
-        "protocol", "bas", ["bas", "maxboxacc", "pxap"], "Evaluation protocol."
+        "protocol", "bas", ["bas", "maxboxacc", "pxap"], "The evaluation protocol."
     )
     entry_point.define_path("output", "metrics.json", "The file to write.")
     entry_point.define_path(
-        "per_image", None, "A CSV file to write, one line an image."
+        "per_image", None, "A CSV file to write, one line per image."
     )
     entry_point.define_refine_flag()
     entry_point.run(main)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writing of files, and checks of output paths."""
 
 import json
 import os
@@ -13,7 +13,7 @@ NAME_BYTES = 255  # the longest name of a file, on every system in use
 
 
 def write_file(path: str | Path, content: bytes) -> None:
-    """Writes under a temporary name, then renames; missing folders are made.
+    """Writes under a temporary name, then renames; missing folders are created.
 
     Raises:
       UserError: the path cannot be written; the file that was there is untouched.
@@ -36,10 +36,10 @@ def temporary_name(path: Path, suffix: str = ".tmp") -> Path:
 
 
 def check_place(path: str | Path) -> None:
-    """What `write_file` would find out at the end, before the work is done.
+    """Checks up front that `write_file` can write here.
 
     Raises:
-      UserError: the path is a folder, or lies in a file or where nobody may write.
+      UserError: the path is a folder, or inside a file or a read-only folder.
     """
     path = Path(path).absolute()
     if path.is_dir():
@@ -54,7 +54,7 @@ def check_place(path: str | Path) -> None:
 def check_not_inputs(
     outputs: Iterable[str | Path], inputs: Iterable[str | Path]
 ) -> None:
-    """Called before a command does anything: no output may replace what it reads.
+    """Refuses outputs that would replace an input; called before a command starts.
 
     Links are followed on both sides, so another name of the same file is found too.
 
@@ -70,7 +70,7 @@ def check_not_inputs(
         if identity := _identity(path):
             there[identity] = path
     if not there:
-        return  # what does not exist yet replaces nothing: spare a walk of the data
+        return  # outputs that do not exist replace nothing: skip walking the data
     for path in _all_files(inputs):
         if output := there.get(_identity(path)):
             raise UserError(
@@ -79,7 +79,7 @@ def check_not_inputs(
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
-    """Equal for two names of one file; None where there is none."""
+    """Equal for two names of one file; None if there is no file."""
     try:
         status = os.stat(path)
     except OSError:
@@ -102,7 +102,7 @@ def _all_files(paths: Iterable[str | Path]) -> Iterator[str | Path]:
 
 
 def append_line(path: str | Path, line: str) -> None:
-    """Adds a line to a log. A kill can cut it off: who reads a log must expect that.
+    """Appends a line to a log. Readers must expect a last line cut off by a kill.
 
     Raises:
       UserError: the path cannot be written.
@@ -115,7 +115,7 @@ def append_line(path: str | Path, line: str) -> None:
 
 
 def write_json(path: str | Path, document: Mapping[str, Any] | Sequence) -> None:
-    """As `write_file`, for what `json` can write.
+    """Like `write_file`, for what `json` can serialize.
 
     Raises:
       UserError: see `write_file`.
@@ -145,7 +145,7 @@ def unused_name(stem: str, suffix: str, taken: Container[str]) -> str:
 
 
 def _cut(name: str, size: int) -> str:
-    """As many whole characters of a name as fit into so many bytes."""
+    """As many whole characters of a name as fit into `size` bytes."""
     while len(os.fsencode(name)) > size:
         name = name[:-1]
     return name

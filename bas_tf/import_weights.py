@@ -1,4 +1,4 @@
-r"""Carries weights that others trained into a file of this project.
+r"""Converts other people's trained weights to a weights file of this project.
 
   python -m bas_tf.import_weights --source=bas_official --backbone=vgg16 \
       --num_classes=200 --checkpoint=FILE.pth.tar --output=FILE.weights.h5
@@ -6,8 +6,8 @@ r"""Carries weights that others trained into a file of this project.
 Sources: bas_official (checkpoints of the method's PyTorch reference, CUB or ILSVRC),
 torchvision (VGG16, ResNet50, InceptionV3), keras_applications (VGG16, ResNet50,
 MobileNet, InceptionV3; downloads without --checkpoint) and efficientnet_lite. Train
-from the file with --config.model.weights=FILE; with --config.train.epochs=0 that
-makes a workdir of it, to evaluate, localize and export.
+from the file with --config.model.weights=FILE; add --config.train.epochs=0 to turn it
+into a workdir without training, to evaluate, localize and export.
 """
 
 from pathlib import Path
@@ -38,11 +38,11 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("source", None, "Who wrote the checkpoint: see above")
+    flags.DEFINE_string("source", None, "Where the weights come from: see above.")
     flags.DEFINE_string("backbone", None, "vgg16, resnet50, ...")
-    flags.DEFINE_integer("num_classes", None, "Classes of the model")
-    entry_point.define_path("checkpoint", None, "The file to read")
-    entry_point.define_path("output", None, "The file to write, FILE.weights.h5")
-    flags.DEFINE_float("width", 1.0, "mobilenet_v1: multiplier of the channels")
-    flags.DEFINE_bool("partial", False, "Take what fits and leave the rest fresh")
+    flags.DEFINE_integer("num_classes", None, "Number of classes.")
+    entry_point.define_path("checkpoint", None, "The file to read.")
+    entry_point.define_path("output", None, "The file to write, FILE.weights.h5.")
+    flags.DEFINE_float("width", 1.0, "mobilenet_v1: channel multiplier.")
+    flags.DEFINE_bool("partial", False, "Load what matches; the rest stays random.")
     entry_point.run(main)

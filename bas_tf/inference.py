@@ -1,4 +1,4 @@
-"""Images to scores, localization map and boxes, of predicted or of given classes."""
+"""From images to scores, localization maps and boxes, of predicted or given classes."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -24,7 +24,7 @@ def predict(
     *,
     score_threshold: float,
 ) -> dict[str, tf.Tensor]:
-    """One prediction, in graph; without labels what every export computes too.
+    """Predicts in the graph; without labels exactly what every export computes.
 
     Protocol `bas`: the map is min-max normalised at its own resolution, resized to
     the image bilinearly, cut at the threshold; the largest component gives the box.
@@ -32,14 +32,14 @@ def predict(
     Args:
       localizer: a built localizer.
       images: [batch, height, width, 3] uint8 or float32 in 0..255.
-      labels: [batch] int, in [0, classes); their maps are asked for too, of the same
-        pass through the network.
+      labels: [batch] int, in [0, classes); adds their maps, from the same pass
+        through the network.
       score_threshold: in [0, 1).
 
     Returns:
       names.SCORES [batch, classes], LOCALIZATION_MAP [batch, h, w, 1],
       CAM [batch, h', w', 1], BOXES [batch, 4] in pixels of `images`,
-      DEGENERATE [batch]; with labels also `names.of_label` of the labels' ones.
+      DEGENERATE [batch]; with labels also the labels' ones, keyed by `names.of_label`.
     """
     outputs = localizer(images, training=False)
 
@@ -73,7 +73,7 @@ def predict_given_class(
     *,
     score_threshold: float,
 ) -> dict[str, tf.Tensor]:
-    """As `predict`, with the map and box of one given class an image, and without CAM.
+    """Like `predict`, with the map and box of one given class per image, without CAM.
 
     Args:
       localizer: a built localizer.
@@ -93,14 +93,14 @@ def predict_given_class(
 def map_to_boxes(
     localization_map: tf.Tensor, size_hw: tuple[int, int], *, score_threshold: float
 ) -> dict[str, tf.Tensor]:
-    """names.BOXES and DEGENERATE of maps, in an image of `size_hw` pixels."""
+    """names.BOXES and DEGENERATE from maps, for an image of `size_hw` pixels."""
     normalized = score_maps.normalize_min_max(localization_map)
     resized = score_maps.resize_bilinear(normalized, size_hw)
     return boxes_from_maps.boxes_from_maps(resized, score_threshold=score_threshold)
 
 
 def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictFn:
-    """An evaluator's view of a Keras model.
+    """The prediction function of a Keras model, for evaluators.
 
     Args:
       localizer: a built localizer.
@@ -120,10 +120,10 @@ def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictF
 
 
 def make_label_fn(localizer: Localizer, *, score_threshold: float) -> LabelFn:
-    """As `make_predict_fn`, of an evaluation that knows the labels.
+    """Like `make_predict_fn`, for an evaluation with labels.
 
     Returns:
-      (images, labels int [batch]) -> what `make_predict_fn` gives and, from the same
+      (images, labels int [batch]) -> what `make_predict_fn` returns and, from the same
       pass, names.LABEL_MAP, LABEL_CAM, LABEL_BOXES and LABEL_DEGENERATE.
     """
 
@@ -137,7 +137,7 @@ def make_label_fn(localizer: Localizer, *, score_threshold: float) -> LabelFn:
 
 
 def _as_arrays(outputs: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
-    """NumPy arrays; maps lose their channel."""
+    """NumPy arrays; maps without their channel axis."""
     arrays = {key: value.numpy() for key, value in outputs.items()}
     return {k: v[..., 0] if v.ndim == 4 else v for k, v in arrays.items()}
 
@@ -161,10 +161,9 @@ def make_scores_fn(localizer: Localizer) -> ScoresFn:
 def make_given_class_fn(
     localizer: Localizer, *, class_id: int, score_threshold: float
 ) -> PredictFn:
-    """As `make_predict_fn`, with the map of one given class, predicted or not.
+    """Like `make_predict_fn`, with the map of one given class, predicted or not.
 
-    names.SCORES then holds the network's probability of that class alone, zero for
-    the others.
+    names.SCORES has the softmax of that class, and zero for the others.
     """
 
     @tf.function(reduce_retracing=True)
@@ -196,12 +195,12 @@ def ten_crop_scores(
 ) -> np.ndarray:
     """Softmax averaged over four corners, the centre and their mirror images.
 
-    The model sees one view of the whole batch at a time, nine times.
+    The model runs on one view of the whole batch at a time, nine times.
 
     Args:
-      centre_scores: [batch, classes], softmax of the centre crops, which the pass that
-        made their maps gave.
-      positions: int [batch], which of the images they are of.
+      centre_scores: [batch, classes], softmax of the centre crops, from the pass that
+        made their maps.
+      positions: int [batch], the index of each in `images`.
       images: of a split, uint8 [resize_h, resize_w, 3] each, as `ResizedImages`.
       scores_fn: of a model that scores all classes: crops [batch, crop_h, crop_w, 3]
         -> [batch, classes].

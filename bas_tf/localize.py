@@ -1,4 +1,4 @@
-"""Finds the object in photos: overlay PNGs and predictions.json, in original pixels.
+"""Localizes the object in photos: overlay PNGs and predictions.json.
 
   python -m bas_tf.localize --model=runs/demo --output=DIR PHOTO [PHOTO...]
 

@@ -1,8 +1,7 @@
-"""The terms of the method, one value an example, and their weighted sum.
+"""The loss terms of the method, one value per example, and their weighted sum.
 
 Paper: section 3.2 and 3.3; the journal extension differs in `background_wins`. The
-generator's objective is L_bas, or L_ce, the baseline that the paper's ablation
-compares it with.
+generator's objective is L_bas, or L_ce, the baseline of the paper's ablation.
 """
 
 import tensorflow as tf
@@ -34,7 +33,7 @@ def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 def foreground_region_guidance_loss(
     foreground_logits: tf.Tensor, labels: tf.Tensor
 ) -> tf.Tensor:
-    """L_frg = CE(GAP(A avgpool2x2(M_y)), y): the foreground alone tells the class.
+    """L_frg = CE(GAP(A avgpool2x2(M_y)), y): classify from the foreground alone.
 
     Args:
       foreground_logits: [batch, classes] float32, GAP of the masked class maps.
@@ -59,15 +58,15 @@ def background_activation_suppression_loss(
 ) -> tf.Tensor:
     """L_bas = S^b_y / (stop(S_y) + 1e-8), a constant where S^b_y >= S_y.
 
-    Both activations pass a ReLU first: it changes nothing when the class maps end in
-    one, and is what the journal extension does when they do not.
+    Both activations go through a ReLU first. This changes nothing if the class maps end
+    in one, and is what the journal extension does if they do not.
 
     Args:
       activation: S_y, [batch] float32. No gradient reaches it.
       background_activation: S^b_y, [batch] float32.
       background_wins: the value where S^b_y >= S_y: "zero" (paper) or "one" (journal
         extension, VGG16 aside), constants without gradient; "gradient" keeps the ratio
-        itself, so a map that hides nothing is still pulled to hide something.
+        itself, so a map that hides nothing still has a gradient to hide something.
 
     Returns:
       [batch] float32, >= 0.
@@ -85,7 +84,7 @@ def background_activation_suppression_loss(
 
 
 def background_constant(background_wins: str) -> float | None:
-    """What a `loss.background_wins` puts in the ratio's place; None keeps the ratio.
+    """The constant that replaces the ratio; None keeps the ratio.
 
     Raises:
       UserError: an unknown one.
@@ -101,7 +100,7 @@ def foreground_cross_entropy_loss(
 
     Args:
       foreground_logits: [batch, classes] float32, of the frozen head on the features
-        that the foreground map leaves.
+        masked by the foreground map.
       labels: [batch] int.
 
     Returns:
@@ -111,7 +110,7 @@ def foreground_cross_entropy_loss(
 
 
 def objective_term(objective: str) -> str:
-    """The name of the term that a `loss.objective` adds.
+    """The name of the loss term of a `loss.objective`.
 
     Raises:
       UserError: an unknown objective.
@@ -128,9 +127,9 @@ def weighted_sum(
     lambda_: float = 1.0,
     objective: str = "bas",
 ) -> tf.Tensor:
-    """L = L_cls + alpha L_frg + beta L_ac + lambda L_bas, an example: [batch].
+    """L = L_cls + alpha L_frg + beta L_ac + lambda L_bas, per example: [batch].
 
-    With objective "ce", L_ce stands in for L_bas.
+    With objective "ce", L_ce replaces L_bas.
     """
     return (
         terms[names.CLASSIFICATION_LOSS]

@@ -1,4 +1,4 @@
-"""Keys of batches and of model outputs: named once, spelled the same everywhere.
+"""Keys of batches and model outputs, defined once for all code.
 
 Shapes use: batch, height x width of the network's input, h x w of the feature map
 (stride 8), h' x w' of the class maps (stride 16), classes.
@@ -8,7 +8,7 @@ Shapes use: batch, height x width of the network's input, h x w of the feature m
 IMAGES = "images"  # [batch, height, width, 3] uint8 or float32, 0..255, RGB
 LABELS = "labels"  # [batch] int32, class ids in [0, classes)
 INDEX = "index"  # [batch] int64, position of each image in its split's records
-PADDING = -1  # the INDEX of what only fills a batch up
+PADDING = -1  # the INDEX of examples that only fill up a batch
 
 # Intermediate outputs --------------------------------------------------------
 FEATURES = "features"  # F, [batch, h, w, channels] float
@@ -26,7 +26,7 @@ LOCALIZATION_MAP = "localization_map"  # top-k mean of maps, [batch, h, w, 1] in
 CAM = "cam"  # class map of the predicted class, [batch, h', w', 1] float32
 BOXES = "boxes"  # [batch, 4] float32, x0, y0, x1, y1, half-open, pixels of the input
 DEGENERATE = "degenerate"  # [batch] bool, true where the box is the whole image
-# The same of the image's label, which only an evaluation knows; with a top-k mean the
+# The same for the image's label, which only an evaluation knows; with a top-k mean the
 # map is that mean. See "Whose map" in docs/method.md.
 LABEL_MAP = "label_map"
 LABEL_CAM = "label_cam"
@@ -55,15 +55,15 @@ LOSS = "loss"  # the weighted sum, scalar after averaging
 
 # Exported files --------------------------------------------------------------
 SIGNATURE = "serving_default"  # the signature that every file answers to
-LABELS_FILE = "labels.txt"  # class names, one a line, in the order of class ids
+LABELS_FILE = "labels.txt"  # class names, one per line, in the order of class ids
 
 # Served models ---------------------------------------------------------------
-TENSOR_SIGNATURE = "serving_tensor"  # of pixels; SIGNATURE is of encoded files
-CLASS_SIGNATURE = "localize_class"  # as SIGNATURE, the box of a given class
-TENSOR_CLASS_SIGNATURE = "localize_class_tensor"  # as CLASS_SIGNATURE, of pixels
-HEATMAP_SIGNATURE = "heatmap"  # as SIGNATURE, the map besides
+TENSOR_SIGNATURE = "serving_tensor"  # takes pixels; SIGNATURE takes encoded files
+CLASS_SIGNATURE = "localize_class"  # like SIGNATURE, the box of a given class
+TENSOR_CLASS_SIGNATURE = "localize_class_tensor"  # CLASS_SIGNATURE for pixels
+HEATMAP_SIGNATURE = "heatmap"  # like SIGNATURE, also with the map
 IMAGE_BYTES = "image_bytes"  # [batch] string, whole files: JPEG, PNG or BMP
 CLASS_NAMES = "class_names"  # [batch, min(5, classes)] string, those of CLASS_IDS
 IMAGE_SIZE = "image_size"  # [batch, 2] int32, width and height of the image as sent
 STATUS = "status"  # [batch] int32, 0 good; see `bas_tf.export.artifacts.decoding`
-HEATMAP_BYTES = "heatmap_bytes"  # [batch] string, the normalised map as grey PNG
+HEATMAP_BYTES = "heatmap_bytes"  # [batch] string, the normalized map as grey PNG

@@ -1,7 +1,7 @@
-"""Exported files behind the same predict_fn as the Keras model.
+"""Exported files with the same predict_fn as the Keras model.
 
-A runner knows a file by its signature's names only; the order of outputs is
-irrelevant.
+A runner addresses a file by the names in its signature only; the order of outputs does
+not matter.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from bas_tf import names
 from bas_tf.errors import UserError, import_extra, one_line
 from bas_tf.tflite_document import not_a_localizer, read_tflite_document
 
-# A SavedModel's: of what its boxes are made. An ONNX file has it as a property.
+# A SavedModel's box settings. An ONNX file stores them as metadata properties.
 SETTINGS_FILE = "assets.extra/settings.json"
 
 
@@ -25,8 +25,8 @@ class Runner:
     """A loaded model as the evaluator and the command line see it.
 
     Attributes:
-      predict_fn: as `inference.make_predict_fn` returns; "cam" only from Keras, and
-        scores other than 0 for `num_scored` classes alone. A file that draws the map of
+      predict_fn: as returned by `inference.make_predict_fn`; "cam" only from Keras, and
+        scores other than 0 only for `num_scored` classes. A file that draws the map of
         a given class raises UserError.
       class_names: in the order of class ids.
       input_size_wh: the only size it takes; None when it takes any.
@@ -34,13 +34,13 @@ class Runner:
       scores_fn: as `inference.make_scores_fn` returns, the classifier alone; None
         where it cannot be run alone, as in a file.
       scores_precision: of `scores_fn`, see `ops.precision`.
-      num_scored: a file tells the scores of so many classes, the best ones; None where
-        those of all are known.
-      score_threshold: of its boxes; None where a file of an older version does not
-        say.
-      label_fn: as `inference.make_label_fn` returns, "label_cam" only from Keras; from
-        a file that draws the map of a given class, that alone. None where no class can
-        be given, unless top-k maps are averaged, where the label plays no part.
+      num_scored: how many classes, the best ones, a file returns scores of; None for
+        all.
+      score_threshold: of its boxes; None for a file of an older version that does not
+        record it.
+      label_fn: as returned by `inference.make_label_fn`, "label_cam" only from Keras;
+        for a file that draws the map of a given class, only that. None if no class can
+        be given, unless top-k maps are averaged, where the label is not used.
     """
 
     predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -54,7 +54,7 @@ class Runner:
     trained_size_wh: tuple[int, int] | None = None
 
     def scores(self, images: np.ndarray) -> np.ndarray:
-        """Softmax [batch, classes], with as little else as the model can do.
+        """Softmax [batch, classes], computing as little else as possible.
 
         It is 0 for all but the `num_scored` best classes.
         """
@@ -64,7 +64,7 @@ class Runner:
 
 
 def load_saved_model(folder: str | Path) -> Runner:
-    """A SavedModel folder; takes images of any size, boxes in their pixels.
+    """Loads a SavedModel folder; takes images of any size, boxes in their pixels.
 
     Raises:
       UserError: no SavedModel, or one without the signature or the labels.
@@ -110,7 +110,7 @@ def load_saved_model(folder: str | Path) -> Runner:
 
 
 def _label_fn(predict_fn, of_classes, top_k: int):
-    """A file's `Runner.label_fn`, of its top-k and what draws given classes' maps."""
+    """A file's `Runner.label_fn`, from its top-k and its given-class function."""
     if top_k > 1:
 
         def label_fn(images, labels):
@@ -127,7 +127,7 @@ def _label_fn(predict_fn, of_classes, top_k: int):
 
 
 def _read_settings(path: Path) -> dict:
-    """Nothing where the file is missing, as in a SavedModel of an older version."""
+    """Empty if the file is missing, as in a SavedModel of an older version."""
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -141,13 +141,13 @@ def _read_settings(path: Path) -> dict:
 
 
 def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
-    """A .tflite file, run by LiteRT one image at a time.
+    """Loads a .tflite file, run by LiteRT one image at a time.
 
-    Class names come from the file itself; nothing next to it is read.
+    Class names come from the file itself; no other file is read.
 
     Raises:
-      UserError: not a localizer's TFLite file, one cut off or without its metadata,
-        or, once it runs, a class that has no label.
+      UserError: not a localizer's TFLite file, truncated, without its metadata, or,
+        when run, a class that has no label.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -224,7 +224,7 @@ def _run_one_by_one(
 
 
 def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
-    """An .onnx file of `export.onnx`, run by ONNX Runtime.
+    """Loads an .onnx file of `export.onnx`, run by ONNX Runtime.
 
     Raises:
       UserError: ONNX Runtime is not installed, or not a localizer's ONNX file.
@@ -262,23 +262,23 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
 
 
 def as_tflite_input(images: np.ndarray, dtype) -> np.ndarray:
-    """Pixels uint8 as a file's input has them: int8 is the pixel less 128."""
+    """uint8 pixels in a file's input type; int8 is the pixel minus 128."""
     if np.dtype(dtype) == np.int8:
         return (images.astype(np.int16) - 128).astype(np.int8)
     return images.astype(dtype)
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Class names, one a line; a missing file is an error, never class 0."""
+    """Class names, one per line; a missing file is an error, never class 0."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; the model's class names are read there")
     return tuple(path.read_text(encoding="utf-8").splitlines())
 
 
 def _evaluated_outputs(outputs: dict, num_classes: int = 0) -> dict[str, np.ndarray]:
-    """Top classes spread to [batch, classes] (0 elsewhere); maps lose their channel.
+    """Scatters top classes to [batch, classes] (0 elsewhere); drops maps' channel axis.
 
-    Without `num_classes` nothing is said of the classes.
+    Without `num_classes` the scores are empty.
     """
     scores = np.zeros([len(outputs[names.BOXES]), num_classes], np.float32)
     if num_classes:

@@ -1,4 +1,4 @@
-"""A TFLite file's own description, in the zip archive behind the model."""
+"""The metadata of a TFLite file, in the zip archive appended to the model."""
 
 import json
 import zipfile
@@ -9,7 +9,7 @@ from bas_tf import names
 from bas_tf.errors import UserError
 
 DOCUMENT_FILE, DOCUMENT_FORMAT = "bas_tf.json", "bas_tf localizer 1"
-# What an archive that is cut off, changed or not there raises.
+# What a truncated, changed or missing archive raises.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
 
@@ -19,7 +19,7 @@ def read_tflite_document(path: Path) -> dict:
     Its "class_names" are those of the labels.txt in the file.
 
     Raises:
-      UserError: the file is cut off, not a localizer's, or without metadata.
+      UserError: the file is truncated, not a localizer's, or without metadata.
     """
     try:
         with path.open("rb") as file:
@@ -53,7 +53,7 @@ def read_tflite_document(path: Path) -> dict:
 
 
 def not_a_localizer(path: Path, reason: str) -> UserError:
-    """The error to raise for a file that is none of `export.tflite`."""
+    """The error for a file that `export.tflite` did not write."""
     return UserError(
         f"{path}: not a localizer's TFLite file ({reason}); expected one that "
         "export.tflite wrote"

@@ -2,9 +2,9 @@
 
   python -m bas_tf.train --config=configs/demo.py --workdir=runs/demo
 
-Continues by itself, at the very step, when WORKDIR holds a checkpoint; SIGTERM saves
-one and exits 0. Ends with an evaluation
-(WORKDIR/metrics.json) and a page to look at (WORKDIR/report.html).
+If WORKDIR has a checkpoint, training resumes at the exact step; SIGTERM saves one and
+exits 0. Ends with an evaluation (WORKDIR/metrics.json) and a report
+(WORKDIR/report.html).
 """
 
 import os
@@ -36,7 +36,7 @@ def main(args: list[str]) -> None:
 
 
 def _run_local_workers(count: int, workdir: Path) -> int:
-    """This command again, in so many processes, which have TF_CONFIG."""
+    """Runs this command in `count` processes with TF_CONFIG set."""
     from bas_tf.training import workers
 
     command = [sys.executable, "-m", "bas_tf.train", *sys.argv[1:]]
@@ -53,8 +53,8 @@ if __name__ == "__main__":
     flags.DEFINE_integer(
         "local_workers",
         0,
-        "Train in so many processes on this machine (train.strategy=multi_worker), to "
-        "try out what several machines would do; 0 is this process.",
+        "Train in this many processes here (train.strategy=multi_worker), to try out "
+        "several machines; 0: in this process.",
         lower_bound=0,
     )
     entry_point.run(main)

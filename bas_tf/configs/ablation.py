@@ -4,14 +4,14 @@
   python -m bas_tf.ablate --config=configs/ablation.py:butterflies \
       --config.data.root=DIR --workdir=runs/ablation_butterflies
 
-A variant is a config as it stands plus the group `ablation`, which only this command
-reads. --config.loss.beta=1 changes every row that has the term,
---config.ablation.rows.ce_area.beta=0.3 that row alone.
+A variant is an existing config plus the group `ablation`, which only this command
+reads. --config.loss.beta=1 changes every row with that term,
+--config.ablation.rows.ce_area.beta=0.3 only that row.
 
 Cost: five times the config's training (about 25 minutes for the drawings, 40 for the
-butterflies on two cores); when stopped, it goes on with the row it was at. Prints the
-table that WORKDIR/ablation.md keeps. Variant `:synthetic_quicktest` takes under a
-minute and proves that everything runs, no more.
+butterflies on two cores). If stopped, it resumes with the current row. Prints the table
+and writes it to WORKDIR/ablation.md. Variant `:synthetic_quicktest` takes under a
+minute and only checks that everything runs.
 """
 
 from bas_tf.configs import butterflies_efficientnet_lite0, demo
@@ -34,11 +34,11 @@ def get_config(variant: str = ""):
             + ", ".join(VARIANTS)
         )
     config = VARIANTS[variant]()
-    rows = {  # what each changes in the group `loss`
+    rows = {  # changes to the group `loss`
         "ce": {"objective": "ce", "alpha": 0.0, "beta": 0.0},
-        # The same beta as with L_bas (loss.beta, until it is set here), as the paper
-        # keeps its weights. Cross-entropy is not bounded by 1 as the ratio is: lower
-        # beta if the map collapses.
+        # The same beta as with L_bas (loss.beta, unless set here), as in the paper.
+        # Unlike the ratio, cross-entropy is not bounded by 1: lower beta if the map
+        # collapses.
         "ce_area": {
             "objective": "ce",
             "alpha": 0.0,
@@ -50,9 +50,9 @@ def get_config(variant: str = ""):
     }
     config.ablation = {
         "rows": rows,
-        # Those that are trained, as the table lists them.
+        # The rows to train, in the order of the table.
         "order": QUICK_ORDER if variant == "synthetic_quicktest" else ORDER,
-        "top_k_row": "full",  # is evaluated, not trained, at these top-k too
+        "top_k_row": "full",  # is also evaluated, without training, at these top-k
         "top_k": (5, EVERY_CLASS),  # at most the number of classes
     }
     return config

@@ -1,9 +1,9 @@
-"""Ten butterfly species from photos and species names alone (a folder source).
+"""Ten butterfly species, trained on photos and species names only (folder source).
 
   python -m bas_tf.train --config=configs/butterflies_efficientnet_lite0.py \
       --config.data.root=DIR --workdir=runs/butterflies
 
-DIR holds train/<species>/*.jpg and val/<species>/*.jpg; boxes are for evaluation only.
+DIR holds train/<species>/*.jpg and val/<species>/*.jpg; boxes are only for evaluation.
 Cost: 252 steps of 16 photos, about 7.5 minutes on two cores, 2.5 GB of memory.
 Expected on val (seeds 0, 1, 2): GT-known Loc 0.974, at IoU 0.7 0.836, mean IoU 0.797,
 Top-1 Loc 0.970; CAM of the same network 0.942, 0.770, 0.772. With --refine=grabcut

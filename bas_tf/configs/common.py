@@ -1,4 +1,4 @@
-"""The defaults that every config starts from: all keys, each with its meaning."""
+"""The defaults of every config: all keys, each with its meaning."""
 
 import ml_collections
 
@@ -6,7 +6,7 @@ from bas_tf.errors import UserError
 
 
 def base_config() -> ml_collections.ConfigDict:
-    """Every key there is; a config changes values, never invents keys."""
+    """All keys; a config changes values and never adds keys."""
     config = ml_collections.ConfigDict()
     config.data = ml_collections.ConfigDict(
         {
@@ -14,9 +14,9 @@ def base_config() -> ml_collections.ConfigDict:
             # stanford_cars, stanford_dogs, fgvc_aircraft,
             # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
             "source": "folder",
-            "root": "",  # where the data lies; of tfds its data_dir, "" the usual one
-            # folder: True scales boxes whose file states another size of the photo, in
-            # its proportions; False: such a size is a fault
+            "root": "",  # data folder; for tfds its data_dir, "" for the default
+            # folder: True scales boxes whose file states another photo size of the same
+            # proportions; False: such a size is a fault
             "rescale_boxes": False,
             "image_size": (144, 144),  # synthetic: width, height of the drawings
             "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
@@ -32,16 +32,16 @@ def base_config() -> ml_collections.ConfigDict:
             # vgg16, resnet50, mobilenet_v1, inception_v3 (the paper's), or
             # efficientnet_lite0
             "backbone": "mobilenet_v1",
-            # paper; keras, as the ImageNet weights of Keras Applications expect
+            # paper; keras, as expected by the ImageNet weights of Keras Applications
             # (resnet50, mobilenet_v1, inception_v3)
             "variant": "paper",
-            "width": 1.0,  # mobilenet_v1: multiplier of the channels
+            "width": 1.0,  # mobilenet_v1: channel multiplier
             "head_downsampling": "stride",  # mobilenet_v1: stride (paper), pool
-            # "" for fresh weights, "imagenet", a file of bas_tf.import_weights, or the
+            # "" for random weights, "imagenet", a file of bas_tf.import_weights, or the
             # workdir of a training with the same network and classes
             "weights": "",
             "classifier": "paper",  # paper, linear, separable
-            "classifier_width": 1024,  # paper, separable: channels of two hidden layers
+            "classifier_width": 1024,  # paper, separable: channels of the hidden layers
             "final_relu": True,  # ReLU on the class maps
             "normalize_generator_input": False,
             "top_k": 1,  # predicted classes whose maps are averaged
@@ -49,9 +49,9 @@ def base_config() -> ml_collections.ConfigDict:
     )
     config.loss = ml_collections.ConfigDict(
         {
-            "objective": "bas",  # of the generator: bas (L_bas), ce (L_ce, a baseline)
-            "alpha": 0.5,  # foreground region guidance
-            "beta": 1.5,  # area constraint
+            "objective": "bas",  # generator loss: bas (L_bas), ce (L_ce, a baseline)
+            "alpha": 0.5,  # weight of foreground region guidance
+            "beta": 1.5,  # weight of the area constraint
             "background_wins": "zero",  # L_bas where S^b >= S: zero, one, gradient
         }
     )
@@ -65,47 +65,47 @@ def base_config() -> ml_collections.ConfigDict:
             "drop_epochs": (80,),  # step: a drop after each of these epochs
             "drop_factor": 0.1,
             "warmup_steps": 0,
-            # Largest global norm of the gradient of all replicas together; 0: any
+            # Maximum global norm of the gradient of all replicas together; 0: off
             "clip_norm": 0.0,
-            # Momentum of an exponential average of the weights, as 0.999; 0: none
+            # Momentum of an exponential average of the weights, e.g. 0.999; 0: off
             "ema": 0.0,
         }
     )
     config.train = ml_collections.ConfigDict(
         {
             "epochs": 100,
-            "classifier_epochs": 0,  # first epochs without the generator's terms
+            "classifier_epochs": 0,  # first epochs, without the generator's loss terms
             # Once the generator trains, BatchNorm of the backbone uses the batch
-            # (True, as the paper) or its moving statistics (False).
+            # (True, as in the paper) or its moving statistics (False).
             "batch_statistics": True,
-            # default; mirrored, every GPU of this machine; multi_worker, every process
-            # that TF_CONFIG names (--local_workers sets it); tpu, tpu:NAME, tpu:local,
-            # which have never been run on a TPU
+            # default; mirrored, all GPUs of this machine; multi_worker, all processes
+            # in TF_CONFIG (--local_workers sets it); tpu, tpu:NAME, tpu:local, which
+            # have never run on a TPU
             "strategy": "default",
-            # False: BatchNorm uses each replica's part of the batch, as the paper's
-            # GPUs do. True: the whole batch, so any number of replicas gives the
-            # numbers of one; two all-reduces more for each layer and pass.
+            # False: BatchNorm uses each replica's part of the batch, as in the paper.
+            # True: the whole batch, so any number of replicas matches one replica, for
+            # two more all-reduces per layer and pass.
             "synchronized_batch_norm": False,
-            # What layers compute in: float32, mixed_bfloat16, or mixed_float16 (with a
-            # loss scale); weights, losses and exports are float32 in any case.
+            # Compute precision of layers: float32, mixed_bfloat16, or mixed_float16
+            # (with a loss scale); weights, losses and exports are always float32.
             "precision": "float32",
-            # Equal parts, one after the other, in which a replica takes its share of
-            # data.batch_size: less memory. BatchNorm then sees a part at a time.
+            # Equal parts in which a replica processes its share of data.batch_size, one
+            # after the other, to save memory. BatchNorm then sees one part at a time.
             "accumulation_steps": 1,
-            # XLA compiles the forward and backward pass; one replica only. On CPU it
-            # costs: a step takes several times as long (docs/machines.md).
+            # Compile the forward and backward pass with XLA; one replica only. On CPU a
+            # step then takes several times as long (docs/machines.md).
             "jit_compile": False,
             "seed": 0,
             "log_every_steps": 10,
-            # Saved is each epoch's end, and between after as many steps; 0: not between
+            # Also save every so many steps, not only at the end of an epoch; 0: off
             "checkpoint_every_steps": 0,
-            "keep_checkpoints": 2,  # the newest
-            # True: a thread writes them while the training goes on
+            "keep_checkpoints": 2,  # the newest ones
+            # True: a background thread writes them
             "asynchronous_checkpoints": False,
-            # "" takes the last step's weights. Else a figure of protocol bas: each
-            # epoch is evaluated on split val, the one with the most of it is what
-            # evaluation and export take. top1_acc needs labels alone, gt_known_loc,
-            # mean_iou or predicted_map_loc the boxes of val.
+            # "" uses the last step's weights. Otherwise a figure of protocol bas: each
+            # epoch is evaluated on split val, and evaluation and export use the best
+            # one. top1_acc needs only labels; gt_known_loc, mean_iou and
+            # predicted_map_loc need the boxes of val.
             "select_by": "",
         }
     )
@@ -116,19 +116,19 @@ def base_config() -> ml_collections.ConfigDict:
             "score_threshold": 0.15,
             # fixed, val-optimal (on val itself: an oracle), oracle
             "threshold_origin": "fixed",
-            # Whose map and box are evaluated (docs/method.md): label, as gt_known_loc
-            # and the papers mean it; predicted, all that a deployed model has
+            # Whose map and box are evaluated (docs/method.md): label, as in the papers'
+            # GT-known Loc; predicted, all that a deployed model has
             "map_class": "label",
             # Boxes of masks that follow the photo's colours: none, pamr, grabcut
             "refine": "none",
             "ten_crop": False,  # classify by the mean of ten crops
-            "ten_crop_precision": "float32",  # of the nine that give no box
+            "ten_crop_precision": "float32",  # of the nine crops that give no box
         }
     )
     config.export = ml_collections.ConfigDict(
         {
             "calibration_images": 128,  # int8: distinct training images
-            # Of the trained model, as "CC-BY-4.0"; its files tell it, "" is not stated
+            # Of the trained model, e.g. "CC-BY-4.0", stated in its files; "": none
             "license": "",
         }
     )
@@ -136,6 +136,6 @@ def base_config() -> ml_collections.ConfigDict:
 
 
 def no_variants(variant: str) -> None:
-    """Refuses `configs/X.py:variant` where a config has none."""
+    """Refuses `configs/X.py:variant` for a config without variants."""
     if variant:
         raise UserError(f"--config: unknown variant {variant!r}; this config has none")

@@ -1,14 +1,14 @@
-"""InceptionV3 on CUB-200-2011 with the paper's values.
+"""InceptionV3 on CUB-200-2011 with the paper's settings.
 
   python -m bas_tf.train --config=configs/cub_inception_v3.py --config.data.root=DIR \
       --workdir=runs/cub_inception_v3
 
-DIR is the folder CUB_200_2011 as downloaded, or CUB_200_2011.tgz, which is unpacked
-next to itself; segmentations/ next to it, or segmentations.tgz, gives the masks. With
-tensorflow-datasets instead: --config.data.source=tfds:caltech_birds2011, and DIR is its
+DIR is the folder CUB_200_2011 as downloaded, or CUB_200_2011.tgz, which is unpacked in
+place; segmentations/ next to it, or segmentations.tgz, provides the masks. With
+tensorflow-datasets instead: --config.data.source=tfds:caltech_birds2011, with DIR its
 data_dir.
 
-Starts from Keras's ImageNet weights and their variant of the network. The reference
+Starts from Keras's ImageNet weights, with Keras's variant of the network. The reference
 starts from torchvision's:
 
   python -m bas_tf.import_weights --source=torchvision --backbone=inception_v3 \
@@ -16,11 +16,11 @@ starts from torchvision's:
 
 and then --config.model.weights=FILE.weights.h5 --config.model.variant=paper.
 
-Cost: 18,700 steps of 32 images, meant for a GPU; docs/reproduce.md says more.
+Cost: 18,700 steps of 32 images, meant for a GPU; see docs/reproduce.md.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc
 73.29 / 86.31 / 92.24.
 
-Variant `:extension`: the journal version, without the last ReLU of the class maps,
+Variant `:extension`: the journal version, without the final ReLU on the class maps,
 with the constant 1 where the background wins; its beta is the paper's.
 """
 

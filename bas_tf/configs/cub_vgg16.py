@@ -1,11 +1,11 @@
-"""VGG16 on CUB-200-2011 with the paper's values.
+"""VGG16 on CUB-200-2011 with the paper's settings.
 
   python -m bas_tf.train --config=configs/cub_vgg16.py --config.data.root=DIR \
       --workdir=runs/cub_vgg16
 
-DIR is the folder CUB_200_2011 as downloaded, or CUB_200_2011.tgz, which is unpacked
-next to itself; segmentations/ next to it, or segmentations.tgz, gives the masks. With
-tensorflow-datasets instead: --config.data.source=tfds:caltech_birds2011, and DIR is its
+DIR is the folder CUB_200_2011 as downloaded, or CUB_200_2011.tgz, which is unpacked in
+place; segmentations/ next to it, or segmentations.tgz, provides the masks. With
+tensorflow-datasets instead: --config.data.source=tfds:caltech_birds2011, with DIR its
 data_dir.
 
 Starts from Keras's ImageNet weights. The reference starts from torchvision's:
@@ -15,11 +15,11 @@ Starts from Keras's ImageNet weights. The reference starts from torchvision's:
 
 and then --config.model.weights=FILE.weights.h5.
 
-Cost: 18,700 steps of 32 images, meant for a GPU; docs/reproduce.md says more.
+Cost: 18,700 steps of 32 images, meant for a GPU; see docs/reproduce.md.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc
 71.33 / 85.33 / 91.07.
 
-Variant `:extension`: the journal version, without the last ReLU of the class maps,
+Variant `:extension`: the journal version, without the final ReLU on the class maps,
 with beta 0.9. The constant where the background wins stays 0 for this network.
 """
 

@@ -1,4 +1,4 @@
-"""The main job on drawings: no download, no GPU, a few minutes.
+"""The end-to-end demo on drawings: no download, no GPU, a few minutes.
 
   make demo        or
   python -m export.demo --config=configs/demo.py --workdir=runs/demo
@@ -7,7 +7,7 @@ Cost: 1248 steps of 32 drawings, four to five minutes on two cores, 1.4 GB of me
 Expected on test: GT-known Loc 0.98, at IoU 0.7 0.75, mean IoU 0.77; CAM of the same
 network 0.91, 0.55, 0.70.
 
-Variant `:quicktest` takes under a minute and proves that everything runs, no more.
+Variant `:quicktest` takes under a minute and only checks that everything runs.
 """
 
 from bas_tf.configs.common import base_config

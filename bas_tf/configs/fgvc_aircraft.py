@@ -1,14 +1,14 @@
-r"""ResNet50 on FGVC-Aircraft 2013b (100 variants), by CUB's protocol and values.
+r"""ResNet50 on FGVC-Aircraft 2013b (100 variants), with CUB's protocol and settings.
 
   python -m bas_tf.train --config=configs/fgvc_aircraft.py --config.data.root=DIR \
       --workdir=runs/fgvc_aircraft
 
 DIR holds the release: data/ with images/, variants.txt and the tables.
 
-Cost: 20,800 steps of 32 images; docs/reproduce.md has the time of a step.
-Expected figures were never published: the journal extension names the set and gives
-neither values nor results. Alpha, beta and the threshold are those of
-configs/cub_resnet50.py; the map is the mean of all 100 classes' maps, as there.
+Cost: 20,800 steps of 32 images; see docs/reproduce.md for timings.
+Expected figures: none; the journal extension names the set but publishes neither
+settings nor results. Alpha, beta and the threshold are those of
+configs/cub_resnet50.py; as there, the map is the mean of all 100 classes' maps.
 
 Variant `:extension`: the journal version, as in configs/cub_resnet50.py.
 """

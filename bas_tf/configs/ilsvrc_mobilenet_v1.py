@@ -1,31 +1,31 @@
-"""MobileNetV1 on ILSVRC 2012 (ImageNet, 1,000 classes) with the paper's values.
+"""MobileNetV1 on ILSVRC 2012 (ImageNet, 1,000 classes) with the paper's settings.
 
   python -m bas_tf.train --config=configs/ilsvrc_mobilenet_v1.py \
       --config.data.root=DIR --workdir=runs/ilsvrc_mobilenet_v1
 
-DIR holds train/<synset>/*.JPEG and val/, flat or per synset, and the boxes of val in
-one form: ILSVRC2012_bbox_val_v3.tgz (or its XML files, in val/ or in
+DIR has train/<synset>/*.JPEG and val/, flat or per synset, and the boxes of val in one
+of these forms: ILSVRC2012_bbox_val_v3.tgz (or its XML files, in val/ or in
 ILSVRC2012_bbox_val_v3/), val_gt.txt, or localization.txt with class_labels.txt. With
-tensorflow-datasets instead, which has no boxes: --config.data.source=tfds:imagenet2012,
-and DIR is its data_dir.
+tensorflow-datasets instead, without boxes: --config.data.source=tfds:imagenet2012, with
+DIR its data_dir.
 
-Starts from Keras's ImageNet weights and their variant of the network. The reference
-starts from its own file, which we do not have. A trained checkpoint of the
-reference comes in by
+Starts from Keras's ImageNet weights, with Keras's variant of the network. The reference
+starts from its own file, which we do not have. To import a trained checkpoint of the
+reference:
 
   python -m bas_tf.import_weights --source=bas_official --backbone=mobilenet_v1 \
       --num_classes=1000 --checkpoint=FILE.pth.tar --output=FILE.weights.h5
 
 and then --config.model.weights=FILE.weights.h5 --config.model.variant=paper.
 
-Cost: 90,081 steps of 128 images, meant for several GPUs; docs/reproduce.md says more.
+Cost: 90,081 steps of 128 images, meant for several GPUs; see docs/reproduce.md.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc 52.97
-/ 66.59 / 72.00. GT-known and Top-5 Loc are of the true label's map, as
-the reference's.
+/ 66.59 / 72.00. GT-known and Top-5 Loc use the true label's map,
+as in the reference.
 
-Variant `:extension`: the journal version, without the last ReLU of the class maps and
+Variant `:extension`: the journal version, without the final ReLU on the class maps and
 with the constant 1 where the background wins. Its threshold is 0.5 too; alpha and beta
-stay the paper's, since no others are known to us.
+stay the paper's; no others are known to us.
 """
 
 from bas_tf.configs.paper import ilsvrc_config

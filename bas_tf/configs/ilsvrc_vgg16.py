@@ -1,13 +1,13 @@
-"""VGG16 on ILSVRC 2012 (ImageNet, 1,000 classes) with the paper's values.
+"""VGG16 on ILSVRC 2012 (ImageNet, 1,000 classes) with the paper's settings.
 
   python -m bas_tf.train --config=configs/ilsvrc_vgg16.py \
       --config.data.root=DIR --workdir=runs/ilsvrc_vgg16
 
-DIR holds train/<synset>/*.JPEG and val/, flat or per synset, and the boxes of val in
-one form: ILSVRC2012_bbox_val_v3.tgz (or its XML files, in val/ or in
+DIR has train/<synset>/*.JPEG and val/, flat or per synset, and the boxes of val in one
+of these forms: ILSVRC2012_bbox_val_v3.tgz (or its XML files, in val/ or in
 ILSVRC2012_bbox_val_v3/), val_gt.txt, or localization.txt with class_labels.txt. With
-tensorflow-datasets instead, which has no boxes: --config.data.source=tfds:imagenet2012,
-and DIR is its data_dir.
+tensorflow-datasets instead, without boxes: --config.data.source=tfds:imagenet2012, with
+DIR its data_dir.
 
 Starts from Keras's ImageNet weights. The reference starts from torchvision's:
 
@@ -16,13 +16,13 @@ Starts from Keras's ImageNet weights. The reference starts from torchvision's:
 
 and then --config.model.weights=FILE.weights.h5.
 
-Cost: 90,081 steps of 128 images, meant for several GPUs; docs/reproduce.md says more.
+Cost: 90,081 steps of 128 images, meant for several GPUs; see docs/reproduce.md.
 Expected (published, ten crops, means over classes): Top-1 / Top-5 / GT-known Loc 52.96
-/ 65.41 / 69.64. GT-known and Top-5 Loc are of the true label's map, as the reference's.
+/ 65.41 / 69.64. GT-known and Top-5 Loc use the true label's map, as in the reference.
 
-Variant `:extension`: the journal version, without the last ReLU of the class maps. The
+Variant `:extension`: the journal version, without the final ReLU on the class maps. The
 constant where the background wins stays 0 for this network. Its threshold is 0.45;
-alpha and beta stay the paper's, since no others are known to us.
+alpha and beta stay the paper's; no others are known to us.
 """
 
 from bas_tf.configs.paper import ilsvrc_config

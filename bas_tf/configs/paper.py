@@ -1,9 +1,9 @@
-"""What the paper's eight configs share: schedule, sizes, protocol, the extension.
+"""Shared by the paper's eight configs: schedule, sizes, protocol, the extension.
 
-Figures are published as means over classes (`top1_loc_class_mean` and so on in
-metrics.json); the journal extension's are means over images that count IoU = 0.5 as
-right too (`extension/top1_loc` and so on). Where top-k is 1, boxes are of the true
-label's map, as the reference's (`eval.map_class`).
+The paper's figures are means over classes (`top1_loc_class_mean` and so on in
+metrics.json); the journal extension's are means over images and also count IoU = 0.5 as
+right (`extension/top1_loc` and so on). If top-k is 1, boxes come from the true label's
+map, as in the reference (`eval.map_class`).
 """
 
 from bas_tf.configs.common import base_config
@@ -22,8 +22,8 @@ def cub_config(variant: str):
 
 
 def ilsvrc_config(variant: str):
-    """ILSVRC 2012: 9 epochs of batches of 128 on every GPU there is (the paper: four,
-    BatchNorm by the 32 images of each), evaluated on `val`."""
+    """ILSVRC 2012: 9 epochs of batches of 128 over all GPUs (the paper: four, with
+    BatchNorm over the 32 images on each), evaluated on `val`."""
     config = _paper_config(variant)
     config.data.source = "ilsvrc"
     config.data.batch_size = 128

@@ -1,16 +1,16 @@
-r"""ResNet50 on Stanford Dogs (120 breeds), by CUB's protocol and values.
+r"""ResNet50 on Stanford Dogs (120 breeds), with CUB's protocol and settings.
 
   python -m bas_tf.train --config=configs/stanford_dogs.py --config.data.root=DIR \
       --workdir=runs/stanford_dogs
 
 DIR holds Images/, Annotation/ and the two lists, train_list.mat and test_list.mat.
 With tensorflow-datasets instead:
---config.data.source=tfds:stanford_dogs, and DIR is its data_dir.
+--config.data.source=tfds:stanford_dogs, with DIR its data_dir.
 
-Cost: 37,500 steps of 32 images; docs/reproduce.md has the time of a step.
-Expected figures were never published: the journal extension names the set and gives
-neither values nor results. Alpha, beta and the threshold are those of
-configs/cub_resnet50.py; the map is the mean of all 120 classes' maps, as there.
+Cost: 37,500 steps of 32 images; see docs/reproduce.md for timings.
+Expected figures: none; the journal extension names the set but publishes neither
+settings nor results. Alpha, beta and the threshold are those of
+configs/cub_resnet50.py; as there, the map is the mean of all 120 classes' maps.
 
 Variant `:extension`: the journal version, as in configs/cub_resnet50.py.
 """

@@ -1,1 +1,1 @@
-"""Trained localizers leave as files, and the files are evaluated again."""
+"""Exports trained localizers to files, and evaluates the files."""

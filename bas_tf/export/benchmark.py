@@ -1,10 +1,10 @@
-r"""Latency and memory of exported files, measured alternately on this machine.
+r"""Measures latency and memory of exported files on this machine.
 
   python -m export.benchmark --artifacts=runs/demo/export --output=bench.json \
       --num_threads=2
 
 Each file runs in its own process, one image (a drawing) at a time; the files take
-turns, so that whatever else the machine does meets all of them.
+turns, so that other load on the machine affects all of them.
 """
 
 from pathlib import Path
@@ -40,6 +40,6 @@ if __name__ == "__main__":
     entry_point.define_path(
         "artifacts", None, "A folder of exported files.", required=True
     )
-    entry_point.define_path("output", None, "JSON to write.", required=True)
-    flags.DEFINE_integer("num_threads", 2, "That inference may use.", lower_bound=1)
+    entry_point.define_path("output", None, "The JSON file to write.", required=True)
+    flags.DEFINE_integer("num_threads", 2, "Threads for inference.", lower_bound=1)
     entry_point.run(main)

@@ -1,9 +1,9 @@
-"""The main job from start to end: train, evaluate, export, evaluate every file, report.
+"""Runs everything end to end: train, evaluate, export, evaluate every file, report.
 
   python -m export.demo --config=configs/demo.py --workdir=runs/demo
 
 Writes WORKDIR/summary.json and WORKDIR/report.html and prints the results table. All
-models see the centre crop alone: eval.ten_crop is turned off.
+models see only the centre crop: eval.ten_crop is turned off.
 """
 
 from pathlib import Path

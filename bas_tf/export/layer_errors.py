@@ -1,12 +1,13 @@
-r"""Says per layer where an int8 file departs from the float32 one of its workdir.
+r"""Shows, layer by layer, where an int8 file deviates from float32.
 
   python -m export.layer_errors --workdir=runs/demo \
       --artifact=runs/demo/export/localizer_int8.tflite --output=layers.json
 
-Both files run on calibration images with every tensor kept. A layer's SNR is of all the
-noise that has come together up to its output; `lost` is how far it is below that of its
-worst input, and so the layer's own part. Below the table stand the float islands: the
-operators of the file that compute in floating point.
+Both files, int8 and the float32 one of the same workdir, run on calibration images and
+keep all tensors. A layer's SNR includes all noise accumulated up to its output; `lost`
+is how far it is below the SNR of its worst input, i.e. the layer's own contribution.
+Below the table are the float islands: operators of the file that compute in floating
+point.
 """
 
 from pathlib import Path
@@ -50,6 +51,8 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     entry_point.define_path("workdir", None, "A trained workdir.", required=True)
-    entry_point.define_path("artifact", None, "An int8 file of it.", required=True)
-    entry_point.define_path("output", None, "JSON to write.", required=True)
+    entry_point.define_path(
+        "artifact", None, "An int8 file exported from it.", required=True
+    )
+    entry_point.define_path("output", None, "The JSON file to write.", required=True)
     entry_point.run(main)

@@ -1,10 +1,10 @@
-r"""Exports a trained localizer as an ONNX file, as ONNX Runtime runs it.
+r"""Exports a trained localizer as an ONNX file for ONNX Runtime.
 
   python -m export.onnx --workdir=runs/demo --output=runs/demo/export
 
-Opset 18, operators of the default domain only. In the file's metadata lie, as JSON, the
-class names under `labels`, what its boxes are cut at under `score_threshold`, and how
-many classes' maps are averaged under `top_k`.
+Opset 18, operators of the default domain only. The file's metadata has, as JSON, the
+class names (`labels`), the threshold of the boxes (`score_threshold`), and how many
+classes' maps are averaged (`top_k`).
 """
 
 from absl import flags

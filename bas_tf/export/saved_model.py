@@ -1,11 +1,11 @@
-r"""Exports a trained localizer as a SavedModel, or as a server's next version of it.
+r"""Exports a trained localizer as a SavedModel, or as a server's next version.
 
   python -m export.saved_model --workdir=runs/demo --output=runs/demo/export/saved_model
   python -m export.saved_model --workdir=runs/demo --serving_dir=models/bas
 
-A running TensorFlow Serving takes up the new version of a --serving_dir by itself.
-Next to the versions lie the server's configurations and two ways to start it; those
-that are there are kept as they are.
+A running TensorFlow Serving picks up the new version in --serving_dir by itself. The
+server's config files and two ways to start it are written next to the versions;
+existing ones are kept.
 """
 
 from absl import flags

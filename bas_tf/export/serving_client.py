@@ -1,13 +1,12 @@
-"""Finds the objects of photos by a TensorFlow Serving that serves the model.
+"""Localizes the objects in photos with a TensorFlow Serving server.
 
   python -m export.serving.client --address=localhost:8500 --output=DIR PHOTOS...
 
-PHOTOS are files and folders. DIR/results.jsonl gets a line for each file: its class,
-score, box (half-open, pixels of the upright photo), or its `error`; DIR/overlays/ gets
-the drawn photos. Started again, it continues: what has a result is not sent again, what
-failed is. A server that is overloaded or starting is asked again within --timeout_s,
-with fewer requests at a time. Exit code 0 when every file has a result, 1 when some
-failed.
+PHOTOS are files and folders. DIR/results.jsonl gets one line per file: its class,
+score and box (half-open, pixels of the upright photo), or its `error`; DIR/overlays/
+gets the photos with boxes. Run again, it resumes: only photos without a result or with
+an error are sent. If the server is overloaded or starting, requests are retried within
+--timeout_s, fewer at a time. Exit code 0 if every file has a result, 1 if some failed.
 
 In a program:
 
@@ -78,18 +77,20 @@ def _model_of_flags() -> ServedModel:
 
 if __name__ == "__main__":
     flags.DEFINE_string("address", None, "The server's HOST:PORT.", required=True)
-    flags.DEFINE_enum("protocol", "grpc", connection.PROTOCOLS, "What its port speaks.")
+    flags.DEFINE_enum(
+        "protocol", "grpc", connection.PROTOCOLS, "The protocol of that port."
+    )
     flags.DEFINE_string("model", "bas", "The served model's name.")
     flags.DEFINE_integer(
-        "version", None, "Ask this version, not the latest.", lower_bound=0
+        "version", None, "Use this version, not the latest.", lower_bound=0
     )
-    flags.DEFINE_string("version_label", None, "Ask the version of this label.")
-    flags.DEFINE_integer("batch_size", 8, "Photos a request.", lower_bound=1)
-    flags.DEFINE_integer("concurrency", 4, "Requests at a time.", lower_bound=1)
+    flags.DEFINE_string("version_label", None, "Use the version with this label.")
+    flags.DEFINE_integer("batch_size", 8, "Photos per request.", lower_bound=1)
+    flags.DEFINE_integer("concurrency", 4, "Concurrent requests.", lower_bound=1)
     flags.DEFINE_float(
         "timeout_s",
         connection.TIMEOUT_S,
-        "Seconds for a request and its retries.",
+        "Seconds for a request including retries.",
         lower_bound=0.001,
         upper_bound=86400,
     )

@@ -3,8 +3,8 @@ r"""Exports a trained localizer as TFLite (LiteRT) files.
   python -m export.tflite --workdir=runs/demo --output=runs/demo/export \
       --quantize=none --quantize=int8
 
-The files are localizer_<quantization>.tflite; --any_size, --given_class and --no_boxes
-write others next to them.
+Writes localizer_<quantization>.tflite; --any_size, --given_class and --no_boxes write
+additional files.
 """
 
 from absl import flags
@@ -35,29 +35,31 @@ if __name__ == "__main__":
     entry_point.define_path("workdir", None, "A trained workdir.", required=True)
     entry_point.define_path("output", None, "The folder to write to.", required=True)
     entry_point.define_path(
-        "data_root", None, "Where int8's training images lie, if they have been moved."
+        "data_root", None, "Where the training images for int8 are, if they were moved."
     )
     flags.DEFINE_multi_enum(
         "quantize",
         ["none"],
         list(conversion.QUANTIZATIONS),
-        "Repeat for several files.",
+        "Repeat the flag for several files.",
     )
     flags.DEFINE_bool(
         "any_size",
         False,
-        "Also files that take frames of any size and resize them in the graph.",
+        "Also write files that take frames of any size and resize them in the graph.",
     )
     flags.DEFINE_bool(
         "given_class",
         False,
-        "Also files that take a class next to the image and box that: no classifier.",
+        "Also write files without classifier, which take a class and localize that.",
     )
-    flags.DEFINE_bool("no_boxes", False, "Also files that leave the box to the host.")
+    flags.DEFINE_bool(
+        "no_boxes", False, "Also write files that leave the box to the host."
+    )
     flags.DEFINE_enum(
         "input_type",
         "uint8",
         conversion.INPUT_TYPES,
-        "Of the image; int8 is the pixel less 128.",
+        "Type of the image input; int8 is the pixel minus 128.",
     )
     entry_point.run(main)

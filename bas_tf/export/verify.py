@@ -1,14 +1,13 @@
-r"""Sends a trained workdir and every exported file through the same evaluator.
+r"""Evaluates a trained workdir and every exported file with the same evaluator.
 
   python -m export.verify --workdir=runs/demo --artifacts=runs/demo/export \
       --output=report.json
 
-Prints one table: figures by protocol bas, then how near each file is to Keras, its
-latency and its process's peak memory, measured alternately. Exits 1 when a file loses
-more than --max_drop of GT-known, predicted-map or Top-1 Loc against Keras. A file has
-those
-of them that it can: GT-known Loc needs one that takes a class. All see the centre crop
-alone, whatever the workdir's eval.ten_crop says.
+Prints one table with figures of protocol bas, then how close each file is to Keras, its
+latency and its process's peak memory, measured alternately. Exits 1 if a file loses
+more than --max_drop of GT-known, predicted-map or Top-1 Loc against Keras; GT-known Loc
+needs a file that takes a class. All see only the centre crop, whatever the workdir's
+eval.ten_crop says.
 """
 
 import sys
@@ -66,11 +65,19 @@ def main(args: list[str]) -> None:
 
 if __name__ == "__main__":
     entry_point.define_path("workdir", None, "A trained workdir.", required=True)
-    entry_point.define_path("artifacts", None, "Exported files.", required=True)
-    entry_point.define_path("output", "report.json", "The file to write.")
-    flags.DEFINE_string("split", None, "Default: the config's eval.split.")
-    flags.DEFINE_float(
-        "max_drop", 0.01, "Largest loss of a figure against Keras, a fraction.", 0, 1
+    entry_point.define_path(
+        "artifacts", None, "The folder of exported files.", required=True
     )
-    flags.DEFINE_integer("num_threads", 2, "Of the latencies.", lower_bound=1)
+    entry_point.define_path("output", "report.json", "The file to write.")
+    flags.DEFINE_string("split", None, "The split; default: the config's eval.split.")
+    flags.DEFINE_float(
+        "max_drop",
+        0.01,
+        "Largest allowed drop of a figure against Keras, as a fraction.",
+        0,
+        1,
+    )
+    flags.DEFINE_integer(
+        "num_threads", 2, "Threads for measuring latency.", lower_bound=1
+    )
     entry_point.run(main)

@@ -41,7 +41,7 @@ def test_files_that_a_page_names_are_there(page):
     """Paths from the top of the project, in `code`; patterns as well."""
     rooms = ("bas_tf", "export", "configs", "tests", "benchmarks", "docs")
     named = re.compile(rf"(?:{'|'.join(rooms)})/[\w/.*-]*")
-    # What a page's reader is reported to write.
+    # What a page tells its reader to write.
     own = {"configs/mine.py", "bas_tf/models/backbones/plain_net.py"}
     spans = {span.partition(":")[0] for span in pages.code(page)} - own
     paths = [span for span in spans if named.fullmatch(span)]

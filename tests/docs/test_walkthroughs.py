@@ -1,7 +1,7 @@
 """The commands of own_photos.md and of the tour, run in their order at a small size.
 
 The pages' own arguments are kept; only names of folders become those of the test, and
-what reads a config is reported to be small.
+commands that read a config get small settings.
 """
 
 import contextlib

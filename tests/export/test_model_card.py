@@ -213,7 +213,7 @@ def test_what_chose_the_epoch_and_the_threshold(make_workdir, evaluated):
 
     evaluated |= {"split": "val", "score_threshold": 0.6}
     evaluation = section(card_of(make_workdir(), evaluated), "Evaluation data")
-    assert "flatter.**" not in evaluation
+    assert "optimistic.**" not in evaluation
     assert "files cut at 0.8, not at this threshold" in evaluation
     chosen = card_of(make_workdir(train__select_by="mean_iou"), evaluated)
     assert "**The epoch was chosen on these images" in section(chosen, "Evaluation")

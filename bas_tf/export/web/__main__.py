@@ -1,12 +1,12 @@
-r"""Writes a web page that runs exported files in the browser: photos never leave it.
+r"""Writes a web page that runs exported files in the browser; photos stay there.
 
   python -m export.tflite --workdir=runs/demo --output=runs/demo/export \
       --quantize=int8 --given_class
   python -m export.web --artifacts=runs/demo/export --output=site/ --serve
 
---output is then a folder of plain files for any web server, by https or on localhost.
-A given_class file among the artifacts lets people ask where a class is. The page itself
-is built with npm when it is first needed (Node.js 20.19 or later).
+--output is a folder of static files for any web server, over https or on localhost.
+With a given_class file among the artifacts, visitors can ask where a class is. The page
+is built with npm when first needed (Node.js 20.19 or later).
 """
 
 import signal
@@ -53,13 +53,13 @@ if __name__ == "__main__":
         "quantize",
         None,
         list(conversion.QUANTIZATIONS),
-        "Which file the page runs; without it int8, or else float16, none, dynamic.",
+        "Which file the page runs; default: int8, or else float16, none, dynamic.",
     )
-    flags.DEFINE_bool("serve", False, "Serve the site on this machine alone.")
+    flags.DEFINE_bool("serve", False, "Also serve the site, to this machine only.")
     flags.DEFINE_integer(
         "port",
         8765,
-        "Of --serve; 0 takes a free port.",
+        "Port of --serve; 0 picks a free one.",
         lower_bound=0,
         upper_bound=65535,
     )

@@ -23,7 +23,7 @@ from absl import flags
 from bas_tf import entry_point, files
 from bas_tf.errors import UserError
 from bas_tf.export.client import connection
-from bas_tf.export.client.serving_client import ServedModel
+from bas_tf.export.client.served import ServedModel
 
 
 def main(args: list[str]) -> None:
@@ -35,10 +35,12 @@ def main(args: list[str]) -> None:
     # Photos may lie in the output: only what this command draws there is none.
     found = photos.find_photos(args, output=output / run_client.OVERLAYS)
     written = (results_file.RESULTS_FILE, results_file.REQUEST_FILE)
-    files.check_not_inputs(
-        [output / name for name in written], [photo.path for photo in found]
-    )
-    model, class_id = _model_of_flags(), flags.FLAGS.class_id
+    files.check_not_inputs([output / name for name in written], found)
+    version, label = flags.FLAGS["version"].value, flags.FLAGS.version_label
+    if version is not None and label is not None:
+        raise UserError("--version and --version_label: one of them, not both")
+    model = ServedModel(flags.FLAGS["model"].value, version, label)
+    class_id = flags.FLAGS.class_id
     request = {
         "--model": model.name,
         "--version": model.version,
@@ -67,13 +69,6 @@ def main(args: list[str]) -> None:
     print(f"{output / results_file.RESULTS_FILE}: {len(found)} photos, {failed} failed")
     if failed:
         sys.exit(1)
-
-
-def _model_of_flags() -> ServedModel:
-    version, label = flags.FLAGS["version"].value, flags.FLAGS.version_label
-    if version is not None and label is not None:
-        raise UserError("--version and --version_label: one of them, not both")
-    return ServedModel(flags.FLAGS["model"].value, version, label)
 
 
 if __name__ == "__main__":

@@ -36,23 +36,17 @@ def main(args: list[str]) -> None:
     found = photos.find_photos(args, output=output / run_client.OVERLAYS)
     written = (results_file.RESULTS_FILE, results_file.REQUEST_FILE)
     files.check_not_inputs([output / name for name in written], found)
-    version, label = flags.FLAGS["version"].value, flags.FLAGS.version_label
+    keys = ("model", "version", "version_label", "class_id")
+    request = {f"--{key}": flags.FLAGS[key].value for key in keys}
+    name, version, label, class_id = request.values()
     if version is not None and label is not None:
         raise UserError("--version and --version_label: one of them, not both")
-    model = ServedModel(flags.FLAGS["model"].value, version, label)
-    class_id = flags.FLAGS.class_id
-    request = {
-        "--model": model.name,
-        "--version": model.version,
-        "--version_label": model.label,
-        "--class_id": class_id,
-    }
     if flags.FLAGS.protocol == "grpc":
         entry_point.load_tensorflow()
     serving = connection.connect(
         flags.FLAGS.address,
         protocol=flags.FLAGS.protocol,
-        model=model,
+        model=ServedModel(name, version, label),
         timeout_s=flags.FLAGS.timeout_s,
     )
     with serving, results_file.opened(output, request) as results:

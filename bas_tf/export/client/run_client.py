@@ -63,9 +63,7 @@ def localize_photos(
 
     def localize(batch: Sequence[Path]) -> list[Row]:
         rows = _localized(client, batch, class_id)
-        for path in overlays.keys() & rows.keys():
-            rows[path] = _drawn(rows[path], overlays[path], output)
-        return [rows[path] for path in batch]
+        return [_drawn(rows[path], overlays.get(path), output) for path in batch]
 
     failed, done = 0, len(found) - len(todo)
     with (
@@ -115,32 +113,32 @@ def _localized(
 
 def _row(path: Path, size_wh: tuple[int, int], answer: Served) -> Row:
     """A line of results.jsonl; an error where the server saw another size."""
-    if answer.fault:
-        return _failed(path, ServingError(answer.fault))
-    if answer.size_wh != size_wh:
-        seen, sent = (" x ".join(map(str, size)) for size in (answer.size_wh, size_wh))
-        message = f"the server decoded {seen} pixels of a photo of {sent}"
-        return _failed(path, ServingError(message))
-    columns = (answer.class_ids, answer.class_names, answer.scores)
-    keys = ("class_id", "class_name", "score")
-    top = [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=False)]
-    best = top[0] if top else {"class_name": None, "score": None}
+    fault, (width, height) = answer.fault, size_wh
+    if not fault and answer.size_wh != size_wh:
+        seen = " x ".join(map(str, answer.size_wh))
+        fault = f"the server decoded {seen} pixels of a photo of {width} x {height}"
+    if fault:
+        return {"file": str(path), "error": fault}
+    columns = zip(answer.class_ids, answer.class_names, answer.scores, strict=False)
+    keys = ("class_id", "class_name", "score")  # a given class has the first alone
+    top = [dict(zip(keys, row, strict=True)) for row in columns]
     return {
         "file": str(path),
-        **best,
         "class_id": answer.class_ids[0],
+        "class_name": top[0]["class_name"] if top else None,
+        "score": top[0]["score"] if top else None,
         "top": top,
         "box": [round(value, 2) for value in answer.box],
         "degenerate": answer.degenerate,
-        "width": size_wh[0],
-        "height": size_wh[1],
+        "width": width,
+        "height": height,
         "overlay": None,
     }
 
 
-def _drawn(row: Row, overlay: str, output: Path) -> Row:
-    """The row of a photo whose overlay is written; one of an error as it is."""
-    if "error" in row:
+def _drawn(row: Row, overlay: str | None, output: Path) -> Row:
+    """The row of a photo whose overlay is written, if it is to have one."""
+    if overlay is None or "error" in row:
         return row
     name = row["class_name"]
     label = f"class {row['class_id']}" if name is None else f"{name} {row['score']:.2f}"

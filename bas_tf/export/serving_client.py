@@ -22,7 +22,7 @@ from absl import flags
 from bas_tf import entry_point, files
 from bas_tf.errors import UserError
 from bas_tf.export.client import connection
-from bas_tf.export.client.serving_client import ServedModel
+from bas_tf.export.client.served import ServedModel
 
 
 def main(args: list[str]) -> None:
@@ -34,22 +34,18 @@ def main(args: list[str]) -> None:
     # Photos may lie in the output: only what this command draws there is none.
     found = photos.find_photos(args, output=output / run_client.OVERLAYS)
     written = (results_file.RESULTS_FILE, results_file.REQUEST_FILE)
-    files.check_not_inputs(
-        [output / name for name in written], [photo.path for photo in found]
-    )
-    model, class_id = _model_of_flags(), flags.FLAGS.class_id
-    request = {
-        "--model": model.name,
-        "--version": model.version,
-        "--version_label": model.label,
-        "--class_id": class_id,
-    }
+    files.check_not_inputs([output / name for name in written], found)
+    keys = ("model", "version", "version_label", "class_id")
+    request = {f"--{key}": flags.FLAGS[key].value for key in keys}
+    name, version, label, class_id = request.values()
+    if version is not None and label is not None:
+        raise UserError("--version and --version_label: one of them, not both")
     if flags.FLAGS.protocol == "grpc":
         entry_point.load_tensorflow()
     serving = connection.connect(
         flags.FLAGS.address,
         protocol=flags.FLAGS.protocol,
-        model=model,
+        model=ServedModel(name, version, label),
         timeout_s=flags.FLAGS.timeout_s,
     )
     with serving, results_file.opened(output, request) as results:
@@ -66,13 +62,6 @@ def main(args: list[str]) -> None:
     print(f"{output / results_file.RESULTS_FILE}: {len(found)} photos, {failed} failed")
     if failed:
         sys.exit(1)
-
-
-def _model_of_flags() -> ServedModel:
-    version, label = flags.FLAGS["version"].value, flags.FLAGS.version_label
-    if version is not None and label is not None:
-        raise UserError("--version and --version_label: one of them, not both")
-    return ServedModel(flags.FLAGS["model"].value, version, label)
 
 
 if __name__ == "__main__":

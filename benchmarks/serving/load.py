@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bas_tf.errors import one_line
+from bas_tf.export.client.connection import ServingClient
 from bas_tf.export.client.photos import Encoded
 from bas_tf.export.client.served import ServingError
-from bas_tf.export.client.serving_client import ServingClient
 
 MOST_CALLERS = 256  # threads; in the open loop, requests under way
 PAUSE_AFTER_FAILURE = 0.1  # seconds; else a server that refuses meets a flood

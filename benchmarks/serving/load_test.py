@@ -32,10 +32,11 @@ from pathlib import Path
 from absl import flags
 
 from bas_tf import entry_point, files
+from bas_tf.data import photo_files
 from bas_tf.errors import UserError
 from bas_tf.export.client import connection, photos
 from bas_tf.export.client.photos import Encoded
-from bas_tf.export.client.serving_client import ServedModel
+from bas_tf.export.client.served import ServedModel
 from benchmarks.serving import load
 
 MOST_PHOTOS, SOAK_PARTS, MOST_DRIFT = 256, 10, 2.0
@@ -89,11 +90,11 @@ def read_photos(arguments: Sequence[str], *, output: Path) -> list[Encoded]:
     """
     if not arguments:
         raise UserError("no photo or folder given; see --help")
-    found = photos.find_photos(arguments, output=output)
-    files.check_not_inputs([output], [photo.path for photo in found])
+    found = photo_files.find_photos(arguments, output=output)
+    files.check_not_inputs([output], found)
     count = min(len(found), MOST_PHOTOS)
     chosen = [found[i * len(found) // count] for i in range(count)]
-    return [photos.encoded(photo.path) for photo in chosen]
+    return [photos.encoded(path) for path in chosen]
 
 
 def read_rows(path: Path) -> list[dict]:

@@ -3,70 +3,35 @@
 import dataclasses
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from bas_tf.data import decode
-from bas_tf.errors import UserError
+from bas_tf.data import decode, photo_files
 
 _BIT_DEPTH_AT = 24  # the place in a PNG: 8 of signature, 8 of IHDR's head, 8 of size
 
 
 @dataclasses.dataclass(frozen=True)
-class Photo:
-    """A file to be localized.
-
-    Attributes:
-      path: absolute, so that it means the same wherever the command is started.
-      relative: its path inside the folder that was named, or its name.
-    """
-
-    path: Path
-    relative: Path
-
-
-@dataclasses.dataclass(frozen=True)
 class Encoded:
-    """What is sent of a photo.
-
-    Attributes:
-      content: a JPEG or PNG.
-      size_wh: of the upright photo.
-    """
+    """What is sent of a photo: a JPEG or PNG, and the size of the upright photo."""
 
     content: bytes
     size_wh: tuple[int, int]
 
 
-def find_photos(arguments: Sequence[str], *, output: Path) -> list[Photo]:
-    """Files as they are named, folders' photos (by extension) sorted, each once.
+def find_photos(arguments: Sequence[str], *, output: Path) -> dict[Path, Path]:
+    """As `photo_files.find_photos`: {absolute path: its path inside the named folder}.
 
-    Links to folders are not followed.
-
-    Args:
-      arguments: files and folders.
-      output: its files are no photos, wherever it lies.
-
-    Raises:
-      UserError: an argument is missing, a folder has no photo or cannot be read.
+    A file that was named itself has its name as that.
     """
-    found: dict[Path, Photo] = {}
-    for argument in arguments:
-        path = Path(os.path.abspath(argument))
-        if path.is_dir():
-            photos = list(_photos_in(path, Path(os.path.abspath(output))))
-            if not photos:
-                endings = ", ".join(decode.EXTENSIONS)
-                raise UserError(f"{argument}: no photo in it; looked for {endings}")
-        elif path.exists():
-            photos = [Photo(path, Path(path.name))]
-        else:
-            raise UserError(f"{argument}: no such file or folder")
-        for photo in photos:
-            found.setdefault(photo.path, photo)
-    return list(found.values())
+    found: dict[Path, Path] = {}
+    for argument in map(os.path.abspath, arguments):
+        for path in photo_files.find_photos([argument], output=output):
+            inside = os.path.relpath(path, argument)
+            found.setdefault(path, Path(path.name if inside == "." else inside))
+    return found
 
 
 def encoded(path: Path) -> Encoded:
@@ -86,18 +51,6 @@ def encoded(path: Path) -> Encoded:
         picture.save(file, "PNG", compress_level=1)  # sent once, not kept
         content = file.getvalue()
     return Encoded(content, size_wh)
-
-
-def _photos_in(folder: Path, output: Path) -> Iterator[Photo]:
-    def stop(error: OSError):
-        raise UserError(f"{error.filename}: cannot be read ({error.strerror})")
-
-    for place, folders, files in os.walk(folder, onerror=stop):
-        folders[:] = sorted(f for f in folders if Path(place, f) != output)
-        for name in sorted(files):
-            if name.lower().endswith(decode.EXTENSIONS):
-                path = Path(place, name)
-                yield Photo(path, path.relative_to(folder))
 
 
 def _needs_nothing(content: bytes) -> bool:

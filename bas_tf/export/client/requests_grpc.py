@@ -1,22 +1,20 @@
 """Asks TensorFlow Serving over gRPC: one channel, which keeps its connection."""
 
-from collections.abc import Mapping
-from typing import Any
+import time
 
 import numpy as np
 
 from bas_tf import names
 from bas_tf.errors import UserError, one_line
-from bas_tf.export.client.pace import Deadline
-from bas_tf.export.client.served import ServingError
-from bas_tf.export.client.serving_client import ServedModel
+from bas_tf.export.client.served import ServedModel, ServingError
 
 PACKAGE = "tensorflow-serving-api==2.21.0"
 # All threads of the server wait, or it takes no request; a broken connection is the
 # latter. By TensorFlow Serving both come before the model has run.
 _LATER = ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
 _OPTIONS = [
-    ("grpc.enable_retries", 0),  # retrying is the client's own, within its deadline
+    # gRPC's own retries know no backoff that lowers how many calls are under way.
+    ("grpc.enable_retries", 0),
     ("grpc.max_send_message_length", -1),
     # A broken connection is made anew as soon as a retry asks for it.
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -26,11 +24,7 @@ _OPTIONS = [
 
 
 class GrpcTransport:
-    """See `Transport`.
-
-    Args:
-      address: HOST:PORT of the server's gRPC port.
-      model: which one is asked.
+    """See `RestTransport`.
 
     Raises:
       UserError: tensorflow-serving-api is not installed.
@@ -54,11 +48,11 @@ class GrpcTransport:
         self._stub = service.PredictionServiceStub(self._channel)
 
     def predict(
-        self, signature: str, inputs: dict[str, list], deadline: Deadline
-    ) -> Mapping[str, Any]:
+        self, signature: str, inputs: dict[str, list], end: float
+    ) -> dict[str, np.ndarray]:
         request = self._request(signature, inputs)
         try:
-            response = self._stub.Predict(request, timeout=deadline.seconds_left())
+            response = self._stub.Predict(request, timeout=end - time.monotonic())
         except self._grpc.RpcError as error:
             code = error.code().name
             if code == "DEADLINE_EXCEEDED":
@@ -69,7 +63,7 @@ class GrpcTransport:
             ) from error
         except ValueError as error:  # a channel that was closed
             raise ServingError(one_line(error)) from error
-        return {key: self._read(key, proto) for key, proto in response.outputs.items()}
+        return {key: self._array(key, p) for key, p in response.outputs.items()}
 
     def close(self) -> None:
         self._channel.close()
@@ -88,8 +82,8 @@ class GrpcTransport:
             request.inputs[name].CopyFrom(proto)
         return request
 
-    def _read(self, key: str, proto) -> np.ndarray:
-        """The array of an output; strings become `str`."""
+    def _array(self, key: str, proto) -> np.ndarray:
+        """An output; its strings become `str`."""
         try:
             values = self._tf.make_ndarray(proto)
         except (TypeError, ValueError) as error:

@@ -1,12 +1,12 @@
-"""Asks TensorFlow Serving over REST; connections are kept and used again."""
+"""Asks TensorFlow Serving over REST; urllib3's pool keeps the connections."""
 
 import base64
 import contextlib
-import http.client
 import json
+import math
 import socket
-import threading
-from collections.abc import Mapping
+import time
+import weakref
 from typing import Any
 from urllib.parse import quote
 
@@ -15,143 +15,133 @@ from urllib3.connection import HTTPConnection
 
 from bas_tf import names
 from bas_tf.errors import one_line
-from bas_tf.export.client.pace import Deadline
-from bas_tf.export.client.served import ServingError
-from bas_tf.export.client.serving_client import ServedModel
+from bas_tf.export.client.served import ServedModel, ServingError
 
 MAX_ANSWER_BYTES = 64 * 2**20
-_QUOTED_CHARACTERS = 300  # of an answer that is not the server's JSON
+MOST_KEPT = 256  # idle connections
+_QUOTED_BYTES = 300  # of an answer that is not the server's JSON
+
+
+class _Socket(socket.socket):
+    """Waits until `end` at most: urllib3's timeouts start anew with every byte."""
+
+    end = math.inf
+
+    def sendall(self, *args):
+        self._set_timeout()
+        return super().sendall(*args)
+
+    def recv_into(self, *args):
+        self._set_timeout()
+        return super().recv_into(*args)
+
+    def _set_timeout(self) -> None:
+        self.settimeout(max(self.end - time.monotonic(), 1e-6))
+
+
+class _Connection(HTTPConnection):
+    """Its timeout is for the whole of a request and its answer."""
+
+    def __init__(self, *args, sockets: weakref.WeakSet, **settings):
+        super().__init__(*args, **settings)
+        self._sockets = sockets  # of all connections
+
+    def _new_conn(self) -> _Socket:
+        sock = _Socket(fileno=super()._new_conn().detach())
+        self._sockets.add(sock)
+        return sock
+
+    def request(self, *args, **settings) -> None:
+        end = time.monotonic() + self.timeout
+        if self.sock is None:
+            self.connect()
+        self.sock.end = end
+        super().request(*args, **settings)
 
 
 class RestTransport:
-    """See `Transport`; as many connections as there are calls at a time.
-
-    urllib3's pool is not used: its timeouts start anew with every byte, and a peer that
-    trickles its answer could hold a call for ever. Here a timer shuts the connection.
+    """As many connections to a server as there are calls at a time; threads share it.
 
     Args:
-      address: HOST:PORT of the server's REST port.
+      address: HOST:PORT of the server's port for this protocol.
       model: which one is asked.
     """
 
     def __init__(self, address: str, model: ServedModel):
-        self._address, self._path = address, _predict_path(model)
-        self._idle: list[HTTPConnection] = []
-        self._in_use: set[HTTPConnection] = set()
-        self._is_closed = False
+        self._sockets = weakref.WeakSet()
+        host, _, port = address.rpartition(":")
+        self._pool = urllib3.HTTPConnectionPool(
+            host, int(port), maxsize=MOST_KEPT, sockets=self._sockets
+        )
+        self._pool.ConnectionCls = _Connection
+        self._path = f"/v1/models/{quote(model.name, safe='')}"
+        if model.version is not None:
+            self._path += f"/versions/{model.version}"
+        if model.label is not None:
+            self._path += f"/labels/{quote(model.label, safe='')}"
+        self._path += ":predict"
 
     def predict(
-        self, signature: str, inputs: dict[str, list], deadline: Deadline
-    ) -> Mapping[str, Any]:
-        status, content = self._post(_request_body(signature, inputs), deadline)
+        self, signature: str, inputs: dict[str, list], end: float
+    ) -> dict[str, Any]:
+        """One attempt, as {output: array or nested lists}, strings as `str`.
+
+        Raises:
+          ServingError: no such answer came.
+          TimeoutError: the `end`, by time.monotonic, did.
+        """
+        files = inputs[names.IMAGE_BYTES]
+        images = [{"b64": base64.b64encode(file).decode()} for file in files]
+        inputs = {**inputs, names.IMAGE_BYTES: images}
+        body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
+        status, content = self._post(body, end)
+        try:
+            answer = json.loads(content)  # NaN and Infinity, which come bare, are read
+        except (ValueError, RecursionError):
+            answer = None
+        found = answer if isinstance(answer, dict) else {}
         if status != 200:
+            message = one_line(Exception(found.get("error", content[:_QUOTED_BYTES])))
             raise ServingError(
-                f"HTTP {status}: {_error_message(content)}",
+                f"HTTP {status}: {message}",
                 kind="unavailable" if status == 503 else f"http_{status}",
                 later=status in (429, 503),
             )
-        try:
-            answer = json.loads(content)  # NaN and Infinity, which come bare, are read
-        except (ValueError, RecursionError) as error:
-            raise ServingError(f"the answer is not JSON: {_quoted(content)}") from error
-        outputs = answer.get("outputs") if isinstance(answer, dict) else None
-        if not isinstance(outputs, dict):
-            raise ServingError(f"the answer has no outputs: {_quoted(content)}")
-        return outputs
+        if not isinstance(found.get("outputs"), dict):
+            message = f"the answer is no JSON with outputs: {content[:_QUOTED_BYTES]!r}"
+            raise ServingError(message)
+        return found["outputs"]
 
     def close(self) -> None:
-        self._is_closed = True
-        for connection in list(self._in_use):
-            _interrupt(connection)
-        while self._idle:
-            self._idle.pop().close()
+        """Ends the connections, in use or not."""
+        self._pool.close()
+        for sock in list(self._sockets):
+            with contextlib.suppress(OSError):  # it may have ended already
+                sock.shutdown(socket.SHUT_RDWR)
 
-    def _post(self, body: bytes, deadline: Deadline) -> tuple[int, bytes]:
+    def _post(self, body: bytes, end: float) -> tuple[int, bytes]:
         """Status and body of the answer."""
+        seconds = max(end - time.monotonic(), 1e-3)
         try:
-            connection = self._idle.pop()
-        except IndexError:
-            host, _, port = self._address.rpartition(":")
-            connection = HTTPConnection(host.strip("[]"), int(port))
-        self._in_use.add(connection)
-        try:
-            return _exchange(connection, self._path, body, deadline)
-        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as e:
-            connection.close()  # the next request opens it again
-            deadline.seconds_left()  # raises TimeoutError where that was the reason
-            refused = isinstance(e.__cause__, ConnectionRefusedError)
-            raise ServingError(
-                f"{self._address} refuses the connection"
-                if refused
-                else f"the connection broke: {one_line(e) or type(e).__name__}",
-                kind="unavailable" if refused else "connection",
-                later=True,
-            ) from e
-        finally:
-            self._in_use.remove(connection)
-            self._idle.append(connection)
-            if self._is_closed:
-                connection.close()
-
-
-def _exchange(
-    connection: HTTPConnection, path: str, body: bytes, deadline: Deadline
-) -> tuple[int, bytes]:
-    if connection.sock is not None and not connection.is_connected:
-        connection.close()  # the server ended it while it was idle
-    connection.timeout = deadline.seconds_left()
-    timer = threading.Timer(connection.timeout, _interrupt, [connection])
-    timer.daemon = True
-    timer.start()
-    try:
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", path, body, headers, preload_content=False)
-        response = connection.getresponse()
-        content = response.read(MAX_ANSWER_BYTES + 1)
-    finally:
-        timer.cancel()
-    deadline.seconds_left()  # what the timer cut off can look like a short answer
-    if response.status == 200 and not content:
-        raise http.client.HTTPException("closed within the answer's head")
-    if len(content) > MAX_ANSWER_BYTES:
-        connection.close()
-        raise ServingError(f"more than {MAX_ANSWER_BYTES} bytes came")
-    return response.status, content
-
-
-def _interrupt(connection: HTTPConnection) -> None:
-    """Ends the waiting of another thread that uses this connection."""
-    sock = connection.sock
-    if sock is not None:
-        with contextlib.suppress(OSError):  # it may have ended already
-            sock.shutdown(socket.SHUT_RDWR)
-
-
-def _predict_path(model: ServedModel) -> str:
-    path = f"/v1/models/{quote(model.name, safe='')}"
-    if model.version is not None:
-        path += f"/versions/{model.version}"
-    if model.label is not None:
-        path += f"/labels/{quote(model.label, safe='')}"
-    return f"{path}:predict"
-
-
-def _request_body(signature: str, inputs: dict[str, list]) -> bytes:
-    images = [
-        {"b64": base64.b64encode(image).decode()} for image in inputs[names.IMAGE_BYTES]
-    ]
-    inputs = {**inputs, names.IMAGE_BYTES: images}
-    return json.dumps({"signature_name": signature, "inputs": inputs}).encode()
-
-
-def _error_message(content: bytes) -> str:
-    """The server's `error`, or else what came instead."""
-    try:
-        return one_line(Exception(json.loads(content)["error"]))
-    except (ValueError, RecursionError, LookupError, TypeError):
-        return _quoted(content)
-
-
-def _quoted(content: bytes) -> str:
-    text = " ".join(content[:_QUOTED_CHARACTERS].decode(errors="replace").split())
-    return repr(text) if text else "an empty body"
+            with self._pool.urlopen(
+                "POST",
+                self._path,
+                body,
+                {"Content-Type": "application/json"},
+                retries=False,  # retrying is `ServingClient`'s, within its deadline
+                timeout=seconds,
+                preload_content=False,
+            ) as response:
+                content = response.read(MAX_ANSWER_BYTES + 1)
+            if response.status == 200 and not content:
+                raise urllib3.exceptions.HTTPError("it ended within the answer's head")
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            if time.monotonic() >= end:
+                raise TimeoutError from error
+            refused = isinstance(error.__cause__, ConnectionRefusedError)
+            kind = "unavailable" if refused else "connection"
+            message = f"no connection, or it broke: {one_line(error)}"
+            raise ServingError(message, kind=kind, later=True) from error
+        if len(content) > MAX_ANSWER_BYTES:
+            raise ServingError(f"more than {MAX_ANSWER_BYTES} bytes came")
+        return response.status, content

@@ -17,17 +17,13 @@ Row = dict[str, Any]
 
 
 class ResultsFile:
-    """The rows of earlier runs, to which this one adds; see `opened`.
-
-    Attributes:
-      rows: {file: its row}; a row with an `error` is no result.
-    """
+    """The rows of earlier runs, {file: row}, to which this one adds; see `opened`."""
 
     def __init__(self, path: Path):
-        self._path = path
-        self.rows = {row["file"]: row for row in _read_rows(path)}
+        self._path, self.rows = path, _read_rows(path)
 
     def has_result(self, file: str) -> bool:
+        """Whether it has a row that is no `error`."""
         return "error" not in self.rows.get(file, {"error": "never asked"})
 
     def start(self, retried: Iterable[str]) -> None:
@@ -57,55 +53,46 @@ def opened(folder: Path, request: Mapping[str, Any]) -> Iterator[ResultsFile]:
       UserError: another process holds it, another request made it, or it is no file
         of this kind.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise UserError(f"--output={folder}: {error.strerror}") from error
-    try:
-        _lock(folder, handle)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)  # which ends the lock, as a kill does
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            is_held = isinstance(error, BlockingIOError)
+            why = "another run is writing to it" if is_held else error.strerror
+            raise UserError(f"--output={folder}: {why}") from error
         _check_request(folder / REQUEST_FILE, request)
         results = ResultsFile(folder / RESULTS_FILE)
         files.write_json(folder / REQUEST_FILE, request)
         yield results
-    finally:
-        os.close(handle)
-
-
-def _lock(folder: Path, handle: int) -> None:
-    """Until the handle is closed or the process ends, however it does."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise UserError(f"--output={folder}: another run is writing to it") from error
 
 
 def _check_request(path: Path, request: Mapping[str, Any]) -> None:
     text = path.read_bytes() if path.is_file() else json.dumps(request).encode()
-    try:
-        is_same = json.loads(text) == request
-    except ValueError:
-        is_same = False
-    if not is_same:
-        raise UserError(
-            f"{path}: its results were asked for with {text.decode(errors='replace')}; "
-            "use another --output"
-        )
+    with contextlib.suppress(ValueError):
+        if json.loads(text) == request:
+            return
+    raise UserError(
+        f"{path}: its results were asked for with {text.decode(errors='replace')}; "
+        "use another --output"
+    )
 
 
-def _read_rows(path: Path) -> list[Row]:
-    """The whole lines; a last one that a kill cut off is left out."""
+def _read_rows(path: Path) -> dict[str, Row]:
+    """Those of the whole lines; a last one that a kill cut off is left out."""
     try:
         lines = path.read_bytes().split(b"\n") if path.is_file() else []
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    rows = []
+    rows = {}
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
             if not isinstance(row["file"], str) or not {"box", "error"} & row.keys():
                 raise ValueError
-            rows.append(row)
+            rows[row["file"]] = row
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             if number < len(lines):
                 raise UserError(

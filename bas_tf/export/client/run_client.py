@@ -1,7 +1,7 @@
 """Photos in, lines of results.jsonl and overlay PNGs out, a few batches at a time."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 
@@ -12,17 +12,16 @@ from bas_tf import files
 from bas_tf.data import decode
 from bas_tf.errors import DataError, one_line
 from bas_tf.export.client import photos
-from bas_tf.export.client.photos import Encoded, Photo
+from bas_tf.export.client.connection import ServingClient
 from bas_tf.export.client.results_file import ResultsFile, Row
 from bas_tf.export.client.served import Served, ServingError
-from bas_tf.export.client.serving_client import ServingClient
 from bas_tf.report import pictures
 
 OVERLAYS = "overlays"
 
 
 def localize_photos(
-    found: Sequence[Photo],
+    found: Mapping[Path, Path],
     results: ResultsFile,
     client: ServingClient,
     *,
@@ -38,7 +37,7 @@ def localize_photos(
     overlay, so that a run that was ended anyhow is continued by another call.
 
     Args:
-      found: the photos.
+      found: of `photos.find_photos`.
       results: gets a line for each.
       client: asks the server; it is closed when the work is broken off.
       output: the folder of OVERLAYS.
@@ -53,42 +52,35 @@ def localize_photos(
     Raises:
       UserError: the output cannot be written, or an overlay is one of the photos.
     """
-    todo = [photo for photo in found if not results.has_result(str(photo.path))]
-    overlays = _overlay_names(todo, results) if draws_overlays else {}
-    files.check_not_inputs(
-        [output / name for name in overlays.values()], [photo.path for photo in found]
-    )
-    results.start(str(photo.path) for photo in todo)
+    todo = [path for path in found if not results.has_result(str(path))]
+    overlays, taken = {}, {row.get("overlay") for row in results.rows.values()}
+    for path in todo if draws_overlays else ():
+        stem = f"{OVERLAYS}/{found[path].with_suffix('').as_posix()}_localized"
+        overlays[path] = files.unused_name(stem, ".png", taken)
+        taken.add(overlays[path])
+    files.check_not_inputs([output / name for name in overlays.values()], found)
+    results.start(map(str, todo))
 
-    def localize(batch: Sequence[Photo]) -> list[Row]:
+    def localize(batch: Sequence[Path]) -> list[Row]:
         rows = _localized(client, batch, class_id)
-        return [
-            _drawn(row, overlays.get(photo.path), output)
-            for photo, row in zip(batch, rows, strict=True)
-        ]
+        return [_drawn(rows[path], overlays.get(path), output) for path in batch]
 
-    failed = 0
+    failed, done = 0, len(found) - len(todo)
     with (
-        tqdm(
-            total=len(found),
-            initial=len(found) - len(todo),
-            unit="photo",
-            disable=None,
-        ) as bar,
+        tqdm(total=len(found), initial=done, unit="photo", disable=None) as bar,
         futures.ThreadPoolExecutor(concurrency) as pool,
     ):
         batches = [todo[i : i + batch_size] for i in range(0, len(todo), batch_size)]
         work = [pool.submit(localize, batch) for batch in batches]
         try:
-            for row in (
-                r for done in futures.as_completed(work) for r in done.result()
-            ):
-                results.add(row)
-                bar.update()
-                if "error" in row:
-                    failed += 1
-                    line = f"error: {row['file']}: {row['error']}"
-                    tqdm.write(line, file=sys.stderr)
+            for ended in futures.as_completed(work):
+                for row in ended.result():
+                    results.add(row)
+                    bar.update()
+                    if "error" in row:
+                        failed += 1
+                        line = f"error: {row['file']}: {row['error']}"
+                        tqdm.write(line, file=sys.stderr)
         except BaseException:  # such as Ctrl-C: wait for no answer that is due
             pool.shutdown(wait=False, cancel_futures=True)
             client.close()
@@ -96,61 +88,45 @@ def localize_photos(
     return failed
 
 
-def _overlay_names(todo: Sequence[Photo], results: ResultsFile) -> dict[Path, str]:
-    """{photo: a name inside the output that no other photo's overlay has}."""
-    taken = {row.get("overlay") for row in results.rows.values()}
-    overlays = {}
-    for photo in todo:
-        stem = f"{OVERLAYS}/{photo.relative.with_suffix('').as_posix()}_localized"
-        overlays[photo.path] = files.unused_name(stem, ".png", taken)
-        taken.add(overlays[photo.path])
-    return overlays
-
-
 def _localized(
-    client: ServingClient, batch: Sequence[Photo], class_id: int | None
-) -> list[Row]:
+    client: ServingClient, batch: Sequence[Path], class_id: int | None
+) -> dict[Path, Row]:
     """A row for each photo of the batch, not drawn yet."""
-    rows: dict[Path, Row] = {}
-    sent: dict[Path, Encoded] = {}
-    for photo in batch:
+    rows, sent = {}, {}
+    for path in batch:
         try:
-            sent[photo.path] = photos.encoded(photo.path)
+            sent[path] = photos.encoded(path)
         except DataError as error:
-            rows[photo.path] = _failed(photo.path, error)
+            rows[path] = _failed(path, error)
     images = [encoded.content for encoded in sent.values()]
     try:
-        answers = (
-            client.localize(images)
-            if class_id is None
-            else client.localize_class(images, [class_id] * len(images))
-        )
-        for (path, encoded), answer in zip(sent.items(), answers, strict=True):
-            rows[path] = _row(path, encoded, answer)
+        if class_id is None:
+            answers = client.localize(images)
+        else:
+            answers = client.localize_class(images, [class_id] * len(images))
     except ServingError as error:
-        rows |= {path: _failed(path, error) for path in sent}
-    return [rows[photo.path] for photo in batch]
+        return rows | {path: _failed(path, error) for path in sent}
+    for (path, encoded), answer in zip(sent.items(), answers, strict=True):
+        rows[path] = _row(path, encoded.size_wh, answer)
+    return rows
 
 
-def _row(path: Path, encoded: Encoded, answer: Served) -> Row:
-    """A line of results.jsonl; an error where the server has no answer or saw another
-    size.
-    """
-    width, height = encoded.size_wh
-    if answer.fault:
-        return _failed(path, ServingError(answer.fault))
-    if answer.size_wh != encoded.size_wh:
+def _row(path: Path, size_wh: tuple[int, int], answer: Served) -> Row:
+    """A line of results.jsonl; an error where the server saw another size."""
+    fault, (width, height) = answer.fault, size_wh
+    if not fault and answer.size_wh != size_wh:
         seen = " x ".join(map(str, answer.size_wh))
-        message = f"the server decoded {seen} pixels of a photo of {width} x {height}"
-        return _failed(path, ServingError(message))
-    columns = (answer.class_ids, answer.class_names, answer.scores)
-    keys = ("class_id", "class_name", "score")
-    top = [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=False)]
-    best = top[0] if top else {"class_name": None, "score": None}
+        fault = f"the server decoded {seen} pixels of a photo of {width} x {height}"
+    if fault:
+        return {"file": str(path), "error": fault}
+    columns = zip(answer.class_ids, answer.class_names, answer.scores, strict=False)
+    keys = ("class_id", "class_name", "score")  # a given class has the first alone
+    top = [dict(zip(keys, row, strict=True)) for row in columns]
     return {
         "file": str(path),
-        **best,
         "class_id": answer.class_ids[0],
+        "class_name": top[0]["class_name"] if top else None,
+        "score": top[0]["score"] if top else None,
         "top": top,
         "box": [round(value, 2) for value in answer.box],
         "degenerate": answer.degenerate,

@@ -1,7 +1,7 @@
 """What a served localizer answers, read with distrust: one `Served` for each image."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,16 @@ _FAULTS = {  # by STATUS, see `bas_tf.export.artifacts.decoding`
     2: "the image is larger than the server decodes",
     3: "the model does not have the class",
 }
-_CLASSES = -1  # a dimension: the five best classes, or all where there are fewer
-# Output: kinds of NumPy dtypes that hold it, shape of a row.
-_OF_THE_CLASSES = {
-    names.CLASS_IDS: ("iu", (_CLASSES,)),
-    names.CLASS_NAMES: ("U", (_CLASSES,)),
-    names.SCORES: ("iuf", (_CLASSES,)),
-}
-_OF_THE_BOX = {
-    names.BOXES: ("iuf", (4,)),
-    names.DEGENERATE: ("b", ()),
-    names.IMAGE_SIZE: ("iu", (2,)),
-    names.STATUS: ("iu", ()),
-}
+_AT_LEAST_ONE = -1  # a dimension: the five best classes, or all where there are fewer
+
+
+@dataclasses.dataclass(frozen=True)
+class ServedModel:
+    """Which model of the server is asked; its latest version unless one is given."""
+
+    name: str = "bas"
+    version: int | None = None
+    label: str | None = None
 
 
 class ServingError(RuntimeError):
@@ -47,8 +44,7 @@ class Served:
     """The answer for one image.
 
     Attributes:
-      fault: why there is no answer for this image; "" when it is good. The attributes
-        below are empty or 0 where there is a fault.
+      fault: why there is none; "" when it is good, else the rest is empty or 0.
       class_ids: best first, at most 5; of `localize_class` the class asked for.
       class_names: of those; empty from `localize_class`.
       scores: of those, in [0, 1]; empty from `localize_class`.
@@ -63,13 +59,13 @@ class Served:
     scores: tuple[float, ...] = ()
     box: tuple[float, ...] = ()
     degenerate: bool = False
-    size_wh: tuple[int, int] = (0, 0)
+    size_wh: tuple[int, ...] = (0, 0)
 
 
 def read_answers(
-    outputs: Mapping[str, Any], *, count: int, class_ids: list[int] | None = None
+    outputs: Mapping[str, Any], *, count: int, class_ids: Sequence[int] | None = None
 ) -> list[Served]:
-    """A row for each image.
+    """A `Served` for each of `count` images.
 
     Args:
       outputs: {name: array or nested lists}, strings as `str`.
@@ -80,45 +76,43 @@ def read_answers(
     Raises:
       ServingError: an output is missing, or of another type or shape than promised.
     """
-    promised = _OF_THE_BOX if class_ids else {**_OF_THE_CLASSES, **_OF_THE_BOX}
-    columns = {
-        key: _column(outputs, key, kinds, (count, *row_shape))
-        for key, (kinds, row_shape) in promised.items()
-    }
-    if class_ids:
-        columns[names.CLASS_IDS] = np.array(class_ids)[:, np.newaxis]
-        columns[names.CLASS_NAMES] = columns[names.SCORES] = np.zeros([count, 0])
+
+    def column(key: str, kinds: str, *row_shape: int) -> np.ndarray:
+        return _column(outputs, key, kinds, (count, *row_shape))
+
+    if class_ids is None:
+        ids = column(names.CLASS_IDS, "iu", _AT_LEAST_ONE)
+        class_names = column(names.CLASS_NAMES, "U", ids.shape[1])
+        scores = column(names.SCORES, "iuf", ids.shape[1])
     else:
-        widths = {columns[key].shape[1] for key in _OF_THE_CLASSES}
-        if len(widths) > 1 or widths == {0}:
-            raise ServingError(f"the answer's classes do not fit together: {widths}")
-    return [
-        _row({key: column[row] for key, column in columns.items()})
-        for row in range(count)
-    ]
+        ids = np.reshape(class_ids, [count, 1])
+        class_names = scores = np.zeros([count, 0])
+    columns = (
+        column(names.STATUS, "iu"),
+        ids,
+        class_names,
+        scores,
+        column(names.BOXES, "iuf", 4),
+        column(names.DEGENERATE, "b"),
+        column(names.IMAGE_SIZE, "iu", 2),
+    )
+    return [_row(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
 
-def _row(values: Mapping[str, np.ndarray]) -> Served:
-    status = int(values[names.STATUS])
+def _row(status: int, ids, class_names, scores, box, degenerate: bool, size) -> Served:
     if status:
         return Served(fault=_FAULTS.get(status, f"the server answers status {status}"))
-    for key in (names.BOXES, names.SCORES):
-        if not np.isfinite(values[key]).all():
-            return Served(fault=f"the server's {key} are not finite: {values[key]}")
-    width, height = values[names.IMAGE_SIZE].tolist()
-    return Served(
-        class_ids=tuple(values[names.CLASS_IDS].tolist()),
-        class_names=tuple(values[names.CLASS_NAMES].tolist()),
-        scores=tuple(values[names.SCORES].tolist()),
-        box=tuple(values[names.BOXES].tolist()),
-        degenerate=bool(values[names.DEGENERATE]),
-        size_wh=(width, height),
-    )
+    for key, values in ((names.BOXES, box), (names.SCORES, scores)):
+        if not np.isfinite(values).all():
+            return Served(fault=f"the server's {key} are not finite: {values}")
+    lists = (ids, class_names, scores, box)
+    return Served("", *map(tuple, lists), degenerate, tuple(size))
 
 
 def _column(
     outputs: Mapping[str, Any], key: str, kinds: str, promised: tuple[int, ...]
 ) -> np.ndarray:
+    """The output as an array, of one of these kinds of NumPy dtypes."""
     if key not in outputs:
         has = ", ".join(sorted(outputs)) or "none"
         raise ServingError(f"the answer lacks output {key!r}; its outputs: {has}")
@@ -126,9 +120,9 @@ def _column(
         values = np.asarray(outputs[key])
     except (ValueError, OverflowError) as error:
         raise ServingError(f"the answer's output {key!r} is ragged") from error
-    fits = len(values.shape) == len(promised) and all(
-        size in (_CLASSES, actual)
-        for size, actual in zip(promised, values.shape, strict=True)
+    fits = values.ndim == len(promised) and all(
+        size == wanted or (wanted == _AT_LEAST_ONE and size > 0)
+        for size, wanted in zip(values.shape, promised, strict=True)
     )
     if not fits or values.dtype.kind not in kinds:
         raise ServingError(

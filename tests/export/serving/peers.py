@@ -184,11 +184,16 @@ def closes_afterwards(handler) -> None:
 
 
 def trickles(place: str):
-    """A fault: one byte every 0.05 s of the "head" or the "body", for 20 s."""
+    """A fault: one byte every 0.05 s of the "head" or the "body", for 20 s.
+
+    The body of "last body" comes on a connection that it says it will close.
+    """
 
     def trickle(handler):
-        if place == "body":
+        if place.endswith("body"):
             handler.send_response(200)
+            if place == "last body":
+                handler.send_header("Connection", "close")
             handler.send_header("Content-Length", "400")
             handler.end_headers()
         else:

@@ -14,7 +14,7 @@ import pytest
 from bas_tf import names
 from bas_tf.export.artifacts import decoding
 from bas_tf.export.client import connection
-from bas_tf.export.client.serving_client import ServedModel
+from bas_tf.export.client.served import ServedModel
 from tests.export import test_server_model
 from tests.export.serving import real_server
 from tests.export.serving.peers import needs_grpc

@@ -18,8 +18,7 @@ import tensorflow as tf
 from bas_tf import files, inference, names
 from bas_tf.export.artifacts import decoding, saved_models
 from bas_tf.export.client import connection
-from bas_tf.export.client.served import ServingError
-from bas_tf.export.client.serving_client import ServedModel
+from bas_tf.export.client.served import ServedModel, ServingError
 from bas_tf.export.server import server_files, warm_up
 from bas_tf.jobs import experiment
 from tests.export import test_server_model

@@ -123,7 +123,7 @@ def test_an_epoch_that_was_saved_but_not_evaluated_is_evaluated_first(
 ):
     """Killed while the second of three epochs is evaluated, or the third."""
     training.run_training(config, tmp_path / "through")
-    evaluator, evaluated = evaluation.Evaluator.evaluator, []
+    evaluator, evaluated = evaluation.Evaluator.evaluate, []
 
     def killed(self, *args, **options):
         evaluated.append(None)

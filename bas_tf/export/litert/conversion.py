@@ -7,7 +7,6 @@ from pathlib import Path
 
 from bas_tf import files
 from bas_tf.errors import UserError
-from bas_tf.export.litert import file_document
 from bas_tf.names import BOXES, IMAGES, LABELS_FILE, SIGNATURE
 
 QUANTIZATIONS = {  # --quantize: in a file's name
@@ -59,7 +58,7 @@ def export_tflite(
         that are not uint8, or too few calibration images.
     """
     from bas_tf.export.artifacts import model_card, saved_models
-    from bas_tf.export.litert import calibration, metadata
+    from bas_tf.export.litert import calibration, file_document, metadata
     from bas_tf.jobs import experiment
 
     if "any_size" in variants and input_type != "uint8":

@@ -54,7 +54,7 @@ def connect(
     return ServingClient(Transport(address, model), timeout_s, retries)
 
 
-class ServingClient:
+class ServingClient(contextlib.AbstractContextManager):
     """Asks one served model; threads may share it, and a `with` block closes it.
 
     A call ends within `timeout_s`, retries and their pauses included. Asked again is a
@@ -97,9 +97,6 @@ class ServingClient:
         """Closes the connections; calls that other threads wait for fail at once."""
         self._closed.set()
         self._transport.close()
-
-    def __enter__(self):
-        return self
 
     def __exit__(self, *_):
         self.close()

@@ -14,16 +14,16 @@ SHORT_OF_PATIENCE = 10  # what a timeout is divided by once a call waited in vai
 class Pace:
     """Fewer calls at a time when the server says "later", slowly more again.
 
-    Each "later" takes away the place of its own call, so of sixteen calls of which the
-    server takes five, five places are left; an answer to each of so many calls adds
-    one. A single call is always allowed.
+    Additive increase, multiplicative decrease: the first "later" halves the calls
+    under way, and so does each later one whose call began after the last halving. An
+    answer to each of so many calls allows one more. A single call is always allowed.
 
     Attributes:
       limit: how many calls may be under way.
     """
 
     def __init__(self):
-        self.limit, self._under_way = math.inf, 0
+        self.limit, self._under_way, self._lowered_at = math.inf, 0, -math.inf
         self._answered_at, self._in_vain, self._slowest = -math.inf, False, 0.0
         self._changed = threading.Condition()
 
@@ -57,7 +57,7 @@ class Pace:
             yield
             self._answered(began)
         except ServingError as error:
-            self._refused() if error.later else self._answered(began)
+            self._refused(began) if error.later else self._answered(began)
             raise
         finally:
             with self._changed:
@@ -70,6 +70,8 @@ class Pace:
             self._slowest = max(self._slowest, self._answered_at - began)
             self.limit += 1 / self.limit
 
-    def _refused(self) -> None:
+    def _refused(self, began: float) -> None:
         with self._changed:
-            self.limit = max(1, min(self.limit, self._under_way) - 1)
+            if began > self._lowered_at:
+                self.limit = max(1, min(self.limit, self._under_way) // 2)
+                self._lowered_at = time.monotonic()

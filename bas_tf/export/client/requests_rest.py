@@ -140,7 +140,7 @@ class RestTransport:
                 raise TimeoutError from error
             refused = isinstance(error.__cause__, ConnectionRefusedError)
             kind = "unavailable" if refused else "connection"
-            message = f"no connection, or it broke: {one_line(error)}"
+            message = f"the connection failed: {one_line(error)}"
             raise ServingError(message, kind=kind, later=True) from error
         if len(content) > MAX_ANSWER_BYTES:
             raise ServingError(f"more than {MAX_ANSWER_BYTES} bytes came")

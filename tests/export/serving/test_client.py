@@ -1,4 +1,4 @@
-"""Both clients against peers that answer by formula and misbehave when told."""
+"""Both clients against peers that answer by formula and misbehave when asked to."""
 
 import contextlib
 import socket
@@ -155,11 +155,11 @@ def test_later_is_tried_again_and_ends_at_the_deadline(protocol, fault):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_nobody_listens(protocol):
     address = f"127.0.0.1:{free_port()}"
-    told = r"refuse[sd].*tried \d times"
+    words = r"[Rr]efused.*tried \d times"
     with (
         connection.connect(address, protocol=protocol, timeout_s=1.0) as serving,
         taking_at_most(5),
-        pytest.raises(ServingError, match=told),
+        pytest.raises(ServingError, match=words),
     ):
         serving.localize([peers.png()])
 

@@ -63,7 +63,7 @@ class Model:
         2
         """
         from bas_tf.jobs import localization
-        from bas_tf.refine.refinement import REFINEMENTS
+        from bas_tf.refinement.refined_boxes import REFINEMENTS
 
         check_choice("refine", refine, REFINEMENTS)
         is_one = isinstance(photos, Photo)

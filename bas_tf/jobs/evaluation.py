@@ -18,7 +18,7 @@ from bas_tf.evaluators.protocols import PROTOCOLS
 from bas_tf.jobs import experiment
 from bas_tf.ops import determinism
 from bas_tf.ops.precision import PRECISIONS
-from bas_tf.refine.refinement import NONE, REFINEMENTS, refined_runner
+from bas_tf.refinement.refined_boxes import NONE, REFINEMENTS, refined_runner
 from bas_tf.runners import Runner
 
 

@@ -13,7 +13,7 @@ from bas_tf.data import decode, preprocess
 from bas_tf.errors import DataError, UserError, one_line
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
-from bas_tf.refine import masks, refinement
+from bas_tf.refinement import masks, refined_boxes
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
 
@@ -29,7 +29,7 @@ def localize_photos(
     output: Path,
     *,
     class_name: str | None,
-    refine: str = refinement.NONE,
+    refine: str = refined_boxes.NONE,
 ) -> list[dict]:
     """Localizes the object of each photo.
 
@@ -41,7 +41,7 @@ def localize_photos(
       paths: photos of any size; EXIF rotation is honoured.
       output: gets PHOTO_localized.png for each photo, and predictions.json.
       class_name: localize this class; None localizes what the model predicts.
-      refine: of `refinement.REFINEMENTS`. Unless it is NONE, output also gets
+      refine: of `refined_boxes.REFINEMENTS`. Unless it is NONE, output also gets
         PHOTO_mask.png: 255 object, 0 background.
 
     Returns:
@@ -57,7 +57,7 @@ def localize_photos(
     """
     overlays = dict(zip(paths, _file_names(paths, OVERLAY_SUFFIX), strict=True))
     masks_of = {}
-    if refine != refinement.NONE:
+    if refine != refined_boxes.NONE:
         masks_of = dict(zip(paths, _file_names(paths, MASK_SUFFIX), strict=True))
     written = (*overlays.values(), *masks_of.values(), PREDICTIONS_FILE)
     output_check.check_outputs(
@@ -109,7 +109,7 @@ def _readable(
 
 
 def predict_photos(
-    photos: Sequence[np.ndarray], runner: Runner, *, refine: str = refinement.NONE
+    photos: Sequence[np.ndarray], runner: Runner, *, refine: str = refined_boxes.NONE
 ) -> Iterator[dict[str, Any]]:
     """The outputs of each photo, boxes in its pixels; refined, also its MASK.
 
@@ -130,12 +130,12 @@ def predict_photos(
             frame = CropFrame(photo.shape[1::-1], sent, sent)
             box = frame.crop_to_original(answer[names.BOXES][np.newaxis])[0]
             answer[names.BOXES] = box
-            if refine != refinement.NONE:
-                mask = refinement.refined_mask(
+            if refine != refined_boxes.NONE:
+                mask = refined_boxes.refined_mask(
                     photo,
                     answer[names.LOCALIZATION_MAP],
                     refine=refine,
-                    score_threshold=refinement.threshold_of(runner),
+                    score_threshold=refined_boxes.threshold_of(runner),
                 )
                 box, degenerate = masks.box_of_mask(mask)
                 answer |= {names.BOXES: box, names.DEGENERATE: degenerate, MASK: mask}

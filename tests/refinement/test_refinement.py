@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.refine import grabcut, masks, pamr, refinement
+from bas_tf.refinement import grabcut, masks, pamr, refined_boxes
 from bas_tf.runners import Runner
 
 TRUE = np.array([30, 24, 70, 60])  # of the square in the photo
@@ -31,7 +31,9 @@ def wide_map():
 @pytest.mark.parametrize("refine", ["grabcut", "pamr"])
 def test_the_box_goes_to_the_edge(photo, wide_map, refine):
     def box(how):
-        mask = refinement.refined_mask(photo, wide_map, refine=how, score_threshold=0.4)
+        mask = refined_boxes.refined_mask(
+            photo, wide_map, refine=how, score_threshold=0.4
+        )
         assert mask.shape == photo.shape[:2] and mask.dtype == bool
         return masks.box_of_mask(mask)[0]
 
@@ -120,13 +122,13 @@ def test_a_models_boxes_are_refined_both_readings(photo, wide_map):
         lambda _: outputs, ("square",), None, score_threshold=0.4,
         label_fn=lambda *_: {**outputs, **names.of_label(outputs)},
     )  # fmt: skip
-    refined = refinement.refined_runner(runner, "grabcut")
+    refined = refined_boxes.refined_runner(runner, "grabcut")
     found = refined.label_fn(photo[np.newaxis], [0])
     for key in (names.BOXES, names.LABEL_BOXES):
         np.testing.assert_allclose(found[key], TRUE[np.newaxis], atol=1)
-    assert refinement.refined_runner(runner, "none") is runner
+    assert refined_boxes.refined_runner(runner, "none") is runner
     with pytest.raises(UserError, match="refine is 'crf'; known: none, pamr, grabcut"):
-        refinement.refined_runner(runner, "crf")
+        refined_boxes.refined_runner(runner, "crf")
     silent = Runner(lambda _: outputs, ("square",), None)
     with pytest.raises(UserError, match="score_threshold is None"):
-        refinement.refined_runner(silent, "grabcut")
+        refined_boxes.refined_runner(silent, "grabcut")

@@ -6,7 +6,7 @@ import numpy as np
 
 from bas_tf import names
 from bas_tf.errors import UserError, check_choice
-from bas_tf.refine import grabcut, masks
+from bas_tf.refinement import grabcut, masks
 from bas_tf.runners import Runner
 
 NONE, PAMR, GRABCUT = "none", "pamr", "grabcut"
@@ -97,7 +97,7 @@ def _as_pixels(images) -> np.ndarray:
 def _pamr(photo, score_map, score_threshold: float) -> np.ndarray:
     """float32 [h, w], cut at 0.5."""
     from bas_tf.data import preprocess
-    from bas_tf.refine.pamr import refine_maps
+    from bas_tf.refinement.pamr import refine_maps
 
     size_wh = (_PAMR_SIDE, _PAMR_SIDE)
     scores = masks.map_at(score_map, size_wh, score_threshold=score_threshold)

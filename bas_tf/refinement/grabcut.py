@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from bas_tf.geometry.frames import Size
-from bas_tf.refine.masks import map_at
+from bas_tf.refinement.masks import map_at
 
 SURE_FOREGROUND, SURE_BACKGROUND = 0.8, 0.2  # of a map whose threshold is at 0.5
 ITERATIONS = 5

@@ -10,6 +10,7 @@ from bas_tf import names
 from bas_tf.errors import check_choice
 
 EPSILON = 1e-8
+MASKED_LAMBDA = 0.25  # of L_bas's weight, where a pseudo-mask says what is object
 BACKGROUND_WINS = {"zero": 0.0, "one": 1.0, "gradient": None}
 OBJECTIVES = {  # of the generator, each with its term
     "bas": names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,
@@ -109,6 +110,47 @@ def foreground_cross_entropy_loss(
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, foreground_logits)
 
 
+def mask_loss(
+    foreground_map: tf.Tensor, masks: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """L_mask = BCE + 1 - Dice of M_y and a pseudo-mask, on the pixels that are sure.
+
+    Both are compared at twice the map's size: the map resized bilinearly, the mask by
+    the mean of its sure pixels.
+
+    Args:
+      foreground_map: M_y, [batch, h, w, 1] float32 in [0, 1].
+      masks: [batch, height, width, 1] uint8, of a multiple of 2h x 2w: 255 object, 0
+        background, anything between is unsure.
+
+    Returns:
+      [batch] float32, >= 0, and whether an example has a mask at all, [batch] bool; the
+      loss is 0 where it has none.
+    """
+    size = [2 * foreground_map.shape[1], 2 * foreground_map.shape[2]]
+    window = [masks.shape[1] // size[0], masks.shape[2] // size[1]]
+    is_object = tf.cast(tf.equal(masks, 255), tf.float32)
+    is_sure = is_object + tf.cast(tf.equal(masks, 0), tf.float32)
+    objects, weights = (
+        tf.nn.avg_pool2d(x, window, window, "VALID") for x in (is_object, is_sure)
+    )
+    target = tf.math.divide_no_nan(objects, weights)
+    scores = tf.image.resize(foreground_map, size)
+
+    def total(values):
+        return tf.reduce_sum(values, axis=[1, 2, 3])
+
+    # Nothing has more than two users, see `bas_terms`.
+    sure_scores, scores = weights * scores, tf.identity(scores)
+    entropy = -target * tf.math.log(scores + EPSILON)
+    entropy -= (1 - target) * tf.math.log(1 - scores + EPSILON)
+    entropy = tf.math.divide_no_nan(total(weights * entropy), total(weights))
+    both = 2 * total(target * sure_scores)
+    dice = (both + 1) / (total(weights * target) + total(sure_scores) + 1)
+    has_mask = total(weights) > 0
+    return tf.where(has_mask, entropy + 1 - dice, 0.0), has_mask
+
+
 def objective_term(objective: str) -> str:
     """The name of the loss term of a `loss.objective`.
 
@@ -127,13 +169,18 @@ def weighted_sum(
     lambda_: float = 1.0,
     objective: str = "bas",
 ) -> tf.Tensor:
-    """L = L_cls + alpha L_frg + beta L_ac + lambda L_bas, per example: [batch].
+    """L_cls + alpha L_frg + beta L_ac + lambda L_bas + L_mask, per example: [batch].
 
-    With objective "ce", L_ce replaces L_bas.
+    With objective "ce", L_ce replaces L_bas. L_mask is there with pseudo-masks only; it
+    replaces L_ac where an example has one, and L_bas counts MASKED_LAMBDA there.
     """
-    return (
+    area = beta * terms[names.AREA_CONSTRAINT_LOSS]
+    suppression = lambda_ * terms[objective_term(objective)]
+    total = (
         terms[names.CLASSIFICATION_LOSS]
         + alpha * terms[names.FOREGROUND_REGION_GUIDANCE_LOSS]
-        + beta * terms[names.AREA_CONSTRAINT_LOSS]
-        + lambda_ * terms[objective_term(objective)]
     )
+    if names.MASK_LOSS not in terms:
+        return total + area + suppression
+    masked = terms[names.MASK_LOSS] + MASKED_LAMBDA * suppression
+    return total + tf.where(terms[names.HAS_MASK], masked, area + suppression)

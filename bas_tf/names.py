@@ -6,6 +6,7 @@ Shapes use: batch, height x width of the network's input, h x w of the feature m
 
 # Batches ---------------------------------------------------------------------
 IMAGES = "images"  # [batch, height, width, 3] uint8 or float32, 0..255, RGB
+MASKS = "masks"  # [batch, height, width, 1] uint8: 255 object, 0 background, 128 unsure
 LABELS = "labels"  # [batch] int32, class ids in [0, classes)
 INDEX = "index"  # [batch] int64, position of each image in its split's records
 PADDING = -1  # the INDEX of examples that only fill up a batch
@@ -46,6 +47,8 @@ def of_label(outputs: dict) -> dict:
 
 
 # Losses ----------------------------------------------------------------------
+HAS_MASK = "has_mask"  # [batch] bool
+MASK_LOSS = "mask_loss"  # L_mask, [batch]; 0 without a pseudo-mask
 CLASSIFICATION_LOSS = "classification_loss"  # L_cls, [batch]
 FOREGROUND_REGION_GUIDANCE_LOSS = "foreground_region_guidance_loss"  # L_frg, [batch]
 AREA_CONSTRAINT_LOSS = "area_constraint_loss"  # L_ac, [batch]

@@ -18,12 +18,13 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf.jobs import results, training
+    from bas_tf.jobs import results
+    from bas_tf.self_training import rounds
 
     config, workdir = entry_point.config(), Path(flags.FLAGS.workdir)
     if flags.FLAGS.local_workers and "TF_CONFIG" not in os.environ:
         sys.exit(_run_local_workers(flags.FLAGS.local_workers, workdir))
-    evaluated = training.train_and_evaluate(
+    evaluated = rounds.train_and_evaluate(
         config,
         workdir,
         config_name=entry_point.config_name(),

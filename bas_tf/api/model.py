@@ -195,14 +195,14 @@ def train(
     >>> len(model.class_names)
     8
     """
-    from bas_tf.jobs import training
     from bas_tf.ops import determinism
+    from bas_tf.self_training import rounds
 
     determinism.make_deterministic()
     settings, workdir = arguments.read_config(config), Path(workdir).expanduser()
     arguments.set_keys(settings, photos, overrides)
     with arguments.own_arguments({"data.root": "photos", "--workdir": "workdir"}):
-        training.train_and_evaluate(settings, workdir, config_name=config)
+        rounds.train_and_evaluate(settings, workdir, config_name=config)
     return Model(workdir)
 
 

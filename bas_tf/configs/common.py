@@ -24,6 +24,9 @@ def base_config() -> ml_collections.ConfigDict:
             "resize_size": (256, 256),  # width, height; aspect not kept
             "crop_size": (224, 224),  # width, height; multiples of 32
             "batch_size": 32,  # global
+            # A folder of masks of training photos, of bas_tf.refine or another tool:
+            # the map is trained towards them, too. "": labels alone
+            "pseudo_masks": "",
             "cache": True,  # keep resized images in memory
         }
     )
@@ -95,6 +98,12 @@ def base_config() -> ml_collections.ConfigDict:
             # Compile the forward and backward pass with XLA; one replica only. On CPU a
             # step then takes several times as long (docs/machines.md).
             "jit_compile": False,
+            # How often the trained network makes masks of its own training photos,
+            # refined by their colours, and is trained on towards them; 0: off. Each
+            # round takes so many epochs, from this rate down by a cosine.
+            "self_training_rounds": 0,
+            "self_training_epochs": 3,
+            "self_training_rate": 1e-3,
             "seed": 0,
             "log_every_steps": 10,
             # Also save every so many steps, not only at the end of an epoch; 0: off

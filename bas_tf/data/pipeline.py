@@ -16,6 +16,7 @@ from bas_tf import names
 from bas_tf.data import preprocess
 from bas_tf.data.images import READERS
 from bas_tf.data.preprocess import Size
+from bas_tf.data.pseudo_masks import PseudoMasks
 from bas_tf.data.records import DataError, Record
 
 
@@ -63,7 +64,37 @@ class ResizedImages:
 
 
 class TrainingImages(ResizedImages):
-    """As `ResizedImages`, resized by `preprocess.resize_for_training`."""
+    """As `ResizedImages`, resized by `preprocess.resize_for_training`.
+
+    Args:
+      masks: of some of the images, see `PseudoMasks`; None without any.
+      **options: see `ResizedImages`.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        *,
+        masks: PseudoMasks | None = None,
+        **options,
+    ):
+        super().__init__(records, **options)
+        self.masks = masks
+        self._kept_masks: dict[int, np.ndarray] = {}
+
+    def crop_mask(self, index: int, offset: Size, crop_size_wh: Size) -> np.ndarray:
+        """The same crop of an image's mask: uint8 [crop_h, crop_w].
+
+        Raises:
+          DataError: a bad file; the error names it.
+        """
+        mask = self._kept_masks.get(index)
+        if mask is None:
+            with self._remembering_errors():
+                mask = self.masks.load(index, self.resize_size_wh)
+            if self._keep:
+                self._kept_masks[index] = mask
+        return preprocess.crop_at(mask, offset, crop_size_wh)
 
     def crop(self, index: int, offset: Size, crop_size_wh: Size) -> np.ndarray:
         """A crop of an image: uint8 [crop_h, crop_w, 3].
@@ -136,6 +167,8 @@ def training_crop(
 ) -> np.ndarray:
     """An image as an epoch shows it, cropped and flipped: uint8 [crop_h, crop_w, 3].
 
+    With masks the image's is the fourth channel.
+
     Raises:
       DataError: a bad file; the error names it.
     """
@@ -144,6 +177,8 @@ def training_crop(
         images.resize_size_wh, crop_size_wh, rng
     )
     crop = images.crop(position, offset, crop_size_wh)
+    if images.masks is not None:
+        crop = np.dstack([crop, images.crop_mask(position, offset, crop_size_wh)])
     return crop[:, ::-1] if mirrored else crop
 
 
@@ -174,7 +209,8 @@ def train_batches(
 
     Returns:
       A dataset of {names.IMAGES: uint8 [batch, crop_h, crop_w, 3],
-      names.LABELS: int32 [batch]}.
+      names.LABELS: int32 [batch]}; with masks also names.MASKS, uint8
+      [batch, crop_h, crop_w, 1], see `PseudoMasks`.
     """
     batches = training_positions(
         len(images), batch_size=batch_size, seed=seed, epoch=epoch, worker=worker
@@ -185,9 +221,16 @@ def train_batches(
             images, position, crop_size_wh=crop_size_wh, seed=seed, epoch=epoch
         )
 
-    dataset = _read_in_parallel(batches, load, crop_size_wh, images.labels)
-    keys = names.IMAGES, names.LABELS
-    return dataset.map(lambda batch: {key: batch[key] for key in keys}).prefetch(2)
+    def as_trained(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        pictures, labels = batch[names.IMAGES], batch[names.LABELS]
+        if images.masks is None:
+            return {names.IMAGES: pictures, names.LABELS: labels}
+        pictures, masks = pictures[..., :3], pictures[..., 3:]
+        return {names.IMAGES: pictures, names.LABELS: labels, names.MASKS: masks}
+
+    channels = 3 if images.masks is None else 4
+    dataset = _read_in_parallel(batches, load, (*crop_size_wh, channels), images.labels)
+    return dataset.map(as_trained).prefetch(2)
 
 
 def centre_crops(
@@ -220,22 +263,22 @@ def evaluation_batches(
         return preprocess.centre_crop(images[index], crop_size_wh)
 
     batches = positions.reshape(-1, batch_size)
-    dataset = _read_in_parallel(batches, load, crop_size_wh, images.labels)
+    dataset = _read_in_parallel(batches, load, (*crop_size_wh, 3), images.labels)
     return dataset.prefetch(2)
 
 
 def _read_in_parallel(
     batches: np.ndarray,
     load: Callable[[int], np.ndarray],
-    crop_size_wh: Size,
+    shape_whc: tuple[int, int, int],
     labels: np.ndarray,
 ) -> tf.data.Dataset:
     """Positions, int64 [batches, batch], to batches of images, labels and positions."""
-    width, height = crop_size_wh
+    width, height, channels = shape_whc
     labels = tf.constant(labels)
 
     def load_batch(positions: np.ndarray) -> np.ndarray:
-        crops = np.zeros([len(positions), height, width, 3], np.uint8)
+        crops = np.zeros([len(positions), height, width, channels], np.uint8)
         for crop, position in zip(crops, positions, strict=True):
             if position != names.PADDING:
                 crop[:] = load(int(position))
@@ -244,7 +287,9 @@ def _read_in_parallel(
     def read(positions: tf.Tensor) -> dict[str, tf.Tensor]:
         crops = tf.numpy_function(load_batch, [positions], tf.uint8)
         return {
-            names.IMAGES: tf.ensure_shape(crops, [batches.shape[1], height, width, 3]),
+            names.IMAGES: tf.ensure_shape(
+                crops, [batches.shape[1], height, width, channels]
+            ),
             names.LABELS: tf.gather(labels, tf.maximum(positions, 0)),
             names.INDEX: positions,
         }

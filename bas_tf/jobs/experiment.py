@@ -53,11 +53,18 @@ def open_source(
 
 
 def training_images(config, records):
-    """Records of the training split as `pipeline.TrainingImages`."""
-    from bas_tf.data import pipeline
+    """Records of the training split as `pipeline.TrainingImages`.
 
+    Raises:
+      UserError: masks that do not fit, see `PseudoMasks`.
+    """
+    from bas_tf.data import pipeline
+    from bas_tf.data.pseudo_masks import PseudoMasks
+
+    folder = config.data.get("pseudo_masks")
     return pipeline.TrainingImages(
         records,
+        masks=PseudoMasks(folder, records) if folder else None,
         resize_size_wh=tuple(config.data.resize_size),
         keep=config.data.cache,
     )

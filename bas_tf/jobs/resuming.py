@@ -26,6 +26,8 @@ FREE_KEYS = (
     "data.cache",
     "data.rescale_boxes",
     "data.service",  # of older workdirs; the batches were the same
+    "train.self_training_epochs",  # of a training after this one
+    "train.self_training_rate",
     "train.log_every_steps",
     "train.checkpoint_every_steps",
     "train.keep_checkpoints",

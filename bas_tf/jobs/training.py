@@ -14,8 +14,7 @@ from bas_tf.data.class_counts import (
 )
 from bas_tf.data.records import Record, Source
 from bas_tf.errors import check_at_least
-from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.jobs import evaluation, experiment, results, resuming, training_hooks
+from bas_tf.jobs import evaluation, experiment, resuming, training_hooks
 from bas_tf.ops import determinism
 from bas_tf.training import (
     checkpoint,
@@ -32,33 +31,6 @@ POSITIVE = (  # (group, key) of settings that count something
     ("train", "log_every_steps"),
     ("train", "keep_checkpoints"),
 )
-
-
-def train_and_evaluate(
-    config, workdir: Path, *, config_name: str, on_bad_image: str = "error"
-) -> EvaluationResult | None:
-    """Trains, evaluates split eval.split, and writes metrics.json and the report.
-
-    None where this process has nothing to evaluate, see `run_training`.
-    """
-    if not run_training(
-        config, workdir, on_bad_image=on_bad_image, evaluated_split=config.eval.split
-    ):
-        return None
-    evaluated = evaluation.evaluate_model(
-        workdir,
-        config,
-        split=config.eval.split,
-        config_name=config_name,
-        on_bad_image=on_bad_image,
-        skipped_dir=workdir,
-    )
-    rows = [
-        *results.baseline_rows(evaluated),
-        results.table_row("keras", evaluated.document["metrics"]),
-    ]
-    results.write_results(evaluated, workdir, rows)
-    return evaluated
 
 
 def run_training(
@@ -107,6 +79,11 @@ def _train(
         config, workdir, on_bad_image, evaluated_split
     )
     images = experiment.training_images(config, records)
+    if images.masks is not None:
+        logging.info(
+            "%s: masks of %d of %d training photos",
+            images.masks.folder, images.masks.count, len(images),
+        )  # fmt: skip
     photos = resuming.photo_set(records)
     resuming.check_photos(workdir, photos)
     steps = pipeline.num_batches(images, config.data.batch_size)
@@ -181,6 +158,7 @@ def _make_method(config, distribution) -> train_step.Method:
         batch_statistics=config.train.batch_statistics,
         accumulation_steps=config.train.accumulation_steps,
         jit_compile=config.train.jit_compile,
+        uses_masks=bool(config.data.pseudo_masks),
     )
     train_step.check_parts(
         config.data.batch_size,

@@ -12,6 +12,7 @@ def bas_terms(
     localizer: keras.Model,
     images: tf.Tensor,
     labels: tf.Tensor,
+    masks: tf.Tensor | None = None,
     *,
     background_wins: str,
     objective: str = "bas",
@@ -27,6 +28,7 @@ def bas_terms(
       localizer: the `Localizer` in training.
       images: [batch, height, width, 3] in 0..255.
       labels: [batch] int.
+      masks: pseudo-masks; adds MASK_LOSS and HAS_MASK, see `losses.mask_loss`.
       background_wins: see `losses.background_activation_suppression_loss`.
       objective: "bas" for L_bas, "ce" for L_ce.
       batch_statistics: True, as the paper: the backbone's BatchNorm normalises by
@@ -50,6 +52,7 @@ def bas_terms(
     # TensorFlow adds three gradients in whichever order their buffers become free, but
     # two always alike: nobody has more than two users.
     seen_map = tf.identity(foreground_map)
+    constrained = seen_map if masks is None else tf.identity(seen_map)
     halved = tf.cast(masking.average_pool_2x2(seen_map), class_maps.dtype)
     foreground_logits = masking.global_average_pool(class_maps * halved)
     activation = masking.select_score(logits, labels)
@@ -58,12 +61,16 @@ def bas_terms(
         names.FOREGROUND_REGION_GUIDANCE_LOSS: losses.foreground_region_guidance_loss(
             foreground_logits, labels
         ),
-        names.AREA_CONSTRAINT_LOSS: losses.area_constraint_loss(seen_map),
+        names.AREA_CONSTRAINT_LOSS: losses.area_constraint_loss(constrained),
         names.LOGITS: logits,
         names.FOREGROUND_LOGITS: foreground_logits,
         names.FOREGROUND_MAP: foreground_map,
         names.ACTIVATION: activation,
     }
+    if masks is not None:
+        terms[names.MASK_LOSS], terms[names.HAS_MASK] = losses.mask_loss(
+            constrained, masks
+        )
     frozen_pass = localizer.backbone.head, features, foreground_map
     objective_term = losses.objective_term(objective)
     if objective == "ce":

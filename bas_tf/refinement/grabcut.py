@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 
-from bas_tf.geometry.frames import Size
 from bas_tf.refinement.masks import map_at
 
 SURE_FOREGROUND, SURE_BACKGROUND = 0.8, 0.2  # of a map whose threshold is at 0.5
@@ -28,13 +27,10 @@ def grabcut_mask(
       object or surely background, or the areas disagree.
     """
     height, width = photo.shape[:2]
-    size_wh = _bounded((width, height))
-    scores = map_at(score_map, size_wh, score_threshold=score_threshold)
-    coarse = scores > 0.5
-    mask = _cut(cv2.resize(photo, size_wh, interpolation=cv2.INTER_AREA), scores)
-    is_kept = mask is None or not (
-        MIN_AREA_RATIO <= mask.sum() / max(coarse.sum(), 1) <= MAX_AREA_RATIO
-    )
+    small = bounded(photo)
+    scores = map_at(score_map, small.shape[1::-1], score_threshold=score_threshold)
+    mask = cut(small, scores)
+    is_kept = mask is None or not has_like_area(mask, scores > 0.5)
     if is_kept:
         own = map_at(score_map, (width, height), score_threshold=score_threshold)
         return own > 0.5, True
@@ -42,8 +38,16 @@ def grabcut_mask(
     return share > 0.5, False
 
 
-def _cut(photo: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
-    """bool [h, w]; None without a pixel that is sure to be either."""
+def cut(photo: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
+    """The object's mask by the photo's colours.
+
+    Args:
+      photo: uint8 [h, w, 3].
+      scores: [h, w] of `masks.map_at`.
+
+    Returns:
+      bool [h, w]; None where no pixel is sure to be object, or none background.
+    """
     trimap = np.where(scores > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[scores > SURE_FOREGROUND] = cv2.GC_FGD
     trimap[scores < SURE_BACKGROUND] = cv2.GC_BGD
@@ -55,8 +59,14 @@ def _cut(photo: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
     return (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
 
 
-def _bounded(size_wh: Size) -> Size:
-    """The size, or the largest of its proportions with MAX_PIXELS."""
-    width, height = size_wh
-    scale = min(1.0, (MAX_PIXELS / (width * height)) ** 0.5)
-    return max(1, round(width * scale)), max(1, round(height * scale))
+def has_like_area(mask: np.ndarray, coarse: np.ndarray) -> bool:
+    """Whether a refined mask is about as large as the map's own."""
+    return MIN_AREA_RATIO <= mask.sum() / max(coarse.sum(), 1) <= MAX_AREA_RATIO
+
+
+def bounded(photo: np.ndarray, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """The photo, or a copy of its proportions with at most so many pixels."""
+    height, width = photo.shape[:2]
+    scale = min(1.0, (max_pixels / (width * height)) ** 0.5)
+    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(photo, size_wh, interpolation=cv2.INTER_AREA)

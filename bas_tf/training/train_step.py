@@ -18,9 +18,10 @@ BROKEN_REPLICAS = "broken_replicas"
 class Method:
     """The method's choices: see `losses.weighted_sum` and `step.bas_terms`.
 
-    The last two say how a step is computed: in how many parts, one after the other, a
-    replica takes its share of the batch (BatchNorm then sees one part at a time); and
-    whether XLA compiles the forward and backward pass.
+    `accumulation_steps` and `jit_compile` say how a step is computed: in how many
+    parts, one after the other, a replica takes its share of the batch (BatchNorm then
+    sees one part at a time); and whether XLA compiles the forward and backward pass.
+    `uses_masks`: batches have names.MASKS, and the loss L_mask.
 
     Raises:
       UserError: an unknown `objective` or `background_wins`, or no part at all.
@@ -33,6 +34,7 @@ class Method:
     batch_statistics: bool = True
     accumulation_steps: int = 1
     jit_compile: bool = False
+    uses_masks: bool = False
 
     def __post_init__(self):
         # Told at once, not when the classifier's epochs are over.
@@ -42,12 +44,13 @@ class Method:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Names of the four losses."""
+        """Names of the losses: four, and that of the pseudo-masks."""
         return (
             names.CLASSIFICATION_LOSS,
             names.FOREGROUND_REGION_GUIDANCE_LOSS,
             names.AREA_CONSTRAINT_LOSS,
             losses.objective_term(self.objective),
+            *[names.MASK_LOSS] * self.uses_masks,
         )
 
 
@@ -82,10 +85,12 @@ def make_train_step(
     statistics = trained.non_trainable_variables if optimizer.scale_losses else []
     reported = (names.LOSS, *method.terms, "accuracy")
 
-    def compute(images, labels):
+    def compute(images, labels, *masks):
         """Gradients of the scaled loss, and the sums to report."""
         with tf.GradientTape() as tape:
-            terms = _terms(localizer, images, labels, method, bas_active)
+            terms = _terms(
+                localizer, images, labels, *masks, method=method, bas_active=bas_active
+            )
             total = losses.weighted_sum(
                 terms,
                 alpha=method.alpha,
@@ -101,9 +106,11 @@ def make_train_step(
     if method.accumulation_steps > 1:
         compute = _in_parts(compute, method.accumulation_steps)
 
+    inputs = [names.IMAGES, names.LABELS, *[names.MASKS] * method.uses_masks]
+
     def replica_step(batch):
         before = [tf.identity(v.value) for v in statistics]
-        gradients, sums = compute(batch[names.IMAGES], batch[names.LABELS])
+        gradients, sums = compute(*(batch[name] for name in inputs))
         optimizer.apply(gradients, variables)
         for variable, value in zip(statistics, before, strict=True):
             skipped = optimizer.steps_since_overflow.value < 1
@@ -154,13 +161,20 @@ def _broken_replica(means: tf.Tensor, replicas: int) -> tf.Tensor:
     return tf.where(finite, tf.zeros_like(place), place)
 
 
-def _terms(localizer, images, labels, method, bas_active) -> dict[str, tf.Tensor]:
+def _terms(
+    localizer, images, labels, masks=None, *, method: Method, bas_active: bool
+) -> dict[str, tf.Tensor]:
     if not bas_active:
-        return classifier_terms(localizer, images, labels, objective=method.objective)
+        terms = classifier_terms(localizer, images, labels, objective=method.objective)
+        if masks is not None:
+            terms[names.MASK_LOSS] = tf.zeros_like(terms[names.AREA_CONSTRAINT_LOSS])
+            terms[names.HAS_MASK] = tf.zeros_like(labels, tf.bool)
+        return terms
     return bas_terms(
         localizer,
         images,
         labels,
+        masks,
         background_wins=method.background_wins,
         objective=method.objective,
         batch_statistics=method.batch_statistics,
@@ -187,9 +201,9 @@ def _in_parts(compute: Callable, count: int) -> Callable:
     shared between replicas, which TensorFlow cannot do inside of one.
     """
 
-    def in_parts(images, labels):
+    def in_parts(*batch):
         total = None
-        for part in zip(tf.split(images, count), tf.split(labels, count), strict=True):
+        for part in zip(*(tf.split(x, count) for x in batch), strict=True):
             with tf.control_dependencies(total and total[0]):
                 gradients, sums = compute(*(tf.identity(p) for p in part))
             gradients = [tf.convert_to_tensor(g) for g in gradients]

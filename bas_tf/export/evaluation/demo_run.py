@@ -17,11 +17,12 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict] | None:
     from bas_tf.export.artifacts import onnx_files, saved_models
     from bas_tf.export.evaluation import verification
     from bas_tf.export.litert import conversion
-    from bas_tf.jobs import evaluation, experiment, results, training
+    from bas_tf.jobs import evaluation, experiment, results
+    from bas_tf.self_training import rounds
 
     start = time.monotonic()
     config = verification.by_centre_crop(config)
-    if not training.run_training(config, workdir, evaluated_split=config.eval.split):
+    if not rounds.run_training(config, workdir, evaluated_split=config.eval.split):
         return None
     loaded = experiment.load_experiment(workdir)
     evaluator = evaluation.Evaluator(

@@ -1,0 +1,101 @@
+"""Masks of training photos that a model or another tool made, read from a folder."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bas_tf.data.records import Record
+from bas_tf.errors import DataError, UserError
+from bas_tf.geometry.frames import Size
+
+OBJECT, BACKGROUND, UNSURE = 255, 0, 128
+INDEX_FILE = "pseudo_masks.json"  # of bas_tf.refine; masks of other tools have none
+_CHECKED = 64  # photos whose content is compared with what the masks were made from
+_SAME_ASPECT = 0.02
+
+
+def mask_path(folder: Path, image_id: str) -> Path:
+    """Where a photo's mask lies: cats/a.jpg has cats/a.png."""
+    return folder / Path(image_id).with_suffix(".png")
+
+
+def content_hash(record: Record) -> str:
+    """Of the photo's file; raises DataError where it cannot be read."""
+    return hashlib.sha256(record.image.encode()[0]).hexdigest()
+
+
+class PseudoMasks:
+    """The masks of some training photos, in the order of their records.
+
+    A mask is a PNG of one channel, of the photo's proportions: 255 object, 0
+    background, anything between is unsure. A photo without one has no mask loss.
+
+    Args:
+      folder: of bas_tf.refine, or of any masks at `mask_path`.
+      records: of split train.
+
+    Raises:
+      UserError: no mask in it for any photo, an unfinished folder of bas_tf.refine, or
+        one that was made from other photos.
+    """
+
+    def __init__(self, folder: str | Path, records: Sequence[Record]):
+        self.folder = Path(folder)
+        self._paths = [
+            path if (path := mask_path(self.folder, r.image_id)).is_file() else None
+            for r in records
+        ]
+        self._records = records
+        self.count = sum(path is not None for path in self._paths)
+        if not self.count:
+            example = mask_path(self.folder, records[0].image_id)
+            raise UserError(
+                f"data.pseudo_masks={folder}: has no mask for any of {len(records)} "
+                f"training photos; expected files such as {example}"
+            )
+        if (self.folder / INDEX_FILE).is_file():
+            self._check_photos()
+
+    def _check_photos(self) -> None:
+        path = self.folder / INDEX_FILE
+        index = json.loads(path.read_text(encoding="utf-8"))
+        if not index["finished"]:
+            raise UserError(
+                f"{path}: the masks are not finished; the same bas_tf.refine command "
+                "continues"
+            )
+        masked = [r for r, p in zip(self._records, self._paths, strict=True) if p]
+        for record in masked[:: -(-len(masked) // _CHECKED)]:
+            known = index["photos"].get(record.image_id, {}).get("sha256")
+            if known != content_hash(record):
+                raise UserError(
+                    f"data.pseudo_masks={self.folder}: {record.image_id} is not the "
+                    "photo that its mask was made from; run bas_tf.refine on this data"
+                )
+
+    def load(self, position: int, size_wh: Size) -> np.ndarray:
+        """A photo's mask, resized: uint8 [height, width], UNSURE where it has none.
+
+        Raises:
+          DataError: it cannot be read, or has other proportions than its photo.
+        """
+        path = self._paths[position]
+        if path is None:
+            return np.full(size_wh[::-1], UNSURE, np.uint8)
+        try:
+            with Image.open(path) as picture:
+                mask = picture.convert("L")
+        except OSError as error:
+            raise DataError(f"{path}: is no readable mask ({error})") from error
+        record = self._records[position]
+        width, height = record.image.read_size_wh()
+        if abs(mask.width * height / (mask.height * width) - 1) > _SAME_ASPECT:
+            raise DataError(
+                f"{path}: is {mask.width}x{mask.height}, its photo {width}x{height}; "
+                "a mask needs its photo's proportions"
+            )
+        return np.asarray(mask.resize(size_wh, Image.Resampling.NEAREST))

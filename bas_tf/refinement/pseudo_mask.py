@@ -1,0 +1,74 @@
+"""Masks to train on: of a map and its photo's colours, where the two agree."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from bas_tf.data.images import READERS
+from bas_tf.data.pseudo_masks import BACKGROUND, OBJECT
+from bas_tf.refinement import grabcut
+from bas_tf.refinement.masks import map_at
+
+MIN_AGREEMENT = 0.6  # IoU of the refined mask and the map's own
+_LOWEST, _HIGHEST, _STEPS = 0.2, 0.8, 6  # of the threshold's bisection
+
+
+def pseudo_mask(
+    photo: np.ndarray, score_map: np.ndarray, *, score_threshold: float
+) -> np.ndarray | None:
+    """The mask that GrabCut makes of a map; None where it disagrees with the map.
+
+    Args:
+      photo: uint8 [height, width, 3].
+      score_map: float [h, w] of the whole photo.
+      score_threshold: in (0, 1).
+
+    Returns:
+      uint8 of the photo's proportions, at most `grabcut.MAX_PIXELS`: OBJECT or
+      BACKGROUND.
+    """
+    small = grabcut.bounded(photo)
+    scores = map_at(score_map, small.shape[1::-1], score_threshold=score_threshold)
+    mask, coarse = grabcut.cut(small, scores), scores > 0.5
+    if mask is None or not grabcut.has_like_area(mask, coarse):
+        return None
+    if (mask & coarse).sum() < MIN_AGREEMENT * (mask | coarse).sum():
+        return None
+    return np.where(mask, OBJECT, BACKGROUND).astype(np.uint8)
+
+
+def threshold_without_boxes(
+    photos: Sequence[np.ndarray], score_maps: Sequence[np.ndarray]
+) -> float:
+    """The threshold at which maps cover as much of their photos as their GrabCuts do.
+
+    Colours pull the edge of a map that is cut too low inwards, of one that is cut too
+    high outwards; in between the median of the areas' ratio is 1. Looks at photos and
+    maps alone.
+
+    Args:
+      photos: uint8 [height, width, 3] each; some dozens are enough.
+      score_maps: float [h, w] of each.
+    """
+    low, high = _LOWEST, _HIGHEST
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+
+        def ratio(photo, score_map, threshold=middle) -> float:
+            size_wh = photo.shape[1::-1]
+            scores = map_at(score_map, size_wh, score_threshold=threshold)
+            mask = grabcut.cut(photo, scores)
+            return 1.0 if mask is None else mask.sum() / max((scores > 0.5).sum(), 1)
+
+        if np.median(in_parallel(ratio, photos, score_maps)) < 1:
+            low = middle
+        else:
+            high = middle
+    return round((low + high) / 2, 3)
+
+
+def in_parallel(function: Callable, *arguments: Sequence) -> list:
+    """As a list of `map`, in threads: OpenCV does not hold Python's lock."""
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(function, *arguments))

@@ -1,0 +1,1 @@
+"""A localizer as its own teacher: masks of its training photos, and rounds."""

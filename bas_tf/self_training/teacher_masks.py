@@ -1,0 +1,168 @@
+"""Pseudo-masks of training photos, made by a trained network."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from tqdm import tqdm
+
+from bas_tf import files
+from bas_tf.data import bad_images, preprocess
+from bas_tf.data.pseudo_masks import INDEX_FILE, content_hash, mask_path
+from bas_tf.data.records import Record
+from bas_tf.errors import UserError
+from bas_tf.geometry.frames import Size
+from bas_tf.jobs import experiment, output_check
+from bas_tf.refinement import grabcut, pseudo_mask
+
+BATCH = 16  # photos in memory at a time
+_SCALES = (1.0, 1.2, 1.4)  # of the size it was trained at, and mirrored
+_MULTIPLE = 32  # of which an input's sides are multiples
+_MAP_SCALE = 4  # of the averaged map
+_THRESHOLD_PHOTOS, _THRESHOLD_PIXELS = 64, 160 * 160
+
+
+def write_masks(
+    workdir: Path, config, output: Path, *, on_bad_image: str = "error"
+) -> dict[str, int]:
+    """Writes a mask of each training photo whose map and colours agree.
+
+    The map of the photo's own class, averaged over sizes and mirror images, is cut at
+    the threshold that the photos themselves give, and refined by GrabCut. The same call
+    continues where an earlier one was stopped.
+
+    Args:
+      workdir: of a training.
+      config: its data group says where the photos are.
+      output: gets a PNG for each photo, see `data.pseudo_masks`, and INDEX_FILE.
+      on_bad_image: "error" or "skip", see `bad_images`.
+
+    Returns:
+      {"photos", "masks", "disagree"}: how many there are of each.
+
+    Raises:
+      UserError: the data has other classes, an output that is not writable or belongs
+        to another teacher or other photos.
+      DataError: a photo that cannot be read.
+    """
+    teacher = experiment.load_experiment(workdir)
+    output_check.check_outputs(
+        [output / INDEX_FILE], models=[teacher], config=config, splits=["train"]
+    )
+    source = experiment.open_source(config, teacher.class_names)
+    source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=output)
+    records = source.records("train")
+    maps_of = _make_maps_fn(teacher)
+    index = _begin(teacher, records, output, maps_of)
+    photos = {}
+    for start in tqdm(range(0, len(records), BATCH), "masks", unit="batch"):
+        batch = records[start : start + BATCH]
+        photos |= _write_batch(batch, maps_of, output, index["score_threshold"])
+    index |= {"finished": True, "photos": photos}
+    files.write_json(output / INDEX_FILE, index)
+    masks = sum(photo["mask"] for photo in photos.values())
+    counts = {"photos": len(photos), "masks": masks, "disagree": len(photos) - masks}
+    logging.info(
+        "%s: %d masks of %d photos; %d left out: map and colours disagree",
+        output, masks, len(photos), counts["disagree"],
+    )  # fmt: skip
+    return counts
+
+
+def _begin(teacher, records: Sequence[Record], output: Path, maps_of) -> dict:
+    """The index of masks to go on with, or a new one, written."""
+    path, identity = output / INDEX_FILE, _identity(teacher, records)
+    if path.is_file():
+        index = json.loads(path.read_text(encoding="utf-8"))
+        if {key: index.get(key) for key in identity} != identity:
+            raise UserError(
+                f"{path}: has masks by another teacher or of other photos; use another "
+                "--output, or delete it"
+            )
+        return index
+    step = max(1, len(records) // _THRESHOLD_PHOTOS)
+    sample = [record.load_image() for record in records[::step]]
+    labels = [record.label for record in records[::step]]
+    threshold = pseudo_mask.threshold_without_boxes(
+        [grabcut.bounded(photo, _THRESHOLD_PIXELS) for photo in sample],
+        maps_of(sample, labels),
+    )
+    index = {**identity, "score_threshold": threshold, "finished": False, "photos": {}}
+    files.write_json(path, index)
+    return index
+
+
+def _identity(teacher: experiment.Experiment, records: Sequence[Record]) -> dict:
+    """What masks were made by and of: the teacher's weights and the photos' names."""
+    localizer, steps = teacher.trained
+    weights = hashlib.sha256()
+    for variable in localizer.variables:
+        weights.update(variable.numpy().tobytes())
+    names = "\n".join(record.image_id for record in records)
+    return {
+        "teacher_sha256": weights.hexdigest(),
+        "teacher_steps": steps,
+        "names_sha256": hashlib.sha256(
+            names.encode(errors="surrogateescape")
+        ).hexdigest(),
+    }
+
+
+def _write_batch(
+    records: Sequence[Record], maps_of, output: Path, score_threshold: float
+) -> dict[str, dict]:
+    """Masks of a few photos; those that are there already are not made again."""
+    hashes = [content_hash(record) for record in records]
+    paths = [mask_path(output, record.image_id) for record in records]
+    missing = [i for i, path in enumerate(paths) if not path.is_file()]
+    photos = [records[i].load_image() for i in missing]
+    maps = maps_of(photos, [records[i].label for i in missing]) if photos else []
+
+    def make(i: int, photo: np.ndarray, score_map: np.ndarray) -> None:
+        mask = pseudo_mask.pseudo_mask(
+            photo, score_map, score_threshold=score_threshold
+        )
+        if mask is not None:
+            files.write_file(paths[i], cv2.imencode(".png", mask)[1].tobytes())
+
+    pseudo_mask.in_parallel(make, missing, photos, maps)
+    return {
+        record.image_id: {"sha256": digest, "mask": path.is_file()}
+        for record, digest, path in zip(records, hashes, paths, strict=True)
+    }
+
+
+def _make_maps_fn(teacher: experiment.Experiment):
+    """(photos, labels) -> the mean of each label's maps, float32 [n, 4 h, 4 w]."""
+    localizer = experiment.load_localizer(teacher)
+    width, height = teacher.config.data.crop_size
+    sizes = [_scaled((width, height), scale) for scale in _SCALES]
+
+    @tf.function(reduce_retracing=True)
+    def in_graph(images, class_ids):
+        features = localizer.backbone.trunk(images, training=False)
+        return localizer.generator(features, class_ids[:, tf.newaxis])
+
+    def maps_of(photos: Sequence[np.ndarray], labels: Sequence[int]) -> np.ndarray:
+        class_ids = tf.constant(labels, tf.int32)
+        views, size_hw = [], None
+        for size_wh in sizes:
+            images = np.stack([preprocess.resize(p, size_wh) for p in photos])
+            for mirrored in (False, True):
+                seen = images[:, :, ::-1] if mirrored else images
+                maps = in_graph(tf.constant(np.ascontiguousarray(seen)), class_ids)
+                size_hw = size_hw or [_MAP_SCALE * n for n in maps.shape[1:3]]
+                maps = tf.image.resize(maps, size_hw).numpy()[..., 0]
+                views.append(maps[:, :, ::-1] if mirrored else maps)
+        return np.mean(views, axis=0)
+
+    return maps_of
+
+
+def _scaled(size_wh: Size, scale: float) -> Size:
+    return tuple(_MULTIPLE * round(n * scale / _MULTIPLE) for n in size_wh)

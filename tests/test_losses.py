@@ -101,3 +101,37 @@ def test_weighted_sum():
     total = losses.weighted_sum(terms, alpha=0.5, beta=2.0)
     # 1 + 0.5 * 3 + 2 * 0.1 + 0.5 = 3.2;  2 + 0.5 * 4 + 2 * 0.2 + 0.25 = 4.65
     np.testing.assert_allclose(total, [3.2, 4.65], rtol=1e-6)
+
+
+def test_mask_loss_is_cross_entropy_and_dice_of_the_sure_pixels():
+    scores = np.array([[0.2, 0.9], [0.6, 0.5]], np.float32)
+    maps = tf.constant(np.stack([scores, scores])[..., np.newaxis])
+    masks = np.full([2, 8, 8, 1], 128, np.uint8)  # of the second example: none
+    masks[0, :4] = 0
+    masks[0, :, 4:] = 255
+    masks[0, 6:] = 128
+    loss, has_mask = losses.mask_loss(maps, tf.constant(masks))
+    assert has_mask.numpy().tolist() == [True, False] and loss[1] == 0
+    resized = tf.image.resize(maps, [4, 4])[0, ..., 0].numpy().astype(np.float64)
+    sure = np.ones([4, 4], bool)
+    sure[2:, :2] = sure[3] = False
+    target = np.zeros([4, 4])
+    target[:, 2:] = 1
+    p, t = resized[sure], target[sure]
+    entropy = -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
+    dice = (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1)
+    np.testing.assert_allclose(loss[0], entropy + 1 - dice, rtol=1e-5)
+
+
+def test_weighted_sum_lets_a_mask_replace_the_area():
+    terms = {
+        names.CLASSIFICATION_LOSS: tf.constant([1.0, 1.0]),
+        names.FOREGROUND_REGION_GUIDANCE_LOSS: tf.constant([2.0, 2.0]),
+        names.AREA_CONSTRAINT_LOSS: tf.constant([4.0, 4.0]),
+        names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS: tf.constant([8.0, 8.0]),
+        names.MASK_LOSS: tf.constant([16.0, 0.0]),
+        names.HAS_MASK: tf.constant([True, False]),
+    }
+    total = losses.weighted_sum(terms, alpha=0.5, beta=0.25)
+    masked = 1 + 1 + 8 * losses.MASKED_LAMBDA + 16
+    assert total.numpy().tolist() == [masked, 1 + 1 + 1 + 8]

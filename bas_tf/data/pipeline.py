@@ -222,11 +222,9 @@ def train_batches(
         )
 
     def as_trained(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        pictures, labels = batch[names.IMAGES], batch[names.LABELS]
-        if images.masks is None:
-            return {names.IMAGES: pictures, names.LABELS: labels}
-        pictures, masks = pictures[..., :3], pictures[..., 3:]
-        return {names.IMAGES: pictures, names.LABELS: labels, names.MASKS: masks}
+        crops, masks = batch[names.IMAGES][..., :3], batch[names.IMAGES][..., 3:]
+        found = {names.IMAGES: crops, names.LABELS: batch[names.LABELS]}
+        return found if images.masks is None else found | {names.MASKS: masks}
 
     channels = 3 if images.masks is None else 4
     dataset = _read_in_parallel(batches, load, (*crop_size_wh, channels), images.labels)

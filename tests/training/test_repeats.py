@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bas_tf import losses
 from bas_tf.jobs import experiment
 from bas_tf.models import bas_terms
 
@@ -18,8 +19,11 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("backbone", CONFIGS)
-def test_at_most_two_gradients_are_added_at_once(backbone):
+@pytest.mark.parametrize(
+    "backbone, masked",
+    [*((name, False) for name in CONFIGS), ("efficientnet_lite0", True)],
+)
+def test_at_most_two_gradients_are_added_at_once(backbone, masked):
     """TensorFlow's AddN of three or more begins with whichever buffer is free. The sums
     of one kind are of slices cut within one layer: their buffers are free in turn."""
     config = importlib.import_module(f"bas_tf.configs.{CONFIGS[backbone]}").get_config()
@@ -27,15 +31,16 @@ def test_at_most_two_gradients_are_added_at_once(backbone):
     localizer = experiment.build_model(config, 2)
     images = tf.constant(np.random.default_rng(0).uniform(0, 255, [2, 64, 64, 3]))
     images, labels = tf.cast(images, tf.float32), tf.constant([0, 1])
+    masks = tf.zeros([2, 64, 64, 1], tf.uint8) if masked else None
     localizer(images)
 
     @tf.function
     def gradients():
         with tf.GradientTape() as tape:
             terms = bas_terms.bas_terms(
-                localizer, images, labels, background_wins="zero"
+                localizer, images, labels, masks, background_wins="zero"
             )
-            total = sum(tf.reduce_mean(terms[name]) for name in terms if "loss" in name)
+            total = tf.reduce_mean(losses.weighted_sum(terms, alpha=0.5, beta=1.5))
         return tape.gradient(total, localizer.trainable_variables)
 
     operations = gradients.get_concrete_function().graph.get_operations()

@@ -1,0 +1,114 @@
+"""Masks of training photos: in step with their photo, or refused in one line."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bas_tf import names
+from bas_tf.data import pipeline
+from bas_tf.data.pseudo_masks import INDEX_FILE, PseudoMasks, content_hash, mask_path
+from bas_tf.data.sources import load_source
+from bas_tf.errors import DataError, UserError
+
+LEFT_OUT = "train/dog/1.jpg"
+
+
+def records_of(folder):
+    return load_source("folder", root=str(folder)).records("train")
+
+
+def write_mask(folder, image_id, mask):
+    path = mask_path(folder, image_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask).save(path)
+    return path
+
+
+@pytest.fixture
+def folder(photo_folder, tmp_path):
+    """Masks of the bright squares of all training photos but one, half their size."""
+    for record in records_of(photo_folder):
+        if record.image_id != LEFT_OUT:
+            bright = record.load_image().max(axis=2) > 128
+            mask = np.where(bright[::2, ::2], 255, 0).astype(np.uint8)
+            write_mask(tmp_path / "masks", record.image_id, mask)
+    return tmp_path / "masks"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_mask_is_cropped_and_mirrored_with_its_photo(photo_folder, folder, keep):
+    records = records_of(photo_folder)
+    masks = PseudoMasks(folder, records)
+    images = pipeline.TrainingImages(
+        records, resize_size_wh=(80, 60), keep=keep, masks=masks
+    )
+    assert masks.count == len(records) - 1
+    seen = 0
+    for epoch in range(4):
+        for batch in pipeline.train_batches(
+            images, crop_size_wh=(64, 32), batch_size=3, seed=0, epoch=epoch
+        ):
+            for image, mask in zip(
+                batch[names.IMAGES], batch[names.MASKS], strict=True
+            ):
+                mask, bright = mask.numpy()[..., 0], image.numpy().max(axis=2) > 128
+                if (mask == 128).all():  # the photo without a mask
+                    continue
+                assert set(np.unique(mask)) <= {0, 255}
+                assert (
+                    np.mean((mask == 255) != bright) < 0.04
+                )  # halved: an edge's pixel
+                seen += bright.any()
+    assert seen >= 16
+
+
+def test_pictures_and_order_are_the_same_with_masks(photo_folder, folder):
+    records = records_of(photo_folder)
+
+    def pictures(**options):
+        images = pipeline.TrainingImages(
+            records, resize_size_wh=(80, 60), keep=True, **options
+        )
+        batches = pipeline.train_batches(
+            images, crop_size_wh=(64, 32), batch_size=3, seed=0, epoch=1
+        )
+        return np.concatenate([batch[names.IMAGES] for batch in batches])
+
+    masked = pictures(masks=PseudoMasks(folder, records))
+    np.testing.assert_array_equal(masked, pictures())
+
+
+def test_a_folder_without_a_fitting_mask_is_refused(photo_folder, tmp_path):
+    with pytest.raises(UserError, match=re.escape(f"data.pseudo_masks={tmp_path}")):
+        PseudoMasks(tmp_path, records_of(photo_folder))
+
+
+def test_a_mask_of_other_proportions_or_that_is_no_picture_is_named(
+    photo_folder, folder
+):
+    records = records_of(photo_folder)
+    turned = write_mask(folder, records[0].image_id, np.zeros([80, 60], np.uint8))
+    with pytest.raises(DataError, match=f"{re.escape(str(turned))}.*60x80.*80x60"):
+        PseudoMasks(folder, records).load(0, (40, 30))
+    turned.write_text("no picture")
+    with pytest.raises(DataError, match=re.escape(str(turned))):
+        PseudoMasks(folder, records).load(0, (40, 30))
+
+
+def test_masks_of_other_photos_and_unfinished_ones_are_refused(photo_folder, folder):
+    records = records_of(photo_folder)
+    photos = {record.image_id: {"sha256": content_hash(record)} for record in records}
+    index = {"finished": True, "photos": photos}
+    (folder / INDEX_FILE).write_text(json.dumps(index))
+    PseudoMasks(folder, records)
+    (folder / INDEX_FILE).write_text(json.dumps(index | {"finished": False}))
+    with pytest.raises(UserError, match=INDEX_FILE):
+        PseudoMasks(folder, records)
+    (folder / INDEX_FILE).write_text(json.dumps(index))
+    shutil.copy(photo_folder / "val/cat/1.jpg", photo_folder / "train/cat/0.jpg")
+    with pytest.raises(UserError, match="train/cat/0.jpg"):
+        PseudoMasks(folder, records_of(photo_folder))

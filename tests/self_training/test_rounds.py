@@ -1,0 +1,119 @@
+"""Self-training: masks of the training photos alone, and rounds that continue."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bas_tf.configs import demo
+from bas_tf.data.pseudo_masks import INDEX_FILE, mask_path
+from bas_tf.errors import UserError
+from bas_tf.jobs import experiment, training
+from bas_tf.self_training import rounds, teacher_masks
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def config():
+    config = demo.get_config("quicktest")
+    config.train.self_training_rounds = 1
+    config.train.self_training_epochs = 1
+    return config
+
+
+@pytest.fixture
+def true_masks(config, tmp_path):
+    """The true masks of the training drawings, as another tool would hand them over."""
+    for record in experiment.open_source(config).records("train"):
+        path = mask_path(tmp_path / "true", record.image_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(record.load_mask()).save(path)
+    return tmp_path / "true"
+
+
+def weights_of(workdir):
+    localizer = experiment.load_localizer(experiment.load_experiment(workdir))
+    return [variable.numpy() for variable in localizer.variables]
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Ends the program the `count`-th time that a function is called."""
+
+    def stop(owner, name, count):
+        function, calls = getattr(owner, name), []
+
+        def counted(*args, **kwargs):
+            calls.append(1)
+            if len(calls) == count:
+                monkeypatch.setattr(owner, name, function)
+                raise KeyboardInterrupt
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    return stop
+
+
+def test_a_stopped_round_continues_to_the_same_end(config, tmp_path, stop_at):
+    """Stopped after the teacher, within the masks and before the student."""
+    through, stopped = tmp_path / "through", tmp_path / "stopped"
+    assert rounds.run_training(config, through)
+    for place in (
+        (teacher_masks, "write_masks", 1),
+        (teacher_masks, "_write_batch", 4),
+        (training, "run_training", 2),
+    ):
+        stop_at(*place)
+        with pytest.raises(KeyboardInterrupt):
+            rounds.run_training(config, stopped)
+    assert rounds.run_training(config, stopped)
+    for one, other in zip(weights_of(through), weights_of(stopped), strict=True):
+        np.testing.assert_array_equal(one, other)
+    masks = [folder / "teacher_1_masks" for folder in (through, stopped)]
+    index, other = (json.loads((m / INDEX_FILE).read_text()) for m in masks)
+    assert index == other and index["finished"]
+    photos = index["photos"]
+    assert len(photos) == 96 and all(name.startswith("train/") for name in photos)
+    for name, photo in photos.items():
+        assert mask_path(masks[0], name).is_file() == photo["mask"]
+
+
+def test_masks_of_another_teacher_are_not_gone_on_with(config, tmp_path):
+    config.train.self_training_rounds = 0
+    config.train.epochs = 1
+    for seed in (0, 1):
+        config.train.seed = seed
+        training.run_training(config, tmp_path / str(seed))
+    output = tmp_path / "masks"
+    teacher_masks.write_masks(tmp_path / "0", config, output)
+    with pytest.raises(UserError, match=re.escape(str(output))):
+        teacher_masks.write_masks(tmp_path / "1", config, output)
+
+
+def test_rounds_refuse_several_machines(config, tmp_path):
+    config.train.strategy = "multi_worker"
+    with pytest.raises(UserError, match="train.self_training_rounds"):
+        rounds.stages(config, tmp_path)
+
+
+def test_true_masks_help_and_those_of_other_photos_hurt(config, true_masks, tmp_path):
+    config.train.self_training_rounds = 0
+    config.train.epochs, config.train.classifier_epochs = 8, 2
+    paths = sorted(true_masks.rglob("*.png"))
+    shuffled = tmp_path / "shuffled" / paths[0].parent.relative_to(true_masks)
+    shuffled.mkdir(parents=True)
+    for path, other in zip(paths, np.roll(paths, 1), strict=True):
+        (shuffled / path.name).write_bytes(other.read_bytes())
+    found = {}
+    for name, folder in (
+        ("none", ""), ("true", true_masks), ("shuffled", tmp_path / "shuffled"),
+    ):  # fmt: skip
+        config.data.pseudo_masks = str(folder)
+        workdir = tmp_path / name
+        evaluated = rounds.train_and_evaluate(config, workdir, config_name="")
+        found[name] = evaluated.document["metrics"]["best_mask_iou"]
+    assert found["true"] > found["none"] > found["shuffled"], found

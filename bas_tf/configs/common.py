@@ -123,7 +123,8 @@ def base_config() -> ml_collections.ConfigDict:
             "split": "val",  # evaluated when training ends
             "batch_size": 32,
             "score_threshold": 0.15,
-            # fixed, val-optimal (on val itself: an oracle), oracle
+            # fixed; self, from the split's photos and maps alone, see
+            # `refinement.pseudo_mask`; val-optimal (on val itself: an oracle); oracle
             "threshold_origin": "fixed",
             # Whose map and box are evaluated (docs/method.md): label, as in the papers'
             # GT-known Loc; predicted, all that a deployed model has

@@ -98,8 +98,8 @@ def evaluate_predictions(
       score_threshold: in [0, 1]; the model's own for "fixed", the one chosen on the
         validation split by `best_threshold` for "val-optimal", not used by "oracle".
       threshold_origin: "fixed" evaluates the boxes that the model drew. The others take
-        boxes from the maps by `box_from_map`: "val-optimal" at `score_threshold`,
-        "oracle" at the best threshold of this very split.
+        boxes from the maps by `box_from_map`: "self" and "val-optimal" at
+        `score_threshold`, "oracle" at the best threshold of this very split.
 
     Raises:
       UserError: unknown origin; "oracle" without true boxes.

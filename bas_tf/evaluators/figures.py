@@ -12,8 +12,8 @@ from bas_tf.metrics.bootstrap import Interval, class_mean_intervals, mean_interv
 from bas_tf.metrics.class_means import ClassMeans
 from bas_tf.metrics.classification import classification_values
 
-FIXED, VAL_OPTIMAL, ORACLE = "fixed", "val-optimal", "oracle"
-THRESHOLD_ORIGINS = (FIXED, VAL_OPTIMAL, ORACLE)
+FIXED, SELF, VAL_OPTIMAL, ORACLE = "fixed", "self", "val-optimal", "oracle"
+THRESHOLD_ORIGINS = (FIXED, SELF, VAL_OPTIMAL, ORACLE)
 AVERAGES = ("images", "classes", "pixels")
 
 Facts = Mapping[str, Any]  # a Figure's attributes by name

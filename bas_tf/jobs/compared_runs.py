@@ -10,7 +10,7 @@ import numpy as np
 
 from bas_tf.errors import UserError
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.jobs import evaluation, experiment, results, resuming
+from bas_tf.jobs import experiment, results, resuming
 from bas_tf.metrics.bootstrap import mean_intervals
 from bas_tf.metrics.classification import classification_values
 from bas_tf.metrics.localization import localization_values
@@ -165,7 +165,7 @@ def _comparable(run: Run, other: Run) -> bool:
 
 
 def evaluated_images_of(run: Run) -> dict | None:
-    """What its metrics.json says of its images, see `run_evaluation.images_of`.
+    """What its metrics.json says of its images, see `experiment.images_of`.
 
     One of an older version says nothing. A workdir's is then taken to be of the
     workdir's own data; of a file nothing is known: None.
@@ -174,7 +174,7 @@ def evaluated_images_of(run: Run) -> dict | None:
         return run.document["data"]
     if run.trained is None:
         return None
-    return evaluation.images_of(run.trained.config, run.document["split"])
+    return experiment.images_of(run.trained.config, run.document["split"])
 
 
 def paired_difference(

@@ -185,7 +185,7 @@ def _check_alike(runs: Sequence[Run], split: str) -> None:
                 "of the same classes"
             )
         own, other = (
-            evaluation.images_of(each.trained.config, split) for each in (run, first)
+            experiment.images_of(each.trained.config, split) for each in (run, first)
         )
         for key in other:
             if key != "data.root" and own.get(key) != other[key]:

@@ -3,21 +3,20 @@
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bas_tf import inference
 from bas_tf.data import bad_images, pipeline, preprocess
 from bas_tf.data.records import Record
 from bas_tf.data.sources import check_has_split
 from bas_tf.errors import UserError, check_at_least, check_choice
-from bas_tf.evaluators import metrics_file
+from bas_tf.evaluators import figures, metrics_file
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.evaluators.figures import FIXED, ORACLE, THRESHOLD_ORIGINS, VAL_OPTIMAL
 from bas_tf.evaluators.predictions import LABEL, MAP_CLASSES, Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
 from bas_tf.jobs import experiment
 from bas_tf.ops import determinism
 from bas_tf.ops.precision import PRECISIONS
+from bas_tf.refinement import pseudo_mask
 from bas_tf.refinement.refined_boxes import NONE, REFINEMENTS, refined_runner
 from bas_tf.runners import Runner
 
@@ -62,9 +61,10 @@ class Evaluator:
                 "network's input and has no margin to crop from: set it to False"
             )
         self._refine = config.eval.get("refine", NONE)
-        cuts_boxes = self._rules.takes_boxes and config.eval.threshold_origin == FIXED
+        is_fixed = config.eval.threshold_origin == figures.FIXED
+        cuts_boxes = self._rules.takes_boxes and is_fixed
         if self._refine != NONE and not cuts_boxes:
-            needs = f"needs protocol bas and eval.threshold_origin {FIXED!r}"
+            needs = f"needs protocol bas and eval.threshold_origin {figures.FIXED!r}"
             raise UserError(f"eval.refine is {self._refine!r}, which {needs}")
         if self._rules.crops:
             preprocess.check_sizes(config.data.resize_size, config.data.crop_size)
@@ -98,14 +98,21 @@ class Evaluator:
         options = self.config.eval
         records, images, truth = self._read(self.split)
         threshold, origin = options.score_threshold, options.threshold_origin
-        if origin == VAL_OPTIMAL and self.split == "val":
-            origin = ORACLE  # chosen on the very boxes that are evaluated
-        if origin == VAL_OPTIMAL:
+        if origin == figures.VAL_OPTIMAL and self.split == "val":
+            origin = figures.ORACLE  # chosen on the very boxes that are evaluated
+        if origin == figures.VAL_OPTIMAL:
             val_records, _, val_truth = self._read("val")
             threshold = self._rules.choose_threshold(
                 predict("val"), val_truth, val_records
             )
         predictions = predict(self.split, ten_crop=options.ten_crop)
+        if origin == figures.SELF:
+            crops = pipeline.centre_crops(
+                images,
+                range(len(images)),
+                crop_size_wh=tuple(self.config.data.crop_size),
+            )
+            threshold = pseudo_mask.threshold_without_boxes(crops, predictions.maps)
         evaluation = self._rules.evaluate(
             predictions,
             truth,
@@ -123,7 +130,7 @@ class Evaluator:
         )
         if isinstance(self._source, bad_images.SkippingSource):
             document["num_skipped_images"] = self._source.num_skipped[self.split]
-        document["data"] = images_of(self.config, self.split)
+        document["data"] = experiment.images_of(self.config, self.split)
         if options.ten_crop:
             document["ten_crop_precision"] = runner.scores_precision
         if self._refine != NONE:
@@ -231,7 +238,8 @@ def _check_threshold(runner: Runner, model: str, score_threshold: float) -> None
 
 def check_options(options) -> None:
     """Raises UserError for a mistake in a config's eval group."""
-    check_choice("eval.threshold_origin", options.threshold_origin, THRESHOLD_ORIGINS)
+    origins = figures.THRESHOLD_ORIGINS
+    check_choice("eval.threshold_origin", options.threshold_origin, origins)
     if not 0 <= options.score_threshold < 1:
         raise UserError(
             f"eval.score_threshold is {options.score_threshold}; a map has values in "
@@ -251,25 +259,13 @@ def check_before_training(config, source, split: str, *, on_bad_image: str) -> N
       UserError: a mistake in the eval group or the split; unreadable photos in it.
     """
     check_options(config.eval)
-    uses_val = config.eval.threshold_origin == VAL_OPTIMAL or config.train.select_by
+    chosen_on_val = config.eval.threshold_origin == figures.VAL_OPTIMAL
+    uses_val = chosen_on_val or config.train.select_by
     for name in dict.fromkeys([split, *["val"] * bool(uses_val)]):
         check_has_split(source, name)
         kept, faults = bad_images.readable_records(source.records(name))
         if faults and (on_bad_image == "error" or not kept):
             raise UserError(f"{faults[0]}; {len(faults)} such photos in split {name!r}")
-
-
-def images_of(config, split: str) -> dict[str, Any]:
-    """What of a config says which images a split has: {key: value}."""
-    data = config.data
-    if data.source != "synthetic":
-        return {"data.source": data.source, "data.root": data.root}
-    return {
-        "data.source": data.source,
-        "data.image_size": list(data.image_size),
-        "data.seed": data.seed,
-        f"data.num_images.{split}": data.num_images.get(split),
-    }
 
 
 def map_class(config) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import json
 from pathlib import Path
+from typing import Any
 
 import ml_collections
 
@@ -50,6 +51,19 @@ def open_source(
     """
     options = config.data.to_dict() | listeners
     return load_source(options.pop("source"), class_names=class_names, **options)
+
+
+def images_of(config, split: str) -> dict[str, Any]:
+    """What of a config says which images a split has: {key: value}."""
+    data = config.data
+    if data.source != "synthetic":
+        return {"data.source": data.source, "data.root": data.root}
+    return {
+        "data.source": data.source,
+        "data.image_size": list(data.image_size),
+        "data.seed": data.seed,
+        f"data.num_images.{split}": data.num_images.get(split),
+    }
 
 
 def training_images(config, records):

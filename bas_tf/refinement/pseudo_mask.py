@@ -11,6 +11,7 @@ from bas_tf.refinement import grabcut
 from bas_tf.refinement.masks import map_at
 
 MIN_AGREEMENT = 0.6  # IoU of the refined mask and the map's own
+THRESHOLD_PHOTOS = 64
 _LOWEST, _HIGHEST, _STEPS = 0.2, 0.8, 6  # of the threshold's bisection
 
 
@@ -48,9 +49,11 @@ def threshold_without_boxes(
     maps alone.
 
     Args:
-      photos: uint8 [height, width, 3] each; some dozens are enough.
+      photos: uint8 [height, width, 3] each; THRESHOLD_PHOTOS of them are looked at.
       score_maps: float [h, w] of each.
     """
+    step = max(1, len(photos) // THRESHOLD_PHOTOS)
+    photos, score_maps = photos[::step], score_maps[::step]
     low, high = _LOWEST, _HIGHEST
     for _ in range(_STEPS):
         middle = (low + high) / 2

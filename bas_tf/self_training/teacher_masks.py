@@ -24,7 +24,7 @@ BATCH = 16  # photos in memory at a time
 _SCALES = (1.0, 1.2, 1.4)  # of the size it was trained at, and mirrored
 _MULTIPLE = 32  # of which an input's sides are multiples
 _MAP_SCALE = 4  # of the averaged map
-_THRESHOLD_PHOTOS, _THRESHOLD_PIXELS = 64, 160 * 160
+_THRESHOLD_PIXELS = 160 * 160
 
 
 def write_masks(
@@ -85,7 +85,7 @@ def _begin(teacher, records: Sequence[Record], output: Path, maps_of) -> dict:
                 "--output, or delete it"
             )
         return index
-    step = max(1, len(records) // _THRESHOLD_PHOTOS)
+    step = max(1, len(records) // pseudo_mask.THRESHOLD_PHOTOS)
     sample = [record.load_image() for record in records[::step]]
     labels = [record.label for record in records[::step]]
     threshold = pseudo_mask.threshold_without_boxes(

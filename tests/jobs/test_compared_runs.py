@@ -1,7 +1,7 @@
 """Runs on disk: their names, which settings differ, which may share a table."""
 
 from bas_tf.configs import demo
-from bas_tf.jobs import compared_runs, evaluation
+from bas_tf.jobs import compared_runs, experiment
 from tests.evaluated_runs import metrics_file, unsaved_workdir
 
 
@@ -36,9 +36,9 @@ def test_classes_of_ten_crops_are_kept_apart(tmp_path):
 def test_a_metrics_file_of_other_data_than_the_workdirs_is_kept_apart(tmp_path):
     """As bas_tf.evaluate leaves it that was given another --config."""
     config = demo.get_config("quicktest")
-    own = evaluation.images_of(config, "test")
+    own = experiment.images_of(config, "test")
     config.data.seed = 5
-    other = evaluation.images_of(config, "test")
+    other = experiment.images_of(config, "test")
     config.data.seed = 0
     paths = [
         unsaved_workdir(tmp_path / name, config, data=data)

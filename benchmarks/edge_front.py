@@ -33,6 +33,7 @@ from absl import flags
 from bas_tf import entry_point
 from bas_tf.errors import UserError
 from bas_tf.jobs import resuming
+from bas_tf.report import text_table
 
 CONFIG = "configs/butterflies_efficientnet_lite0.py"
 SPLIT, NUM_THREADS, MARGIN = "val", 2, 1.15
@@ -265,20 +266,17 @@ def front_table(document: Mapping) -> str:
     Returns:
       Fractions in percent; no final newline.
     """
-    names = ("head", "size", "quantization", *COLUMNS.values(), "MB", "p50 ms", "front")
-    lines = [names, ("---",) * 3 + ("---:",) * 6 + ("---",)]
-    lines += map(_cells, document["rows"])
-    return "\n".join(
-        [
-            f"Protocol {document['protocol']}, split {document['split']}, "
-            f"{document['num_images']} images, threshold "
-            f"{document['score_threshold']:g}; {document['num_threads']} threads; "
-            "front: of latency, size and mean IoU",
-            "",
-            *(f"| {' | '.join(line)} |" for line in lines),
-            "",
-            _knee_line(document["rows"]),
-        ]
+    names = ["head", "size", "quantization", *COLUMNS.values(), "MB", "p50 ms", "front"]
+    rows = document["rows"]
+    table = text_table.markdown([names, *map(_cells, rows)], text_columns=3)
+    (best,) = (row for row in rows if row["is_knee"])
+    return (
+        f"Protocol {document['protocol']}, split {document['split']}, "
+        f"{document['num_images']} images, threshold {document['score_threshold']:g}; "
+        f"{document['num_threads']} threads; front: of latency, size and mean IoU\n\n"
+        f"{table}\n\n"
+        f"Knee of latency and mean IoU: {best['head']}, {best['size']} pixels, "
+        f"{best['quantization']}"
     )
 
 
@@ -292,14 +290,6 @@ def _cells(row: Mapping) -> list[str]:
         f"{row['p50_ms']:.2f}",
         "knee" if row["is_knee"] else "yes" if row["on_front"] else "",
     ]
-
-
-def _knee_line(rows: Sequence[Mapping]) -> str:
-    (best,) = (row for row in rows if row["is_knee"])
-    return (
-        f"Knee of latency and mean IoU: {best['head']}, {best['size']} pixels, "
-        f"{best['quantization']}"
-    )
 
 
 def parse_sizes(sizes: Sequence[str]) -> list[int]:

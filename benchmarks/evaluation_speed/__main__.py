@@ -1,4 +1,4 @@
-r"""Images per second of a full ten-crop evaluation, beside the reference's loop.
+r"""Images per second of a full ten-crop evaluation, next to the reference's loop.
 
   python -m benchmarks.evaluation_speed --output=evaluation.json \
       [--backbones=vgg16,mobilenet_v1,resnet50,inception_v3] [--classes=1000]

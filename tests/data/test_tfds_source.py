@@ -1,13 +1,12 @@
 """tfds:NAME, read from data sets that tensorflow-datasets itself has prepared."""
 
-import io
 import json
 import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
-from PIL import Image
 
 from bas_tf.data.sources import load_source
 from bas_tf.data.sources.cub import CubSource
@@ -316,41 +315,46 @@ def test_other_file_formats_are_refused(plain, tmp_path):
         TfdsSource(name="tiny_set", data_dir=str(tmp_path))
 
 
+@pytest.fixture
+def shard(plain):
+    (path,) = plain.glob("*.tfrecord*")
+    return path
+
+
+def records_of(shard):
+    return TfdsSource(name="tiny_set", data_dir=shard.parents[2]).records("train")
+
+
 @pytest.mark.parametrize(
     ("kept", "message"),
     [
-        (lambda size: size - 1, "damaged or cut off at byte"),
-        (lambda size: size // 2, "damaged or cut off at byte"),
-        (lambda size: 7, "damaged or cut off at byte 7"),
-        (lambda size: 0, "holds 0 records, should hold 3"),
+        (lambda content: content[:-1], "damaged or cut off"),
+        (lambda content: content[: len(content) // 2], "damaged or cut off"),
+        (lambda content: content[:7], "holds 0 records, should hold 3"),
+        (lambda content: b"", "holds 0 records, should hold 3"),
+        (lambda content: content.replace(b"PNG", b"pNG", 1), "damaged or cut off"),
     ],
 )
-def test_a_cut_off_file_is_named(plain, tmp_path, kept, message):
-    (shard,) = plain.glob("*.tfrecord*")
-    content = shard.read_bytes()
-    shard.write_bytes(content[: kept(len(content))])
+def test_a_damaged_or_cut_off_file_is_named(shard, kept, message):
+    shard.write_bytes(kept(shard.read_bytes()))
     with pytest.raises(DataError, match=f"{shard.name}.*: {message}"):
-        TfdsSource(name="tiny_set", data_dir=str(tmp_path)).records("train")
+        records_of(shard)
 
 
-def test_a_record_with_a_broken_image_is_named(plain, tmp_path):
-    (shard,) = plain.glob("*.tfrecord*")
-    png = io.BytesIO()
-    Image.fromarray(tiny_sets.draw(0, 0)).save(png, "png")
-    content = shard.read_bytes()
-    at = content.index(b"\x89PNG")
-    shard.write_bytes(content[:at] + b"broken" + content[at + 6 :])
-    record = TfdsSource(name="tiny_set", data_dir=str(tmp_path)).records("train")[0]
+def test_a_record_with_a_broken_image_is_named(shard):
+    contents = [r.numpy() for r in tf.data.TFRecordDataset(str(shard))]
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for content in contents:
+            writer.write(content.replace(b"\x89PNG", b"none"))
     with pytest.raises(DataError, match=f"{shard.name}, record 1: image: not a readab"):
-        record.load_image()
+        records_of(shard)[0].load_image()
 
 
-def test_files_that_change_after_opening_are_named(plain, tmp_path):
-    (shard,) = plain.glob("*.tfrecord*")
-    record = TfdsSource(name="tiny_set", data_dir=str(tmp_path)).records("train")[2]
+def test_files_that_change_after_opening_are_named(shard):
+    record = records_of(shard)[2]
     shard.write_bytes(shard.read_bytes()[:-20])
-    with pytest.raises(DataError, match=f"{shard.name}: became shorter while"):
+    with pytest.raises(DataError, match=f"{shard.name}: changed since it was opened"):
         record.load_image()
     shard.unlink()
-    with pytest.raises(DataError, match=f"{shard.name}: not readable"):
+    with pytest.raises(DataError, match=f"{shard.name}: changed since it was opened"):
         record.load_image()

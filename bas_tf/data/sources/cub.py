@@ -41,17 +41,12 @@ _MAJORITY = 128
 
 
 class CubSource:
-    """The birds, with one true box each and, where there, a mask.
-
-    Attributes:
-      class_names: as in classes.txt (or `class_names` as given).
-      splits: train and test.
+    """The birds, with a true box each and, if it is there, a mask; a `Source`.
 
     Args:
       root: the folder CUB_200_2011, the one that holds it, or CUB_200_2011.tgz, which
         is unpacked next to itself.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: another layout, or a table with a wrong line.

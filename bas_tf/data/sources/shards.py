@@ -82,16 +82,11 @@ class ShardFile:
 
 
 class ShardSource:
-    """Records in shards.
-
-    Attributes:
-      class_names: as they were written (or `class_names` as given).
-      splits: those that were written.
+    """Records in shards; a `Source`.
 
     Args:
       root: the folder that `check_data --write_shards` made.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: no such folder, or a damaged table.

@@ -35,20 +35,15 @@ _MAJORITY = 128  # others hold grey shares of votes, as CUB's
 
 
 class TfdsSource:
-    """A prepared data set, read from its TFRecord files.
+    """A prepared data set, read from its TFRecord files; a `Source`.
 
     Opening a split reads its files once, for labels and boxes; images are read again
     when asked for.
 
-    Attributes:
-      class_names: of the feature `label` (or `class_names` as given).
-      splits: those that were prepared; `validation` is `val` too.
-
     Args:
       name: of the data set.
       data_dir: where it was prepared; "" is tensorflow-datasets' own place.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: it is not prepared there, or is no classification of images.

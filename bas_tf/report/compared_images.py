@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bas_tf.data import pipeline, preprocess
+from bas_tf.data import pipeline
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.geometry.components import normalize_map, resize_map
 from bas_tf.report import pictures
@@ -100,11 +100,9 @@ def tile(
     Returns:
       RGB uint8; the aspect is kept.
     """
-    height, width = image.shape[:2]
-    size_wh = (max(1, round(width * _TILE_HEIGHT / height)), _TILE_HEIGHT)
-    scale = np.tile(np.divide(size_wh, (width, height)), 2)
+    scaled, scale = pictures.scale_to_height(image, _TILE_HEIGHT)
     return pictures.overlay(
-        preprocess.resize(image, size_wh),
+        scaled,
         localization_map,
         boxes=[] if box is None else [box * scale],
         true_boxes=[true_box * scale for true_box in true_boxes],

@@ -8,26 +8,21 @@ from typing import Any
 from bas_tf import files
 from bas_tf.report import text_table
 from bas_tf.report.compared_images import ComparedImage
-from bas_tf.report.table import MISSING, format_percent
+from bas_tf.report.table import MISSING, NAMES, format_percent
 from bas_tf.report.templates import load_template
 
-FIGURES = {
-    "gt_known_loc": "GT-known Loc",
-    "top1_loc": "Top-1 Loc",
-    "top5_loc": "Top-5 Loc",
-    "mean_iou": "Mean IoU",
-    "predicted_map_loc": "Predicted-map Loc",
-    "max_box_acc_v2": "MaxBoxAccV2",
-    "px_ap": "PxAP",
-    "top1_acc": "Top-1 accuracy",
-}
+FIGURES = (
+    "gt_known_loc", "top1_loc", "top5_loc", "mean_iou", "predicted_map_loc",
+    "max_box_acc_v2", "px_ap", "top1_acc",
+)  # fmt: skip
 # Figures whose difference is reported image by image.
 PAIRED = ("gt_known_loc", "predicted_map_loc", "top1_loc", "mean_iou", "top1_acc")
 SECTIONS = ("Where the runs disagree most", "Other images, evenly spread")
 _APART = (
-    "The tables stand apart since their figures cannot be compared: protocols evaluate "
-    "boxes differently, splits are of other images, a threshold that was chosen on the "
-    "evaluated images (oracle) flatters, and classes of ten crops are not those of one."
+    "The tables are separate because their figures cannot be compared: protocols "
+    "evaluate boxes differently, splits hold different images, a threshold that was "
+    "chosen on the evaluated images (oracle) gives figures that are too good, and "
+    "classes of ten crops are not those of one."
 )
 
 
@@ -79,8 +74,8 @@ def title(document: Mapping) -> str:
 
 def notes(document: Mapping) -> list[str]:
     """What must be said before the tables."""
-    apart = [_APART] if len(document["groups"]) > 1 else []
-    return [*apart, *([document["left_out"]] if document["left_out"] else [])]
+    apart = _APART if len(document["groups"]) > 1 else None
+    return [note for note in (apart, document["left_out"]) if note]
 
 
 def tables(document: Mapping) -> list[Table]:
@@ -110,13 +105,8 @@ def _group_table(rows: Sequence[Mapping]) -> Table:
             f"{crops}"
         ),
         note=note,
-        header=[
-            "run",
-            *first["settings"],
-            "seed",
-            "threshold",
-            *(FIGURES[key] for key in figures),
-        ],
+        header=["run", *first["settings"], "seed", "threshold"]
+        + [NAMES[key] for key in figures],
         rows=[
             [
                 row["name"],
@@ -136,7 +126,7 @@ def _same_table(same: Mapping) -> Table:
     figures = [key for key in PAIRED if key in _present(rows)]
     header = ["run", "threshold"]
     for key in figures:
-        header += [FIGURES[key], "difference"]
+        header += [NAMES[key], "difference"]
     lines = []
     for row in rows:
         cells = [row["name"], f"{row['score_threshold']:.3g}"]

@@ -18,7 +18,7 @@ SIDES = {  # the first one makes the weights and files the photos
 }
 
 
-def measure(backbone: str, classes: int, *, rounds: int, photos: int = PHOTOS) -> dict:
+def measure(backbone: str, classes: int, *, rounds: int) -> dict:
     """backbone, classes, photos, {side: seconds of each evaluation}, equal boxes.
 
     Raises:
@@ -29,7 +29,7 @@ def measure(backbone: str, classes: int, *, rounds: int, photos: int = PHOTOS) -
         for name, (module, options) in SIDES.items():
             settings = {
                 "backbone": backbone, "classes": classes, "folder": folder,
-                "photos": photos, "threads": THREADS, **options,
+                "photos": PHOTOS, "threads": THREADS, **options,
             }  # fmt: skip
             module = f"benchmarks.evaluation_speed.{module}"
             sides[name] = turns.Side(name, module, settings, ("evaluate",))
@@ -39,7 +39,7 @@ def measure(backbone: str, classes: int, *, rounds: int, photos: int = PHOTOS) -
     return {
         "backbone": backbone,
         "classes": classes,
-        "photos": photos,
+        "photos": PHOTOS,
         "seconds": {name: r["seconds"]["evaluate"] for name, r in results.items()},
         "equal_boxes": {
             name: int((boxes[of] == boxes["torch_loop"]).all(axis=1).sum())

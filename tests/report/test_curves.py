@@ -89,7 +89,7 @@ def test_threshold_curve_marks_the_threshold_in_use():
     unit = (y[0] - y[1]) / 0.6
     np.testing.assert_allclose(bas_iou[:, 1] - y, [0.1 * unit, 0.3 * unit, 0.1 * unit])
     np.testing.assert_allclose(cam[:, 1] - y, [0.1 * unit, 0.5 * unit, 0.4 * unit])
-    for label in ("BAS, GT-known Loc", "BAS, mean IoU", "CAM, GT-known Loc"):
+    for label in ("BAS, GT-known Loc", "BAS, Mean IoU", "CAM, GT-known Loc"):
         assert label in svg
 
 

@@ -251,15 +251,6 @@ def plain(tmp_path):
     return tmp_path / "tiny_set" / "1.0.0"
 
 
-def test_a_models_class_order_wins(plain, tmp_path):
-    names = ("cat", "bee", "ant")
-    source = TfdsSource(name="tiny_set", data_dir=str(tmp_path), class_names=names)
-    assert [r.label for r in source.records("train")] == [2, 1, 0]
-    source = TfdsSource(name="tiny_set", data_dir=str(tmp_path), class_names=names[1:])
-    with pytest.raises(DataError, match="tiny_set/1.0.0/cat: not one of the 2 classes"):
-        source.records("train")
-
-
 def test_the_newest_version_is_read_or_the_one_asked_for(plain, tmp_path):
     for version in ("1.10.0", "1.9.0"):
         shutil.copytree(plain, plain.parent / version)

@@ -305,6 +305,7 @@ def parse_sizes(sizes: Sequence[str]) -> list[int]:
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import files
+    from bas_tf.report.plots.chart_style import png_of
     from benchmarks import edge_front_plot
 
     workdir = Path(flags.FLAGS.workdir)
@@ -317,7 +318,7 @@ def main(args: list[str]) -> None:
     files.write_json(workdir / "front.json", document)
     files.write_file(
         flags.FLAGS.output or workdir / "front.png",
-        edge_front_plot.front_png(document["rows"]),
+        png_of(edge_front_plot.front_figure(document["rows"])),
     )
     print(front_table(document))
 

@@ -1,4 +1,4 @@
-"""Images that cannot be read: stop at the first, or leave all out and say so.
+"""Images that cannot be read: stop at the first, or leave them all out and list them.
 
 A true mask that cannot be read is an error either way: it is the measure.
 """

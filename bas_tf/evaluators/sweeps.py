@@ -25,7 +25,7 @@ class Baseline:
     """What a choice over candidates reaches.
 
     Attributes:
-      figures: {name: Figure}, each of its own best candidate.
+      figures: {name: Figure}, each at its best candidate.
       best: {name: value}, the candidate that is best for GT-known localization.
     """
 

@@ -1,6 +1,5 @@
 """One network: photos, sides alternately, boxes compared."""
 
-import contextlib
 import statistics
 import tempfile
 from collections.abc import Mapping
@@ -24,16 +23,19 @@ def measure(backbone: str, classes: int, *, rounds: int) -> dict:
     Raises:
       UserError: a side ends early.
     """
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as started:
-        sides = {}
-        for name, (module, options) in SIDES.items():
-            settings = {
-                "backbone": backbone, "classes": classes, "folder": folder,
-                "photos": PHOTOS, "threads": THREADS, **options,
-            }  # fmt: skip
-            module = f"benchmarks.evaluation_speed.{module}"
-            sides[name] = turns.Side(name, module, settings, ("evaluate",))
-            started.callback(sides[name].close)
+    with tempfile.TemporaryDirectory() as folder:
+        shared = {
+            "backbone": backbone, "classes": classes, "folder": folder,
+            "photos": PHOTOS, "threads": THREADS,
+        }  # fmt: skip
+        sides = {
+            name: (
+                f"benchmarks.evaluation_speed.{module}",
+                {**shared, **options},
+                ("evaluate",),
+            )
+            for name, (module, options) in SIDES.items()
+        }
         results = turns.run_in_turns(sides, rounds)
         boxes = {path.stem: np.load(path) for path in Path(folder).glob("*.npy")}
     return {

@@ -7,6 +7,7 @@ from pathlib import Path
 from bas_tf import files
 from bas_tf.errors import check_choice
 from bas_tf.jobs import resuming
+from bas_tf.report.plots.chart_style import png_of
 from benchmarks.method_speed import cases, figures, flops, ours, plot, turns
 
 SIZE, THREADS = 224, 2
@@ -104,4 +105,4 @@ def measure_all(
 def _write(rows: Sequence[Mapping], output: Path) -> None:
     found = [line for row in rows for line in figures.figures_of(row)]
     files.write_json(output, {"rows": rows, "figures": found})
-    files.write_file(plot.path_beside(output), plot.speed_png(found))
+    files.write_file(plot.path_beside(output), png_of(plot.speed_figure(found)))

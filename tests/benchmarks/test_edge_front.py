@@ -12,6 +12,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from bas_tf.errors import UserError
+from bas_tf.report.plots.chart_style import png_of
 from benchmarks import edge_front, edge_front_plot
 
 
@@ -150,8 +151,8 @@ def test_the_figure_of_a_single_file():
 
 
 def test_the_png_repeats_exactly():
-    png = edge_front_plot.front_png(full_front())
-    assert png == edge_front_plot.front_png(full_front())
+    png = png_of(edge_front_plot.front_figure(full_front()))
+    assert png == png_of(edge_front_plot.front_figure(full_front()))
     assert Image.open(io.BytesIO(png)).width > 1000
 
 

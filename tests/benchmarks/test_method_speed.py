@@ -11,6 +11,7 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.errors import UserError
+from bas_tf.report.plots.chart_style import png_of
 from benchmarks.method_speed import (
     cases,
     figures,
@@ -248,8 +249,8 @@ def test_the_plot_has_every_ratio():
         assert sorted(p[0] for p in points if len(p) == 1) == sorted(medians)
         ticks = [p[0] for p in points if len(p) == 2]
         assert sorted(ticks) == sorted([1, *expected])
-    png = plot.speed_png(found)
-    assert png == plot.speed_png(found)
+    png = png_of(plot.speed_figure(found))
+    assert png == png_of(plot.speed_figure(found))
     assert Image.open(io.BytesIO(png)).width > 1000
 
 

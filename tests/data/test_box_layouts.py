@@ -11,14 +11,14 @@ from tests.data.box_layouts import Layout
 
 
 def outcome(layout: Layout) -> str:
-    """read, told or lost."""
+    """read, reported or lost."""
     try:
         source = FolderSource(root=str(layout.root))
         splits = [s for s in ("train", "val", "test") if (layout.root / s).is_dir()]
         records = [record for split in splits for record in source.records(split)]
     except DataError as error:
         names_file = "boxes" in str(error) or str(layout.root) in str(error)
-        return "told" if names_file else "unclear"
+        return "reported" if names_file else "unclear"
     found = {r.image_id: r.boxes_original for r in records}
     for image_id, boxes in found.items():
         true = layout.truth.get(image_id)
@@ -40,5 +40,5 @@ def test_boxes_are_read_or_a_fault_names_the_file(tmp_path, seeds, caplog):
     for seed in seeds:
         layout = Layout(tmp_path / "photos", seed)
         outcomes.append(outcome(layout))
-        assert outcomes[-1] in ("read", "told"), layout.facts
+        assert outcomes[-1] in ("read", "reported"), layout.facts
     assert outcomes.count("read") > 0.4 * len(outcomes)

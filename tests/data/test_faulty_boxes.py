@@ -1,4 +1,4 @@
-"""A box without area, in each form of file: read, told by the check, left out.
+"""A box without area, in each form of file: read, reported by the check, left out.
 
 One image has an inverted and an empty box and no other; another has an empty one next
 to its own. No training needs to know.
@@ -90,7 +90,7 @@ def write_localization(root: Path, stems: dict[str, list[tuple]]) -> None:
 
 
 def make_tfds(root: Path) -> tuple[Source, str]:
-    """ymin, xmin, ymax, xmax as shares of 40 x 30, in numbers that nobody checked."""
+    """ymin, xmin, ymax, xmax as shares of 40 x 30, in unchecked numbers."""
     features = {
         "image": tfds.features.Image(encoding_format="png"),
         "label": tfds.features.ClassLabel(names=["cat", "dog"]),

@@ -8,7 +8,8 @@ from PIL import Image
 
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
-from tests.data.tiny_sets import make_cub, write_coco, write_csv, write_voc
+from tests.data import tiny_sets
+from tests.data.tiny_sets import make_cub, write_coco, write_csv
 
 
 def test_labels_come_from_folder_names_and_boxes_from_the_csv(photo_folder):
@@ -88,8 +89,8 @@ def test_a_class_folder_whose_name_is_not_utf8_is_refused(
     photo_folder, latin1_name, split
 ):
     (photo_folder / split / "cat").rename(photo_folder / split / latin1_name)
-    told = rf"photos/{split}: the class folder 'caf\\udce9' has a name that is not"
-    with pytest.raises(DataError, match=told):
+    message = rf"photos/{split}: the class folder 'caf\\udce9' has a name that is not"
+    with pytest.raises(DataError, match=message):
         FolderSource(root=str(photo_folder)).records("val")
 
 
@@ -147,6 +148,10 @@ def test_another_file_than_a_box_file_is_named(photo_folder, content, message):
     (photo_folder / "boxes.csv").write_bytes(content)
     with pytest.raises(DataError, match=f"boxes.csv: {message}"):
         boxes_of(photo_folder)
+
+
+def write_voc(root, boxes) -> None:
+    tiny_sets.write_voc(root, boxes, size_wh=(80, 60))
 
 
 other_forms = pytest.mark.parametrize("write", [write_coco, write_voc])

@@ -73,7 +73,7 @@ def mutated(seed: int) -> tuple[bytes, bytes]:
 
 def verdict(seed: int) -> str:
     """What became of a mutated file; runs in the child process."""
-    warnings.simplefilter("ignore")  # Pillow tells of odd EXIF next to the pixels
+    warnings.simplefilter("ignore")  # Pillow warns of odd EXIF next to the pixels
     content, original = mutated(seed)
     try:
         image = np.asarray(decode.decode_picture(content, f"seed {seed}"))

@@ -116,7 +116,7 @@ def test_there_are_500():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_damaged_file_loads_or_is_told(tmp_path, photo_folder, case):
+def test_a_damaged_file_loads_or_is_reported(tmp_path, photo_folder, case):
     count, make = CASES[case]
     path, source, root, split = make(tmp_path, photo_folder)
 
@@ -133,12 +133,12 @@ def test_a_damaged_file_loads_or_is_told(tmp_path, photo_folder, case):
         except DataError as error:
             assert len(str(error).splitlines()) == 1
             assert str(tmp_path) in str(error)
-            outcomes["told"] += 1
+            outcomes["reported"] += 1
         else:
             for record in records:
                 assert_sound(record.boxes_original)
             outcomes["loaded"] += 1
-    assert outcomes["told"] > 0
+    assert outcomes["reported"] > 0
     assert outcomes["loaded"] > 0 or count < 90  # a few changes may all be fatal
 
 

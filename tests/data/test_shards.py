@@ -199,7 +199,7 @@ def test_skipped_photos_are_counted_and_listed(tmp_path, source):
     assert left.image_id == "val/a/photo ä 0.png"
 
 
-def test_no_room_is_told_in_one_line(tmp_path, source):
+def test_no_room_is_reported_in_one_line(tmp_path, source):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="--write_shards=.*cannot be written"):
         shards.write_shards(source, ["train"], tmp_path / "file" / "out")

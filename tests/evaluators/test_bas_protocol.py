@@ -262,7 +262,7 @@ def test_oracle_chooses_on_the_split_and_says_so(split):
     assert evaluation.metrics["gt_known_loc"] == 0.75
 
 
-def test_cam_of_the_network_stands_beside_it(split):
+def test_cam_of_the_network_is_next_to_it(split):
     split.outputs[names.CAM] = split.outputs[names.LOCALIZATION_MAP][..., np.newaxis]
     metrics = dict(evaluate(split))
     for name in ("gt_known_loc", "gt_known_loc@0.7", "top1_loc", "mean_iou"):

@@ -112,15 +112,15 @@ def test_pixels_are_pooled_over_images_of_any_size(masked_split):
 
 
 @pytest.mark.parametrize(
-    ("mask", "told"), [(None, "0 of 5 images"), (mask_of(slice(0)), "5 of 5 images")]
+    ("mask", "said"), [(None, "0 of 5 images"), (mask_of(slice(0)), "5 of 5 images")]
 )
-def test_nothing_to_evaluate(split, mask, told):
+def test_nothing_to_evaluate(split, mask, said):
     split.records = [
         dataclasses.replace(r, load_mask=mask if mask is None else lambda: mask)
         for r in split.records
     ]
     for origin in ("fixed", "oracle"):
-        with pytest.raises(UserError, match=f"protocol pxap: {told} have a mask"):
+        with pytest.raises(UserError, match=f"protocol pxap: {said} have a mask"):
             evaluate(split, origin=origin)
 
 

@@ -79,7 +79,7 @@ def test_a_row_says_what_differs_and_each_figure_with_its_interval():
     assert "does not say" not in table.note
 
 
-def test_differences_stand_beside_the_figures_with_their_signs():
+def test_differences_are_next_to_the_figures_with_their_signs():
     _, table = comparison_page.tables(document())
     assert table.header == [
         "run", "threshold", "GT-known Loc", "difference", "Top-1 accuracy",
@@ -94,7 +94,7 @@ def test_differences_stand_beside_the_figures_with_their_signs():
     assert "not what another seed" in table.note
 
 
-def test_groups_are_tables_of_their_own_and_the_reason_is_told():
+def test_each_group_is_its_own_table_and_the_reason_is_given():
     rows = [
         run_row("a"),
         run_row("b", protocol="pxap", data=None, ten_crop_precision="float32",

@@ -142,7 +142,7 @@ def test_kinds_of_errors_add_up_to_the_images_with_boxes(parsed):
     assert "Right: 2 of 2" in parsed.text
 
 
-def test_classes_confusions_and_the_score_are_told(parsed):
+def test_classes_confusions_and_the_score_are_shown(parsed):
     # Of class 1 one image has a box, and its class is wrong; it comes first.
     assert parsed.cells_after("Top-1 accuracy", 7) == [
         "class 1", "2", "1", "0.0 %", "100.0 %", "75.0 %", "0.0 %",
@@ -196,7 +196,7 @@ OF_BOXES = (
 )  # fmt: skip
 
 
-def test_a_split_without_true_boxes_is_told_by_its_classes_alone(tmp_path):
+def test_a_split_without_true_boxes_shows_its_classes_alone(tmp_path):
     row = {**dict.fromkeys(table.COLUMNS), "name": "keras"}
     text = _written(
         tmp_path / "report.html",

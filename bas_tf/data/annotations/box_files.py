@@ -239,21 +239,18 @@ def _find(
 
     An entry's first name wins where it says split, class and file.
     """
-    columns: dict[int, list] = {}
+    found: list[dict[int, str]] = [{} for _ in entries]  # by the name's place
     for i in range(max((len(entry.names) for entry in entries), default=0)):
         having = [k for k, entry in enumerate(entries) if len(entry.names) > i]
-        found = photos.find([entries[k].names[i] for k in having])
-        for k, image_id in zip(having, found, strict=True):
+        image_ids = photos.find([entries[k].names[i] for k in having])
+        for k, image_id in zip(having, image_ids, strict=True):
             if image_id is not None:
-                columns.setdefault(k, []).append((i, image_id))
+                found[k][i] = image_id
     chosen = []
-    for k, entry in enumerate(entries):
-        candidates = columns.get(k, [])
-        if candidates and candidates[0][0] == 0 and photos.is_whole(entry.names[0]):
-            chosen.append(candidates[0][1])
-        else:
-            different = {image_id for _, image_id in candidates}
-            chosen.append(candidates[0][1] if len(different) == 1 else None)
+    for entry, of_entry in zip(entries, found, strict=True):
+        is_sure = 0 in of_entry and photos.is_whole(entry.names[0])
+        candidates = [of_entry[0]] if is_sure else list(of_entry.values())
+        chosen.append(candidates[0] if len(set(candidates)) == 1 else None)
     return chosen
 
 

@@ -105,7 +105,7 @@ class _Labels:
             self.folder_of[image] = folder
 
     def class_names(self) -> list[str]:
-        """The class folders by label; every label from 0 on has one of its own."""
+        """The class folders by label; every label from 0 on has its own."""
         names = [self._folders[label] for label in sorted(self._folders)]
         count = len(names)
         if not count or max(self._folders) >= count or len(set(names)) < count:

@@ -42,8 +42,8 @@ def test_both_sides_find_the_same_boxes(tmp_path, monkeypatch):
         (torch_loop, "CROP", "SIZE"),
     ):
         monkeypatch.setattr(module, crop, 64)
-        monkeypatch.setattr(module, resized, (80, 72))
-    settings = {"backbone": "mobilenet_v1", "classes": 200, "threads": 2, "photos": 3}
+        monkeypatch.setattr(module, resized, (80, 80))
+    settings = {"backbone": "mobilenet_v1", "classes": 200, "threads": 1, "photos": 3}
     theirs = torch_loop.build(folder=str(tmp_path), **settings)["evaluate"]
     found = theirs()
     for precision in ("float32", "mixed_bfloat16"):

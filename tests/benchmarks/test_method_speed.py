@@ -22,7 +22,6 @@ from benchmarks.method_speed import (
     plot,
     turns,
 )
-from tests.commands import only_error_line, run_command
 
 SIZE, CLASSES = 64, 200
 
@@ -297,10 +296,11 @@ def test_the_ceiling_has_a_product_in_each_type(monkeypatch):
 
 @pytest.mark.slow
 def test_all_sides_of_a_small_network_take_their_turns():
-    """Those that are installed, one round of inference, 64 pixels; no ceiling."""
+    """Of those that are installed, one round of inference at 64 pixels."""
     settings, phase = measure.make_settings(1, size=SIZE), "inference"
     assert ("torch" in settings["sides"]) == bool(importlib.util.find_spec("torch"))
     settings["sides"].remove("ceiling")  # seconds of products of one size
+    settings["sides"].remove("ours")  # bfloat16 is the same module
     network = {"backbone": "mobilenet_v1", "classes": 200}
     sides = turns.take_turns(phase, network, settings)
     assert list(sides) == settings["sides"]
@@ -308,12 +308,3 @@ def test_all_sides_of_a_small_network_take_their_turns():
         assert set(found["seconds"]) == set(turns.tasks_of(name, phase))
         assert all(len(s) == 1 and s[0] > 0 for s in found["seconds"].values())
         assert 0 < found["level_bytes"] < found["peak_bytes"]
-
-
-@pytest.mark.slow
-def test_a_mistake_is_reported_before_anything_is_measured():
-    done = run_command(
-        "benchmarks.method_speed", "--output=bench.json", "--classes=200,10"
-    )
-    assert done.returncode == 2
-    assert "--classes is '10'" in only_error_line(done.stderr)

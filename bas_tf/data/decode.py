@@ -174,7 +174,8 @@ def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
     """The image, not yet loaded; whatever goes wrong with it is a DataError."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            _check_pixels(image.width * image.height, name)
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large(name, image.width * image.height)
             yield image
     except DataError:
         raise
@@ -206,11 +207,6 @@ def _stored_size(image: Image.Image) -> tuple[int, int]:
         return image.size
     tags = image.tag_v2
     return tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
-
-
-def _check_pixels(pixels: int, name: str) -> None:
-    if pixels > MAX_PIXELS:
-        raise _too_large(name, pixels)
 
 
 def _check_complete(image: Image.Image, content: bytes) -> None:

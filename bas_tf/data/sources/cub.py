@@ -58,13 +58,13 @@ class CubSource:
         self._root = _find_root(root)
         self._masks = _find_masks(self._root)
         tables = {name: _Table(self._root / name) for name in TABLES}
-        classes = tables["classes.txt"].column("class")
+        classes = tables["classes.txt"].column()
         self.class_names = tuple(class_names or classes.values())
         label_of = labels_of(
             classes.values(), self.class_names, folder=self._root / "images"
         )
-        class_ids = tables["image_class_labels.txt"].column("class_id")
-        in_train = tables["train_test_split.txt"].column("is_training_image")
+        class_ids = tables["image_class_labels.txt"].column()
+        in_train = tables["train_test_split.txt"].column()
         boxes = {
             image: to_box(place, _corners(place, fields))
             for image, (place, fields) in tables["bounding_boxes.txt"].rows.items()
@@ -122,19 +122,16 @@ class _Table:
         if not self.rows:
             raise DataError(f"{path}: is empty")
 
-    def column(self, name: str) -> dict[str, str]:
+    def column(self) -> dict[str, str]:
         """{number: its one other column}."""
         return {number: fields[0] for number, (_, fields) in self.rows.items()}
 
 
 def _look_up(table: dict[str, str], key: str | None, place: str, what: str) -> str:
     if key not in table:
-        raise DataError(f"{place}: its {what} is {key!r}; known: {_few(table)}")
+        few = ", ".join(list(table)[:5]) + ("…" if len(table) > 5 else "")
+        raise DataError(f"{place}: its {what} is {key!r}; known: {few}")
     return table[key]
-
-
-def _few(table: dict[str, str]) -> str:
-    return ", ".join(list(table)[:5]) + ("…" if len(table) > 5 else "")
 
 
 def _corners(place: str, fields: list[str]) -> list[float]:

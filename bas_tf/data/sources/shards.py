@@ -220,7 +220,7 @@ def _write_split(
             path = folder / _file_name(split, file)
             writer = _array_record().ArrayRecordWriter(str(path), _AS_THEY_ARE)
         image, upright = record.image.encode()
-        contents = [image, *_masks_of(record)]
+        contents = [image, *([_mask_png(record)] if record.load_mask else [])]
         for content in contents:
             writer.write(content)
         boxes = record.boxes_original
@@ -244,13 +244,10 @@ def _file_name(split: str, number: int) -> str:
     return f"{split}-{number:05d}.array_record"
 
 
-def _masks_of(record: Record) -> list[bytes]:
-    """The mask as PNG, if there is one."""
-    if record.load_mask is None:
-        return []
+def _mask_png(record: Record) -> bytes:
     png = io.BytesIO()
     Image.fromarray(record.load_mask()).save(png, "PNG")
-    return [png.getvalue()]
+    return png.getvalue()
 
 
 def _write_table(

@@ -156,8 +156,8 @@ def _class_id(features: dict[str, list], count: int, *, place: str) -> int:
 
 def _image_id(features: dict[str, list]) -> str:
     """The image's file name, "" when it has none."""
-    names = [features[key][0] for key in _FILE_NAMES if _has_bytes(features, key)]
-    return names[0].decode(errors="replace") if names else ""
+    names = (features[key][0] for key in _FILE_NAMES if _has_bytes(features, key))
+    return next(names, b"").decode(errors="replace")
 
 
 def _has_bytes(features: dict[str, list], key: str) -> bool:

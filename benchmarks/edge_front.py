@@ -80,7 +80,7 @@ def settings(candidate: Candidate, data: str) -> dict:
 
 
 def train(candidate: Candidate, config_name: str, data: str) -> None:
-    """Trains in its own process, unless WORKDIR/metrics.json is there.
+    """Trains in its own process, unless WORKDIR/metrics.json exists.
 
     Raises:
       UserError: the workdir holds another training, or this one ended early.

@@ -210,7 +210,7 @@ def _stored_size(image: Image.Image) -> tuple[int, int]:
 
 
 def _check_complete(image: Image.Image, content: bytes) -> None:
-    """Finds what Pillow lets pass: a missing end, PNG bytes that fail their checksum.
+    """Finds what Pillow accepts: a missing end, PNG bytes that fail their checksum.
 
     Args:
       image: just opened.
@@ -253,7 +253,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _describe(content: bytes) -> str:
-    """What a file that is no image looks like."""
+    """What a file that is not an image looks like."""
     if not content:
         return "empty file"
     if not content.strip(b"\0"):

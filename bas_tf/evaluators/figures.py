@@ -20,7 +20,7 @@ Facts = Mapping[str, Any]  # a Figure's attributes by name
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """One number with all that must be said next to it.
+    """One number with all that must be stated with it.
 
     Attributes:
       value: a fraction in [0, 1].

@@ -1,4 +1,4 @@
-"""The table of classes: the worst first on the page, all of them in a CSV file."""
+"""The table of classes: the worst on the page, all of them in a CSV file."""
 
 import csv
 import dataclasses

@@ -28,7 +28,7 @@ _APART = (
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table for people: title, a paragraph, cells as text, the first ones names."""
+    """A table to show: title, a paragraph, cells as text; a row starts with a name."""
 
     title: str
     note: str
@@ -73,7 +73,7 @@ def title(document: Mapping) -> str:
 
 
 def notes(document: Mapping) -> list[str]:
-    """What must be said before the tables."""
+    """The paragraphs before the tables."""
     apart = _APART if len(document["groups"]) > 1 else None
     return [note for note in (apart, document["left_out"]) if note]
 
@@ -146,7 +146,7 @@ def _same_table(same: Mapping) -> Table:
             f"All models run anew by protocol {same['protocol']}, threshold "
             f"{same['threshold_origin']}, and the first one's eval settings.{alone} "
             f"Differences to {same['reference']} in percentage points; their 95 % "
-            "intervals resample these images, so they tell what other images might "
+            "intervals resample these images, so they show what other images might "
             "change, not what another seed of the training would."
         ),
         header=header,
@@ -181,7 +181,7 @@ def _interval(figure: Mapping, form: str) -> str:
 
 
 def _setting(value: Any) -> str:
-    """A config's value for people; MISSING for None."""
+    """A config's value as text; MISSING for None."""
     if value is None:
         return MISSING
     if isinstance(value, float):

@@ -100,13 +100,9 @@ def columns_of(rows: Sequence[Mapping]) -> dict[str, str]:
 
 
 def format_figures(figures: Mapping[str, Mapping]) -> str:
-    """Figures that have their own thresholds, one line each with all its facts.
+    """The "figures" of a metrics.json, one line each with its threshold and interval.
 
-    Args:
-      figures: "figures" of a metrics.json.
-
-    Returns:
-      Lines of aligned columns, fractions in percent; no final newline.
+    Lines of aligned columns, fractions in percent; no final newline.
     """
     lines = [["", "Value", "95 %", "IoU", "Threshold", "Origin", "Images"]]
     lines += [_figure_cells(key, figure) for key, figure in figures.items()]
@@ -145,7 +141,7 @@ def row_cells(row: Mapping, columns: Mapping[str, str]) -> list[str]:
 
 
 def row_name(name: str) -> str:
-    """A row's name for people: "tflite_int8" is "TFLite int8"; others stay."""
+    """A row's display name: "tflite_int8" is "TFLite int8"; others stay."""
     if name.startswith("tflite_"):
         return f"TFLite {name.removeprefix('tflite_')}"
     return _ROW_NAMES.get(name, name)

@@ -1,4 +1,4 @@
-"""What rows say: medians, ratios, shares of the ceiling, and their table."""
+"""Medians, ratios and shares of the ceiling from rows, and their table."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence

@@ -47,7 +47,7 @@ def count_work(backbone: str, classes: int, size: int) -> dict:
 
 
 def make_settings(rounds: int, size: int = SIZE) -> dict:
-    """What must be alike for two rows to stand in one table."""
+    """What two rows must have in common to be in one table."""
     return {
         "size": size,
         "threads": THREADS,

@@ -39,7 +39,7 @@ def path_beside(output: Path) -> Path:
 def speed_figure(figures: Sequence[Mapping]) -> Figure:
     """A panel for each task, a row for each network: the medians and their range.
 
-    The tick is what the multiply-adds let expect of the reference's arithmetic.
+    The tick is the ratio that the multiply-adds of the reference's arithmetic predict.
 
     Args:
       figures: of `figures.figures_of`, of any number of networks.

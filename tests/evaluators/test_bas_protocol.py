@@ -292,8 +292,3 @@ def test_broken_maps_give_finite_figures_and_are_counted(split, origin, value):
     assert metrics["num_degenerate"] == 5
     assert metrics["gt_known_loc"] == 1 / 4  # image 4's second box is the crop
     assert np.isfinite(list(metrics.values())).all()
-
-
-def test_unknown_origins_are_refused_before_anything_runs(split):
-    with pytest.raises(UserError, match="'best'; known: fixed, val-optimal, oracle"):
-        evaluate(split, origin="best")

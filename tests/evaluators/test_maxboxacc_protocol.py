@@ -185,8 +185,3 @@ def test_a_threshold_that_no_level_has(split, threshold):
         UserError, match=rf"score_threshold is {threshold}; protocol max"
     ):
         evaluate(split, threshold=threshold)
-
-
-def test_unknown_origins_are_refused(split):
-    with pytest.raises(UserError, match="'best'; known: fixed, val-optimal, oracle"):
-        evaluate(split, origin="best")

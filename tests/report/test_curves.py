@@ -2,7 +2,6 @@
 
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
@@ -10,17 +9,12 @@ import pytest
 from bas_tf import names
 from bas_tf.errors import DataError
 from bas_tf.report.plots import curves
+from tests.report.parsed_svg import clipped_paths, parsed
 
 
 def _paths(svg):
-    """[points, 2] of every drawn curve: paths clipped to the axes, grid lines aside."""
-    svg = svg.replace("xlink:href", "href")
-    found = []
-    for element in ElementTree.fromstring(svg).iter("path"):
-        if "clip-path" in element.attrib and "#b0b0b0" not in element.attrib["style"]:
-            pairs = re.findall(r"[ML] ([-\d.]+) ([-\d.]+)", element.attrib["d"])
-            found.append(np.array(pairs, float))
-    return found
+    """[points, 2] of every drawn curve, grid lines aside."""
+    return [points for style, points in clipped_paths(svg) if "#b0b0b0" not in style]
 
 
 def test_log_is_read_line_by_line(tmp_path):
@@ -102,7 +96,7 @@ def test_the_legend_lies_below_the_axes():
     assert len(svgs) == 2
     for svg in svgs.values():
         lowest = max(path[:, 1].max() for path in _paths(svg))
-        groups = ElementTree.fromstring(svg.replace("xlink:href", "href")).iter("g")
+        groups = parsed(svg).iter("g")
         (legend,) = (g for g in groups if "legend" in g.get("id", ""))
         texts = [text.attrib["y"] for text in legend.iter("text")]
         assert texts

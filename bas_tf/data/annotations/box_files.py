@@ -1,4 +1,4 @@
-"""True boxes of a folder of photos: read, given to photos, never lost in silence."""
+"""True boxes of a folder of photos: read, matched to photos, never lost silently."""
 
 import dataclasses
 import functools
@@ -35,8 +35,8 @@ class BoxesOfPhoto:
 
     Attributes:
       boxes: float32 [n, 4] in pixels of the upright photo; None where it has none.
-      faults: why they cannot be trusted; no figure is to be made of them.
-      slips: what is wrong by a pixel at most.
+      faults: why they cannot be used for figures.
+      slips: what is off by at most a pixel.
     """
 
     boxes: np.ndarray | None = None
@@ -50,7 +50,7 @@ class BoxFile:
     Attributes:
       path: the file or folder; None where there is none.
       faults: one line each about what makes its boxes wrong or loses some of them.
-      notes: one line each about boxes that are deliberately left out or taken.
+      notes: one line each about boxes that are left out or kept on purpose.
 
     Args:
       root: the folder.
@@ -116,7 +116,7 @@ class BoxFile:
         photos: box_names.PhotoNames,
         image_ids: Sequence[str],
     ) -> None:
-        """Gives entries to photos; whatever fits none or several is a fault."""
+        """Matches entries to photos; one that fits none or several is a fault."""
         names = [entry.names[0] for entry in entries]
         found = _find(entries, photos)
         given: dict[str, set] = {}
@@ -235,7 +235,7 @@ def is_scaled(size_wh: Size, original_wh: Size) -> bool:
 def _find(
     entries: Sequence[ImageBoxes], photos: box_names.PhotoNames
 ) -> list[str | None]:
-    """The photo of each entry: where its names differ on it, none.
+    """The photo of each entry; None where its names mean different photos.
 
     An entry's first name wins where it says split, class and file.
     """

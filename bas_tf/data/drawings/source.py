@@ -56,7 +56,7 @@ class SyntheticSource:
         num_images: Mapping[str, int],
         seed: int = 0,
     ) -> None:
-        """Says what can be drawn; nothing is drawn yet.
+        """Sets what can be drawn; nothing is drawn yet.
 
         Args:
           image_size: width and height in pixels.

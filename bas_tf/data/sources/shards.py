@@ -59,7 +59,7 @@ class Row(NamedTuple):
 
 
 class ShardFile:
-    """One file, opened when it is first read; several threads may read it."""
+    """A file that is opened at its first read; several threads may read it."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -152,7 +152,7 @@ def _record(row: Row, file: ShardFile, label: int) -> Record:
 
 
 def check_target(folder: Path) -> None:
-    """Raises UserError where something is that shards would overwrite."""
+    """Raises UserError if shards would overwrite something."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UserError(f"--write_shards={folder}: exists; name a new folder")
 
@@ -173,7 +173,7 @@ def write_shards(
     Args:
       source: any.
       splits: which of its splits.
-      folder: to be made; may be there empty.
+      folder: to be made; may exist if it is empty.
       on_bad_image: "error" writes nothing when an image cannot be read; "skip" leaves
         it out and lists it in the folder.
       bytes_per_file: a new file begins after as many.

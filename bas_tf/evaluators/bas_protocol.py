@@ -107,12 +107,8 @@ def evaluate_predictions(
     check_threshold_origin(threshold_origin)
     if threshold_origin == ORACLE:
         score_threshold = sweeps.best_threshold(predictions, truth)
-    boxes, degenerate = evaluated_boxes(
-        predictions,
-        truth,
-        score_threshold=score_threshold,
-        threshold_origin=threshold_origin,
-    )
+    how = {"score_threshold": score_threshold, "threshold_origin": threshold_origin}
+    boxes, degenerate = evaluated_boxes(predictions, truth, **how)
     ious = _best_ious(boxes, truth)
     at = {
         "score_thresholds": [float(score_threshold)],
@@ -133,8 +129,7 @@ def evaluate_predictions(
             **_prefixed({key: b.best for key, b in baselines.items()}),
             **_counts(predictions, truth, degenerate),
         },
-        score_threshold=score_threshold,
-        threshold_origin=threshold_origin,
+        **how,
         map_class=predictions.map_class,
         per_image={
             "iou": spread(ious),

@@ -9,7 +9,7 @@ from bas_tf.data import pipeline
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.geometry.components import normalize_map, resize_map
 from bas_tf.report import pictures
-from bas_tf.report.cases import Case, class_name
+from bas_tf.report.cases import Case, class_name, spread_evenly
 
 _TILE_HEIGHT = 224
 
@@ -77,9 +77,7 @@ def choose_images(spreads: np.ndarray, *, count: int) -> tuple[np.ndarray, np.nd
     largest = np.argsort(-known, kind="stable")[: (count + 1) // 2]
     largest = largest[known[largest] > 0]
     rest = np.setdiff1d(np.arange(len(known)), largest)
-    quota = count - len(largest)
-    evenly = (2 * np.arange(quota) + 1) * len(rest) // (2 * max(quota, 1))
-    return largest, rest[evenly]
+    return largest, spread_evenly(rest, count - len(largest))
 
 
 def tile(

@@ -33,6 +33,7 @@ from absl import flags
 from bas_tf import entry_point
 from bas_tf.errors import UserError
 from bas_tf.jobs import resuming
+from bas_tf.report import text_table
 
 CONFIG = "configs/butterflies_efficientnet_lite0.py"
 SPLIT, NUM_THREADS, MARGIN = "val", 2, 1.15
@@ -79,7 +80,7 @@ def settings(candidate: Candidate, data: str) -> dict:
 
 
 def train(candidate: Candidate, config_name: str, data: str) -> None:
-    """Trains in its own process, unless WORKDIR/metrics.json is there.
+    """Trains in its own process, unless WORKDIR/metrics.json exists.
 
     Raises:
       UserError: the workdir holds another training, or this one ended early.
@@ -265,20 +266,17 @@ def front_table(document: Mapping) -> str:
     Returns:
       Fractions in percent; no final newline.
     """
-    names = ("head", "size", "quantization", *COLUMNS.values(), "MB", "p50 ms", "front")
-    lines = [names, ("---",) * 3 + ("---:",) * 6 + ("---",)]
-    lines += map(_cells, document["rows"])
-    return "\n".join(
-        [
-            f"Protocol {document['protocol']}, split {document['split']}, "
-            f"{document['num_images']} images, threshold "
-            f"{document['score_threshold']:g}; {document['num_threads']} threads; "
-            "front: of latency, size and mean IoU",
-            "",
-            *(f"| {' | '.join(line)} |" for line in lines),
-            "",
-            _knee_line(document["rows"]),
-        ]
+    names = ["head", "size", "quantization", *COLUMNS.values(), "MB", "p50 ms", "front"]
+    rows = document["rows"]
+    table = text_table.markdown([names, *map(_cells, rows)], text_columns=3)
+    (best,) = (row for row in rows if row["is_knee"])
+    return (
+        f"Protocol {document['protocol']}, split {document['split']}, "
+        f"{document['num_images']} images, threshold {document['score_threshold']:g}; "
+        f"{document['num_threads']} threads; front: of latency, size and mean IoU\n\n"
+        f"{table}\n\n"
+        f"Knee of latency and mean IoU: {best['head']}, {best['size']} pixels, "
+        f"{best['quantization']}"
     )
 
 
@@ -294,14 +292,6 @@ def _cells(row: Mapping) -> list[str]:
     ]
 
 
-def _knee_line(rows: Sequence[Mapping]) -> str:
-    (best,) = (row for row in rows if row["is_knee"])
-    return (
-        f"Knee of latency and mean IoU: {best['head']}, {best['size']} pixels, "
-        f"{best['quantization']}"
-    )
-
-
 def parse_sizes(sizes: Sequence[str]) -> list[int]:
     """Raises UserError for what is no positive multiple of 32."""
     for size in sizes:
@@ -315,6 +305,7 @@ def parse_sizes(sizes: Sequence[str]) -> list[int]:
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
     from bas_tf import files
+    from bas_tf.report.plots.chart_style import png_of
     from benchmarks import edge_front_plot
 
     workdir = Path(flags.FLAGS.workdir)
@@ -327,7 +318,7 @@ def main(args: list[str]) -> None:
     files.write_json(workdir / "front.json", document)
     files.write_file(
         flags.FLAGS.output or workdir / "front.png",
-        edge_front_plot.front_png(document["rows"]),
+        png_of(edge_front_plot.front_figure(document["rows"])),
     )
     print(front_table(document))
 

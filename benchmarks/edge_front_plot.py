@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from bas_tf.report.plots.chart_style import GREY, INK, STYLE, png_of
+from bas_tf.report.plots.chart_style import GREY, INK, STYLE
 from benchmarks.edge_front import COSTS, pareto_front
 
 _SIZE_INCHES, _DOTS_PER_INCH = (14.0, 7.5), 110
@@ -21,11 +21,6 @@ _AREA, _AREA_PER_MB = 30.0, 8.0  # of a marker, in square points
 _LABEL_POINTS, _LABEL_SIZE = 8, (17.0, 9.0)  # font, and the room of three digits
 _REACHES, _DIRECTIONS = range(12, 120, 4), 16
 _TICKS = (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200)
-
-
-def front_png(rows: Sequence[Mapping]) -> bytes:
-    """`front_figure` as a PNG file; equal rows give equal bytes."""
-    return png_of(front_figure(rows), dots_per_inch=_DOTS_PER_INCH)
 
 
 def front_figure(rows: Sequence[Mapping]) -> Figure:

@@ -5,8 +5,8 @@ r"""What the edge files gain over a plain port of the training network, in LiteR
 MobileNetV1 at 224 pixels with fresh weights, 200 and 1,000 classes. The plain port is
 the training network as it stands: the paper's head, a map of every class, one of them
 picked, the background branch left in, the box left to the host. Ours: the linear head,
-the predicted class's map alone, the box in the graph. Every file runs in a process of
-its own, alternately; ratios are medians over the rounds.
+the predicted class's map alone, the box in the graph. Every file runs in its
+own process, alternately; ratios are medians over the rounds.
 """
 
 import tempfile

@@ -152,7 +152,7 @@ def write_results(document: dict, output: Path) -> None:
 
 
 def describe(document: dict) -> str:
-    """The table for people: where each curve has gone through 95 % of its range."""
+    """A table of where each curve has gone through 95 % of its range."""
     lines = [
         f"split {document['split']}, {document['num_images']} images with masks, "
         f"{document['num_left_out']} left out "

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from bas_tf.report.plots.chart_style import GREY, STYLE, png_of
 
-_SIZE_INCHES, _DOTS_PER_INCH = (8.0, 5.0), 130
+_SIZE_INCHES, _DPI = (8.0, 5.0), 130
 # Name, colour, whether the range is shown falling from 1, and what 95 % of it means.
 _CURVES = {
     "cross_entropy": ("cross-entropy", "#d6455d", True, "lost"),
@@ -22,7 +22,7 @@ _WIDEST_SHARE = 20.0  # further right there is background only
 
 def activation_png(document: Mapping) -> bytes:
     """`activation_figure` as a PNG file; equal documents give equal bytes."""
-    return png_of(activation_figure(document), dots_per_inch=_DOTS_PER_INCH)
+    return png_of(activation_figure(document))
 
 
 def activation_figure(document: Mapping) -> Figure:
@@ -36,7 +36,7 @@ def activation_figure(document: Mapping) -> Figure:
       document: as `run_analysis.analyze_model` returns.
     """
     with rc_context(STYLE):
-        figure = Figure(figsize=_SIZE_INCHES, layout="constrained", facecolor="white")
+        figure = Figure(_SIZE_INCHES, _DPI, layout="constrained", facecolor="white")
         axes = figure.add_subplot()
         for name in _CURVES:
             _draw_curve(axes, document, name)

@@ -1,6 +1,6 @@
-"""Images that cannot be read: stop at the first, or leave all out and say so.
+"""Images that cannot be read: stop at the first, or leave them all out and list them.
 
-A true mask that cannot be read is an error either way: it is the measure.
+A true mask that cannot be read is always an error: figures are measured against it.
 """
 
 from collections.abc import Sequence

@@ -174,7 +174,8 @@ def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
     """The image, not yet loaded; whatever goes wrong with it is a DataError."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            _check_pixels(image.width * image.height, name)
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large(name, image.width * image.height)
             yield image
     except DataError:
         raise
@@ -208,13 +209,8 @@ def _stored_size(image: Image.Image) -> tuple[int, int]:
     return tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]
 
 
-def _check_pixels(pixels: int, name: str) -> None:
-    if pixels > MAX_PIXELS:
-        raise _too_large(name, pixels)
-
-
 def _check_complete(image: Image.Image, content: bytes) -> None:
-    """Finds what Pillow lets pass: a missing end, PNG bytes that fail their checksum.
+    """Finds what Pillow accepts: a missing end, PNG bytes that fail their checksum.
 
     Args:
       image: just opened.
@@ -257,7 +253,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def _describe(content: bytes) -> str:
-    """What a file that is no image looks like."""
+    """What a file that is not an image looks like."""
     if not content:
         return "empty file"
     if not content.strip(b"\0"):

@@ -1,4 +1,4 @@
-"""Lists folders without what systems and tools leave in them: one rule for all."""
+"""Lists folders, ignoring what systems and tools leave in them."""
 
 import os
 import unicodedata
@@ -92,7 +92,7 @@ def class_folders(folder: Path, on_fault: OnFault = raise_fault) -> list[str]:
 def unread_files(
     split_folder: Path, on_fault: OnFault = raise_fault
 ) -> list[tuple[str, str]]:
-    """(<class>/<name>, why) of what is visible in class folders and is not read.
+    """(<class>/<name>, why) of the visible entries of class folders that are skipped.
 
     Args:
       split_folder: holds the class folders.

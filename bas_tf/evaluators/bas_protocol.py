@@ -9,6 +9,7 @@ them, both with an oracle's help: the best centred box, and CAM of the same netw
 where the predict_fn gives it.
 """
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -69,12 +70,11 @@ def evaluate_bas(
         predict_fn=predict_fn,
         label_fn=label_fn,
     )
-    truth = ground_truth.load_ground_truth(
-        records, resize_size_wh=resize_size_wh, crop_size_wh=crop_size_wh
-    )
     return evaluate_predictions(
         predictions,
-        truth,
+        ground_truth.load_ground_truth(
+            records, resize_size_wh=resize_size_wh, crop_size_wh=crop_size_wh
+        ),
         records=records,
         score_threshold=score_threshold,
         threshold_origin=threshold_origin,
@@ -94,7 +94,7 @@ def evaluate_predictions(
     Args:
       predictions: of every record.
       truth: of the same records.
-      records: the records, for their masks.
+      records: the same, for their masks.
       score_threshold: in [0, 1]; the model's own for "fixed", the one chosen on the
         validation split by `best_threshold` for "val-optimal", not used by "oracle".
       threshold_origin: "fixed" evaluates the boxes that the model drew. The others take
@@ -107,12 +107,8 @@ def evaluate_predictions(
     check_threshold_origin(threshold_origin)
     if threshold_origin == ORACLE:
         score_threshold = sweeps.best_threshold(predictions, truth)
-    boxes, degenerate = evaluated_boxes(
-        predictions,
-        truth,
-        score_threshold=score_threshold,
-        threshold_origin=threshold_origin,
-    )
+    how = {"score_threshold": score_threshold, "threshold_origin": threshold_origin}
+    boxes, degenerate = evaluated_boxes(predictions, truth, **how)
     ious = _best_ious(boxes, truth)
     at = {
         "score_thresholds": [float(score_threshold)],
@@ -120,6 +116,7 @@ def evaluate_predictions(
         "map_class": predictions.map_class,
     }
     baselines = _baselines(predictions, truth)
+    spread = functools.partial(spread_over_records, len(predictions), truth.images)
     return Evaluation(
         figures={
             **_predicted_figures(predictions, truth, at),
@@ -132,14 +129,11 @@ def evaluate_predictions(
             **_prefixed({key: b.best for key, b in baselines.items()}),
             **_counts(predictions, truth, degenerate),
         },
-        score_threshold=score_threshold,
-        threshold_origin=threshold_origin,
+        **how,
         map_class=predictions.map_class,
         per_image={
-            "iou": spread_over_records(len(predictions), truth.images, ious),
-            "correct": spread_over_records(
-                len(predictions), truth.images, ious > localization.IOU_THRESHOLD
-            ),
+            "iou": spread(ious),
+            "correct": spread(ious > localization.IOU_THRESHOLD),
             "box": boxes,
         },
     )
@@ -172,7 +166,7 @@ def evaluated_boxes(
 def choose_threshold(
     predictions: Predictions, truth: GroundTruth, records: Sequence[Record]
 ) -> float:
-    """`sweeps.best_threshold` in the evaluators' common form; reads no record."""
+    """`sweeps.best_threshold`; see `protocols.Protocol`, reads no record."""
     del records
     return sweeps.best_threshold(predictions, truth)
 

@@ -1,4 +1,4 @@
-"""An evaluation with all that is shown of it."""
+"""An evaluation with everything that is shown of it."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -22,8 +22,7 @@ class EvaluationResult:
       truth: true boxes in the crop frame.
       images: the split's images at the resize size.
       class_names: in the order of class ids.
-      config: the config of data and evaluation, for who shows it; evaluators do not
-        read it.
+      config: of data and evaluation, to be shown; evaluators do not read it.
     """
 
     document: dict

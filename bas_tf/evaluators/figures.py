@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bas_tf.errors import check_choice
+from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators.predictions import Predictions
 from bas_tf.metrics.bootstrap import Interval, class_mean_intervals, mean_intervals
 from bas_tf.metrics.class_means import ClassMeans
@@ -14,21 +14,20 @@ from bas_tf.metrics.classification import classification_values
 
 FIXED, SELF, VAL_OPTIMAL, ORACLE = "fixed", "self", "val-optimal", "oracle"
 THRESHOLD_ORIGINS = (FIXED, SELF, VAL_OPTIMAL, ORACLE)
-AVERAGES = ("images", "classes", "pixels")
 
 Facts = Mapping[str, Any]  # a Figure's attributes by name
 
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """One number with all that must be said next to it.
+    """One number with all that must be stated with it.
 
     Attributes:
       value: a fraction in [0, 1].
       num_images: how many images it is about.
       interval_95: (low, high), by resampling images.
-      average: one of AVERAGES, each of which counts once: images, classes (the mean
-        over classes of each class's mean over images), or pixels pooled over images.
+      average: over "images", "classes" (the mean over classes of each class's mean
+        over images) or "pixels", pooled over images.
       iou_thresholds: of a right box; empty where no box is evaluated.
       comparison: ">" or ">=", how a right box's IoU compares with its threshold; None
         without IoU thresholds.
@@ -92,6 +91,15 @@ class Evaluation:
 def check_threshold_origin(threshold_origin: str) -> None:
     """Raises UserError for what is none of THRESHOLD_ORIGINS."""
     check_choice("threshold_origin", threshold_origin, THRESHOLD_ORIGINS)
+
+
+def check_has_boxes(count: int) -> None:
+    """Raises UserError where no image has a true box to choose a threshold on."""
+    if not count:
+        raise UserError(
+            "a threshold can be chosen only on images with true boxes; this split "
+            "has none: keep the fixed threshold"
+        )
 
 
 def box_facts(iou_threshold: float | None, comparison: str) -> dict[str, Any]:

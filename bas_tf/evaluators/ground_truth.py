@@ -40,7 +40,7 @@ def load_ground_truth(
       DataError: the size of an image with boxes cannot be read.
     """
 
-    def carry(boxes: np.ndarray, size_wh: Size) -> np.ndarray:
+    def carry(boxes: np.ndarray, size_wh: Size, crop_size_wh: Size) -> np.ndarray:
         frame = CropFrame(size_wh, resize_size_wh, crop_size_wh)
         return frame.original_to_crop(boxes)
 
@@ -53,23 +53,16 @@ def load_resized_truth(
     """Carries the boxes into an image resized without a crop, as `maxboxacc` does.
 
     Args:
-      records: as for `load_ground_truth`.
+      records: as for `load_ground_truth`; so are the errors.
       resize_size_wh: equal to the crop's.
       crop_size_wh: width and height of the network's input.
-
-    Raises:
-      DataError: as `load_ground_truth`.
     """
-
-    def carry(boxes: np.ndarray, size_wh: Size) -> np.ndarray:
-        return scale_and_truncate(boxes, size_wh, crop_size_wh)
-
-    return _load(records, carry, resize_size_wh, crop_size_wh)
+    return _load(records, scale_and_truncate, resize_size_wh, crop_size_wh)
 
 
 def _load(
     records: Sequence[Record],
-    carry: Callable[[np.ndarray, Size], np.ndarray],
+    carry: Callable[[np.ndarray, Size, Size], np.ndarray],
     resize_size_wh: Size,
     crop_size_wh: Size,
 ) -> GroundTruth:
@@ -83,7 +76,7 @@ def _load(
         if has_area.any():
             images.append(i)
             size_wh = record.image.read_size_wh()
-            boxes.append(carry(original[has_area], size_wh))
+            boxes.append(carry(original[has_area], size_wh, crop_size_wh))
     return GroundTruth(
         images=np.asarray(images, np.int64),
         boxes=boxes,

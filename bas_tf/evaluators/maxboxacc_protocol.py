@@ -20,6 +20,7 @@ from bas_tf.evaluators.figures import (
     Evaluation,
     Figure,
     box_facts,
+    check_has_boxes,
     check_threshold_origin,
     class_figures,
     mean_figures,
@@ -40,10 +41,7 @@ def choose_threshold(
 ) -> float:
     """The best threshold of this split, see `BoxSweep.best_threshold`.
 
-    Args:
-      predictions: of every record.
-      truth: of the same records, from `load_resized_truth`.
-      records: not read; the evaluators share one form.
+    See `protocols.Protocol`; reads no record.
 
     Raises:
       UserError: no image has a true box.
@@ -62,11 +60,13 @@ def evaluate_predictions(
 ) -> Evaluation:
     """Evaluates predictions that were made before; no model runs.
 
+    See `protocols.Protocol`; reads no record.
+
     Args:
       predictions: of every record; their boxes, which follow another protocol, are
         not used.
-      truth: of the same records, from `load_resized_truth`.
-      records: not read; the evaluators share one form.
+      truth: of the same records.
+      records: the records.
       score_threshold: in [0, 1); not used by "oracle".
       threshold_origin: says where the threshold is from; "oracle" takes the best one
         of this very split.
@@ -85,21 +85,13 @@ def evaluate_predictions(
             f"eval.score_threshold is {score_threshold}; protocol maxboxacc takes "
             "thresholds in [0, 1)"
         )
-    map_class = predictions.map_class
-    at = {
-        "score_thresholds": [score_threshold],
-        "threshold_origin": threshold_origin,
-        "map_class": map_class,
-    }
-    figures = class_figures(predictions)
+    map_class, figures = predictions.map_class, class_figures(predictions)
     if len(truth.images):
-        cams = predictions.cams
-        figures |= {
-            **_figures_at(sweep, predictions, truth, score_threshold, at),
-            **_maxima(sweep, map_class),
-        }
-        if cams is not None:
-            figures |= _maxima(_sweep(cams, truth), map_class, "cam/")
+        at = {"threshold_origin": threshold_origin, "map_class": map_class}
+        figures |= _figures_at(sweep, predictions, truth, score_threshold, at)
+        figures |= _maxima(sweep, map_class)
+        if predictions.cams is not None:
+            figures |= _maxima(_sweep(predictions.cams, truth), map_class, "cam/")
     return Evaluation(
         figures=figures,
         other_metrics=_counts(predictions, truth),
@@ -117,11 +109,7 @@ def _sweep(maps: np.ndarray, truth: GroundTruth) -> BoxSweep:
 
 
 def _choose(sweep: BoxSweep) -> float:
-    if not len(sweep):
-        raise UserError(
-            "a threshold can be chosen only on images with true boxes; this split "
-            "has none: keep the fixed threshold"
-        )
+    check_has_boxes(len(sweep))
     return sweep.best_threshold()
 
 
@@ -134,6 +122,7 @@ def _figures_at(
 ) -> dict[str, Figure]:
     """Figures at one threshold over the images with true boxes, largest contour."""
     ious = _ious_at(sweep, score_threshold)
+    at = {**at, "score_thresholds": [score_threshold]}
     class_ids = predictions.class_ids[truth.images]
     labels = predictions.labels[truth.images]
     loc, mean_iou = localization.NAMES[predictions.map_class]

@@ -27,8 +27,8 @@ def metrics_document(
 
     Returns:
       A dict that `json` can write. The key "metrics" has all values, "intervals_95"
-      those of the figures, and "figures" says of each figure all that stands next to
-      it: the protocol and the attributes of `Figure`.
+      those of the figures, and "figures" has the protocol and the attributes of
+      `Figure` for each of them.
     """
     return {
         "protocol": protocol,
@@ -53,7 +53,7 @@ def metrics_document(
 
 
 def add_refinement(document: dict[str, Any], refine: str) -> None:
-    """Says how the model's boxes were refined, once and next to each of their figures.
+    """Records how the model's boxes were refined, once and with each of their figures.
 
     Baselines, and figures of classes alone, are as they were.
     """

@@ -24,8 +24,8 @@ def per_image_csv(
 ) -> str:
     """One line for each image of the split, in the order of the records.
 
-    All lines are at the evaluation's one threshold. A best threshold of an image's own
-    is not a result of any protocol, and no column has one.
+    All lines are at the evaluation's one threshold: no protocol uses a best threshold
+    for each image, and no column has one.
 
     Args:
       evaluation: with `per_image`.
@@ -76,5 +76,5 @@ def _cells(values: np.ndarray, *, is_flag: bool = False) -> list[str]:
 
 
 def _class(class_names: Sequence[str], class_id: int) -> str:
-    """Empty where the model gave no score at all."""
+    """Empty where the model gave no score."""
     return class_names[class_id] if class_id >= 0 else ""

@@ -172,18 +172,10 @@ def _as_maps(maps) -> np.ndarray:
     return maps.reshape(maps.shape[:3])
 
 
-def _as_boxes(boxes) -> np.ndarray:
-    return np.asarray(boxes, np.float32)
-
-
-def _as_flags(flags) -> np.ndarray:
-    return np.asarray(flags, bool)
-
-
 # The outputs that are needed later, and the form in which they are kept.
 _OF_PREDICTED = names.LOCALIZATION_MAP, names.BOXES, names.DEGENERATE, names.CAM
 _OF_LABEL = names.LABEL_MAP, names.LABEL_BOXES, names.LABEL_DEGENERATE, names.LABEL_CAM
-_AS_KEPT = _as_maps, _as_boxes, _as_flags, _as_maps
+_AS_KEPT = _as_maps, np.float32, np.bool_, _as_maps
 _KEPT = dict(zip((*_OF_PREDICTED, *_OF_LABEL), 2 * _AS_KEPT, strict=True))
 
 

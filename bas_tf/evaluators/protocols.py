@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from types import ModuleType
 
 from bas_tf.evaluators import (
     bas_protocol,
@@ -36,29 +37,26 @@ class Protocol:
     evaluate: Callable[..., Evaluation]
 
 
+def _protocol(evaluator: ModuleType, load_truth: Callable, **rules: bool) -> Protocol:
+    return Protocol(
+        load_truth=load_truth,
+        choose_threshold=evaluator.choose_threshold,
+        evaluate=evaluator.evaluate_predictions,
+        **rules,
+    )
+
+
 PROTOCOLS = {
-    "bas": Protocol(
-        crops=True,
-        takes_boxes=True,
-        needs_masks=False,
-        load_truth=ground_truth.load_ground_truth,
-        choose_threshold=bas_protocol.choose_threshold,
-        evaluate=bas_protocol.evaluate_predictions,
+    "bas": _protocol(
+        bas_protocol, ground_truth.load_ground_truth,
+        crops=True, takes_boxes=True, needs_masks=False,
     ),
-    "maxboxacc": Protocol(
-        crops=False,
-        takes_boxes=False,
-        needs_masks=False,
-        load_truth=ground_truth.load_resized_truth,
-        choose_threshold=maxboxacc_protocol.choose_threshold,
-        evaluate=maxboxacc_protocol.evaluate_predictions,
+    "maxboxacc": _protocol(
+        maxboxacc_protocol, ground_truth.load_resized_truth,
+        crops=False, takes_boxes=False, needs_masks=False,
     ),
-    "pxap": Protocol(
-        crops=False,
-        takes_boxes=False,
-        needs_masks=True,
-        load_truth=ground_truth.load_resized_truth,
-        choose_threshold=pxap_protocol.choose_threshold,
-        evaluate=pxap_protocol.evaluate_predictions,
+    "pxap": _protocol(
+        pxap_protocol, ground_truth.load_resized_truth,
+        crops=False, takes_boxes=False, needs_masks=True,
     ),
-}
+}  # fmt: skip

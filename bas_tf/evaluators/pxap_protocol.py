@@ -8,7 +8,7 @@ journal extension's peak, whose maps are scaled before they are enlarged.
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -41,10 +41,7 @@ def choose_threshold(
 ) -> float:
     """The lowest threshold with the highest pooled pixel IoU on this split.
 
-    Args:
-      predictions: of every record.
-      truth: names the crop.
-      records: the records, with masks.
+    See `protocols.Protocol`.
 
     Raises:
       UserError: no mask, or none with an object.
@@ -89,16 +86,13 @@ def evaluate_predictions(
         **_pixel_figures(histograms, place, threshold_origin),
         "piou": _peak(of_extension),
     }
-    figures = {
-        **{
-            name: dataclasses.replace(figure, map_class=predictions.map_class)
-            for name, figure in of_pixels.items()
-        },
-        **class_figures(predictions),
+    of_maps = {
+        name: dataclasses.replace(figure, map_class=predictions.map_class)
+        for name, figure in of_pixels.items()
     }
     ious = pixel_precision.pixel_ious(histograms)[:, place]
     return Evaluation(
-        figures=figures,
+        figures={**of_maps, **class_figures(predictions)},
         other_metrics={
             "num_images": len(predictions),
             "num_images_without_masks": len(predictions) - len(images),
@@ -153,27 +147,22 @@ def _pixel_figures(
     histograms: np.ndarray, place: int, threshold_origin: str
 ) -> dict[str, Figure]:
     """PxAP, and IoU, precision and recall at one of THRESHOLDS, and the peak IoU."""
-
-    def at_place(curve: np.ndarray) -> np.ndarray:
-        return curve[..., place]
-
     at = {
         "score_thresholds": [float(THRESHOLDS[place])],
         "threshold_origin": threshold_origin,
     }
     curves = pixel_precision.precision_and_recall
     ious = pixel_precision.pixel_ious
-    statistics: dict[str, tuple[Callable, Mapping]] = {
-        "px_ap": (pixel_precision.px_ap, {}),
-        "pixel_iou": (lambda h: at_place(ious(h)), at),
-        "pixel_precision": (lambda h: at_place(curves(h)[0]), at),
-        "pixel_recall": (lambda h: at_place(curves(h)[1]), at),
+    at_place = {
+        "pixel_iou": lambda h: ious(h)[..., place],
+        "pixel_precision": lambda h: curves(h)[0][..., place],
+        "pixel_recall": lambda h: curves(h)[1][..., place],
     }
-    pooled = {
-        name: _pooled(histograms, statistic, **facts)
-        for name, (statistic, facts) in statistics.items()
+    return {
+        "px_ap": _pooled(histograms, pixel_precision.px_ap),
+        **{name: _pooled(histograms, of, **at) for name, of in at_place.items()},
+        "peak_pixel_iou": _peak(histograms),
     }
-    return {**pooled, "peak_pixel_iou": _peak(histograms)}
 
 
 def _peak(histograms: np.ndarray) -> Figure:

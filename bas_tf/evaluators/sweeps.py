@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bas_tf.errors import UserError
-from bas_tf.evaluators.figures import ORACLE, Figure, box_facts
+from bas_tf.evaluators.figures import ORACLE, Figure, box_facts, check_has_boxes
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
 from bas_tf.geometry.components import boxes_at_thresholds
@@ -26,7 +25,7 @@ class Baseline:
     """What a choice over candidates reaches.
 
     Attributes:
-      figures: {name: Figure}, each of its own best candidate.
+      figures: {name: Figure}, each at its best candidate.
       best: {name: value}, the candidate that is best for GT-known localization.
     """
 
@@ -65,11 +64,7 @@ def best_threshold(predictions: Predictions, truth: GroundTruth) -> float:
     Raises:
       UserError: no image has a true box.
     """
-    if not len(truth.images):
-        raise UserError(
-            "a threshold can be chosen only on images with true boxes; this split "
-            "has none: keep the fixed threshold"
-        )
+    check_has_boxes(len(truth.images))
     ious = threshold_ious(predictions.maps, truth)
     return float(SCORE_THRESHOLDS[_best_column(ious)])
 

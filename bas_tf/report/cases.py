@@ -49,6 +49,12 @@ def class_name(class_names: Sequence[str], class_id: int) -> str:
     return "no class" if class_id == NO_CLASS else class_names[class_id]
 
 
+def spread_evenly(members: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the members, at equal distances."""
+    count = min(count, len(members))
+    return members[(2 * np.arange(count) + 1) * len(members) // (2 * max(count, 1))]
+
+
 def choose_spread(labels: np.ndarray, *, count: int = 16) -> np.ndarray:
     """Images spread evenly over the classes, and over each class's own images.
 
@@ -65,7 +71,7 @@ def choose_spread(labels: np.ndarray, *, count: int = 16) -> np.ndarray:
     classes = np.unique(labels)
     slots = classes[np.arange(count) * len(classes) // max(count, 1)]
     chosen = [
-        _spread_members(np.flatnonzero(labels == label), quota)
+        spread_evenly(np.flatnonzero(labels == label), quota)
         for label, quota in zip(*np.unique(slots, return_counts=True), strict=True)
     ]
     chosen = np.concatenate([np.empty(0, int), *chosen])
@@ -139,8 +145,3 @@ def build_cases(
         )
         for i in indices
     ]
-
-
-def _spread_members(members: np.ndarray, count: int) -> np.ndarray:
-    count = min(count, len(members))
-    return members[(2 * np.arange(count) + 1) * len(members) // (2 * count)]

@@ -1,4 +1,4 @@
-"""The table of classes: the worst first on the page, all of them in a CSV file."""
+"""The table of classes: the worst on the page, all of them in a CSV file."""
 
 import csv
 import dataclasses
@@ -13,14 +13,6 @@ from bas_tf.metrics.localization import IOU_THRESHOLD, LABEL, NAMES
 from bas_tf.report.table import format_percent
 
 LISTED = 20  # on the page; the rest is counted
-HEADINGS = {
-    "top1_loc": "Top-1 Loc",
-    "gt_known_loc": "GT-known Loc",
-    "mean_iou": "Mean IoU",
-    "predicted_map_loc": "Predicted-map Loc",
-    "predicted_map_iou": "Predicted-map IoU",
-    "top1_acc": "Top-1 accuracy",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +23,7 @@ class ClassRow:
       name: of the class.
       num_images: of the class; it may have none.
       num_with_boxes: those of them that have a true box.
-      figures: {key of HEADINGS: fraction in [0, 1]}; NaN where no image counts.
+      figures: {key of `table.NAMES`: fraction in [0, 1]}; NaN where no image counts.
     """
 
     name: str

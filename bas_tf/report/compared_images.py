@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bas_tf.data import pipeline, preprocess
+from bas_tf.data import pipeline
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.geometry.components import normalize_map, resize_map
 from bas_tf.report import pictures
-from bas_tf.report.cases import Case, class_name
+from bas_tf.report.cases import Case, class_name, spread_evenly
 
 _TILE_HEIGHT = 224
 
@@ -77,9 +77,7 @@ def choose_images(spreads: np.ndarray, *, count: int) -> tuple[np.ndarray, np.nd
     largest = np.argsort(-known, kind="stable")[: (count + 1) // 2]
     largest = largest[known[largest] > 0]
     rest = np.setdiff1d(np.arange(len(known)), largest)
-    quota = count - len(largest)
-    evenly = (2 * np.arange(quota) + 1) * len(rest) // (2 * max(quota, 1))
-    return largest, rest[evenly]
+    return largest, spread_evenly(rest, count - len(largest))
 
 
 def tile(
@@ -100,11 +98,9 @@ def tile(
     Returns:
       RGB uint8; the aspect is kept.
     """
-    height, width = image.shape[:2]
-    size_wh = (max(1, round(width * _TILE_HEIGHT / height)), _TILE_HEIGHT)
-    scale = np.tile(np.divide(size_wh, (width, height)), 2)
+    scaled, scale = pictures.scale_to_height(image, _TILE_HEIGHT)
     return pictures.overlay(
-        preprocess.resize(image, size_wh),
+        scaled,
         localization_map,
         boxes=[] if box is None else [box * scale],
         true_boxes=[true_box * scale for true_box in true_boxes],

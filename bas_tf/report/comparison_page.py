@@ -8,32 +8,27 @@ from typing import Any
 from bas_tf import files
 from bas_tf.report import text_table
 from bas_tf.report.compared_images import ComparedImage
-from bas_tf.report.table import MISSING, format_percent
+from bas_tf.report.table import MISSING, NAMES, format_percent
 from bas_tf.report.templates import load_template
 
-FIGURES = {
-    "gt_known_loc": "GT-known Loc",
-    "top1_loc": "Top-1 Loc",
-    "top5_loc": "Top-5 Loc",
-    "mean_iou": "Mean IoU",
-    "predicted_map_loc": "Predicted-map Loc",
-    "max_box_acc_v2": "MaxBoxAccV2",
-    "px_ap": "PxAP",
-    "top1_acc": "Top-1 accuracy",
-}
+FIGURES = (
+    "gt_known_loc", "top1_loc", "top5_loc", "mean_iou", "predicted_map_loc",
+    "max_box_acc_v2", "px_ap", "top1_acc",
+)  # fmt: skip
 # Figures whose difference is reported image by image.
 PAIRED = ("gt_known_loc", "predicted_map_loc", "top1_loc", "mean_iou", "top1_acc")
 SECTIONS = ("Where the runs disagree most", "Other images, evenly spread")
 _APART = (
-    "The tables stand apart since their figures cannot be compared: protocols evaluate "
-    "boxes differently, splits are of other images, a threshold that was chosen on the "
-    "evaluated images (oracle) flatters, and classes of ten crops are not those of one."
+    "The tables are separate because their figures cannot be compared: protocols "
+    "evaluate boxes differently, splits hold different images, a threshold that was "
+    "chosen on the evaluated images (oracle) gives figures that are too good, and "
+    "classes of ten crops are not those of one."
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table for people: title, a paragraph, cells as text, the first ones names."""
+    """A table to show: title, a paragraph, cells as text; a row starts with a name."""
 
     title: str
     note: str
@@ -78,9 +73,9 @@ def title(document: Mapping) -> str:
 
 
 def notes(document: Mapping) -> list[str]:
-    """What must be said before the tables."""
-    apart = [_APART] if len(document["groups"]) > 1 else []
-    return [*apart, *([document["left_out"]] if document["left_out"] else [])]
+    """The paragraphs before the tables."""
+    apart = _APART if len(document["groups"]) > 1 else None
+    return [note for note in (apart, document["left_out"]) if note]
 
 
 def tables(document: Mapping) -> list[Table]:
@@ -110,13 +105,8 @@ def _group_table(rows: Sequence[Mapping]) -> Table:
             f"{crops}"
         ),
         note=note,
-        header=[
-            "run",
-            *first["settings"],
-            "seed",
-            "threshold",
-            *(FIGURES[key] for key in figures),
-        ],
+        header=["run", *first["settings"], "seed", "threshold"]
+        + [NAMES[key] for key in figures],
         rows=[
             [
                 row["name"],
@@ -136,7 +126,7 @@ def _same_table(same: Mapping) -> Table:
     figures = [key for key in PAIRED if key in _present(rows)]
     header = ["run", "threshold"]
     for key in figures:
-        header += [FIGURES[key], "difference"]
+        header += [NAMES[key], "difference"]
     lines = []
     for row in rows:
         cells = [row["name"], f"{row['score_threshold']:.3g}"]
@@ -156,7 +146,7 @@ def _same_table(same: Mapping) -> Table:
             f"All models run anew by protocol {same['protocol']}, threshold "
             f"{same['threshold_origin']}, and the first one's eval settings.{alone} "
             f"Differences to {same['reference']} in percentage points; their 95 % "
-            "intervals resample these images, so they tell what other images might "
+            "intervals resample these images, so they show what other images might "
             "change, not what another seed of the training would."
         ),
         header=header,
@@ -191,7 +181,7 @@ def _interval(figure: Mapping, form: str) -> str:
 
 
 def _setting(value: Any) -> str:
-    """A config's value for people; MISSING for None."""
+    """A config's value as text; MISSING for None."""
     if value is None:
         return MISSING
     if isinstance(value, float):

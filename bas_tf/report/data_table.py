@@ -42,7 +42,6 @@ _COUNTS = {
     "images_with_mask": "  with a mask",
     "boxes": "boxes",
 }
-_SPREADS = {"width": "width", "height": "height"}
 
 
 def format_data(document: Mapping) -> str:
@@ -71,8 +70,8 @@ def format_splits(splits: Mapping[str, Mapping]) -> str:
     rows = [["", *splits]]
     rows += [[name, *(str(s[key]) for s in found)] for key, name in _COUNTS.items()]
     rows += [
-        [f"{name}, min/median/max", *(_spread(s[key]) for s in found)]
-        for key, name in _SPREADS.items()
+        [f"{key}, min/median/max", *(_spread(s[key]) for s in found)]
+        for key in ("width", "height")
     ]
     rows.append(["images per class", *("" for _ in found)])
     rows += [

@@ -35,7 +35,6 @@ def write_report(
     config_text: str,
     versions: Mapping[str, str],
     seed: int,
-    notes: Sequence[str] = (),
 ) -> None:
     """Writes the page, whole or not at all; it needs no network and no script.
 
@@ -54,7 +53,6 @@ def write_report(
       config_text: the config as text.
       versions: package versions by name.
       seed: the run's seed.
-      notes: paragraphs above the results.
 
     Raises:
       UserError: the path cannot be written.
@@ -63,7 +61,6 @@ def write_report(
     html = load_template("report.html.j2").render(
         title=title,
         facts=protocol_facts(metrics, seed=seed),
-        notes=notes,
         columns=list(columns.values()),
         rows=[table.row_cells(row, columns) for row in rows],
         has_boxes=has_boxes,
@@ -95,7 +92,7 @@ def protocol_facts(metrics: Mapping, *, seed: int) -> dict[str, str]:
     threshold = f"{metrics['score_threshold']:g} ({metrics['threshold_origin']})"
     facts = {
         "Protocol": protocol,
-        "A box is right when": _CORRECT_WHEN.get(protocol, ""),
+        "A box is right when": _CORRECT_WHEN.get(protocol),
         "Score threshold": threshold,
         "Split": f"{metrics['split']}, {metrics['num_images']} images",
         "Seed": str(seed),
@@ -107,7 +104,7 @@ def _class_section(broken_down: Breakdown) -> dict:
     """The worst classes that have images, and what is not listed."""
     rows = [row for row in broken_down.classes if row.num_images]
     return {
-        "columns": [class_table.HEADINGS[key] for key in rows[0].figures],
+        "columns": [table.NAMES[key] for key in rows[0].figures],
         "rows": rows[: class_table.LISTED],
         "num_more": max(len(rows) - class_table.LISTED, 0),
         "num_without_images": len(broken_down.classes) - len(rows),

@@ -90,7 +90,6 @@ def panel(
     cam: np.ndarray | None = None,
     box: np.ndarray,
     true_boxes: Iterable[np.ndarray] = (),
-    caption: str = "",
     tile_height: int = 224,
 ) -> np.ndarray:
     """One row: photo with boxes | CAM over it | foreground map and box over it.
@@ -104,13 +103,12 @@ def panel(
       cam: [h', w'] float, likewise; None leaves its tile out.
       box: predicted box in the crop frame.
       true_boxes: true boxes in the crop frame.
-      caption: a line of text under the row, cut to its width; "" for no line.
       tile_height: the photo is scaled to this height; its aspect is kept.
 
     Returns:
-      RGB uint8 [tile_height (+ caption), 2 or 3 tiles and their gaps, 3].
+      RGB uint8 [tile_height, 2 or 3 tiles and their gaps, 3].
     """
-    tile, scale = _scale_to_height(image, tile_height)
+    tile, scale = scale_to_height(image, tile_height)
     box = np.multiply(box, scale)
     true_boxes = [np.multiply(true_box, scale) for true_box in true_boxes]
     tiles = [overlay(tile, boxes=[box], true_boxes=true_boxes)]
@@ -118,10 +116,7 @@ def panel(
         tiles.append(overlay(tile, cam))
     tiles.append(overlay(tile, localization_map, boxes=[box]))
     gap = np.full((tile_height, _GAP, 3), GAP_COLOR, np.uint8)
-    row = np.hstack([part for tile in tiles for part in (gap, tile)][1:])
-    if not caption:
-        return row
-    return np.vstack([row, _text_strip([caption], row.shape[1])])
+    return np.hstack([part for tile in tiles for part in (gap, tile)][1:])
 
 
 def contact_sheet(
@@ -231,7 +226,7 @@ def _text_strip(texts: Sequence[str], width: int) -> np.ndarray:
     return strip
 
 
-def _scale_to_height(image: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
+def scale_to_height(image: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:
     """The image at another height, and the factors [4] that scale its boxes."""
     old_height, old_width = image.shape[:2]
     width = max(1, round(old_width * height / old_height))

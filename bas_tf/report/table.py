@@ -7,30 +7,7 @@ from collections.abc import Mapping, Sequence
 from bas_tf.report import text_table
 
 MISSING = "\N{EN DASH}"
-COLUMNS = {
-    "top1_loc": "Top-1 Loc",
-    "top5_loc": "Top-5 Loc",
-    "gt_known_loc": "GT-known Loc",
-    "mean_iou": "Mean IoU",
-    "predicted_map_loc": "Predicted-map Loc",
-    "predicted_map_iou": "Predicted-map IoU",
-    "size_bytes": "Size",
-}
-COLUMNS_WITHOUT_BOXES = {
-    "top1_acc": "Top-1 accuracy",
-    "top5_acc": "Top-5 accuracy",
-    "size_bytes": "Size",
-}
-METHODS = {"": "BAS", "cam": "CAM", "centre_box": "Centre box"}
-
-_ROW_NAMES = {
-    "centre_box": "Centre box",
-    "cam": "CAM (its best threshold)",
-    "keras": "BAS (Keras)",
-    "saved_model": "SavedModel",
-    "onnx": "ONNX",
-}
-_METRIC_NAMES = {
+NAMES = {  # of metrics
     "top1_loc": "Top-1 Loc",
     "top5_loc": "Top-5 Loc",
     "gt_known_loc": "GT-known Loc",
@@ -56,6 +33,21 @@ _METRIC_NAMES = {
     "peak_pixel_iou": "Peak pixel IoU",
     "piou": "PIoU (extension)",
     "pixel_recall": "Pixel recall of the masks",
+    "size_bytes": "Size",
+}
+COLUMNS = (
+    "top1_loc", "top5_loc", "gt_known_loc", "mean_iou", "predicted_map_loc",
+    "predicted_map_iou", "size_bytes",
+)  # fmt: skip
+COLUMNS_WITHOUT_BOXES = ("top1_acc", "top5_acc", "size_bytes")
+METHODS = {"": "BAS", "cam": "CAM", "centre_box": "Centre box"}
+
+_ROW_NAMES = {
+    "centre_box": "Centre box",
+    "cam": "CAM (its best threshold)",
+    "keras": "BAS (Keras)",
+    "saved_model": "SavedModel",
+    "onnx": "ONNX",
 }
 _PLAIN_NUMBERS = ("score_threshold", "mean_map")
 _UNITS = ("B", "kB", "MB", "GB")
@@ -97,27 +89,20 @@ def columns_of(rows: Sequence[Mapping]) -> dict[str, str]:
 
     Figures of the predicted class's map are left out where no row has any.
     """
-
-    def is_known(*keys: str) -> bool:
-        return any(row.get(key) is not None for row in rows for key in keys)
-
-    if not is_known("gt_known_loc", "predicted_map_loc"):
-        return COLUMNS_WITHOUT_BOXES
+    known = {key for row in rows for key in COLUMNS if row.get(key) is not None}
+    if not known & {"gt_known_loc", "predicted_map_loc"}:
+        return {key: NAMES[key] for key in COLUMNS_WITHOUT_BOXES}
     return {
-        k: v
-        for k, v in COLUMNS.items()
-        if not k.startswith("predicted_") or is_known(k)
+        key: NAMES[key]
+        for key in COLUMNS
+        if not key.startswith("predicted_") or key in known
     }
 
 
 def format_figures(figures: Mapping[str, Mapping]) -> str:
-    """Figures that have their own thresholds, one line each with all its facts.
+    """The "figures" of a metrics.json, one line each with its threshold and interval.
 
-    Args:
-      figures: "figures" of a metrics.json.
-
-    Returns:
-      Lines of aligned columns, fractions in percent; no final newline.
+    Lines of aligned columns, fractions in percent; no final newline.
     """
     lines = [["", "Value", "95 %", "IoU", "Threshold", "Origin", "Images"]]
     lines += [_figure_cells(key, figure) for key, figure in figures.items()]
@@ -156,7 +141,7 @@ def row_cells(row: Mapping, columns: Mapping[str, str]) -> list[str]:
 
 
 def row_name(name: str) -> str:
-    """A row's name for people: "tflite_int8" is "TFLite int8"; others stay."""
+    """A row's display name: "tflite_int8" is "TFLite int8"; others stay."""
     if name.startswith("tflite_"):
         return f"TFLite {name.removeprefix('tflite_')}"
     return _ROW_NAMES.get(name, name)
@@ -217,7 +202,7 @@ def _split_key(key: str) -> tuple[str, str]:
 def _metric_name(key: str) -> str:
     bare = key.removeprefix("extension/").removesuffix("_class_mean")
     base, _, threshold = bare.partition("@")
-    name = _METRIC_NAMES.get(base, base)
+    name = NAMES.get(base, base)
     if key.startswith("extension/"):
         name += ", extension (IoU ≥ 0.5)"
     if threshold:

@@ -4,7 +4,6 @@ import base64
 from pathlib import Path
 
 import jinja2
-import numpy as np
 
 from bas_tf.report import pictures
 from bas_tf.report.table import format_percent
@@ -22,16 +21,13 @@ def load_template(name: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["png_uri"] = _png_uri
+    environment.filters["data_uri"] = lambda picture: _data_uri(
+        "jpeg", pictures.encode_image(picture, ".jpg")
+    )
+    environment.filters["png_uri"] = lambda png: _data_uri("png", png)
     environment.filters["percent"] = format_percent
     return environment.get_template(name)
 
 
-def _data_uri(picture: np.ndarray) -> str:
-    content = base64.b64encode(pictures.encode_image(picture, ".jpg")).decode()
-    return f"data:image/jpeg;base64,{content}"
-
-
-def _png_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

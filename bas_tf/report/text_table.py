@@ -1,30 +1,26 @@
-"""Cells as lines whose columns stand aligned: for the terminal and as Markdown."""
+"""Tables with aligned columns, for the terminal and as Markdown."""
 
 from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """A table for the terminal: the first column to the left, the rest to the right.
+    """A table for the terminal: the first column left-aligned, the rest right-aligned.
 
-    Args:
-      rows: cells, as many in each row.
-
-    Returns:
-      A line each, without blanks at its end; no final newline.
+    Each row has as many cells. Lines have no trailing spaces; no final newline.
     """
     widths = _widths(rows)
     return "\n".join("  ".join(_padded(row, widths, 1)).rstrip() for row in rows)
 
 
 def markdown(rows: Sequence[Sequence[str]], *, text_columns: int = 1) -> str:
-    """A Markdown table that a terminal shows aligned; a bar in a cell ends none.
+    """A Markdown table that is aligned in a terminal too; bars in cells are escaped.
 
     Args:
       rows: cells, as many in each row; the first row is the heading.
-      text_columns: so many columns are to the left, the others to the right.
+      text_columns: how many columns are left-aligned; the others are right-aligned.
 
     Returns:
-      A line each, the rule under the heading too; no final newline.
+      The lines, without a final newline.
     """
     rows = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     widths = _widths(rows)

@@ -1,11 +1,11 @@
-r"""Images per second of a full ten-crop evaluation, beside the reference's loop.
+r"""Images per second of a full ten-crop evaluation, next to the reference's loop.
 
   python -m benchmarks.evaluation_speed --output=evaluation.json \
       [--backbones=vgg16,mobilenet_v1,resnet50,inception_v3] [--classes=1000]
 
 Protocol `bas` on JPEG files of 500 x 375, 224 pixels, two threads: reading, ten crops,
-classes, map, box, IoU. Wants torch (`make torch`). Sides have the same weights, each a
-process of its own, alternately, two evaluations to warm up:
+classes, map, box, IoU. Needs torch (`make torch`). Sides have the same weights and run
+alternately, each in its own process, two evaluations to warm up:
 
   torch     the reference's loop, see torch_loop.py
   ours      `run_evaluation.Evaluator`, what bas_tf.evaluate runs

@@ -1,6 +1,5 @@
 """One network: photos, sides alternately, boxes compared."""
 
-import contextlib
 import statistics
 import tempfile
 from collections.abc import Mapping
@@ -18,28 +17,31 @@ SIDES = {  # the first one makes the weights and files the photos
 }
 
 
-def measure(backbone: str, classes: int, *, rounds: int, photos: int = PHOTOS) -> dict:
+def measure(backbone: str, classes: int, *, rounds: int) -> dict:
     """backbone, classes, photos, {side: seconds of each evaluation}, equal boxes.
 
     Raises:
       UserError: a side ends early.
     """
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as started:
-        sides = {}
-        for name, (module, options) in SIDES.items():
-            settings = {
-                "backbone": backbone, "classes": classes, "folder": folder,
-                "photos": photos, "threads": THREADS, **options,
-            }  # fmt: skip
-            module = f"benchmarks.evaluation_speed.{module}"
-            sides[name] = turns.Side(name, module, settings, ("evaluate",))
-            started.callback(sides[name].close)
+    with tempfile.TemporaryDirectory() as folder:
+        shared = {
+            "backbone": backbone, "classes": classes, "folder": folder,
+            "photos": PHOTOS, "threads": THREADS,
+        }  # fmt: skip
+        sides = {
+            name: (
+                f"benchmarks.evaluation_speed.{module}",
+                {**shared, **options},
+                ("evaluate",),
+            )
+            for name, (module, options) in SIDES.items()
+        }
         results = turns.run_in_turns(sides, rounds)
         boxes = {path.stem: np.load(path) for path in Path(folder).glob("*.npy")}
     return {
         "backbone": backbone,
         "classes": classes,
-        "photos": photos,
+        "photos": PHOTOS,
         "seconds": {name: r["seconds"]["evaluate"] for name, r in results.items()},
         "equal_boxes": {
             name: int((boxes[of] == boxes["torch_loop"]).all(axis=1).sum())

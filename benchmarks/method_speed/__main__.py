@@ -4,8 +4,8 @@ r"""How fast the method trains and infers here, next to a plain port and PyTorch
       [--backbones=vgg16,mobilenet_v1,resnet50,inception_v3] [--classes=200,1000]
 
 The paper's networks at 224 pixels with fresh weights, float32, on two threads, images
-in memory; a training step of 8 images, inference of 1 and of 8. Sides, each in a
-its own process, one call at a time, alternately:
+in memory; a training step of 8 images, inference of 1 and of 8. Sides, each in its
+own process, one call at a time, alternately:
 
   ours      the function that the training loop calls; `inference.predict`, without
             its box and with it; the same in bfloat16

@@ -1,8 +1,9 @@
-"""What rows say: medians, ratios, shares of the ceiling, and their table."""
+"""Medians, ratios and shares of the ceiling from rows, and their table."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
+from bas_tf.report import text_table
 from benchmarks.method_speed import cases, flops, matrix_product, turns
 
 TITLES = {"train": "train, 8", "network_1": "infer, 1", "network_8": "infer, 8"}
@@ -76,17 +77,13 @@ def _figures(row: Mapping, phase: str, task: str) -> dict:
 
 def speed_table(rows: Sequence[Mapping]) -> str:
     """The rows in Markdown, a line for each network and task; no final newline."""
-    lines = [HEAD, ("---", "---:", "---", *("---:",) * (len(HEAD) - 3))]
-    lines += [_cells(found) for row in rows for found in figures_of(row)]
+    lines = [_cells(found) for row in rows for found in figures_of(row)]
     settings = rows[0]["settings"]
-    return "\n".join(
-        [
-            f"{settings['size']} pixels, {settings['threads']} threads, "
-            f"{settings['rounds']} rounds, {settings['cpu']}; ceiling "
-            + ", ".join(_ceiling(rows, dtype) for dtype in cases.CEILING),
-            "",
-            *(f"| {' | '.join(line)} |" for line in lines),
-        ]
+    ceilings = ", ".join(_ceiling(rows, dtype) for dtype in cases.CEILING)
+    return (
+        f"{settings['size']} pixels, {settings['threads']} threads, "
+        f"{settings['rounds']} rounds, {settings['cpu']}; ceiling {ceilings}\n\n"
+        + text_table.markdown([HEAD, *lines], text_columns=3)
     )
 
 

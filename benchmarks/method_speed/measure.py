@@ -7,6 +7,7 @@ from pathlib import Path
 from bas_tf import files
 from bas_tf.errors import check_choice
 from bas_tf.jobs import resuming
+from bas_tf.report.plots.chart_style import png_of
 from benchmarks.method_speed import cases, figures, flops, ours, plot, turns
 
 SIZE, THREADS = 224, 2
@@ -46,7 +47,7 @@ def count_work(backbone: str, classes: int, size: int) -> dict:
 
 
 def make_settings(rounds: int, size: int = SIZE) -> dict:
-    """What must be alike for two rows to stand in one table."""
+    """What two rows must have in common to be in one table."""
     return {
         "size": size,
         "threads": THREADS,
@@ -104,4 +105,4 @@ def measure_all(
 def _write(rows: Sequence[Mapping], output: Path) -> None:
     found = [line for row in rows for line in figures.figures_of(row)]
     files.write_json(output, {"rows": rows, "figures": found})
-    files.write_file(plot.path_beside(output), plot.speed_png(found))
+    files.write_file(plot.path_beside(output), png_of(plot.speed_figure(found)))

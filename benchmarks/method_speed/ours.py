@@ -45,7 +45,7 @@ def build(
     for task, batch in (cases.BATCHES | cases.BOXES).items():
         images, _ = cases.noise(batch, classes, size)
         if task in cases.PHASES[phase]:
-            calls[task] = network(localizer, images)
+            calls[task] = to_numpy(network_in_graph(localizer), images)
         elif task in cases.BOXES:
             calls[task] = functools.partial(predict_fn, images)
     return calls
@@ -65,11 +65,11 @@ def build_localizer(config, classes: int, *, precision: str = "float32") -> Loca
 
 def training(config, localizer: Localizer) -> Callable[[], None]:
     """One call of the training step on one batch, which `training.loop` makes alike."""
-    step = make_step(config, localizer)
-    images, labels = cases.noise(
-        config.data.batch_size, localizer.num_classes, config.data.crop_size[0]
+    step, (images, labels) = (
+        make_step(config, localizer),
+        train_batch(config, localizer),
     )
-    batch = {names.IMAGES: tf.constant(images), names.LABELS: tf.constant(labels)}
+    batch = {names.IMAGES: images, names.LABELS: labels}
     step.get_concrete_function(batch)
 
     def train() -> None:
@@ -77,6 +77,12 @@ def training(config, localizer: Localizer) -> Callable[[], None]:
         check_loss(values[names.LOSS])
 
     return train
+
+
+def train_batch(config, localizer: Localizer) -> list[tf.Tensor]:
+    """Images and labels of a step."""
+    size, batch = config.data.crop_size[0], config.data.batch_size
+    return [tf.constant(v) for v in cases.noise(batch, localizer.num_classes, size)]
 
 
 def make_step(config, localizer: Localizer) -> Callable:
@@ -109,10 +115,9 @@ def check_loss(loss: float) -> None:
         raise RuntimeError(f"the loss is {loss}")
 
 
-def network(localizer: Localizer, images: np.ndarray) -> Callable[[], None]:
-    """One call of `network_in_graph`, from NumPy to NumPy."""
-    in_graph = network_in_graph(localizer)
-    return lambda: [value.numpy() for value in in_graph(tf.constant(images))]
+def to_numpy(in_graph: Callable, *arrays: np.ndarray) -> Callable[[], list]:
+    """One call of a function, from NumPy to NumPy."""
+    return lambda: [value.numpy() for value in in_graph(*map(tf.constant, arrays))]
 
 
 def network_in_graph(localizer: Localizer):

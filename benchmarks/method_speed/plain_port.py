@@ -16,7 +16,6 @@ Gradients stop at F there, as in the reference.
 import contextlib
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import tensorflow as tf
 
 from bas_tf import losses, names
@@ -35,21 +34,16 @@ def build(
     localizer = ours.build_localizer(config, classes)
     if phase == "train":
         return {"train": training(config, localizer)}
+    in_graph = network_in_graph(localizer)
     return {
-        task: network(localizer, *cases.noise(cases.BATCHES[task], classes, size))
+        task: ours.to_numpy(in_graph, *cases.noise(cases.BATCHES[task], classes, size))
         for task in cases.PHASES[phase]
     }
 
 
 def training(config, localizer: Localizer) -> Callable[[], None]:
     """One step on one batch: all losses, all gradients, update."""
-    step = make_step(config, localizer)
-    batch = [
-        tf.constant(value)
-        for value in cases.noise(
-            config.data.batch_size, localizer.num_classes, config.data.crop_size[0]
-        )
-    ]
+    step, batch = make_step(config, localizer), ours.train_batch(config, localizer)
     step.get_concrete_function(*batch)
     return lambda: ours.check_loss(step(*batch).numpy())
 
@@ -102,16 +96,6 @@ def _derived_batch_norm() -> Iterator[None]:
         yield
     finally:
         batch_norm.normalize_by_batch = written
-
-
-def network(
-    localizer: Localizer, images: np.ndarray, labels: np.ndarray
-) -> Callable[[], None]:
-    """One call of `network_in_graph`, from NumPy to NumPy."""
-    in_graph = network_in_graph(localizer)
-    return lambda: [
-        value.numpy() for value in in_graph(tf.constant(images), tf.constant(labels))
-    ]
 
 
 def network_in_graph(localizer: Localizer):

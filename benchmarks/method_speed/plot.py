@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bas_tf.errors import UserError
-from bas_tf.report.plots.chart_style import GREY, INK, STYLE, png_of
+from bas_tf.report.plots.chart_style import GREY, INK, STYLE
 
 _WIDTH_INCHES, _DOTS_PER_INCH = 13.0, 110
 _PANELS = {
@@ -36,15 +36,10 @@ def path_beside(output: Path) -> Path:
     return path
 
 
-def speed_png(figures: Sequence[Mapping]) -> bytes:
-    """`speed_figure` as a PNG file; equal figures give equal bytes."""
-    return png_of(speed_figure(figures), dots_per_inch=_DOTS_PER_INCH)
-
-
 def speed_figure(figures: Sequence[Mapping]) -> Figure:
     """A panel for each task, a row for each network: the medians and their range.
 
-    The tick is what the multiply-adds let expect of the reference's arithmetic.
+    The tick is the ratio that the multiply-adds of the reference's arithmetic predict.
 
     Args:
       figures: of `figures.figures_of`, of any number of networks.
@@ -52,7 +47,7 @@ def speed_figure(figures: Sequence[Mapping]) -> Figure:
     networks = list(dict.fromkeys((f["backbone"], f["classes"]) for f in figures))
     height = 1.6 + 0.55 * len(networks)
     with rc_context(STYLE):
-        figure = Figure(figsize=(_WIDTH_INCHES, height), facecolor="white")
+        figure = Figure((_WIDTH_INCHES, height), _DOTS_PER_INCH, facecolor="white")
         top, bottom = 1 - 0.4 / height, 1.1 / height
         figure.subplots_adjust(0.145, bottom, 0.99, top, wspace=0.06)
         panels = figure.subplots(1, len(_PANELS), sharey=True)

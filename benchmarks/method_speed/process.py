@@ -1,7 +1,7 @@
-"""Runs one side whenever its standard input says so.
+"""Runs a task of one side for each line of its standard input.
 
-A process for each side: what one framework loads, keeps or spins is not
-counted to another.
+A process for each side, so that what one framework loads or keeps does not count for
+another.
 
   python -m benchmarks.method_speed.process MODULE '{"threads": 2, ...}'
 

@@ -24,7 +24,7 @@ MODULES = {
 
 
 class Side:
-    """A side in its own process, which calls a task when told to.
+    """A side in its own process, which calls a task on request.
 
     Args:
       name: for messages.
@@ -103,12 +103,31 @@ def sides_here() -> list[str]:
 
 
 def take_turns(phase: str, network: Mapping, settings: Mapping) -> dict[str, dict]:
-    """Calls every task of every side once a round, after `WARM_UPS`.
+    """`run_in_turns` of the sides of a phase.
 
     Args:
       phase: of `cases.PHASES`.
       network: backbone and classes.
       settings: from `measure.make_settings`.
+    """
+    sides = {}
+    for name in settings["sides"]:
+        options = {"threads": settings["threads"]}
+        if name != "ceiling":
+            options |= {"phase": phase, "size": settings["size"], **network}
+        if name == "bfloat16":
+            options["precision"] = "mixed_bfloat16"
+        module = f"benchmarks.method_speed.{MODULES[name]}"
+        sides[name] = module, options, tasks_of(name, phase)
+    return run_in_turns(sides, settings["rounds"])
+
+
+def run_in_turns(sides: Mapping[str, tuple], rounds: int) -> dict[str, dict]:
+    """Calls every task of every side once a round, after `WARM_UPS`.
+
+    Args:
+      sides: {name: the other arguments of `Side`}, started in this order.
+      rounds: that count.
 
     Returns:
       {side: what `Side.finish` gives}.
@@ -116,33 +135,15 @@ def take_turns(phase: str, network: Mapping, settings: Mapping) -> dict[str, dic
     Raises:
       UserError: a side ends early.
     """
-    with contextlib.ExitStack() as started:
-        sides = {}
-        for name in settings["sides"]:
-            options = {"threads": settings["threads"]}
-            if name != "ceiling":
-                options |= {"phase": phase, "size": settings["size"], **network}
-            if name == "bfloat16":
-                options["precision"] = "mixed_bfloat16"
-            module = f"benchmarks.method_speed.{MODULES[name]}"
-            sides[name] = Side(name, module, options, tasks_of(name, phase))
-            started.callback(sides[name].close)
-        return run_in_turns(sides, settings["rounds"])
-
-
-def run_in_turns(sides: Mapping[str, Side], rounds: int) -> dict[str, dict]:
-    """Runs every side once a round, after `WARM_UPS`, and ends them.
-
-    Returns:
-      {side: what `Side.finish` gives}.
-
-    Raises:
-      UserError: a side ends early.
-    """
-    for turn in range(WARM_UPS + rounds):
-        for side in sides.values():
-            side.run(counts=turn >= WARM_UPS)
-    return {name: side.finish() for name, side in sides.items()}
+    with contextlib.ExitStack() as stack:
+        started = {}
+        for name, arguments in sides.items():
+            started[name] = Side(name, *arguments)
+            stack.callback(started[name].close)
+        for turn in range(WARM_UPS + rounds):
+            for side in started.values():
+                side.run(counts=turn >= WARM_UPS)
+        return {name: side.finish() for name, side in started.items()}
 
 
 def tasks_of(side: str, phase: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Load on a served model: callers in a closed or an open loop, and what each met."""
+"""Load on a served model: callers in a closed or an open loop, and their answers."""
 
 import itertools
 import math

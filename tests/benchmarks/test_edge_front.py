@@ -1,7 +1,9 @@
 """The front and its knee on made-up rows; the whole command on drawings."""
 
 import io
+import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from bas_tf.errors import UserError
+from bas_tf.report.plots.chart_style import png_of
 from benchmarks import edge_front, edge_front_plot
 
 
@@ -21,31 +24,25 @@ def row(p50_ms, mean_iou, size_bytes=1_000_000, **others) -> dict:
     }  # fmt: skip
 
 
-def front_of(rows, costs=("p50_ms",)):
-    front = edge_front.pareto_front(rows, costs=costs, accuracy="predicted_map_iou")
-    return [rows.index(kept) for kept in front]
-
-
-def test_the_front_leaves_out_what_another_beats():
-    # 1 is slower and worse than 0, 3 as fast as 2 and worse, 4 slower and alike.
-    rows = [row(2, 0.6), row(3, 0.5), row(4, 0.8), row(4, 0.7), row(5, 0.8)]
-    assert front_of(rows) == [0, 2]
-    assert front_of(rows[::-1]) == [4, 2]  # by ascending latency, in any order
-
-
-def test_rows_alike_in_everything_are_all_on_the_front():
-    rows = [row(2, 0.6, head="linear"), row(2, 0.6, head="separable"), row(3, 0.6)]
-    assert front_of(rows) == [0, 1]
-
-
-def test_the_front_of_one_row():
-    assert front_of([row(2, 0.6)]) == [0]
-
-
-def test_a_smaller_file_is_on_the_front_of_latency_and_size_only():
-    rows = [row(2, 0.6, 9), row(3, 0.6, 5)]
-    assert front_of(rows) == [0]
-    assert front_of(rows, edge_front.COSTS) == [0, 1]
+@pytest.mark.parametrize(
+    ("rows", "costs", "front"),
+    [
+        # 1 is slower and worse than 0, 3 as fast as 2 and worse, 4 slower and alike.
+        ([row(2, 0.6), row(3, 0.5), row(4, 0.8), row(4, 0.7), row(5, 0.8)], 1, [0, 2]),
+        ([row(4, 0.8), row(3, 0.5), row(2, 0.6)], 1, [2, 0]),  # by ascending latency
+        # Rows alike in everything are all on it.
+        ([row(2, 0.6, head="a"), row(2, 0.6, head="b"), row(3, 0.6)], 1, [0, 1]),
+        ([row(2, 0.6)], 1, [0]),
+        # A smaller file is on the front of latency and size only.
+        ([row(2, 0.6, 9), row(3, 0.6, 5)], 1, [0]),
+        ([row(2, 0.6, 9), row(3, 0.6, 5)], 2, [0, 1]),
+    ],
+)
+def test_the_front_leaves_out_what_another_beats(rows, costs, front):
+    found = edge_front.pareto_front(
+        rows, costs=edge_front.COSTS[:costs], accuracy="predicted_map_iou"
+    )
+    assert [rows.index(kept) for kept in found] == front
 
 
 def test_the_knee_is_farthest_above_the_line_between_the_ends():
@@ -57,17 +54,19 @@ def test_the_knee_is_farthest_above_the_line_between_the_ends():
     assert edge_front.knee(rows) is rows[1]
 
 
-def test_the_knee_without_a_row_above_the_line_is_the_most_accurate():
-    assert edge_front.knee([row(1, 0.4)])["predicted_map_iou"] == 0.4
-    assert edge_front.knee([row(1, 0.4), row(4, 0.8)])["predicted_map_iou"] == 0.8
-    # Halfway in the logarithm, but a quarter of the way up.
-    hollow = [row(1, 0.4), row(2, 0.5), row(4, 0.8)]
-    assert edge_front.knee(hollow)["predicted_map_iou"] == 0.8
-
-
-def test_of_equal_knees_the_smallest_file_is_shipped():
-    rows = [row(2, 0.6, 9), row(2, 0.6, 5), row(2, 0.6, 7)]
-    assert edge_front.knee(rows) is rows[1]
+@pytest.mark.parametrize(
+    ("rows", "best"),
+    [
+        ([row(1, 0.4)], 0),
+        # None is above the line: the most accurate.
+        ([row(1, 0.4), row(4, 0.8)], 1),
+        ([row(1, 0.4), row(2, 0.5), row(4, 0.8)], 2),
+        # Of equals the smallest file.
+        ([row(2, 0.6, 9), row(2, 0.6, 5), row(2, 0.6, 7)], 1),
+    ],
+)
+def test_the_knee_where_no_row_is_above_the_others(rows, best):
+    assert edge_front.knee(rows) is rows[best]
 
 
 def test_marks_and_table():
@@ -80,12 +79,9 @@ def test_marks_and_table():
     assert marks == [(True, False), (True, True), (True, False), (False, False)]
     lines = edge_front.front_table(document).splitlines()
     assert lines[0].startswith("Protocol bas, split val, 500 images, threshold 0.42;")
-    assert lines[5] == (
-        "| linear | 96 | int8 | 73.1 | 73.1 | 73.1 | 73.1 | 1.0 | 2.00 | knee |"
-    )
-    assert [line.split("|")[-2].strip() for line in lines[4:8]] == [
-        "yes", "knee", "yes", "",
-    ]  # fmt: skip
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[4:8]]
+    assert cells[1] == ["linear", "96", "int8", *["73.1"] * 4, "1.0", "2.00", "knee"]
+    assert [row[-1] for row in cells] == ["yes", "knee", "yes", ""]
     assert lines[-1] == "Knee of latency and mean IoU: linear, 96 pixels, int8"
     assert {line.count("|") for line in lines[2:8]} == {11}
 
@@ -154,28 +150,56 @@ def test_the_figure_of_a_single_file():
     assert [text.get_text() for text in figure.axes[0].texts] == ["96"]
 
 
-def test_the_png_repeats_to_the_byte():
-    rows = full_front()
-    png = edge_front_plot.front_png(rows)
-    assert png == edge_front_plot.front_png(rows)
+def test_the_png_repeats_exactly():
+    png = png_of(edge_front_plot.front_figure(full_front()))
+    assert png == png_of(edge_front_plot.front_figure(full_front()))
     assert Image.open(io.BytesIO(png)).width > 1000
 
 
+@pytest.fixture
+def tiny_config(tmp_path) -> str:
+    """A config file of one step on eight drawings."""
+    path = tmp_path / "tiny.py"
+    path.write_text(
+        "from bas_tf.configs import demo\n\n\n"
+        "def get_config(variant):\n"
+        "    config = demo.get_config('quicktest')\n"
+        "    config.data.num_images = {'train': 8, 'val': 8, 'test': 8}\n"
+        "    config.data.batch_size = 8\n"
+        "    config.train.epochs, config.train.classifier_epochs = 1, 0\n"
+        "    config.eval.split = 'val'\n"
+        "    config.export.calibration_images = 2\n"
+        "    config.model.width = 0.125\n"
+        "    return config\n"
+    )
+    return str(path)
+
+
+def copy_at_another_size(trained, copied) -> None:
+    """A convolutional network's weights are those of any size."""
+    shutil.copytree(trained.workdir, copied.workdir)
+    path = copied.workdir / "config.json"
+    document = json.loads(path.read_text())
+    for key, value in edge_front.settings(copied, "").items():
+        group, name = key.split(".")
+        document["config"][group][name] = value
+    path.write_text(json.dumps(document))
+
+
 @pytest.mark.slow
-def test_the_whole_front_on_drawings_goes_on_where_it_stopped(tmp_path):
+def test_the_whole_front_on_drawings_goes_on_where_it_stopped(tmp_path, tiny_config):
+    options = {"config_name": tiny_config, "data": ""}
     candidates = [
-        edge_front.Candidate(head, size, tmp_path / f"{head}_{size}")
-        for head, size in (("linear", 64), ("separable", 32))
+        edge_front.Candidate("linear", size, tmp_path / "runs" / f"linear_{size}")
+        for size in (64, 32)
     ]
-    options = {"config_name": "configs/demo.py:quicktest", "data": ""}
+    edge_front.train(candidates[0], *options.values())
+    copy_at_another_size(*candidates)
     document = edge_front.measure_front(candidates, **options)
     assert (document["protocol"], document["split"]) == ("bas", "val")
     places = [(r["head"], r["size"], r["quantization"]) for r in document["rows"]]
     quantizations = ("none", "float16", "dynamic", "int8")
-    assert places == [
-        *(("linear", 64, quantization) for quantization in quantizations),
-        *(("separable", 32, quantization) for quantization in quantizations),
-    ]
+    assert places == list(itertools.product(["linear"], [64, 32], quantizations))
     for one, candidate in zip(document["rows"], np.repeat(candidates, 4), strict=True):
         file = candidate.file(one["quantization"])
         assert one["size_bytes"] == file.stat().st_size
@@ -183,8 +207,8 @@ def test_the_whole_front_on_drawings_goes_on_where_it_stopped(tmp_path):
     assert sum(r["is_knee"] for r in document["rows"]) == 1
     json.dumps(document, allow_nan=False)
 
-    evaluated = tmp_path / "linear_64" / "evaluated" / "int8.json"
-    written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/*/*")}
+    evaluated = candidates[0].workdir / "evaluated" / "int8.json"
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*/*")}
     evaluated.unlink()
     again = edge_front.measure_front(candidates, **options)
     figures = [[r[key] for key in edge_front.COLUMNS] for r in document["rows"]]
@@ -192,6 +216,6 @@ def test_the_whole_front_on_drawings_goes_on_where_it_stopped(tmp_path):
     changed = {path for path, t in written.items() if path.stat().st_mtime_ns != t}
     assert changed == {evaluated}
 
-    moved = edge_front.Candidate("linear", 96, tmp_path / "linear_64")
+    moved = edge_front.Candidate("linear", 96, candidates[0].workdir)
     with pytest.raises(UserError, match=r"data\.resize_size=\(74, 74\), not \(110"):
         edge_front.measure_front([moved], **options)

@@ -37,7 +37,13 @@ def test_both_sides_find_the_same_boxes(tmp_path, monkeypatch):
     from benchmarks.evaluation_speed import our_evaluation, torch_loop
 
     monkeypatch.setattr(ours, "use_threads", lambda threads: None)  # too late for it
-    settings = {"backbone": "mobilenet_v1", "classes": 200, "threads": 2, "photos": 3}
+    for module, crop, resized in (
+        (data_set, "CROP", "RESIZE"),
+        (torch_loop, "CROP", "SIZE"),
+    ):
+        monkeypatch.setattr(module, crop, 64)
+        monkeypatch.setattr(module, resized, (80, 80))
+    settings = {"backbone": "mobilenet_v1", "classes": 200, "threads": 1, "photos": 3}
     theirs = torch_loop.build(folder=str(tmp_path), **settings)["evaluate"]
     found = theirs()
     for precision in ("float32", "mixed_bfloat16"):

@@ -112,29 +112,29 @@ def batch_specs(batch: int):
     return images, tf.TensorSpec([batch], tf.int32)
 
 
-def counted(localizer, phase: str, *, as_reference: bool, batch: int) -> int:
-    parts = flops.count_parts(localizer, (SIZE, SIZE))
-    count = flops.COUNTS[phase]
-    return batch * flops.total(count(parts, as_reference=as_reference))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["vgg16", "mobilenet_v1"])  # all four: minutes
 def test_the_graphs_of_both_sides_compute_what_is_counted(backbone):
     config, localizer = build(backbone)
+    parts = flops.count_parts(localizer, (SIZE, SIZE))
+
+    def counted(phase: str, *, as_reference: bool, batch: int) -> int:
+        work = flops.COUNTS[phase](parts, as_reference=as_reference)
+        return batch * flops.total(work)
+
     images, labels = batch_specs(cases.TRAIN_BATCH)
     our_step = ours.make_step(config, localizer)
     found = graph_work(our_step, {names.IMAGES: images, names.LABELS: labels})
-    assert found == counted(localizer, "train", as_reference=False, batch=8)
+    assert found == counted("train", as_reference=False, batch=8)
 
     step = plain_port.make_step(config, localizer)
     found = graph_work(step, images, labels)
-    assert found == counted(localizer, "train", as_reference=True, batch=8)
+    assert found == counted("train", as_reference=True, batch=8)
 
     inferred = ours.network_in_graph(localizer)
     found = graph_work(inferred, batch_specs(1)[0])
-    assert found == counted(localizer, "inference", as_reference=False, batch=1)
+    assert found == counted("inference", as_reference=False, batch=1)
 
     inferred = plain_port.network_in_graph(localizer)
     found = graph_work(inferred, *batch_specs(1))
-    assert found == counted(localizer, "inference", as_reference=True, batch=1)
+    assert found == counted("inference", as_reference=True, batch=1)

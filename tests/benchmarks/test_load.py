@@ -249,7 +249,7 @@ def test_a_soak_of_a_server_that_grows_slow(command, rest, folder, tmp_path):
 
 def test_mistakes_exit_2_and_write_nothing(command, rest, folder, tmp_path):
     (folder.parent / "bad.png").write_text("no image")
-    for args, told in [
+    for args, said in [
         ([], "no photo or folder given"),
         ([tmp_path / "bad.png"], "bad.png: "),
         (["--concurrency=1,0", folder], "--concurrency: '0'"),
@@ -263,7 +263,7 @@ def test_mistakes_exit_2_and_write_nothing(command, rest, folder, tmp_path):
         (["--timeout_s=-1", folder], "--timeout_s: '-1.0'"),
     ]:
         code, _, err = command(rest, *args)
-        assert code == 2 and told in only_error_line(err), err
+        assert code == 2 and said in only_error_line(err), err
     assert not rest.requests
     rest.faults = [peers.says(404, {"error": "Servable not found"})]
     code, _, err = command(rest, "--model=nope", folder)

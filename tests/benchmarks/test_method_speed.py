@@ -11,6 +11,7 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.errors import UserError
+from bas_tf.report.plots.chart_style import png_of
 from benchmarks.method_speed import (
     cases,
     figures,
@@ -21,7 +22,6 @@ from benchmarks.method_speed import (
     plot,
     turns,
 )
-from tests.commands import only_error_line, run_command
 
 SIZE, CLASSES = 64, 200
 
@@ -248,8 +248,8 @@ def test_the_plot_has_every_ratio():
         assert sorted(p[0] for p in points if len(p) == 1) == sorted(medians)
         ticks = [p[0] for p in points if len(p) == 2]
         assert sorted(ticks) == sorted([1, *expected])
-    png = plot.speed_png(found)
-    assert png == plot.speed_png(found)
+    png = png_of(plot.speed_figure(found))
+    assert png == png_of(plot.speed_figure(found))
     assert Image.open(io.BytesIO(png)).width > 1000
 
 
@@ -274,19 +274,10 @@ def test_the_plot_is_not_written_over_the_json(tmp_path):
 
 @pytest.mark.slow
 def test_a_side_that_ends_early_is_named_with_its_last_words():
+    module, settings = "benchmarks.method_speed.matrix_product", {"threads": 2}
     with pytest.raises(UserError, match="side plain: ended early .*unexpected keyword"):
-        turns.Side(
-            "plain",
-            "benchmarks.method_speed.plain_port",
-            {"threads": 2, "speed": "fast"},
-            ["train"],
-        )
-
-
-@pytest.mark.slow
-def test_a_task_that_fails_is_told():
-    module = "benchmarks.method_speed.matrix_product"
-    side = turns.Side("ceiling", module, {"threads": 2}, ["float32", "float3"])
+        turns.Side("plain", module, {**settings, "speed": "fast"}, ["float32"])
+    side = turns.Side("ceiling", module, settings, ["float32", "float3"])
     try:
         with pytest.raises(UserError, match="side ceiling: ended early .*'float3'"):
             side.run(counts=True)
@@ -294,24 +285,26 @@ def test_a_task_that_fails_is_told():
         side.close()
 
 
+def test_the_ceiling_has_a_product_in_each_type(monkeypatch):
+    monkeypatch.setattr(matrix_product, "SIDE", 8)
+    monkeypatch.setattr(ours, "use_threads", lambda threads: None)  # too late for it
+    products = matrix_product.build(threads=2)
+    assert tuple(products) == cases.CEILING
+    for product in products.values():
+        product()
+
+
 @pytest.mark.slow
 def test_all_sides_of_a_small_network_take_their_turns():
-    """Those that are installed, one round of inference, 64 pixels."""
+    """Of those that are installed, one round of inference at 64 pixels."""
     settings, phase = measure.make_settings(1, size=SIZE), "inference"
+    assert ("torch" in settings["sides"]) == bool(importlib.util.find_spec("torch"))
+    settings["sides"].remove("ceiling")  # seconds of products of one size
+    settings["sides"].remove("ours")  # bfloat16 is the same module
     network = {"backbone": "mobilenet_v1", "classes": 200}
     sides = turns.take_turns(phase, network, settings)
-    assert ("torch" in sides) == bool(importlib.util.find_spec("torch"))
     assert list(sides) == settings["sides"]
     for name, found in sides.items():
         assert set(found["seconds"]) == set(turns.tasks_of(name, phase))
         assert all(len(s) == 1 and s[0] > 0 for s in found["seconds"].values())
         assert 0 < found["level_bytes"] < found["peak_bytes"]
-
-
-@pytest.mark.slow
-def test_a_mistake_is_told_before_anything_is_measured():
-    done = run_command(
-        "benchmarks.method_speed", "--output=bench.json", "--classes=200,10"
-    )
-    assert done.returncode == 2
-    assert only_error_line(done.stderr) == "error: --classes is '10'; known: 200, 1000"

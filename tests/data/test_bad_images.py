@@ -45,15 +45,6 @@ def test_error_reads_nothing_and_leaves_nothing_out(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_skip_keeps_the_order_and_says_why():
-    kept, faults = bad_images.readable_records(Source().records("test"))
-    assert [record.image_id for record in kept] == ["test/0.jpg", "test/2.jpg"]
-    assert faults == [
-        "test/1.jpg: not a readable image (truncated)",
-        "test/3.jpg: not a readable image (truncated)",
-    ]
-
-
 def test_skipping_is_counted_listed_and_logged(tmp_path, caplog):
     source = bad_images.guard_source(Source(), on_bad_image="skip", folder=tmp_path)
     assert source.class_names == ("cat", "dog")

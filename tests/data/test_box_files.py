@@ -1,7 +1,5 @@
 """Which boxes a box file gives: by whose name, of which thing, at what size."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
@@ -10,6 +8,7 @@ from bas_tf.data.annotations.box_names import PhotoNames, is_left_out
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
 from bas_tf.jobs import data_check
+from tests.data import tiny_sets
 from tests.data.tiny_sets import voc_xml
 
 CAT = "val/cat/0.jpg"
@@ -17,17 +16,8 @@ CAT = "val/cat/0.jpg"
 
 def write_coco(root, boxes, *, names=("cat",), **size):
     """Boxes [(category, corners)] of CAT, which is 80 x 60."""
-    (root / "boxes.csv").unlink(missing_ok=True)
-    annotations = [
-        {"image_id": 0, "category_id": c, "bbox": [x0, y0, x1 - x0, y1 - y0]}
-        for c, (x0, y0, x1, y1) in boxes
-    ]
-    content = {
-        "images": [{"id": 0, "file_name": CAT, **size}],
-        "annotations": annotations,
-        "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
-    }
-    (root / "boxes.json").write_text(json.dumps(content), encoding="utf-8")
+    kinds = {CAT: [names[c] for c, _ in boxes]}
+    tiny_sets.write_coco(root, {CAT: [box for _, box in boxes]}, kinds, **size)
 
 
 def boxes_of_cat(root, **options):
@@ -174,10 +164,7 @@ def test_shares_are_no_boxes(photo_folder):
 
 
 def test_corners_of_0_are_named_as_pascal_voc_has_them(photo_folder):
-    (photo_folder / "boxes.csv").unlink()
-    path = photo_folder / "boxes" / "val" / "cat" / "0.xml"
-    path.parent.mkdir(parents=True)
-    path.write_text(voc_xml([(0, 5, 20, 30)], size_wh=(80, 60)), encoding="utf-8")
+    tiny_sets.write_voc(photo_folder, {CAT: [(-1, 4, 20, 30)]}, size_wh=(80, 60))
     (message,) = check(photo_folder)[0]["box_outside"]
     assert "boxes/val/cat/0.xml" in message
     assert "0, 5, 20, 30" in message

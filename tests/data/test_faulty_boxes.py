@@ -1,10 +1,10 @@
-"""A box without area, in each form of file: read, told by the check, left out.
+"""A box without area, in each form of file: read, reported by the check, left out.
 
 One image has an inverted and an empty box and no other; another has an empty one next
 to its own. No training needs to know.
 """
 
-import json
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,46 +28,20 @@ INVERTED, EMPTY, GOOD = (30, 5, 10, 25), (4, 8, 20, 8), (4, 5, 20, 25)
 BOXES = {"first": [INVERTED, EMPTY], "second": [GOOD, EMPTY]}
 
 
-def photos(root: Path) -> dict[str, list[tuple]]:
-    """A folder source of two classes; returns {photo without suffix: its boxes}."""
+def make_folder(write, root: Path) -> tuple[Source, str]:
+    """A folder source of two classes."""
     for split, shift in (("train", 1), ("val", 0)):
         for label, name in enumerate(("cat", "dog")):
             path = root / split / name / "0.jpg"
             tiny_sets.save(path, tiny_sets.draw(label, shift))
-    return {"val/cat/0": BOXES["first"], "val/dog/0": BOXES["second"]}
-
-
-def make_csv(root: Path) -> tuple[Source, str]:
-    rows = ["image,x_min,y_min,x_max,y_max"]
-    for stem, boxes in photos(root).items():
-        rows += [f"{stem}.jpg,{','.join(map(str, box))}" for box in boxes]
-    (root / "boxes.csv").write_text("\n".join(rows))
+    write(root, {"val/cat/0.jpg": BOXES["first"], "val/dog/0.jpg": BOXES["second"]})
     return FolderSource(root=str(root)), "val"
 
 
-def make_coco(root: Path) -> tuple[Source, str]:
-    """The width of INVERTED is 10 - 30 = -20, the height of EMPTY 8 - 8 = 0."""
-    images, annotations = [], []
-    for i, (stem, boxes) in enumerate(photos(root).items()):
-        images.append({"id": i, "file_name": f"{stem}.jpg"})
-        annotations += [
-            {"image_id": i, "bbox": [x0, y0, x1 - x0, y1 - y0]}
-            for x0, y0, x1, y1 in boxes
-        ]
-    content = {"images": images, "annotations": annotations}
-    (root / "boxes.json").write_text(json.dumps(content))
-    return FolderSource(root=str(root)), "val"
-
-
-def make_voc(root: Path) -> tuple[Source, str]:
-    """From 1 and inclusive, so what has no height begins after its end: 8 + 1 to 8."""
-    for stem, boxes in photos(root).items():
-        path = root / "boxes" / f"{stem}.xml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            tiny_sets.voc_xml([(x0 + 1, y0 + 1, x1, y1) for x0, y0, x1, y1 in boxes])
-        )
-    return FolderSource(root=str(root)), "val"
+make_csv = functools.partial(make_folder, tiny_sets.write_csv)
+make_coco = functools.partial(make_folder, tiny_sets.write_coco)
+# From 1 and inclusive, so what has no height begins after its end: 8 + 1 to 8.
+make_voc = functools.partial(make_folder, tiny_sets.write_voc)
 
 
 def make_cub(root: Path) -> tuple[Source, str]:
@@ -86,37 +60,37 @@ def ilsvrc_stems() -> dict[str, list[tuple]]:
     return {first: BOXES["first"], second: BOXES["second"]}
 
 
-def make_ilsvrc_xml(root: Path) -> tuple[Source, str]:
+def make_ilsvrc(write, root: Path) -> tuple[Source, str]:
     tiny_sets.make_ilsvrc(root, flat=False)
-    (root / "bbox_val").mkdir()
-    for stem, boxes in ilsvrc_stems().items():
-        (root / "bbox_val" / f"{stem}.xml").write_text(tiny_sets.voc_xml(boxes))
+    write(root, ilsvrc_stems())
     return IlsvrcSource(root=str(root)), "val"
 
 
-def make_val_gt(root: Path) -> tuple[Source, str]:
-    tiny_sets.make_ilsvrc(root, flat=False)
+def write_xml(root: Path, stems: dict[str, list[tuple]]) -> None:
+    (root / "bbox_val").mkdir()
+    for stem, boxes in stems.items():
+        (root / "bbox_val" / f"{stem}.xml").write_text(tiny_sets.voc_xml(boxes))
+
+
+def write_val_gt(root: Path, stems: dict[str, list[tuple]]) -> None:
     lines = [
         rf"\{stem}.JPEG 40 30 ; " + " ".join(str(n) for box in boxes for n in box)
-        for stem, boxes in ilsvrc_stems().items()
+        for stem, boxes in stems.items()
     ]
     (root / "val_gt.txt").write_text("\n".join(lines))
-    return IlsvrcSource(root=str(root)), "val"
 
 
-def make_localization(root: Path) -> tuple[Source, str]:
-    tiny_sets.make_ilsvrc(root, flat=False)
+def write_localization(root: Path, stems: dict[str, list[tuple]]) -> None:
     lines = [
         f"val/{stem}.JPEG,{','.join(map(str, box))}"
-        for stem, boxes in ilsvrc_stems().items()
+        for stem, boxes in stems.items()
         for box in boxes
     ]
     (root / "localization.txt").write_text("\n".join(lines))
-    return IlsvrcSource(root=str(root)), "val"
 
 
 def make_tfds(root: Path) -> tuple[Source, str]:
-    """ymin, xmin, ymax, xmax as shares of 40 x 30, in numbers that nobody checked."""
+    """ymin, xmin, ymax, xmax as shares of 40 x 30, in unchecked numbers."""
     features = {
         "image": tfds.features.Image(encoding_format="png"),
         "label": tfds.features.ClassLabel(names=["cat", "dog"]),
@@ -151,17 +125,18 @@ def check_and_evaluate(
     return faults, truth, records
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        make_csv,
-        make_coco,
-        make_ilsvrc_xml,
-        make_val_gt,
-        make_localization,
-        make_tfds,
-    ],
-)
+FORMS = {
+    "csv": make_csv,
+    "coco": make_coco,
+    "tfds": make_tfds,
+    **{
+        write.__name__: functools.partial(make_ilsvrc, write)
+        for write in (write_xml, write_val_gt, write_localization)
+    },
+}
+
+
+@pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
 def test_it_is_listed_left_out_and_counted(tmp_path, make):
     """One inverted and two empty boxes; of four the good one is left."""
     faults, truth, records = check_and_evaluate(*make(tmp_path))

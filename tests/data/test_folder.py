@@ -1,6 +1,5 @@
 """The own-data layout, with real files; every mistake answered in one line."""
 
-import json
 import os
 
 import numpy as np
@@ -9,7 +8,8 @@ from PIL import Image
 
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
-from tests.data.tiny_sets import make_cub, voc_xml
+from tests.data import tiny_sets
+from tests.data.tiny_sets import make_cub, write_coco, write_csv
 
 
 def test_labels_come_from_folder_names_and_boxes_from_the_csv(photo_folder):
@@ -29,25 +29,28 @@ def test_labels_come_from_folder_names_and_boxes_from_the_csv(photo_folder):
     assert image[:16, :, 1].max() < 70
 
 
-def test_several_rows_are_several_true_boxes(photo_folder):
+def boxes_of(root) -> dict[str, np.ndarray]:
+    """Of the val photos."""
+    records = FolderSource(root=str(root)).records("val")
+    return {record.image_id: record.boxes_original for record in records}
+
+
+@pytest.mark.parametrize(
+    ("added", "boxes"),
+    [
+        (["0,0,5,6"], [[0, 0, 5, 6]]),
+        # Without an area they stay as they are.
+        (["5,2,5,4", "9,4,3,2"], [[5, 2, 5, 4], [9, 4, 3, 2]]),
+    ],
+)
+def test_several_rows_are_several_true_boxes(photo_folder, added, boxes):
     with open(photo_folder / "boxes.csv", "a") as file:
-        file.write("val/cat/0.jpg,0,0,5,6\n")
-    record = FolderSource(root=str(photo_folder)).records("val")[0]
-    np.testing.assert_array_equal(
-        record.boxes_original, [[10, 20, 30, 40], [0, 0, 5, 6]]
-    )
+        file.writelines(f"val/cat/0.jpg,{row}\n" for row in added)
+    found = boxes_of(photo_folder)["val/cat/0.jpg"]
+    np.testing.assert_array_equal(found, [[10, 20, 30, 40], *boxes])
 
 
-def test_boxes_without_area_stay_as_they_are(photo_folder):
-    with open(photo_folder / "boxes.csv", "a") as file:
-        file.write("val/cat/0.jpg,5,2,5,4\nval/cat/0.jpg,9,4,3,2\n")
-    record = FolderSource(root=str(photo_folder)).records("val")[0]
-    np.testing.assert_array_equal(
-        record.boxes_original, [[10, 20, 30, 40], [5, 2, 5, 4], [9, 4, 3, 2]]
-    )
-
-
-def test_masks_are_found_beside_the_photos(photo_folder):
+def test_masks_are_found_next_to_the_photos(photo_folder):
     folder = photo_folder / "masks" / "val" / "cat"
     folder.mkdir(parents=True)
     mask = np.zeros([60, 80], np.uint8)
@@ -62,11 +65,6 @@ def test_masks_are_found_beside_the_photos(photo_folder):
 def test_a_models_class_order_wins(photo_folder):
     source = FolderSource(root=str(photo_folder), class_names=("dog", "bird", "cat"))
     assert [r.label for r in source.records("val")] == [0, 0, 2, 2]
-
-
-def test_missing_root_is_named():
-    with pytest.raises(DataError, match="data.root is '/nowhere'"):
-        FolderSource(root="/nowhere")
 
 
 def test_missing_split_is_named(photo_folder):
@@ -91,8 +89,8 @@ def test_a_class_folder_whose_name_is_not_utf8_is_refused(
     photo_folder, latin1_name, split
 ):
     (photo_folder / split / "cat").rename(photo_folder / split / latin1_name)
-    told = rf"photos/{split}: the class folder 'caf\\udce9' has a name that is not"
-    with pytest.raises(DataError, match=told):
+    message = rf"photos/{split}: the class folder 'caf\\udce9' has a name that is not"
+    with pytest.raises(DataError, match=message):
         FolderSource(root=str(photo_folder)).records("val")
 
 
@@ -125,100 +123,76 @@ def test_unknown_class_in_a_split_is_named(photo_folder):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (
-            "val/cat/9.jpg,1,2,3,4",
-            "boxes.csv: 1 of its 11 names fit no photo.*'val/cat/9.jpg'",
+        ("val/cat/9.jpg,1,2,3,4", "1 of its 11 names fit no photo.*'val/cat/9.jpg'"),
+        *(
+            (f"val/cat/0.jpg,{corners}", "boxes.csv:12: 'val/cat/0.jpg': a box is four")
+            for corners in ("1,2,x,4", "1,2,nan,4", "1,2", "1,2,3,4,5", "1,,3,4")
         ),
-        (
-            "val/cat/0.jpg,1,2,x,4",
-            "boxes.csv:12: 'val/cat/0.jpg': a box is four finite numbers, not .*'x'",
-        ),
-        (
-            "val/cat/0.jpg,1,2,nan,4",
-            "boxes.csv:12: 'val/cat/0.jpg': a box is four finite numbers",
-        ),
-        ("val/cat/0.jpg,1,2", "boxes.csv:12: 'val/cat/0.jpg': a box is four finite"),
-        ("val/cat/0.jpg,1,2,3,4,5", "boxes.csv:12: 'val/cat/0.jpg': a box is four"),
-        ("val/cat/0.jpg,1,,3,4", "boxes.csv:12: 'val/cat/0.jpg': a box is four"),
     ],
 )
 def test_a_wrong_box_line_is_named(photo_folder, line, message):
     with open(photo_folder / "boxes.csv", "a") as file:
         file.write(line + "\n")
     with pytest.raises(DataError, match=message):
-        FolderSource(root=str(photo_folder)).records("val")
+        boxes_of(photo_folder)
 
 
-def test_a_box_file_with_other_columns_is_named(photo_folder):
-    (photo_folder / "boxes.csv").write_text("file,x,y,w,h\n")
-    with pytest.raises(DataError, match=r"boxes.csv: first line is 'file,x,y,w,h'"):
-        FolderSource(root=str(photo_folder)).records("val")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"file,x,y,w,h\n", "first line is 'file,x,y,w,h'"),
+        (b"image,x_min\xff\n", "not a readable text file"),
+    ],
+)
+def test_another_file_than_a_box_file_is_named(photo_folder, content, message):
+    (photo_folder / "boxes.csv").write_bytes(content)
+    with pytest.raises(DataError, match=f"boxes.csv: {message}"):
+        boxes_of(photo_folder)
 
 
-def test_a_csv_that_is_no_csv_is_named(photo_folder):
-    (photo_folder / "boxes.csv").write_bytes(b"image,x_min\xff\n")
-    with pytest.raises(DataError, match="boxes.csv: not a readable text file"):
-        FolderSource(root=str(photo_folder)).records("val")
+def write_voc(root, boxes) -> None:
+    tiny_sets.write_voc(root, boxes, size_wh=(80, 60))
 
 
-def drop_csv(root) -> dict[str, list]:
-    """Removes boxes.csv; returns what it says of the val photos."""
-    rows = (root / "boxes.csv").read_text().split()
-    (root / "boxes.csv").unlink()
-    rows = [row.split(",") for row in rows if row.startswith("val/")]
-    return {name: [float(corner) for corner in corners] for name, *corners in rows}
+other_forms = pytest.mark.parametrize("write", [write_coco, write_voc])
 
 
-def write_coco(root, boxes: dict[str, list]) -> None:
-    images = [{"id": i, "file_name": name} for i, name in enumerate(boxes)]
-    annotations = [
-        {"id": i, "image_id": i, "bbox": [x0, y0, x1 - x0, y1 - y0]}
-        for i, (x0, y0, x1, y1) in enumerate(boxes.values())
-    ]
-    content = {"images": images, "annotations": annotations, "categories": []}
-    (root / "boxes.json").write_text(json.dumps(content))
-
-
-def write_voc(root, boxes: dict[str, list]) -> None:
-    for name, (x0, y0, x1, y1) in boxes.items():
-        path = (root / "boxes" / name).with_suffix(".xml")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            voc_xml([(x0 + 1, y0 + 1, x1, y1)], size_wh=(80, 60))
-        )  # from 1, inclusive
-
-
-@pytest.mark.parametrize("write", [write_coco, write_voc])
+@other_forms
 def test_other_forms_of_boxes_give_the_same_boxes(photo_folder, write):
-    boxes = drop_csv(photo_folder)
-    assert len(boxes) == 4
-    write(photo_folder, boxes)
-    for record in FolderSource(root=str(photo_folder)).records("val"):
-        np.testing.assert_array_equal(record.boxes_original, [boxes[record.image_id]])
-        assert record.boxes_original.dtype == np.float32
+    known = boxes_of(photo_folder)
+    write(photo_folder, {name: boxes.tolist() for name, boxes in known.items()})
+    assert len(known) == 4
+    for name, boxes in boxes_of(photo_folder).items():
+        np.testing.assert_array_equal(boxes, known[name])
+        assert boxes.dtype == np.float32
 
 
-@pytest.mark.parametrize("write", [write_coco, write_voc])
+@other_forms
 def test_two_forms_of_boxes_are_refused(photo_folder, write):
-    write(photo_folder, {"val/cat/0.jpg": [1, 2, 3, 4]})
+    text = (photo_folder / "boxes.csv").read_text()
+    write(photo_folder, {"val/cat/0.jpg": [(1, 2, 3, 4)]})
+    (photo_folder / "boxes.csv").write_text(text)
     with pytest.raises(DataError, match=r"holds boxes as boxes.csv and boxes"):
-        FolderSource(root=str(photo_folder)).records("val")
+        boxes_of(photo_folder)
 
 
-@pytest.mark.parametrize("write", [write_coco, write_voc])
-def test_boxes_of_a_photo_that_is_not_there_are_named(photo_folder, write):
-    drop_csv(photo_folder)
-    write(photo_folder, {"val/cat/lost.jpg": [1, 2, 3, 4]})
-    with pytest.raises(
-        DataError, match="boxes.*fit no photo of .*photos.*val/cat/lost"
-    ):
-        FolderSource(root=str(photo_folder)).records("val")
+@other_forms
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("val/cat/lost.jpg", "boxes.*fit no photo of .*photos.*val/cat/lost"),
+        ("test/cat/0.jpg", "1 of its 1 names fit no photo"),  # of no split that is here
+    ],
+)
+def test_boxes_of_no_photo_alone_are_refused(photo_folder, write, name, message):
+    write(photo_folder, {name: [(1, 2, 3, 4)]})
+    with pytest.raises(DataError, match=message):
+        boxes_of(photo_folder)
 
 
-@pytest.mark.parametrize("write", [write_coco, write_voc])
+@other_forms
 def test_boxes_of_a_split_that_is_left_out_are_no_fault(photo_folder, write):
-    drop_csv(photo_folder)
-    boxes = {"val/dog/1.jpg": [1, 2, 3, 4], "test/cat/0.jpg": [5, 6, 7, 8]}
+    boxes = {"val/dog/1.jpg": [(1, 2, 3, 4)], "test/cat/0.jpg": [(5, 6, 7, 8)]}
     write(photo_folder, boxes)
     source = FolderSource(root=str(photo_folder))
     assert [r.boxes_original is None for r in source.records("val")] == [True] * 3 + [
@@ -229,19 +203,11 @@ def test_boxes_of_a_split_that_is_left_out_are_no_fault(photo_folder, write):
     assert "test/cat/0" in note
 
 
-@pytest.mark.parametrize("write", [write_coco, write_voc])
-def test_a_box_file_of_other_splits_alone_is_refused(photo_folder, write):
-    drop_csv(photo_folder)
-    write(photo_folder, {"test/cat/0.jpg": [1, 2, 3, 4]})
-    with pytest.raises(DataError, match="1 of its 1 names fit no photo"):
-        FolderSource(root=str(photo_folder)).records("val")
-
-
 def test_paths_may_be_written_with_a_dot(photo_folder):
     path = photo_folder / "boxes.csv"
     path.write_text(path.read_text().replace("val/cat/0.jpg", "./val//cat/0.jpg"))
-    record = FolderSource(root=str(photo_folder)).records("val")[0]
-    np.testing.assert_array_equal(record.boxes_original, [[10, 20, 30, 40]])
+    found = boxes_of(photo_folder)["val/cat/0.jpg"]
+    np.testing.assert_array_equal(found, [[10, 20, 30, 40]])
 
 
 def test_a_wrong_layout_shows_the_one_found(tmp_path):
@@ -275,9 +241,7 @@ def test_class_folders_without_splits_are_split_by_name(tmp_path):
         for i in range(6):
             write_photo(tmp_path / name / f"{i}.png", grey=i)
     write_photo(tmp_path / "masks/cat/1.png")
-    (tmp_path / "boxes.csv").write_text(
-        "image,x_min,y_min,x_max,y_max\ncat/1.png,0,0,4,3\ndog/0.png,1,1,4,3\n"
-    )
+    write_csv(tmp_path, {"cat/1.png": [(0, 0, 4, 3)], "dog/0.png": [(1, 1, 4, 3)]})
     source = FolderSource(root=str(tmp_path))
     assert source.class_names == ("cat", "dog")
     train, val = source.records("train"), source.records("val")

@@ -4,6 +4,7 @@ The files are decoded in a separate process: one that crashes or hangs there fai
 the test and names its seed.
 """
 
+import functools
 import io
 import multiprocessing
 import warnings
@@ -21,6 +22,7 @@ SECONDS_A_FILE = 5
 MUTATIONS = ("flip_bits", "truncate", "splice", "erase", "repeat", "insert")
 
 
+@functools.cache
 def originals() -> list[bytes]:
     """Small files of each way of coding, JPEG and PNG by turns."""
     cases = torture.readable()
@@ -63,24 +65,15 @@ def _flipped(content: bytes, rng: np.random.Generator) -> bytes:
 
 def mutated(seed: int) -> tuple[bytes, bytes]:
     """(file, the original that it was made of)."""
-    rng, files = np.random.default_rng(seed), originals_once()
+    rng, files = np.random.default_rng(seed), originals()
     original = files[seed % len(files)]
     other = files[int(rng.integers(len(files)))]
     return mutate(original, other, rng), original
 
 
-_ORIGINALS: list[bytes] = []
-
-
-def originals_once() -> list[bytes]:
-    if not _ORIGINALS:
-        _ORIGINALS.extend(originals())
-    return _ORIGINALS
-
-
 def verdict(seed: int) -> str:
     """What became of a mutated file; runs in the child process."""
-    warnings.simplefilter("ignore")  # Pillow tells of odd EXIF next to the pixels
+    warnings.simplefilter("ignore")  # Pillow warns of odd EXIF next to the pixels
     content, original = mutated(seed)
     try:
         image = np.asarray(decode.decode_picture(content, f"seed {seed}"))

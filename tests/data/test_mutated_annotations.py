@@ -58,11 +58,7 @@ def folder_case(form: str, text: str | None = None):
             (photo_folder / "boxes.csv").unlink()
             (photo_folder / form).parent.mkdir(parents=True, exist_ok=True)
             (photo_folder / form).write_text(text)
-
-        def load():
-            return FolderSource(root=str(photo_folder)).records("val")
-
-        return photo_folder / form, load
+        return photo_folder / form, FolderSource, photo_folder, "val"
 
     return make
 
@@ -70,33 +66,29 @@ def folder_case(form: str, text: str | None = None):
 def cub_case(table: str):
     def make(tmp_path, photo_folder):
         root = tiny_sets.make_cub(tmp_path)
-        return root / table, lambda: CubSource(root=str(root)).records("test")
+        return root / table, CubSource, root, "test"
 
     return make
 
 
 def ilsvrc_case(file: str):
     def make(tmp_path, photo_folder):
-        tiny_sets.make_ilsvrc(tmp_path / "set", flat=True)
+        root = tiny_sets.make_ilsvrc(tmp_path / "set", flat=True)
         if file.endswith(".xml"):
-            tiny_sets.write_xml_folder(tmp_path / "set" / "val")
+            tiny_sets.write_xml_folder(root / "val")
         elif file == "val_gt.txt":
-            tiny_sets.write_val_gt(tmp_path / "set")
+            tiny_sets.write_val_gt(root)
         else:
-            tiny_sets.write_localization(tmp_path / "set")
-        path = tmp_path / "set" / file
-        return path, lambda: IlsvrcSource(root=str(tmp_path / "set")).records("val")
+            tiny_sets.write_localization(root)
+        return root / file, IlsvrcSource, root, "val"
 
     return make
 
 
-def open_images_case(table: str):
-    def make(tmp_path, photo_folder):
-        root = tiny_sets.make_open_images(tmp_path / "set")
-        path = root / "metadata/OpenImages/val" / table
-        return path, lambda: OpenImages30kSource(root=str(root)).records("val")
-
-    return make
+def open_images_case(tmp_path, photo_folder):
+    root = tiny_sets.make_open_images(tmp_path / "set")
+    path = root / "metadata/OpenImages/val/localization.txt"
+    return path, OpenImages30kSource, root, "val"
 
 
 CASES = {  # how many of each
@@ -115,7 +107,7 @@ CASES = {  # how many of each
     "ilsvrc xml": (30, ilsvrc_case("val/ILSVRC2012_val_00000001.xml")),
     "ilsvrc val_gt": (30, ilsvrc_case("val_gt.txt")),
     "ilsvrc localization": (20, ilsvrc_case("localization.txt")),
-    "open images masks": (20, open_images_case("localization.txt")),
+    "open images masks": (20, open_images_case),
 }
 
 
@@ -124,9 +116,13 @@ def test_there_are_500():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_damaged_file_loads_or_is_told(tmp_path, photo_folder, case):
+def test_a_damaged_file_loads_or_is_reported(tmp_path, photo_folder, case):
     count, make = CASES[case]
-    path, load = make(tmp_path, photo_folder)
+    path, source, root, split = make(tmp_path, photo_folder)
+
+    def load():
+        return source(root=str(root)).records(split)
+
     assert len(load()) > 0
     whole, rng = path.read_bytes(), np.random.default_rng(list(case.encode()))
     outcomes = collections.Counter()
@@ -137,12 +133,12 @@ def test_a_damaged_file_loads_or_is_told(tmp_path, photo_folder, case):
         except DataError as error:
             assert len(str(error).splitlines()) == 1
             assert str(tmp_path) in str(error)
-            outcomes["told"] += 1
+            outcomes["reported"] += 1
         else:
             for record in records:
                 assert_sound(record.boxes_original)
             outcomes["loaded"] += 1
-    assert outcomes["told"] > 0
+    assert outcomes["reported"] > 0
     assert outcomes["loaded"] > 0 or count < 90  # a few changes may all be fatal
 
 

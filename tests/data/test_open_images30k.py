@@ -73,31 +73,6 @@ def test_the_tables_may_lie_elsewhere(open_images, place):
     assert [r.load_mask is not None for r in records] == [True] * 3
 
 
-def test_a_models_class_order_wins(open_images):
-    names = ("014j1m", "01226z", "0138tl")
-    source = OpenImages30kSource(root=str(open_images), class_names=names)
-    assert [r.label for r in source.records("val")] == [1, 2, 0]
-    source = OpenImages30kSource(root=str(open_images), class_names=names[:2])
-    with pytest.raises(DataError, match="val/0138tl: not one of the 2 classes"):
-        source.records("val")
-
-
-def test_a_wrong_layout_shows_the_one_found_and_the_one_expected(photo_folder):
-    with pytest.raises(DataError) as error:
-        OpenImages30kSource(root=str(photo_folder))
-    assert str(error.value).startswith(
-        f"{photo_folder}: holds 'boxes.csv', 'train', 'val'; expected train/, val/ and "
-        "test/ with photos, and class_labels.txt and localization.txt"
-    )
-
-
-def test_a_missing_split_or_root_is_named(open_images):
-    with pytest.raises(DataError, match="no split 'test'; it has train, val"):
-        OpenImages30kSource(root=str(open_images)).records("test")
-    with pytest.raises(DataError, match="'/nowhere': no such folder"):
-        OpenImages30kSource(root="/nowhere")
-
-
 def test_a_missing_mask_file_is_named(open_images):
     (open_images / "val/01226z/00fa_m_2b.png").unlink()
     record = OpenImages30kSource(root=str(open_images)).records("val")[0]

@@ -51,21 +51,16 @@ def assert_upright(pixels) -> None:
 
 @pytest.mark.parametrize(("file_format", "metadata", "orientation"), CASES)
 def test_size_and_pixels_agree(file_format, metadata, orientation):
+    """Turned upright, and as they are stored; HEIF's are always turned."""
     content = stored(file_format, metadata, orientation)
     picture = decode.decode_picture(content, "photo")
     assert_upright(picture)
     assert decode.read_size(content, "photo") == picture.size
-
-
-@pytest.mark.parametrize(
-    ("file_format", "metadata", "orientation"), [c for c in CASES if c[0] != "HEIF"]
-)
-def test_pixels_as_they_are_stored(file_format, metadata, orientation):
-    content = stored(file_format, metadata, orientation)
-    picture = decode.decode_picture(content, "photo", upright=False)
-    assert decode.read_size(content, "photo", upright=False) == picture.size
-    expected = STORED[orientation](scene())
-    assert np.abs(np.asarray(picture, int) - expected).mean() < 2
+    if file_format != "HEIF":
+        picture = decode.decode_picture(content, "photo", upright=False)
+        assert decode.read_size(content, "photo", upright=False) == picture.size
+        expected = STORED[orientation](scene())
+        assert np.abs(np.asarray(picture, int) - expected).mean() < 2
 
 
 @pytest.mark.parametrize(("file_format", "metadata", "orientation"), SOME)

@@ -1,27 +1,86 @@
-"""The table of sources: names, and what a missing root is answered with."""
+"""What holds for every source: names, classes, splits, and a root that is wrong."""
 
 import pytest
 
 from bas_tf.configs import cub_vgg16
-from bas_tf.data.sources import SOURCES, load_source
+from bas_tf.data.sources import SOURCES, load_source, shards
 from bas_tf.data.sources.cub import CubSource
 from bas_tf.errors import DataError
 from bas_tf.jobs import experiment
-from tests.data import tiny_sets
+from tests.data import tiny_sets, tiny_tfds
+
+
+def make_ilsvrc(root):
+    tiny_sets.write_xml_folder(tiny_sets.make_ilsvrc(root, flat=True) / "val")
+    return root
+
+
+def make_shards(root):
+    source = CubSource(root=str(tiny_sets.make_cub(root)))
+    shards.write_shards(source, source.splits, root / "shards")
+    return root / "shards"
+
+
+def make_birds(root):
+    tiny_tfds.prepare_birds(root)
+    return root / "tfds"
+
+
+BIRDS = f"tfds:{tiny_tfds.LocalBirds2011.name}"
+SETS = {
+    "cub": (tiny_sets.make_cub, tiny_sets.BIRDS),
+    "ilsvrc": (make_ilsvrc, tiny_sets.SYNSETS),
+    "open_images30k": (tiny_sets.make_open_images, ("01226z", "0138tl", "014j1m")),
+    "stanford_cars": (
+        lambda root: tiny_sets.make_cars(root, one_table=True), tiny_sets.CARS,
+    ),
+    "stanford_dogs": (tiny_sets.make_dogs, tiny_sets.BREEDS),
+    "fgvc_aircraft": (tiny_sets.make_aircraft, tiny_sets.VARIANTS),
+    "shards": (make_shards, tiny_sets.BIRDS),
+    BIRDS: (make_birds, tuple(map(str, range(3)))),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=SETS)
+def opened(request, tmp_path_factory):
+    """(name of the source, its root, class names)."""
+    make, class_names = SETS[request.param]
+    return request.param, make(tmp_path_factory.mktemp("set")), class_names
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_classes_are_the_sets_own_or_a_models_in_its_order(opened):
+    name, root, class_names = opened
+    source = load_source(name, root=str(root))
+    assert source.class_names == class_names
+    split = "val" if "val" in source.splits else "test"
+    labels = [record.label for record in source.records(split)]
+    assert sorted(set(labels)) == [0, 1, 2]
+    reverse = load_source(name, root=str(root), class_names=class_names[::-1])
+    assert [2 - record.label for record in reverse.records(split)] == labels
+    with pytest.raises(DataError, match="not one of the 2 classes"):
+        load_source(name, root=str(root), class_names=class_names[:2]).records(split)
+    with pytest.raises(DataError, match="no split 'lost'; it has .*train"):
+        source.records("lost")
+
+
+@pytest.mark.parametrize("name", [*sorted(SOURCES.keys() - {"synthetic"}), BIRDS])
+def test_a_wrong_root_is_named_with_what_it_holds_and_should(tmp_path, name):
+    (tmp_path / "notes.txt").touch()
+    wrong = "no such folder" if name == "folder" else "holds 'notes.txt'; expected "
+    with pytest.raises(DataError, match=f"{tmp_path}.*{wrong}"):
+        load_source(name, root=str(tmp_path))
+    with pytest.raises(DataError, match="/nowhere"):
+        load_source(name, root="/nowhere")
+    if name in SOURCES:
+        with pytest.raises(DataError, match="data.root is empty: name the folder"):
+            load_source(name, root="")
 
 
 def test_an_unknown_source_is_answered_with_the_known_ones():
-    with pytest.raises(
-        DataError,
-        match="is 'voc'; known: cub, fgvc_aircraft, folder, ilsvrc, .*, tfds:NAME",
-    ):
+    known = ", ".join([*sorted(SOURCES), "tfds:NAME"])
+    with pytest.raises(DataError, match=f"is 'voc'; known: {known}"):
         load_source("voc", root="x")
-
-
-@pytest.mark.parametrize("name", sorted(SOURCES.keys() - {"synthetic"}))
-def test_an_empty_root_is_answered_with_what_it_should_hold(name):
-    with pytest.raises(DataError, match="data.root is empty: name the folder that hol"):
-        load_source(name, root="")
 
 
 def test_a_papers_config_opens_the_raw_data_set(tmp_path):

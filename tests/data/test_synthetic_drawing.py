@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bas_tf.data.drawings import drawing as drawing
+from bas_tf.data.drawings import drawing
 
 
 def test_frame_has_area_one_and_the_image_s_aspect():

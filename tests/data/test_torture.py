@@ -112,7 +112,7 @@ def test_the_ignored_profile_would_have_changed_the_pixels():
     ("size", "pixels"),
     [((10_000, 8_001), 80_010_000), ((10_000, 12_000), 120_000_000)],
 )
-def test_a_bomb_is_told_with_its_pixels_and_the_limit(size, pixels):
+def test_a_bomb_is_named_with_its_pixels_and_the_limit(size, pixels):
     """Over the limit; over the number at which Pillow warns, too."""
     with pytest.raises(DataError) as caught:
         decode.decode_picture(torture.png_header(*size), "bomb.png")

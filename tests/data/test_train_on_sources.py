@@ -1,19 +1,20 @@
-"""Two training steps and an evaluation on each public data set's real layout."""
+"""What training and evaluation read of each public data set's real layout."""
 
 import json
 
 import pytest
 
+from bas_tf import names
 from bas_tf.configs import demo
-from bas_tf.data.sources import shards
+from bas_tf.data import pipeline
+from bas_tf.data.sources import load_source, shards
 from bas_tf.data.sources.cub import CubSource
+from bas_tf.evaluators import ground_truth
 from bas_tf.jobs import evaluation, training
 from tests.data import tiny_sets, tiny_tfds
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+SIZES = {"resize_size_wh": (72, 72), "crop_size_wh": (64, 64)}
 
 
 def make_ilsvrc(folder):
@@ -47,6 +48,31 @@ SETS = {
 
 
 @pytest.mark.parametrize("name", SETS)
+def test_the_batches_of_two_steps_and_an_evaluation(tmp_path, name):
+    make, num_train, split, num_images, num_boxed = SETS[name]
+    source, root = make(tmp_path)
+    source, crop_wh = load_source(source, root=str(root)), SIZES["crop_size_wh"]
+    images = pipeline.TrainingImages(
+        source.records("train"), resize_size_wh=SIZES["resize_size_wh"], keep=False
+    )
+    half = num_train // 2
+    batches = pipeline.train_batches(
+        images, crop_size_wh=crop_wh, batch_size=half, seed=0, epoch=0, worker=(0, 1)
+    )
+    assert [b[names.IMAGES].shape for b in batches] == [(half, 64, 64, 3)] * 2
+    records = source.records(split)
+    images = pipeline.ResizedImages(
+        records, resize_size_wh=SIZES["resize_size_wh"], keep=False
+    )
+    (batch,) = pipeline.evaluation_batches(
+        images, crop_size_wh=crop_wh, batch_size=num_images
+    )
+    assert batch[names.INDEX].numpy().tolist() == list(range(num_images))
+    assert len(ground_truth.load_ground_truth(records, **SIZES).images) == num_boxed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cub", "open_images30k"])  # with and without boxes
 def test_two_steps_and_an_evaluation(tmp_path, name):
     make, num_train, split, num_images, num_boxed = SETS[name]
     source, root = make(tmp_path)
@@ -54,6 +80,7 @@ def test_two_steps_and_an_evaluation(tmp_path, name):
     config.data.source, config.data.root = source, str(root)
     config.data.batch_size = num_train // 2
     config.train.epochs, config.train.classifier_epochs = 1, 0
+    config.model.width = 0.125
     workdir = tmp_path / "run"
     training.run_training(config, workdir)
     log = (workdir / "metrics.jsonl").read_text().splitlines()

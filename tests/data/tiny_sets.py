@@ -1,5 +1,6 @@
 """Public data sets in their real layouts, tiny: three classes of 40 x 30 JPEGs."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,52 @@ def voc_xml(
         f"{width}</width><height>{height}</height><depth>3</depth></size>{objects}"
         "</annotation>"
     )
+
+
+Boxes = dict[str, list[tuple]]  # of each image: half-open corners
+
+
+def write_csv(root: Path, boxes: Boxes) -> None:
+    """boxes.csv of a folder of photos."""
+    rows = [
+        f"{name},{','.join(map(str, box))}"
+        for name, of_photo in boxes.items()
+        for box in of_photo
+    ]
+    (root / "boxes.csv").write_text(
+        "\n".join(["image,x_min,y_min,x_max,y_max", *rows]) + "\n", encoding="utf-8"
+    )
+
+
+def write_coco(root: Path, boxes: Boxes, kinds=None, **size) -> None:
+    """boxes.json instead of boxes.csv; `kinds` has the boxes' categories, by image."""
+    kinds = kinds or {}
+    (root / "boxes.csv").unlink(missing_ok=True)
+    names = sorted({kind for of_photo in kinds.values() for kind in of_photo})
+    images, annotations = [], []
+    for i, (file_name, of_photo) in enumerate(boxes.items()):
+        images.append({"id": i, "file_name": file_name, **size})
+        for k, (x0, y0, x1, y1) in enumerate(of_photo):
+            annotation = {"image_id": i, "bbox": [x0, y0, x1 - x0, y1 - y0]}
+            if kinds:
+                annotation["category_id"] = names.index(kinds[file_name][k])
+            annotations.append(annotation)
+    content = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
+    }
+    (root / "boxes.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def write_voc(root: Path, boxes: Boxes, **size) -> None:
+    """boxes/ instead of boxes.csv: pixels from 1, the last one inclusive."""
+    (root / "boxes.csv").unlink(missing_ok=True)
+    for name, of_photo in boxes.items():
+        path = (root / "boxes" / name).with_suffix(".xml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shifted = [(x0 + 1, y0 + 1, x1, y1) for x0, y0, x1, y1 in of_photo]
+        path.write_text(voc_xml(shifted, **size), encoding="utf-8")
 
 
 def ilsvrc_val() -> list[tuple[str, int, list[tuple]]]:

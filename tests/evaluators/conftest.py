@@ -8,8 +8,11 @@ import pytest
 from bas_tf import names
 from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
+from bas_tf.evaluators.predictions import predict_all
+from bas_tf.evaluators.protocols import PROTOCOLS
 
 CROP = 32
+SIZE = {"resize_size_wh": (CROP, CROP), "crop_size_wh": (CROP, CROP)}
 
 
 def square_map(x: int, y: int, side: int) -> np.ndarray:
@@ -60,6 +63,52 @@ def record(label, boxes, mask=None) -> Record:
         boxes_original=None if boxes is None else np.array(boxes, np.float32),
         load_mask=None if mask is None else lambda: mask,
     )
+
+
+def predictions_and_truth(split: Split, protocol: str):
+    predictions = predict_all(
+        batches=split.batches(2),
+        label_fn=split.predict_label,
+        num_records=len(split.records),
+    )
+    return predictions, PROTOCOLS[protocol].load_truth(split.records, **SIZE)
+
+
+def evaluate(split: Split, protocol: str, *, threshold=0.5, origin="fixed"):
+    return PROTOCOLS[protocol].evaluate(
+        *predictions_and_truth(split, protocol),
+        records=split.records,
+        score_threshold=threshold,
+        threshold_origin=origin,
+    )
+
+
+def chosen_threshold(split: Split, protocol: str) -> float:
+    predictions, truth = predictions_and_truth(split, protocol)
+    return PROTOCOLS[protocol].choose_threshold(predictions, truth, split.records)
+
+
+def opposed_split() -> Split:
+    """Two images, each right at some threshold, never both at once.
+
+    Both have 0.4 on a square of 20 around 1 on a square of 8. Image 0 is the large
+    square, right for t < 0.4; image 1 is the small one, right from there on: one
+    threshold for all gives 1 of 2, one for each image would give 2 of 2. The third has
+    no true box.
+    """
+    score_map = np.maximum(0.4 * square_map(4, 4, 20), square_map(6, 6, 8))
+    return Split(
+        records=[
+            record(0, [[4, 4, 24, 24]]), record(0, [[6, 6, 14, 14]]), record(1, None),
+        ],
+        outputs={
+            names.SCORES: np.array([[0.9, 0.1]] * 3, np.float32),
+            names.LOCALIZATION_MAP: np.stack([score_map] * 3),
+            names.CAM: np.stack([score_map] * 3),
+            names.BOXES: np.zeros([3, 4], np.float32),
+            names.DEGENERATE: np.zeros(3, bool),
+        },
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import numpy as np
 
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.evaluators import ground_truth
+from tests.evaluators.conftest import SIZE
 
 
 def test_images_without_boxes_are_left_out(split):
     records = [*split.records, dataclasses.replace(split.records[0])]
     records[1] = dataclasses.replace(records[1], boxes_original=np.empty([0, 4]))
-    truth = ground_truth.load_ground_truth(
-        records, resize_size_wh=(32, 32), crop_size_wh=(32, 32)
-    )
+    truth = ground_truth.load_ground_truth(records, **SIZE)
     np.testing.assert_array_equal(truth.images, [0, 2, 4, 5])
     np.testing.assert_array_equal(truth.boxes[0], [[4, 4, 14, 14]])
     np.testing.assert_array_equal(truth.boxes[2], [[1, 1, 3, 3], [0, 0, 32, 32]])
@@ -51,7 +50,7 @@ def test_empty_and_inverted_boxes_are_left_out_and_counted(split):
             records[i], boxes_original=np.array(rows, np.float32)
         )
     for load in (ground_truth.load_ground_truth, ground_truth.load_resized_truth):
-        truth = load(records, resize_size_wh=(32, 32), crop_size_wh=(32, 32))
+        truth = load(records, **SIZE)
         assert truth.num_empty_boxes == 3
         np.testing.assert_array_equal(truth.images, [0, 4])
         np.testing.assert_array_equal(truth.boxes[0], [[4, 4, 14, 14]])
@@ -59,8 +58,6 @@ def test_empty_and_inverted_boxes_are_left_out_and_counted(split):
 
 def test_boxes_of_real_files_go_through_a_resize_without_a_crop(photo_folder):
     records = FolderSource(root=str(photo_folder)).records("val")
-    truth = ground_truth.load_resized_truth(
-        records, resize_size_wh=(32, 32), crop_size_wh=(32, 32)
-    )
+    truth = ground_truth.load_resized_truth(records, **SIZE)
     # 80 x 60 -> 32 x 32: (10, 20, 30, 40) -> (4, 10.67, 12, 21.33), cut down.
     np.testing.assert_array_equal(truth.boxes[0], [[4, 10, 12, 21]])

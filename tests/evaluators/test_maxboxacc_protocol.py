@@ -7,53 +7,19 @@ import pytest
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.evaluators import ground_truth, maxboxacc_protocol
-from bas_tf.evaluators.predictions import predict_all
-from tests.evaluators.conftest import CROP, Split, record, square_map
-
-SIZE = {"resize_size_wh": (CROP, CROP), "crop_size_wh": (CROP, CROP)}
+from tests.evaluators import conftest
+from tests.evaluators.conftest import chosen_threshold, record
 
 
-def predictions_and_truth(split):
-    predictions = predict_all(
-        batches=split.batches(2),
-        label_fn=split.predict_label,
-        num_records=len(split.records),
-    )
-    return predictions, ground_truth.load_resized_truth(split.records, **SIZE)
-
-
-def evaluate(split, *, threshold=0.5, origin="fixed"):
-    return maxboxacc_protocol.evaluate_predictions(
-        *predictions_and_truth(split),
-        records=split.records,
-        score_threshold=threshold,
-        threshold_origin=origin,
-    )
+def evaluate(split, **options):
+    return conftest.evaluate(split, "maxboxacc", **options)
 
 
 @pytest.fixture
-def opposed_split() -> Split:
-    """Two images, each right at some threshold, never both at once.
-
-    Both have 0.4 on a square of 20 around 1 on a square of 8. Image 0 is the large
-    square, right for t < 0.4; image 1 is the small one, right from there on. The
-    third has no true box.
-    """
-    score_map = np.maximum(0.4 * square_map(4, 4, 20), square_map(6, 6, 8))
-    return Split(
-        records=[
-            record(0, [[4, 4, 24, 24]]),
-            record(0, [[6, 6, 14, 14]]),
-            record(1, None),
-        ],
-        outputs={
-            names.SCORES: np.array([[0.9, 0.1]] * 3, np.float32),
-            names.LOCALIZATION_MAP: np.stack([score_map] * 3),
-            names.BOXES: np.zeros([3, 4], np.float32),
-            names.DEGENERATE: np.zeros(3, bool),
-        },
-    )
+def opposed_split():
+    split = conftest.opposed_split()
+    del split.outputs[names.CAM]
+    return split
 
 
 def test_figures_by_hand(split):
@@ -67,13 +33,14 @@ def test_figures_by_hand(split):
     assert metrics["top1_loc"] == 1 / 4  # image 1 is taken for the other class
     assert metrics["top5_loc"] == 2 / 4
     assert (metrics["top1_acc"], metrics["top5_acc"]) == (4 / 5, 1.0)
+    # The maps are 0 and 1: all thresholds are equal.
     for name in (
         "max_box_acc",
         "max_box_acc@0.3",
         "max_box_acc_v2",
         "max_box_acc_v2@0.7",
     ):
-        assert metrics[name] == 2 / 4  # the maps are 0 and 1: all thresholds are equal
+        assert metrics[name] == 2 / 4
     assert metrics["num_images"] == 5
     assert metrics["num_images_without_boxes"] == 1
     assert metrics["num_degenerate"] == 1
@@ -97,10 +64,7 @@ def test_every_figure_has_its_facts(split):
     for name, figure in figures.items():
         low, high = figure.interval_95
         assert 0 <= low <= figure.value <= high <= 1
-        is_class, is_maximum = (
-            name.endswith("_acc") and name[:3] == "top",
-            "max_" in name,
-        )
+        is_class, is_maximum = name in ("top1_acc", "top5_acc"), "max_" in name
         assert figure.num_images == (5 if is_class else 4)
         origin = None if is_class else "oracle" if is_maximum else "fixed"
         assert figure.threshold_origin == origin
@@ -129,14 +93,10 @@ def test_per_image_maxima_are_reported_nowhere(opposed_split):
         # Contours of one level never hold both boxes, so neither does V2.
         assert evaluation.metrics["max_box_acc_v2"] == 1 / 2
         assert np.nansum(evaluation.per_image["correct"]) == 1
-    best_of_each = [
-        max(
-            evaluate(opposed_split, threshold=t).per_image["correct"][image]
-            for t in (0.2, 0.7)
-        )
-        for image in (0, 1)
+    correct = [
+        evaluate(opposed_split, threshold=t).per_image["correct"] for t in (0.2, 0.7)
     ]
-    assert best_of_each == [1, 1]
+    np.testing.assert_array_equal(np.max(correct, axis=0)[:2], [1, 1])
 
 
 def test_v2_takes_a_best_threshold_for_each_iou(opposed_split):
@@ -159,31 +119,21 @@ def test_v2_takes_a_best_threshold_for_each_iou(opposed_split):
     assert figures["max_box_acc"].value == 2 / 5
 
 
-def test_the_maxima_say_where_they_are(opposed_split):
-    opposed_split.records[0] = record(0, [[6, 6, 14, 14]])  # now both are small
-    figure = evaluate(opposed_split).figures["max_box_acc"]
-    # 0.4 x 255 = 102 is still above level 101, t = 0.399 (101.7); float32 0.4 is a
-    # little more than 0.4, so it is 102 and t = 0.4 the first threshold to part them.
-    assert (figure.value, figure.score_thresholds) == (1.0, [0.4])
-    assert figure.threshold_origin == "oracle"
-
-
 def test_oracle_takes_the_best_threshold_and_says_so(opposed_split):
-    opposed_split.records[0] = record(0, [[6, 6, 14, 14]])
+    opposed_split.records[0] = record(0, [[6, 6, 14, 14]])  # now both are small
     evaluation = evaluate(opposed_split, threshold=0.1, origin="oracle")
     assert evaluation.threshold_origin == "oracle"
     assert evaluation.score_threshold == pytest.approx(0.4)
+    assert evaluation.score_threshold == chosen_threshold(opposed_split, "maxboxacc")
     assert evaluation.metrics["gt_known_loc"] == 1.0
     assert evaluation.figures["gt_known_loc"].threshold_origin == "oracle"
     fixed = evaluate(opposed_split, threshold=0.1)
-    assert (fixed.metrics["gt_known_loc"], fixed.metrics["max_box_acc"]) == (0.0, 1.0)
-
-
-def test_the_threshold_chosen_on_a_split_is_its_oracle(opposed_split):
-    chosen = maxboxacc_protocol.choose_threshold(
-        *predictions_and_truth(opposed_split), opposed_split.records
-    )
-    assert chosen == evaluate(opposed_split, origin="oracle").score_threshold
+    assert fixed.metrics["gt_known_loc"] == 0.0
+    # 0.4 x 255 = 102 is still above level 101, t = 0.399 (101.7); float32 0.4 is a
+    # little more than 0.4, so it is 102 and t = 0.4 the first threshold to part them.
+    figure = fixed.figures["max_box_acc"]
+    assert (figure.value, figure.score_thresholds) == (1.0, [0.4])
+    assert figure.threshold_origin == "oracle"
 
 
 def test_empty_true_boxes_are_left_out_and_counted(split):
@@ -235,8 +185,3 @@ def test_a_threshold_that_no_level_has(split, threshold):
         UserError, match=rf"score_threshold is {threshold}; protocol max"
     ):
         evaluate(split, threshold=threshold)
-
-
-def test_unknown_origins_are_refused(split):
-    with pytest.raises(UserError, match="'best'; known: fixed, val-optimal, oracle"):
-        evaluate(split, origin="best")

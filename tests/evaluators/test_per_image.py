@@ -7,29 +7,15 @@ import numpy as np
 
 from bas_tf import names
 from bas_tf.evaluators import per_image
-from bas_tf.evaluators.predictions import predict_all
-from bas_tf.evaluators.protocols import PROTOCOLS
-from tests.evaluators.conftest import CROP
-
-SIZE = {"resize_size_wh": (CROP, CROP), "crop_size_wh": (CROP, CROP)}
+from tests.evaluators.conftest import evaluate, predictions_and_truth
 
 
 def table(split, protocol: str) -> list[dict]:
-    rules = PROTOCOLS[protocol]
-    predictions = predict_all(
-        batches=split.batches(2), label_fn=split.predict_label, num_records=5
-    )
-    evaluation = rules.evaluate(
-        predictions,
-        rules.load_truth(split.records, **SIZE),
-        records=split.records,
-        score_threshold=0.5,
-    )
     text = per_image.per_image_csv(
-        evaluation,
+        evaluate(split, protocol),
         protocol=protocol,
         records=split.records,
-        predictions=predictions,
+        predictions=predictions_and_truth(split, protocol)[0],
         class_names=("cat", "dog, large"),
     )
     return list(csv.DictReader(io.StringIO(text)))
@@ -66,16 +52,7 @@ def test_pxap(split):
 def test_the_means_of_the_columns_are_the_figures(split):
     """The table is at the one threshold of the figures, not at each image's best."""
     for protocol in ("bas", "maxboxacc"):
-        rules = PROTOCOLS[protocol]
-        predictions = predict_all(
-            batches=split.batches(2), label_fn=split.predict_label, num_records=5
-        )
-        evaluation = rules.evaluate(
-            predictions,
-            rules.load_truth(split.records, **SIZE),
-            records=split.records,
-            score_threshold=0.5,
-        )
+        evaluation = evaluate(split, protocol)
         columns, metrics = evaluation.per_image, evaluation.metrics
         assert np.nanmean(columns["correct"]) == metrics["gt_known_loc"]
         assert np.nanmean(columns["iou"]) == metrics["mean_iou"]

@@ -7,11 +7,8 @@ import pytest
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.evaluators import ground_truth, pxap_protocol
-from bas_tf.evaluators.predictions import predict_all
-from tests.evaluators.conftest import CROP
-
-SIZE = {"resize_size_wh": (CROP, CROP), "crop_size_wh": (CROP, CROP)}
+from tests.evaluators import conftest
+from tests.evaluators.conftest import CROP, chosen_threshold
 
 
 def mask_of(object_rows: slice, ignored_rows: slice = slice(0)) -> np.ndarray:
@@ -40,22 +37,8 @@ def masked_split(split):
     return split
 
 
-def predictions_and_truth(split):
-    predictions = predict_all(
-        batches=split.batches(2),
-        label_fn=split.predict_label,
-        num_records=len(split.records),
-    )
-    return predictions, ground_truth.load_resized_truth(split.records, **SIZE)
-
-
-def evaluate(split, *, threshold=0.45, origin="fixed"):
-    return pxap_protocol.evaluate_predictions(
-        *predictions_and_truth(split),
-        records=split.records,
-        score_threshold=threshold,
-        threshold_origin=origin,
-    )
+def evaluate(split, *, threshold=0.45, **options):
+    return conftest.evaluate(split, "pxap", threshold=threshold, **options)
 
 
 def test_figures_by_hand(masked_split):
@@ -115,10 +98,7 @@ def test_the_best_threshold_of_the_split(masked_split):
     assert evaluation.score_threshold == pytest.approx(0.001)
     assert evaluation.metrics["pixel_iou"] == evaluation.metrics["peak_pixel_iou"]
     assert evaluation.figures["pixel_iou"].threshold_origin == "oracle"
-    chosen = pxap_protocol.choose_threshold(
-        *predictions_and_truth(masked_split), masked_split.records
-    )
-    assert chosen == evaluation.score_threshold
+    assert chosen_threshold(masked_split, "pxap") == evaluation.score_threshold
 
 
 def test_pixels_are_pooled_over_images_of_any_size(masked_split):
@@ -132,15 +112,15 @@ def test_pixels_are_pooled_over_images_of_any_size(masked_split):
 
 
 @pytest.mark.parametrize(
-    ("mask", "told"), [(None, "0 of 5 images"), (mask_of(slice(0)), "5 of 5 images")]
+    ("mask", "said"), [(None, "0 of 5 images"), (mask_of(slice(0)), "5 of 5 images")]
 )
-def test_nothing_to_evaluate(split, mask, told):
+def test_nothing_to_evaluate(split, mask, said):
     split.records = [
         dataclasses.replace(r, load_mask=mask if mask is None else lambda: mask)
         for r in split.records
     ]
     for origin in ("fixed", "oracle"):
-        with pytest.raises(UserError, match=f"protocol pxap: {told} have a mask"):
+        with pytest.raises(UserError, match=f"protocol pxap: {said} have a mask"):
             evaluate(split, origin=origin)
 
 

@@ -39,9 +39,9 @@ def test_every_column_is_named_and_every_figure_in_its_column():
 
 def test_the_caption_says_how_it_was_measured():
     caption = ablation_table(document()).splitlines()[0]
-    for told in ("Protocol `bas`", "split `val`", "167 images", "`configs/x.py`",
+    for said in ("Protocol `bas`", "split `val`", "167 images", "`configs/x.py`",
                  "seed 3", "fixed: ", "oracle: ", "on this very split"):  # fmt: skip
-        assert told in caption
+        assert said in caption
     assert "val-optimal" not in caption
 
 

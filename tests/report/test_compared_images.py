@@ -45,14 +45,16 @@ def test_no_more_images_than_there_are_and_none_twice(n):
     assert len(most) == (n + 1) // 2
 
 
-def test_a_single_image_is_the_one_of_the_largest_spread():
-    most, others = compared_images.choose_images(np.array([0.1, 0.5, 0.2]), count=1)
-    assert (most.tolist(), others.tolist()) == ([1], [])
-
-
-def test_runs_that_agree_everywhere_show_spread_images_only():
-    most, others = compared_images.choose_images(np.zeros(10), count=2)
-    assert (most.tolist(), others.tolist()) == ([], [2, 7])
+@pytest.mark.parametrize(
+    ("spreads", "count", "chosen"),
+    [
+        ([0.1, 0.5, 0.2], 1, ([1], [])),
+        ([0.0] * 10, 2, ([], [2, 7])),  # runs that agree everywhere
+    ],
+)
+def test_one_image_and_none_that_differs(spreads, count, chosen):
+    found = compared_images.choose_images(np.array(spreads), count=count)
+    assert tuple(each.tolist() for each in found) == chosen
 
 
 def test_a_tile_scales_photo_and_boxes_alike():

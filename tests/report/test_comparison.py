@@ -1,7 +1,6 @@
 """The comparison's tables and page: cells, what is kept apart, access, escaping."""
 
 import dataclasses
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from bas_tf.report import comparison_page
 from bas_tf.report.cases import Case
 from bas_tf.report.compared_images import ComparedImage
+from tests.report.parsed_html import Parsed, assert_self_contained
 
 NASTY = '<b>&"x"</b>'
 DASH = "\N{EN DASH}"
@@ -79,7 +79,7 @@ def test_a_row_says_what_differs_and_each_figure_with_its_interval():
     assert "does not say" not in table.note
 
 
-def test_differences_stand_beside_the_figures_with_their_signs():
+def test_differences_are_next_to_the_figures_with_their_signs():
     _, table = comparison_page.tables(document())
     assert table.header == [
         "run", "threshold", "GT-known Loc", "difference", "Top-1 accuracy",
@@ -94,7 +94,7 @@ def test_differences_stand_beside_the_figures_with_their_signs():
     assert "not what another seed" in table.note
 
 
-def test_groups_are_tables_of_their_own_and_the_reason_is_told():
+def test_each_group_is_its_own_table_and_the_reason_is_given():
     rows = [
         run_row("a"),
         run_row("b", protocol="pxap", data=None, ten_crop_precision="float32",
@@ -130,33 +130,6 @@ def test_markdown_is_aligned_and_no_name_ends_a_cell():
         assert block[3].startswith(r"| b\|c |")
 
 
-class Parsed(HTMLParser):
-    """Open elements, all tags with attributes, and the text of each cell."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.open, self.tags, self.cells = [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag in ("td", "th"):
-            self.cells.append("")
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if {"td", "th"} & set(self.open):
-            self.cells[-1] += data
-
-    def attributes(self, tag: str) -> list[dict]:
-        return [attributes for found, attributes in self.tags if found == tag]
-
-
 def compared_image(name: str = "b") -> ComparedImage:
     picture = np.full([8, 12, 3], 90, np.uint8)
     return ComparedImage(
@@ -189,10 +162,7 @@ def page(tmp_path_factory) -> str:
 
 
 def test_the_page_needs_nothing_from_outside_and_escapes_names(page):
-    parsed = Parsed(page)
-    assert parsed.open == []
-    assert "http:" not in page and "https:" not in page and "@import" not in page
-    assert not {"script", "link", "iframe"} & {tag for tag, _ in parsed.tags}
+    parsed = assert_self_contained(page)
     for attributes in parsed.attributes("img"):
         assert attributes["src"].startswith("data:image/jpeg;base64,")
     assert NASTY not in page

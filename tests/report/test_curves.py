@@ -2,7 +2,6 @@
 
 import json
 import re
-import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
@@ -10,17 +9,12 @@ import pytest
 from bas_tf import names
 from bas_tf.errors import DataError
 from bas_tf.report.plots import curves
+from tests.report.parsed_svg import clipped_paths, parsed
 
 
 def _paths(svg):
-    """[points, 2] of every drawn curve: paths clipped to the axes, grid lines aside."""
-    svg = svg.replace("xlink:href", "href")
-    found = []
-    for element in ElementTree.fromstring(svg).iter("path"):
-        if "clip-path" in element.attrib and "#b0b0b0" not in element.attrib["style"]:
-            pairs = re.findall(r"[ML] ([-\d.]+) ([-\d.]+)", element.attrib["d"])
-            found.append(np.array(pairs, float))
-    return found
+    """[points, 2] of every drawn curve, grid lines aside."""
+    return [points for style, points in clipped_paths(svg) if "#b0b0b0" not in style]
 
 
 def test_log_is_read_line_by_line(tmp_path):
@@ -89,7 +83,7 @@ def test_threshold_curve_marks_the_threshold_in_use():
     unit = (y[0] - y[1]) / 0.6
     np.testing.assert_allclose(bas_iou[:, 1] - y, [0.1 * unit, 0.3 * unit, 0.1 * unit])
     np.testing.assert_allclose(cam[:, 1] - y, [0.1 * unit, 0.5 * unit, 0.4 * unit])
-    for label in ("BAS, GT-known Loc", "BAS, mean IoU", "CAM, GT-known Loc"):
+    for label in ("BAS, GT-known Loc", "BAS, Mean IoU", "CAM, GT-known Loc"):
         assert label in svg
 
 
@@ -102,7 +96,7 @@ def test_the_legend_lies_below_the_axes():
     assert len(svgs) == 2
     for svg in svgs.values():
         lowest = max(path[:, 1].max() for path in _paths(svg))
-        groups = ElementTree.fromstring(svg.replace("xlink:href", "href")).iter("g")
+        groups = parsed(svg).iter("g")
         (legend,) = (g for g in groups if "legend" in g.get("id", ""))
         texts = [text.attrib["y"] for text in legend.iter("text")]
         assert texts

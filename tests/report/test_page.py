@@ -1,7 +1,6 @@
 """The page: self-contained, escaped, complete, written whole or not at all."""
 
 import base64
-from html.parser import HTMLParser
 
 import cv2
 import jinja2
@@ -11,35 +10,9 @@ import pytest
 from bas_tf.report import breakdown, page, table
 from bas_tf.report.cases import Case
 from bas_tf.report.plots import curves
+from tests.report.parsed_html import Parsed, assert_self_contained
 
-_VOID = {"meta", "img", "link", "br", "hr", "input"}
 _NASTY = '<b>&"x"</b>'
-
-
-class _Checker(HTMLParser):
-    """Checks nesting; collects attributes, the text and the tables' cells."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.tags, self.cells, self.text = [], [], [], ""
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag in ("td", "th"):
-            self.cells.append("")
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
-        if {"td", "th"} & set(self.open):
-            self.cells[-1] += data
 
 
 def _case(shade, iou):
@@ -63,13 +36,9 @@ def _broken_down(kinds=("correct", "wrong_class", "correct", ""), classes=3):
 
 def _arguments(**changes):
     row = {
-        "name": "keras",
-        "top1_loc": 0.861,
-        "top5_loc": None,
-        "gt_known_loc": 0.8789,
-        "mean_iou": 0.7123,
-        "size_bytes": 4_123_456,
-    }
+        "name": "keras", "top1_loc": 0.861, "top5_loc": None, "gt_known_loc": 0.8789,
+        "mean_iou": 0.7123, "size_bytes": 4_123_456,
+    }  # fmt: skip
     metrics = {
         "protocol": "bas",
         "split": "test",
@@ -81,7 +50,7 @@ def _arguments(**changes):
     }
     log = [{"step": i, "loss": 1 / (i + 1)} for i in range(5)]
     return {
-        "title": "A title",
+        "title": f"A {_NASTY} title",
         "rows": [row],
         "metrics": metrics,
         "panels": [_case(10 * i, 0.5) for i in range(16)],
@@ -92,70 +61,42 @@ def _arguments(**changes):
         "config_text": "loss.beta: 1.5 # <script>",
         "versions": {"tensorflow": "2.21.0"},
         "seed": 7,
-        "notes": [f"Class {_NASTY} is hard."],
         **changes,
     }
 
 
-@pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    path = tmp_path_factory.mktemp("report") / "new" / "report.html"
-    page.write_report(path, **_arguments())
+def _written(path, **changes) -> str:
+    page.write_report(path, **_arguments(**changes))
     return path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    return _written(tmp_path_factory.mktemp("report") / "new" / "report.html")
+
+
+@pytest.fixture(scope="module")
 def parsed(text):
-    checker = _Checker()
-    checker.feed(text)
-    checker.close()
-    return checker
+    return Parsed(text)
 
 
-def test_every_element_is_closed(parsed):
-    assert parsed.open == []
-    assert parsed.tags[0][0] == "html"
-
-
-def test_nothing_comes_from_outside_and_nothing_runs(text, parsed):
-    assert "http:" not in text
-    assert "https:" not in text
-    assert "@import" not in text
-    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in parsed.tags}
-    for _, attributes in parsed.tags:
-        assert attributes.get("src", "data:").startswith("data:")
-        assert attributes.get("xlink:href", "#").startswith("#")
-        assert "href" not in attributes
-        assert not [name for name in attributes if name.startswith("on")]
-
-
-def test_names_are_escaped(text, parsed):
+def test_nothing_comes_from_outside_and_names_are_escaped(text):
+    parsed = assert_self_contained(text)
     assert _NASTY not in text
-    assert f"Class {_NASTY} is hard." in parsed.text
+    assert f"A {_NASTY} title" in parsed.text
     assert "<script>" not in text
     assert "loss.beta: 1.5 # <script>" in parsed.text
 
 
-def _cells_after(parsed, first, count):
-    start = parsed.cells.index(first) + 1
-    return parsed.cells[start : start + count]
-
-
 def test_numbers_in_the_tables_are_the_given_ones(parsed):
-    results = _cells_after(parsed, "BAS (Keras)", 5)
+    results = parsed.cells_after("BAS (Keras)", 5)
     assert results == ["86.1 %", "\N{EN DASH}", "87.9 %", "71.2 %", "4.1 MB"]
-    metrics = _cells_after(parsed, "GT-known Loc gt_known_loc", 3)
+    metrics = parsed.cells_after("GT-known Loc gt_known_loc", 3)
     assert metrics == ["87.9 %84.8 to 90.4", "64.4 %", "\N{EN DASH}"]
-    assert _cells_after(parsed, "tensorflow", 1) == ["2.21.0"]
+    assert parsed.cells_after("tensorflow", 1) == ["2.21.0"]
 
 
-def test_facts_are_printed_above_the_results(parsed):
-    above = parsed.text[: parsed.text.index("BAS (Keras)")]
-    for fact in ("bas", "IoU > 0.5", "0.35 (val-optimal)", "test, 512 images"):
-        assert fact in above
-
-
-def test_facts_name_protocol_threshold_and_origin():
+def test_facts_name_protocol_threshold_and_origin_above_the_results(parsed):
     facts = page.protocol_facts(_arguments()["metrics"], seed=7)
     assert facts == {
         "Protocol": "bas",
@@ -164,10 +105,12 @@ def test_facts_name_protocol_threshold_and_origin():
         "Split": "test, 512 images",
         "Seed": "7",
     }
+    above = parsed.text[: parsed.text.index("BAS (Keras)")]
+    assert all(fact in above for fact in facts.values())
 
 
 def test_pictures_have_alternative_text_and_their_own_pixels(parsed):
-    images = [attributes for tag, attributes in parsed.tags if tag == "img"]
+    images = parsed.attributes("img")
     assert len(images) == 16 + 1 + 1 + 3 + 1  # the last is the confusion matrix
     assert images.pop()["alt"].startswith("Confusion matrix of 3 classes, true classes")
     for attributes in images:
@@ -192,35 +135,32 @@ def test_curves_are_inline_and_labelled(parsed):
 
 
 def test_kinds_of_errors_add_up_to_the_images_with_boxes(parsed):
-    assert _cells_after(parsed, "Right", 2) == ["2", "66.7 %"]
-    assert _cells_after(parsed, "Wrong class", 2) == ["1", "33.3 %"]
-    assert _cells_after(parsed, "Box elsewhere", 2) == ["0", "0.0 %"]
-    assert _cells_after(parsed, "All with a true box", 2) == ["3", "100.0 %"]
+    assert parsed.cells_after("Right", 2) == ["2", "66.7 %"]
+    assert parsed.cells_after("Wrong class", 2) == ["1", "33.3 %"]
+    assert parsed.cells_after("Box elsewhere", 2) == ["0", "0.0 %"]
+    assert parsed.cells_after("All with a true box", 2) == ["3", "100.0 %"]
     assert "Right: 2 of 2" in parsed.text
 
 
-def test_classes_confusions_and_the_score_are_told(parsed):
+def test_classes_confusions_and_the_score_are_shown(parsed):
     # Of class 1 one image has a box, and its class is wrong; it comes first.
-    start = parsed.cells.index("Top-1 accuracy") + 1
-    assert parsed.cells[start : start + 7] == [
+    assert parsed.cells_after("Top-1 accuracy", 7) == [
         "class 1", "2", "1", "0.0 %", "100.0 %", "75.0 %", "0.0 %",
     ]  # fmt: skip
-    assert _cells_after(parsed, _NASTY, 6)[:3] == ["2", "2", "100.0 %"]
+    assert parsed.cells_after(_NASTY, 6)[:3] == ["2", "2", "100.0 %"]
     assert "1 class has no image in this split." in parsed.text
     assert "2 of 4 images have the right class." in parsed.text
-    start = parsed.cells.index("of the true class") + 1
-    assert parsed.cells[start : start + 8] == [
+    assert parsed.cells_after("of the true class", 8) == [
         "class 1", _NASTY, "1", "50.0 %", "class 1", "no class", "1", "50.0 %",
     ]  # fmt: skip
     # (|1 - 0.75| + |0 - 0.35| + |1 - 0.95|) / 3
     assert "Expected calibration error: 21.7 %" in parsed.text
     assert "1 image has no score and is in no bin." in parsed.text
-    assert _cells_after(parsed, "0.3 to 0.4", 3) == ["1", "35.0 %", "0.0 %"]
+    assert parsed.cells_after("0.3 to 0.4", 3) == ["1", "35.0 %", "0.0 %"]
 
 
 def test_every_header_cell_says_what_it_heads(parsed):
-    scopes = [attributes.get("scope") for tag, attributes in parsed.tags if tag == "th"]
-    assert set(scopes) == {"col", "row"}
+    assert {head.get("scope") for head in parsed.attributes("th")} == {"col", "row"}
 
 
 def test_many_classes_are_cut_with_their_number_and_have_no_matrix(tmp_path):
@@ -234,9 +174,7 @@ def test_many_classes_are_cut_with_their_number_and_have_no_matrix(tmp_path):
         class_names=[f"class {i}" for i in range(n)],
         draw_cases=lambda chosen: [],
     )
-    path = tmp_path / "report.html"
-    page.write_report(path, **_arguments(broken_down=broken_down))
-    text = path.read_text(encoding="utf-8")
+    text = _written(tmp_path / "report.html", broken_down=broken_down)
     assert "25 more classes, not shown here." in text
     assert "35 more pairs of classes with 35 images." in text
     assert "Confusion matrix" not in text
@@ -252,17 +190,15 @@ def test_a_failed_rendering_leaves_the_old_report_and_nothing_else(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 
 
-def _written(path, **changes):
-    page.write_report(path, **_arguments(**changes))
-    checker = _Checker()
-    checker.feed(path.read_text(encoding="utf-8"))
-    assert checker.open == []
-    return checker
+OF_BOXES = (
+    "Best and worst boxes", "Highest IoU", "Lowest IoU", "green dashes",
+    "CAM and the centre box are shown",
+)  # fmt: skip
 
 
-def test_a_split_without_true_boxes_is_told_by_its_classes_alone(tmp_path):
+def test_a_split_without_true_boxes_shows_its_classes_alone(tmp_path):
     row = {**dict.fromkeys(table.COLUMNS), "name": "keras"}
-    parsed = _written(
+    text = _written(
         tmp_path / "report.html",
         rows=[{**row, "top1_acc": 0.988, "top5_acc": 1.0}],
         panels=[_case(10, np.nan)],
@@ -270,31 +206,21 @@ def test_a_split_without_true_boxes_is_told_by_its_classes_alone(tmp_path):
         worst=[],
         broken_down=_broken_down(kinds=("", "", "", "")),
     )
+    parsed = Parsed(text)
     assert parsed.cells[1:4] == ["Top-1 accuracy", "Top-5 accuracy", "Size"]
-    results = _cells_after(parsed, "BAS (Keras)", 3)
+    results = parsed.cells_after("BAS (Keras)", 3)
     assert results == ["98.8 %", "100.0 %", "\N{EN DASH}"]
     assert "The lowest Top-1 accuracy first." in parsed.text
-    for said in (
-        "Best and worst boxes", "Highest IoU", "Lowest IoU", "green dashes",
-        "CAM and the centre box are shown",
-    ):  # fmt: skip
-        assert said not in parsed.text
-    pictures = [a["alt"] for tag, a in parsed.tags if tag == "img"]
-    assert pictures[0].endswith("no true box: box, CAM, foreground map")
+    assert not [said for said in OF_BOXES if said in parsed.text]
+    alt = parsed.attributes("img")[0]["alt"]
+    assert alt.endswith("no true box: box, CAM, foreground map")
 
 
 def test_a_split_with_true_boxes_says_how_they_are_shown(parsed):
-    for said in (
-        "Best and worst boxes", "Highest IoU", "Lowest IoU", "green dashes",
-        "CAM and the centre box are shown", "The lowest Top-1 Loc first.",
-    ):  # fmt: skip
-        assert said in parsed.text
+    assert "The lowest Top-1 Loc first." in parsed.text
+    assert all(said in parsed.text for said in OF_BOXES)
 
 
 def test_a_run_without_boxes_pictures_or_curves_still_has_a_page(tmp_path):
-    empty = {"panels": [], "best": [], "worst": [], "curves": {}, "notes": []}
-    page.write_report(tmp_path / "report.html", **_arguments(**empty))
-    checker = _Checker()
-    checker.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert checker.open == []
-    assert "A title" in checker.text
+    empty = {"panels": [], "best": [], "worst": [], "curves": {}}
+    assert "title" in Parsed(_written(tmp_path / "report.html", **empty)).text

@@ -166,20 +166,12 @@ def test_panel_scales_photo_and_boxes_together():
     assert not _is(row[:, 228:452], PREDICTED_COLOR).any()  # CAM's tile
 
 
-def test_panel_keeps_the_aspect_and_adds_a_caption_line():
-    arguments = {
-        "localization_map": np.eye(3),
-        "box": np.array([0, 0, 9, 9]),
-        "tile_height": 100,
-    }
-    bare = pictures.panel(_grey(30, 60), **arguments)
-    assert bare.shape == (100, 50 + 4 + 50, 3)
-    captioned = pictures.panel(_grey(30, 60), caption="a cat, IoU 0.5", **arguments)
-    np.testing.assert_array_equal(captioned[:100], bare)
-    line = captioned[100:]
-    assert 10 < len(line) < 40
-    assert (line < 128).any()  # ink
-    assert (line.reshape(-1, 3) == pictures.PAPER_COLOR).all(axis=1).mean() > 0.5
+def test_panel_keeps_the_aspect():
+    box = np.array([0, 0, 9, 9])
+    row = pictures.panel(
+        _grey(30, 60), localization_map=np.eye(3), box=box, tile_height=100
+    )
+    assert row.shape == (100, 50 + 4 + 50, 3)
 
 
 def test_contact_sheet_holds_every_panel_in_reading_order():

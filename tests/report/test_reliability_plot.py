@@ -1,23 +1,16 @@
 """Bars and dashes have the heights of the given numbers."""
 
-import re
-import xml.etree.ElementTree as ElementTree
-
 import numpy as np
 import pytest
 
 from bas_tf.metrics.calibration import reliability
 from bas_tf.report.plots.reliability_plot import reliability_svg
+from tests.report.parsed_svg import clipped_paths
 
 
 def heights(svg, paint):
     """Vertical extents of the clipped paths in one colour, in drawing order."""
-    found = []
-    for element in ElementTree.fromstring(svg.replace("xlink:href", "href")).iter():
-        if paint in element.get("style", "") and "clip-path" in element.attrib:
-            pairs = re.findall(r"[ML] ([-\d.]+) ([-\d.]+)", element.get("d", ""))
-            found.append(np.array(pairs, float)[:, 1])
-    return found
+    return [points[:, 1] for style, points in clipped_paths(svg) if paint in style]
 
 
 @pytest.fixture

@@ -43,39 +43,27 @@ def test_terminal_table_without_true_boxes_has_the_accuracies():
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("show", "value", "shown"),
     [
-        ("cam", "CAM (its best threshold)"),
-        ("keras", "BAS (Keras)"),
-        ("saved_model", "SavedModel"),
-        ("tflite_float32", "TFLite float32"),
-        ("something_new", "something_new"),
+        (table.row_name, "cam", "CAM (its best threshold)"),
+        (table.row_name, "keras", "BAS (Keras)"),
+        (table.row_name, "saved_model", "SavedModel"),
+        (table.row_name, "tflite_float32", "TFLite float32"),
+        (table.row_name, "something_new", "something_new"),
+        (table.format_size, 0, "0 B"),
+        (table.format_size, 999, "999 B"),
+        (table.format_size, 1000, "1.0 kB"),
+        (table.format_size, 4_123_456, "4.1 MB"),
+        (table.format_size, 25_000_000_000, "25.0 GB"),
+        (table.format_size, 7_000_000_000_000, "7000.0 GB"),
+        (table.format_size, None, table.MISSING),
+        (table.format_percent, None, table.MISSING),
+        (table.format_percent, math.nan, table.MISSING),
+        (table.format_percent, 0.12345, "12.3 %"),
     ],
 )
-def test_row_names(name, shown):
-    assert table.row_name(name) == shown
-
-
-@pytest.mark.parametrize(
-    ("num_bytes", "shown"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (4_123_456, "4.1 MB"),
-        (25_000_000_000, "25.0 GB"),
-        (7_000_000_000_000, "7000.0 GB"),
-        (None, table.MISSING),
-    ],
-)
-def test_sizes(num_bytes, shown):
-    assert table.format_size(num_bytes) == shown
-
-
-def test_percent_of_missing_numbers():
-    assert table.format_percent(None) == table.MISSING
-    assert table.format_percent(math.nan) == table.MISSING
-    assert table.format_percent(0.12345) == "12.3 %"
+def test_names_sizes_and_fractions(show, value, shown):
+    assert show(value) == shown
 
 
 def test_metrics_of_the_three_methods_share_a_row():

@@ -1,4 +1,4 @@
-"""True boxes of a folder of photos: read, given to photos, never lost in silence."""
+"""True boxes of a folder of photos: read, matched to photos, never lost silently."""
 
 import dataclasses
 import functools
@@ -35,8 +35,8 @@ class BoxesOfPhoto:
 
     Attributes:
       boxes: float32 [n, 4] in pixels of the upright photo; None where it has none.
-      faults: why they cannot be trusted; no figure is to be made of them.
-      slips: what is wrong by a pixel at most.
+      faults: why they cannot be used for figures.
+      slips: what is off by at most a pixel.
     """
 
     boxes: np.ndarray | None = None
@@ -50,7 +50,7 @@ class BoxFile:
     Attributes:
       path: the file or folder; None where there is none.
       faults: one line each about what makes its boxes wrong or loses some of them.
-      notes: one line each about boxes that are deliberately left out or taken.
+      notes: one line each about boxes that are left out or kept on purpose.
 
     Args:
       root: the folder.
@@ -116,7 +116,7 @@ class BoxFile:
         photos: box_names.PhotoNames,
         image_ids: Sequence[str],
     ) -> None:
-        """Gives entries to photos; whatever fits none or several is a fault."""
+        """Matches entries to photos; one that fits none or several is a fault."""
         names = [entry.names[0] for entry in entries]
         found = _find(entries, photos)
         given: dict[str, set] = {}
@@ -235,25 +235,22 @@ def is_scaled(size_wh: Size, original_wh: Size) -> bool:
 def _find(
     entries: Sequence[ImageBoxes], photos: box_names.PhotoNames
 ) -> list[str | None]:
-    """The photo of each entry: where its names differ on it, none.
+    """The photo of each entry; None where its names mean different photos.
 
     An entry's first name wins where it says split, class and file.
     """
-    columns: dict[int, list] = {}
+    found: list[dict[int, str]] = [{} for _ in entries]  # by the name's place
     for i in range(max((len(entry.names) for entry in entries), default=0)):
         having = [k for k, entry in enumerate(entries) if len(entry.names) > i]
-        found = photos.find([entries[k].names[i] for k in having])
-        for k, image_id in zip(having, found, strict=True):
+        image_ids = photos.find([entries[k].names[i] for k in having])
+        for k, image_id in zip(having, image_ids, strict=True):
             if image_id is not None:
-                columns.setdefault(k, []).append((i, image_id))
+                found[k][i] = image_id
     chosen = []
-    for k, entry in enumerate(entries):
-        candidates = columns.get(k, [])
-        if candidates and candidates[0][0] == 0 and photos.is_whole(entry.names[0]):
-            chosen.append(candidates[0][1])
-        else:
-            different = {image_id for _, image_id in candidates}
-            chosen.append(candidates[0][1] if len(different) == 1 else None)
+    for entry, of_entry in zip(entries, found, strict=True):
+        is_sure = 0 in of_entry and photos.is_whole(entry.names[0])
+        candidates = [of_entry[0]] if is_sure else list(of_entry.values())
+        chosen.append(candidates[0] if len(set(candidates)) == 1 else None)
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""Which photo a name in a box file means: without a doubt, or none.
+"""Which photo a name in a box file means: exactly one, or none.
 
 A photo is `<split>/<class>/<file>`. A name may have anything before those three, be
 written in another case, Unicode form or with backslashes, and say valid or validation
@@ -41,7 +41,7 @@ class _Reading:
 
     Attributes:
       photos: those that fit all it says.
-      before: what stands in front and says nothing.
+      before: the folders in front, which say nothing.
       parts: how many of the photo's three parts it has.
     """
 

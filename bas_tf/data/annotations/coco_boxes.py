@@ -36,8 +36,7 @@ def read_coco_boxes(path: Path) -> list[ImageBoxes]:
         raise DataError(f"{path}: not valid JSON ({error})") from error
     images = _read_images(path, content)
     categories = _read_categories(content)
-    boxes: dict[int | str, list[np.ndarray]] = {image_id: [] for image_id in images}
-    kinds: dict[int | str, list[str]] = {image_id: [] for image_id in images}
+    found: dict[int | str, list[tuple]] = {}  # (box, category)
     for i, annotation in enumerate(_entries(path, content, "annotations")):
         place = f"{path}: annotations[{i}]"
         image_id = _value(place, annotation, "image_id")
@@ -46,18 +45,17 @@ def read_coco_boxes(path: Path) -> list[ImageBoxes]:
         name = images[image_id]["file_name"]
         box = to_box(f"{place}: {name!r}", _corners(place, annotation))
         if not annotation.get("iscrowd"):
-            boxes[image_id].append(box)
-            kinds[image_id].append(_category(annotation, categories))
-    return [
-        ImageBoxes(
-            (image["file_name"],),
-            np.stack(boxes[image_id]),
-            tuple(kinds[image_id]),
-            stated_size(image.get("width"), image.get("height")),
-        )
-        for image_id, image in images.items()
-        if boxes[image_id]
-    ]
+            category = _category(annotation, categories)
+            found.setdefault(image_id, []).append((box, category))
+    entries = []
+    for image_id, image in images.items():
+        if image_id in found:
+            boxes, kinds = zip(*found[image_id], strict=True)
+            size = stated_size(image.get("width"), image.get("height"))
+            entries.append(
+                ImageBoxes((image["file_name"],), np.stack(boxes), kinds, size)
+            )
+    return entries
 
 
 def _read_images(path: Path, content) -> dict[int | str, dict]:

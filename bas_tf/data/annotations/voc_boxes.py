@@ -62,7 +62,10 @@ def parse_objects(content: bytes, *, place: str) -> Objects:
     return Objects(
         names=[(entry.findtext("name") or "").strip() for entry in objects],
         corners=[
-            _corners(f"{place}: object {i}", entry)
+            to_box(
+                f"{place}: object {i}",
+                [entry.findtext(f"bndbox/{side}") for side in _SIDES],
+            )
             for i, entry in enumerate(objects, start=1)
         ],
         image_names=_image_names(root),
@@ -75,10 +78,6 @@ def _image_names(root: ElementTree.Element) -> tuple[str, ...]:
         (root.findtext(tag) or "").strip() for tag in ("path", "folder", "filename")
     )
     return tuple(filter(None, (path, file and f"{folder}/{file}".lstrip("/"))))
-
-
-def _corners(place: str, entry: ElementTree.Element) -> np.ndarray:
-    return to_box(place, [entry.findtext(f"bndbox/{side}") for side in _SIDES])
 
 
 def read_objects(path: Path) -> Objects:

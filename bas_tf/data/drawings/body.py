@@ -5,7 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from bas_tf.data.drawings import drawing as drawing
+from bas_tf.data.drawings import drawing
 
 _AREA_RANGE = (0.055, 0.58)  # leaves room for rounding inside 0.05 to 0.60
 _SHARE_CUT = 0.13

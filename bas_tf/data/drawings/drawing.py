@@ -134,29 +134,13 @@ def sample_colours(rng: np.random.Generator, light: str, deep: str) -> np.ndarra
     return rng.permutation(np.stack(colours), axis=0)
 
 
-def _stripes(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return np.sin(u)
-
-
-def _spots(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return np.cos(u) + np.cos(v) - 0.6
-
-
-def _checks(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return 1.6 * np.sin(0.75 * u) * np.sin(0.75 * v)
-
-
-def _chevrons(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return np.sin(u + 1.7 * np.arcsin(np.sin(0.5 * v)))
-
-
 # Each takes phases u, v in radians and is positive on the figure, with a slope of about
 # one per radian at the figure's edge.
 TEXTURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "stripes": _stripes,
-    "spots": _spots,
-    "checks": _checks,
-    "chevrons": _chevrons,
+    "stripes": lambda u, v: np.sin(u),
+    "spots": lambda u, v: np.cos(u) + np.cos(v) - 0.6,
+    "checks": lambda u, v: 1.6 * np.sin(0.75 * u) * np.sin(0.75 * v),
+    "chevrons": lambda u, v: np.sin(u + 1.7 * np.arcsin(np.sin(0.5 * v))),
 }
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from bas_tf.data.drawings import drawing as drawing
+from bas_tf.data.drawings import drawing
 from bas_tf.data.drawings.body import Body
 from bas_tf.data.drawings.drawing import ellipse, star
 

@@ -1,11 +1,11 @@
 """Embedded data source: drawn creatures whose class shows all over their body.
 
-Eight classes. A class is a texture in two colours laid over the whole body, and an
-emblem of its own shape and colour somewhere on it. Each texture, each light hue and
-each deep hue belongs to two classes or three: no single pixel tells, while any part of
-the body that shows both colours does. The emblem tells at
-a glance but is sometimes missing: a classifier is content with it, while the whole body
-is evidence, which is the situation that background activation suppression is made for.
+Eight classes. A class is a texture in two colours over the whole body, and an emblem
+with its own shape and colour somewhere on it. Each texture, each light hue and each
+deep hue belongs to two or three classes: no single pixel gives the class away, while
+any part of the body that shows both colours does. The emblem gives it away at a glance
+but is sometimes missing: a classifier is content with it, while the whole body is
+evidence, which is the situation that background activation suppression is made for.
 Body shape, pose, size and place and the whole background come from random streams that
 never see the label.
 """
@@ -56,7 +56,7 @@ class SyntheticSource:
         num_images: Mapping[str, int],
         seed: int = 0,
     ) -> None:
-        """Says what can be drawn; nothing is drawn yet.
+        """Sets what can be drawn; nothing is drawn yet.
 
         Args:
           image_size: width and height in pixels.

@@ -41,17 +41,12 @@ _MAJORITY = 128
 
 
 class CubSource:
-    """The birds, with one true box each and, where there, a mask.
-
-    Attributes:
-      class_names: as in classes.txt (or `class_names` as given).
-      splits: train and test.
+    """The birds, with a true box each and, if it is there, a mask; a `Source`.
 
     Args:
       root: the folder CUB_200_2011, the one that holds it, or CUB_200_2011.tgz, which
         is unpacked next to itself.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: another layout, or a table with a wrong line.
@@ -63,13 +58,13 @@ class CubSource:
         self._root = _find_root(root)
         self._masks = _find_masks(self._root)
         tables = {name: _Table(self._root / name) for name in TABLES}
-        classes = tables["classes.txt"].column("class")
+        classes = tables["classes.txt"].column()
         self.class_names = tuple(class_names or classes.values())
         label_of = labels_of(
             classes.values(), self.class_names, folder=self._root / "images"
         )
-        class_ids = tables["image_class_labels.txt"].column("class_id")
-        in_train = tables["train_test_split.txt"].column("is_training_image")
+        class_ids = tables["image_class_labels.txt"].column()
+        in_train = tables["train_test_split.txt"].column()
         boxes = {
             image: to_box(place, _corners(place, fields))
             for image, (place, fields) in tables["bounding_boxes.txt"].rows.items()
@@ -127,19 +122,16 @@ class _Table:
         if not self.rows:
             raise DataError(f"{path}: is empty")
 
-    def column(self, name: str) -> dict[str, str]:
+    def column(self) -> dict[str, str]:
         """{number: its one other column}."""
         return {number: fields[0] for number, (_, fields) in self.rows.items()}
 
 
 def _look_up(table: dict[str, str], key: str | None, place: str, what: str) -> str:
     if key not in table:
-        raise DataError(f"{place}: its {what} is {key!r}; known: {_few(table)}")
+        few = ", ".join(list(table)[:5]) + ("…" if len(table) > 5 else "")
+        raise DataError(f"{place}: its {what} is {key!r}; known: {few}")
     return table[key]
-
-
-def _few(table: dict[str, str]) -> str:
-    return ", ".join(list(table)[:5]) + ("…" if len(table) > 5 else "")
 
 
 def _corners(place: str, fields: list[str]) -> list[float]:

@@ -27,16 +27,11 @@ TABLES = {"train": ("train", "val"), "test": ("test",)}
 
 
 class FgvcAircraftSource:
-    """Aircraft with one true box each.
-
-    Attributes:
-      class_names: as in variants.txt (or `class_names` as given).
-      splits: train and test.
+    """Aircraft with one true box each; a `Source`.
 
     Args:
       root: the release's folder, or data/ in it.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: another layout, or a table with a wrong line.

@@ -28,16 +28,13 @@ _IMAGES = "Data/CLS-LOC"
 
 
 class IlsvrcSource:
-    """The images, with true boxes on val where there are any.
+    """The images, with true boxes on val if there are any; a `Source`.
 
-    Attributes:
-      class_names: the synset folders of train, sorted (or `class_names` as given).
-      splits: those of train and val that are there.
+    Classes are the synset folders of train, sorted.
 
     Args:
       root: the folder that holds train/ and val/.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's. With them, train/ may be absent.
+      class_names: as for `load_source`; with them, train/ may be absent.
 
     Raises:
       DataError: another layout.

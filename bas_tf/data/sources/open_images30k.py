@@ -33,17 +33,13 @@ _METADATA = ("metadata/OpenImages/{}", "metadata/{}", "{}")
 
 
 class OpenImages30kSource:
-    """The photos, with a mask each on val and test.
+    """The photos, with a mask each on val and test; a `Source`.
 
-    Attributes:
-      class_names: folder names in the order of their labels (or `class_names` as
-        given).
-      splits: those of train, val and test whose labels are there.
+    Classes are the folders, in the order of their labels.
 
     Args:
       root: the folder that holds the split folders.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: another layout, or a table with a wrong line.
@@ -109,7 +105,7 @@ class _Labels:
             self.folder_of[image] = folder
 
     def class_names(self) -> list[str]:
-        """The class folders by label; every label from 0 on has one of its own."""
+        """The class folders by label; every label from 0 on has its own."""
         names = [self._folders[label] for label in sorted(self._folders)]
         count = len(names)
         if not count or max(self._folders) >= count or len(set(names)) < count:

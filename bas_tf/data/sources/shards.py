@@ -59,7 +59,7 @@ class Row(NamedTuple):
 
 
 class ShardFile:
-    """One file, opened when it is first read; several threads may read it."""
+    """A file that is opened at its first read; several threads may read it."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -82,16 +82,11 @@ class ShardFile:
 
 
 class ShardSource:
-    """Records in shards.
-
-    Attributes:
-      class_names: as they were written (or `class_names` as given).
-      splits: those that were written.
+    """Records in shards; a `Source`.
 
     Args:
       root: the folder that `check_data --write_shards` made.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: no such folder, or a damaged table.
@@ -157,7 +152,7 @@ def _record(row: Row, file: ShardFile, label: int) -> Record:
 
 
 def check_target(folder: Path) -> None:
-    """Raises UserError where something is that shards would overwrite."""
+    """Raises UserError if shards would overwrite something."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UserError(f"--write_shards={folder}: exists; name a new folder")
 
@@ -178,7 +173,7 @@ def write_shards(
     Args:
       source: any.
       splits: which of its splits.
-      folder: to be made; may be there empty.
+      folder: to be made; may exist if it is empty.
       on_bad_image: "error" writes nothing when an image cannot be read; "skip" leaves
         it out and lists it in the folder.
       bytes_per_file: a new file begins after as many.
@@ -225,7 +220,7 @@ def _write_split(
             path = folder / _file_name(split, file)
             writer = _array_record().ArrayRecordWriter(str(path), _AS_THEY_ARE)
         image, upright = record.image.encode()
-        contents = [image, *_masks_of(record)]
+        contents = [image, *([_mask_png(record)] if record.load_mask else [])]
         for content in contents:
             writer.write(content)
         boxes = record.boxes_original
@@ -249,13 +244,10 @@ def _file_name(split: str, number: int) -> str:
     return f"{split}-{number:05d}.array_record"
 
 
-def _masks_of(record: Record) -> list[bytes]:
-    """The mask as PNG, if there is one."""
-    if record.load_mask is None:
-        return []
+def _mask_png(record: Record) -> bytes:
     png = io.BytesIO()
     Image.fromarray(record.load_mask()).save(png, "PNG")
-    return [png.getvalue()]
+    return png.getvalue()
 
 
 def _write_table(

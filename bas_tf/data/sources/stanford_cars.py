@@ -31,16 +31,11 @@ _CORNERS = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
 
 
 class StanfordCarsSource:
-    """Cars with one true box each.
-
-    Attributes:
-      class_names: of the data's own table (or `class_names` as given).
-      splits: train and test.
+    """Cars with one true box each; a `Source`.
 
     Args:
       root: the folder that holds cars_annos.mat, or devkit/.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: another layout, or an annotation that lacks something.

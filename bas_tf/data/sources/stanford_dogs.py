@@ -24,16 +24,11 @@ LISTS = {"train": "train_list.mat", "test": "test_list.mat"}
 
 
 class StanfordDogsSource:
-    """Dogs, with the true boxes of every dog in the photo.
-
-    Attributes:
-      class_names: the breeds' folders, sorted (or `class_names` as given).
-      splits: train and test.
+    """Dogs, with the true boxes of every dog in the photo; a `Source`.
 
     Args:
       root: the folder that holds the two lists.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: another layout, or an annotation that is missing or wrong.

@@ -35,20 +35,15 @@ _MAJORITY = 128  # others hold grey shares of votes, as CUB's
 
 
 class TfdsSource:
-    """A prepared data set, read from its TFRecord files.
+    """A prepared data set, read from its TFRecord files; a `Source`.
 
     Opening a split reads its files once, for labels and boxes; images are read again
     when asked for.
 
-    Attributes:
-      class_names: of the feature `label` (or `class_names` as given).
-      splits: those that were prepared; `validation` is `val` too.
-
     Args:
       name: of the data set.
       data_dir: where it was prepared; "" is tensorflow-datasets' own place.
-      class_names: a trained model's classes, when evaluating: their order is the
-        model's.
+      class_names: as for `load_source`.
 
     Raises:
       DataError: it is not prepared there, or is no classification of images.
@@ -161,8 +156,8 @@ def _class_id(features: dict[str, list], count: int, *, place: str) -> int:
 
 def _image_id(features: dict[str, list]) -> str:
     """The image's file name, "" when it has none."""
-    names = [features[key][0] for key in _FILE_NAMES if _has_bytes(features, key)]
-    return names[0].decode(errors="replace") if names else ""
+    names = (features[key][0] for key in _FILE_NAMES if _has_bytes(features, key))
+    return next(names, b"").decode(errors="replace")
 
 
 def _has_bytes(features: dict[str, list], key: str) -> bool:

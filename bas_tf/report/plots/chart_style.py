@@ -21,8 +21,8 @@ STYLE = {
 }
 
 
-def png_of(figure: Figure, *, dots_per_inch: int) -> bytes:
-    """A figure as a PNG file; equal figures give equal bytes."""
+def png_of(figure: Figure, *, dots_per_inch: int | str = "figure") -> bytes:
+    """A figure as a PNG file, at its own resolution; equal figures give equal bytes."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=dots_per_inch, metadata={"Software": None})
     return file.getvalue()

@@ -13,24 +13,26 @@ from matplotlib.figure import Figure
 
 from bas_tf import names
 from bas_tf.errors import DataError
+from bas_tf.report.plots.chart_style import STYLE
+from bas_tf.report.table import NAMES
 
 # Mid grey and saturated colours: legible on a light and on a dark page.
 GREY = "#8a8f94"
 _STYLE = {
+    **STYLE,
     "svg.fonttype": "none",  # text stays text, in the page's own font
     "svg.hashsalt": "bas_tf",  # the same curves give the same bytes
-    "font.family": "sans-serif",
     "font.size": 10,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": GREY,
-    "text.color": GREY,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
+    **dict.fromkeys(
+        (
+            "axes.edgecolor",
+            "axes.labelcolor",
+            "text.color",
+            "xtick.color",
+            "ytick.color",
+        ),
+        GREY,
+    ),
 }
 _SIZE_INCHES = (5.2, 3.2)
 _METHOD_COLORS = ("#2f81e0", "#e8830c", "#2ca25f", "#a45ad6")
@@ -39,12 +41,6 @@ _THRESHOLD_CAPTION = (
     "Localization over the threshold: oracle information, since every point is of the "
     "evaluated split's own true boxes"
 )
-_METRIC_DASHES = {
-    "gt_known_loc": ("GT-known Loc", "-"),
-    "mean_iou": ("mean IoU", "--"),
-    "predicted_map_loc": ("predicted-map Loc", "-"),
-    "predicted_map_iou": ("predicted-map IoU", "--"),
-}
 _LOSS_FIGURES = {
     "Losses over steps": {
         names.LOSS: ("weighted sum L", GREY),
@@ -86,7 +82,9 @@ def loss_curves(rows: Sequence[Mapping]) -> dict[str, str]:
     """
     figures = {}
     for caption, series in _LOSS_FIGURES.items():
-        logged = {key: look for key, look in series.items() if _has(rows, key)}
+        logged = {
+            key: look for key, look in series.items() if any(key in row for row in rows)
+        }
         if logged:
             figures[caption] = _loss_figure(rows, logged)
     return figures
@@ -115,8 +113,8 @@ def threshold_curves(
             _METHOD_COLORS, methods.items(), strict=False
         ):
             for metric, values in curves.items():
-                name, dash = _METRIC_DASHES[metric]
-                label = f"{method}, {name}"
+                dash = "--" if metric.endswith("_iou") else "-"
+                label = f"{method}, {NAMES[metric]}"
                 axes.plot(thresholds, values, dash, color=color, label=label)
         axes.axvline(score_threshold, color=GREY, linewidth=1, linestyle=":")
         label = f"threshold (dotted: {score_threshold:g}, in use)"
@@ -162,10 +160,6 @@ def draw_svg(draw: Callable[[Axes], None], name: str) -> str:
     svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)  # HTML knows SVG's namespaces
     svg = re.sub(r'(?<= )id="', f'id="{name}-', svg)
     return re.sub(r'(?<=["(])#(?=[\w-]+["\)])', f"#{name}-", svg)
-
-
-def _has(rows: Sequence[Mapping], key: str) -> bool:
-    return any(key in row for row in rows)
 
 
 def _parse_line(line: str, place: str) -> dict:

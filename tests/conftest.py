@@ -1,5 +1,6 @@
 """Fixtures that several rooms' tests share."""
 
+import fcntl
 import os
 import shutil
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -50,6 +52,16 @@ def shared_dir() -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def in_float64():
+    """Networks built in it compute in double precision."""
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
 
 
 @pytest.fixture
@@ -98,10 +110,18 @@ def demo_workdir(tmp_path_factory) -> Path:
     Trained, evaluated and exported in its own process, as a user does it. It is
     asked for ten crops, which it turns off.
     """
-    workdir = tmp_path_factory.mktemp("demo") / "run"
-    done = run_command(
-        "export.demo", "--config=configs/demo.py:quicktest", f"--workdir={workdir}",
-        "--config.eval.ten_crop=True",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # all workers of a run share one
+        root = root.parent
+    workdir, made = root / "demo" / "run", root / "demo" / "made"
+    workdir.parent.mkdir(exist_ok=True)
+    with open(root / "demo.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            done = run_command(
+                "export.demo", "--config=configs/demo.py:quicktest",
+                f"--workdir={workdir}", "--config.eval.ten_crop=True",
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            made.touch()
     return workdir

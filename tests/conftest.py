@@ -8,13 +8,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
 from tests.commands import run_command
+from tests.fixtures import networks
 
 # torch's CUDA builds bring triton, whose LLVM and TensorFlow's crash in one process.
 sys.modules.setdefault("triton", None)
@@ -56,12 +56,8 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def in_float64():
-    """Networks built in it compute in double precision."""
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
+    with networks.in_float64():
+        yield
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Fixtures that several rooms' tests share."""
 
+import fcntl
 import os
 import shutil
 import sys
@@ -13,6 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.commands import run_command
+from tests.fixtures import networks
 
 # torch's CUDA builds bring triton, whose LLVM and TensorFlow's crash in one process.
 sys.modules.setdefault("triton", None)
@@ -50,6 +52,12 @@ def shared_dir() -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def in_float64():
+    with networks.in_float64():
+        yield
 
 
 @pytest.fixture
@@ -98,10 +106,18 @@ def demo_workdir(tmp_path_factory) -> Path:
     Trained, evaluated and exported in its own process, as a user does it. It is
     asked for ten crops, which it turns off.
     """
-    workdir = tmp_path_factory.mktemp("demo") / "run"
-    done = run_command(
-        "export.demo", "--config=configs/demo.py:quicktest", f"--workdir={workdir}",
-        "--config.eval.ten_crop=True",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # all workers of a run share one
+        root = root.parent
+    workdir, made = root / "demo" / "run", root / "demo" / "made"
+    workdir.parent.mkdir(exist_ok=True)
+    with open(root / "demo.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            done = run_command(
+                "export.demo", "--config=configs/demo.py:quicktest",
+                f"--workdir={workdir}", "--config.eval.ten_crop=True",
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+            made.touch()
     return workdir

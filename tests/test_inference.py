@@ -7,28 +7,22 @@ import tensorflow as tf
 
 from bas_tf import inference, names
 from bas_tf.geometry.components import box_from_map
-from bas_tf.models.localizer import build_localizer
 from tests.lively import enliven
+from tests.training.narrow import narrow_localizer
 
 
 @pytest.fixture(scope="module")
 def built():
     keras.utils.set_random_seed(0)
-    return enliven(
-        build_localizer(
-            backbone="mobilenet_v1",
-            num_classes=4,
-            input_size_wh=(64, 64),
-            classifier={"variant": "linear"},
-            backbone_options={"width": 0.125},
-        )
-    )
+    return enliven(narrow_localizer(num_classes=4))
 
 
 @pytest.fixture
 def localizer(built, rng):
     """Random kernels, weak enough that the sigmoid does not flatten the maps."""
-    built.generator.kernel.assign(rng.normal(scale=0.1, size=[3, 3, 64, 4]))
+    built.generator.kernel.assign(
+        rng.normal(scale=0.1, size=built.generator.kernel.shape)
+    )
     built.generator.bias.assign(np.zeros(4))
     return built
 
@@ -91,7 +85,7 @@ def test_float_images_give_the_same_as_uint8(localizer, images):
 @pytest.mark.parametrize("bias, value", [(0.0, 0.5), (50.0, 1.0), (np.nan, np.nan)])
 def test_a_constant_or_nan_map_gives_the_whole_image(localizer, images, bias, value):
     """sigmoid(0) = 0.5; a zero kernel leaves nothing but the bias."""
-    localizer.generator.kernel.assign(np.zeros([3, 3, 64, 4]))
+    localizer.generator.kernel.assign(np.zeros(localizer.generator.kernel.shape))
     localizer.generator.bias.assign([bias] * 4)
     outputs = inference.make_predict_fn(localizer, score_threshold=0.15)(images)
     np.testing.assert_array_equal(outputs[names.LOCALIZATION_MAP], value)
@@ -124,14 +118,15 @@ def test_labels_maps_come_from_the_same_pass(localizer, images):
     for key, value in free.items():
         np.testing.assert_allclose(found[key], value, atol=1e-5)
     assert found[names.LABEL_CAM].shape == free[names.CAM].shape
-    for i, label in enumerate(labels):
-        given = inference.make_given_class_fn(
+    for label in range(4):
+        given_fn = inference.make_given_class_fn(
             localizer, class_id=label, score_threshold=0.5
-        )(images[i : i + 1])
-        expected = given[names.LOCALIZATION_MAP][0]
-        np.testing.assert_allclose(found[names.LABEL_MAP][i], expected, atol=1e-5)
-        box = found[names.LABEL_BOXES][i]
-        np.testing.assert_allclose(box, given[names.BOXES][0], atol=1)
+        )
+        given, asked = given_fn(images[labels == label]), labels == label
+        expected = given[names.LOCALIZATION_MAP]
+        np.testing.assert_allclose(found[names.LABEL_MAP][asked], expected, atol=1e-5)
+        boxes = found[names.LABEL_BOXES][asked]
+        np.testing.assert_allclose(boxes, given[names.BOXES], atol=1)
 
 
 def test_a_mean_of_several_maps_takes_no_label(localizer, images, monkeypatch):

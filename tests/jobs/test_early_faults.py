@@ -10,6 +10,7 @@ from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import UserError
 from bas_tf.jobs import data_check, experiment, training
 from bas_tf.report.data_table import format_data
+from tests.training.narrow import shallow_backbone
 
 
 @pytest.fixture
@@ -23,7 +24,8 @@ def folder_config(tmp_path):
     config.data.unlock()
     config.data.source, config.data.root = "folder", str(tmp_path / "photos")
     config.data.batch_size, config.eval.split = 2, "val"
-    return config
+    with shallow_backbone() as config.model.backbone:
+        yield config
 
 
 def _write_photo(path):

@@ -15,10 +15,10 @@ from bas_tf.data import preprocess
 from bas_tf.errors import UserError
 from bas_tf.evaluators import sweeps
 from bas_tf.jobs import evaluation, experiment, results
-from bas_tf.models.localizer import build_localizer
 from bas_tf.report import table
 from bas_tf.runners import Runner
 from tests.commands import exit_code_in_process
+from tests.training.narrow import narrow_localizer
 
 
 def demo_config(**eval_options):
@@ -83,11 +83,23 @@ def test_kinds_of_errors_are_of_the_evaluated_boxes(evaluated_by_origin, origin)
     assert right.mean() == metrics["gt_known_loc"]
 
 
+@pytest.fixture(scope="module")
+def ten_cropped(demo_workdir) -> dict:
+    return {
+        precision: evaluation.evaluate_model(
+            str(demo_workdir),
+            demo_config(ten_crop=True, ten_crop_precision=precision),
+            split="test",
+        )
+        for precision in ("float32", "mixed_bfloat16")
+    }
+
+
 @pytest.mark.slow
-def test_ten_crops_change_class_figures_only(evaluated_by_origin, demo_workdir):
-    evaluated = evaluation.evaluate_model(
-        str(demo_workdir), demo_config(ten_crop=True), split="test"
-    )
+def test_ten_crops_change_class_figures_only(
+    evaluated_by_origin, ten_cropped, demo_workdir
+):
+    evaluated = ten_cropped["float32"]
     before, after = evaluated_by_origin["fixed"].document, evaluated.document
     for key in ("gt_known_loc", "mean_iou", "num_degenerate"):
         assert after["metrics"][key] == before["metrics"][key]
@@ -97,16 +109,8 @@ def test_ten_crops_change_class_figures_only(evaluated_by_origin, demo_workdir):
 
 
 @pytest.mark.slow
-def test_ten_crops_in_half_precision_change_no_box(evaluated_by_origin, demo_workdir):
-    evaluated = {
-        precision: evaluation.evaluate_model(
-            str(demo_workdir),
-            demo_config(ten_crop=True, ten_crop_precision=precision),
-            split="test",
-        )
-        for precision in ("float32", "mixed_bfloat16")
-    }
-    exact, half = evaluated["float32"], evaluated["mixed_bfloat16"]
+def test_ten_crops_in_half_precision_change_no_box(evaluated_by_origin, ten_cropped):
+    exact, half = ten_cropped["float32"], ten_cropped["mixed_bfloat16"]
     assert half.document["ten_crop_precision"] == "mixed_bfloat16"
     assert "ten_crop_precision" not in evaluated_by_origin["fixed"].document
     np.testing.assert_array_equal(half.predictions.boxes, exact.predictions.boxes)
@@ -150,12 +154,6 @@ def test_a_config_without_the_precision_of_ten_crops(photo_folder, fresh_runner)
     assert evaluation.scores_precision(evaluator.config) == "float32"
     document = evaluator.evaluate(fresh_runner, model="fresh").document
     assert document["ten_crop_precision"] == "float32"
-
-
-def test_an_unknown_ten_crop_precision(demo_workdir):
-    config = demo_config(ten_crop=True, ten_crop_precision="int8")
-    with pytest.raises(UserError, match="eval.ten_crop_precision is 'int8'; known: fl"):
-        evaluation.evaluate_model(str(demo_workdir), config, split="test")
 
 
 def plain_ten_crops(runner: Runner, images) -> np.ndarray:
@@ -220,13 +218,7 @@ def test_the_demos_page_needs_no_other_file(demo_workdir):
 
 
 def untrained_runner(class_names) -> Runner:
-    localizer = build_localizer(
-        backbone="mobilenet_v1",
-        num_classes=len(class_names),
-        input_size_wh=(64, 64),
-        classifier={"variant": "linear"},
-        backbone_options={"width": 0.125},
-    )
+    localizer = narrow_localizer(num_classes=len(class_names))
     return Runner(
         inference.make_predict_fn(localizer, score_threshold=0.45),
         class_names,
@@ -236,7 +228,7 @@ def untrained_runner(class_names) -> Runner:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fresh_runner() -> Runner:
     """An untrained model for cats and dogs."""
     return untrained_runner(("cat", "dog"))

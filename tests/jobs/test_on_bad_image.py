@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.commands import only_error_line, run_command
+from tests.commands import exit_code_in_process, only_error_line, run_command
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,9 @@ def flags_for(root):
     )
 
 
-def test_skip_trains_and_evaluates_the_rest_and_lists_the_others(spoilt, tmp_path):
+def test_skip_trains_and_evaluates_the_rest_and_lists_the_others(
+    spoilt, tmp_path, monkeypatch, capsys
+):
     root, (in_training, in_validation) = spoilt
     workdir = tmp_path / "workdir"
     arguments = (*flags_for(root), "--on_bad_image=skip")
@@ -58,8 +60,8 @@ def test_skip_trains_and_evaluates_the_rest_and_lists_the_others(spoilt, tmp_pat
         "bas_tf.evaluate", f"--model={workdir}", *flags_for(root), "--split=val",
         f"--output={output}",
     )  # fmt: skip
-    done = run_command(*evaluator, "--on_bad_image=skip")
-    assert done.returncode == 0, done.stderr
+    code = exit_code_in_process(monkeypatch, *evaluator, "--on_bad_image=skip")
+    assert code == 0, capsys.readouterr().err
     listing = output.parent / "skipped_images_val.txt"
     assert listing.read_text() == listed["val"]
     again = json.loads(output.read_text())
@@ -67,7 +69,8 @@ def test_skip_trains_and_evaluates_the_rest_and_lists_the_others(spoilt, tmp_pat
     assert again["metrics"]["num_images"] == 3
 
     output.unlink()
-    done = run_command(*evaluator)
-    assert done.returncode == 2
-    assert f"{in_validation}: not a readable image" in only_error_line(done.stderr)
+    capsys.readouterr()
+    assert exit_code_in_process(monkeypatch, *evaluator) == 2
+    line = only_error_line(capsys.readouterr().err)
+    assert f"{in_validation}: not a readable image" in line
     assert not output.exists()

@@ -1,22 +1,16 @@
-"""Small real models: a narrow MobileNetV1 at 64 pixels."""
+"""Small real models: a shallow network at 64 pixels."""
 
 import keras
 import numpy as np
 import pytest
 
-from bas_tf.models.localizer import build_localizer
+from tests.training.narrow import narrow_localizer
 
 
 @pytest.fixture
 def localizer():
     keras.utils.set_random_seed(0)
-    return build_localizer(
-        backbone="mobilenet_v1",
-        num_classes=5,
-        input_size_wh=(64, 64),
-        classifier={"variant": "linear"},
-        backbone_options={"width": 0.125},
-    )
+    return narrow_localizer(num_classes=5)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_trunk_at_stride_8_and_head_at_stride_16(name, options, channels, rng):
     backbone = build(name, **options)
     backbone(np.zeros([1, 32, 32, 3], np.uint8))
     enliven(backbone)
-    for height, width in ((32, 32), (64, 96), (96, 32)):
+    for height, width in ((32, 32), (64, 96)):
         images = rng.integers(0, 256, [2, height, width, 3]).astype(np.uint8)
         features, class_maps = backbone(images)
         assert features.shape == (2, height // 8, width // 8, channels)

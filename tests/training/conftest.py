@@ -12,16 +12,6 @@ from tests.training.narrow import narrow_localizer
 
 
 @pytest.fixture
-def in_float64():
-    """Networks built in it compute in double precision."""
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
-
-
-@pytest.fixture
 def build():
     """Builds the same localizer and optimizer again and again."""
 

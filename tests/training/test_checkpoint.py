@@ -127,7 +127,7 @@ def test_nothing_there_is_none(build, tmp_path):
         ({"num_classes": 7}, r"is 3 there and 7 here"),
         (
             {"backbone_options": {"width": 0.25}},
-            r"is 3x3x64x1 there and 3x3x128x1 here",
+            r"is 3x3x16x1 there and 3x3x32x1 here",
         ),
         ({"normalize_generator_input": False}, "there and missing here"),
         ({"backbone": "vgg16", "backbone_options": {}}, "is missing|missing here"),

@@ -1,4 +1,4 @@
-"""TorchSGD against torch's update rule written out in NumPy, through a rate drop."""
+"""Rates, schedules, clipping, averages and the loss scale, by hand."""
 
 import keras
 import numpy as np
@@ -23,32 +23,6 @@ from bas_tf.training import global_update, optimizer, strategy
 )
 def test_rate_groups_of_the_reference(path, factor):
     assert optimizer.rate_multiplier(path) == factor
-
-
-def torch_sgd(value, gradients, rates, *, momentum, l2):
-    """torch.optim.SGD with nesterov, one parameter, in float64."""
-    velocity = None
-    for gradient, rate in zip(gradients, rates, strict=True):
-        gradient = gradient + l2 * value
-        velocity = gradient if velocity is None else momentum * velocity + gradient
-        value = value - rate * (gradient + momentum * velocity)
-    return value
-
-
-def test_ten_steps_with_a_rate_drop_equal_torch(rng):
-    start = rng.normal(size=[4, 3])
-    gradients = rng.normal(size=[10, 4, 3])
-    rates = [0.1] * 5 + [0.01] * 5
-    variable = keras.Variable(start, dtype="float64", name="bias")  # factor 2
-    schedule = optimizer.make_schedule(
-        kind="step", base_rate=0.1, total_steps=10, drop_steps=(5,)
-    )
-    sgd = optimizer.TorchSGD(schedule, momentum=0.9, l2=5e-4)
-    for gradient in gradients:
-        sgd.apply([tf.constant(gradient)], [variable])
-    doubled = [2 * rate for rate in rates]
-    expected = torch_sgd(start, gradients, doubled, momentum=0.9, l2=5e-4)
-    np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
 
 
 def test_step_schedule_drops_after_the_named_steps():

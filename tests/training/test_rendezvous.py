@@ -32,8 +32,9 @@ def test_nobody_goes_on_before_the_last_has_come(addresses):
     socket.create_server(("", int(addresses[0].split(":")[1]))).close()  # free again
 
 
-def test_strangers_do_not_count(addresses):
+def test_strangers_do_not_count(addresses, monkeypatch):
     """One says what is no number, one nothing at all, one hangs up."""
+    monkeypatch.setattr(rendezvous, "_SPEAK_S", 1)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(meet, addresses, 0)
         host, port = addresses[0].split(":")
@@ -66,11 +67,11 @@ def test_a_worker_that_is_gone_again_has_not_come(addresses):
 
 def test_those_who_do_not_come_are_named(addresses):
     with ThreadPoolExecutor() as pool:
-        pool.submit(lambda: pytest.raises(UserError, meet, addresses, 2, 8.0))
+        pool.submit(lambda: pytest.raises(UserError, meet, addresses, 2, 4.0))
         with pytest.raises(UserError) as caught:
-            meet(addresses, 0, timeout_s=4.0)
+            meet(addresses, 0, timeout_s=2.0)
     assert str(caught.value) == (
-        f"TF_CONFIG: worker 1 ({addresses[1]}) did not come within 4 s; start every "
+        f"TF_CONFIG: worker 1 ({addresses[1]}) did not come within 2 s; start every "
         f"worker, where it can reach {addresses[0]}"
     )
 
@@ -84,7 +85,7 @@ def test_a_first_worker_that_does_not_come_is_named(addresses):
 def test_a_first_worker_that_gives_up_is_not_a_start(addresses):
     """It hangs up without a word; who waits for it goes on waiting."""
     with ThreadPoolExecutor() as pool:
-        second = pool.submit(meet, addresses, 1, 4.0)
+        second = pool.submit(meet, addresses, 1, 2.5)
         with pytest.raises(UserError, match="worker 2 "):
             meet(addresses, 0, timeout_s=1.0)
         with pytest.raises(UserError, match="worker 1 was not told to start"):

@@ -19,6 +19,13 @@ def build_narrow(*, seed=0, **update_options):
     """Without any BatchNorm by batch statistics, so that examples do not mix."""
     keras.utils.set_random_seed(seed)
     localizer = narrow_localizer(input_size_wh=(32, 32))
+    # No ReLU at its kink where nothing arrives, else rounding decides on gradients.
+    rng = np.random.default_rng(0)
+    for variable in localizer.trainable_variables:
+        if variable.path.endswith("norm/beta"):
+            variable.assign(rng.normal(scale=0.2, size=variable.shape))
+    # Activations far from 0: L_bas divides by them.
+    localizer.backbone.head.layers[-1].convolutions[-1].bias.assign([2.0] * 3)
     optimizer = TorchSGD(1e-3, **update_options)
     optimizer.build(localizer.trainable_variables)
     return localizer, optimizer
@@ -93,13 +100,11 @@ def test_a_batch_that_does_not_divide_into_parts_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bas_active", [False, True])
-def test_a_compiled_step_equals_a_plain_one(bas_active):
+def test_a_compiled_step_equals_a_plain_one():
     start = values_of(build_narrow()[0])
     plain, compiled = build_narrow(), build_narrow()
-    options = {"bas_active": bas_active}
-    seen = take_steps(plain, make_batches(8), **options)
-    seen_compiled = take_steps(compiled, make_batches(8), jit_compile=True, **options)
+    seen = take_steps(plain, make_batches(8))
+    seen_compiled = take_steps(compiled, make_batches(8), jit_compile=True)
     for key, value in seen[0].items():
         np.testing.assert_allclose(seen_compiled[0][key], value, rtol=1e-5, atol=1e-6)
     assert any(

@@ -6,7 +6,7 @@ to variances of about one) counts. Where the paper removed a stride, ours sees e
 position and Keras's network every second one: the same numbers at these positions.
 """
 
-import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +20,7 @@ from bas_tf.errors import UserError
 from bas_tf.models import build_localizer
 from bas_tf.models.weights import keras_applications
 from bas_tf.models.weights.assign import assign_weights
+from tests.fixtures import networks
 
 # Keras 3.15 saves weights by an array protocol that NumPy 2 is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
@@ -35,24 +36,6 @@ MIXED = {  # our blocks of InceptionV3 -> the output of Keras's before, and of i
     "Mixed_7b": ("mixed8", "mixed9"),
     "Mixed_7c": ("mixed9", "mixed10"),
 }
-
-
-@contextlib.contextmanager
-def floats_of_64_bits():
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx(before[0])
-        keras.config.set_dtype_policy(before[1])
-
-
-@pytest.fixture
-def float64():
-    with floats_of_64_bits():
-        yield
 
 
 def build(backbone, **options):
@@ -140,7 +123,7 @@ def rectified(rng, *shape):
 
 
 @pytest.mark.slow
-def test_vgg16(float64, tmp_path, rng):
+def test_vgg16(in_float64, tmp_path, rng):
     model, localizer = imported("vgg16", tmp_path)
     images = photos(rng, 64)
     bgr = images[..., ::-1] - CAFFE_MEAN_BGR
@@ -153,7 +136,7 @@ def test_vgg16(float64, tmp_path, rng):
 
 
 @pytest.mark.slow
-def test_resnet50(float64, tmp_path, rng):
+def test_resnet50(in_float64, tmp_path, rng):
     """A stride on a 1x1 convolution is taking every second pixel before it."""
     model, localizer = imported("resnet50", tmp_path)
     images = photos(rng, 64)
@@ -173,7 +156,7 @@ def test_resnet50(float64, tmp_path, rng):
 
 
 @pytest.mark.slow
-def test_mobilenet_v1(float64, tmp_path, rng):
+def test_mobilenet_v1(in_float64, tmp_path, rng):
     """Block 6 of Keras pads at the end only: its windows' centres are 1, 3, 5, ..."""
     model, localizer = imported("mobilenet_v1", tmp_path, width=0.25)
     images = photos(rng, 64)
@@ -198,12 +181,12 @@ def test_mobilenet_v1(float64, tmp_path, rng):
 
 @pytest.fixture(scope="module")
 def inception(tmp_path_factory):
-    with floats_of_64_bits():
+    with networks.in_float64():
         return imported("inception_v3", tmp_path_factory.mktemp("inception"))
 
 
 @pytest.mark.slow
-def test_inception_v3s_stem(inception, float64, rng):
+def test_inception_v3s_stem(inception, in_float64, rng):
     """Keras pads neither the first window nor the pools: what lies behind each starts
     from random features. One more row above turns our first windows into Keras's."""
     model, localizer = inception
@@ -230,7 +213,7 @@ def test_inception_v3s_stem(inception, float64, rng):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", MIXED)
-def test_inception_v3s_blocks_of_stride_1(inception, float64, rng, block):
+def test_inception_v3s_blocks_of_stride_1(inception, in_float64, rng, block):
     model, localizer = inception
     part = localizer.backbone.head if "_7" in block else localizer.backbone.trunk
     x = rectified(rng, 2, 9, 9, model.get_layer(MIXED[block][0]).output.shape[-1])
@@ -239,7 +222,7 @@ def test_inception_v3s_blocks_of_stride_1(inception, float64, rng, block):
 
 
 @pytest.mark.slow
-def test_inception_v3s_block_whose_stride_was_removed(inception, float64, rng):
+def test_inception_v3s_block_whose_stride_was_removed(inception, in_float64, rng):
     """Keras's windows are centred on pixels 1, 3, 5, ... of an odd number."""
     model, localizer = inception
     x = rectified(rng, 2, 11, 11, 288)
@@ -248,7 +231,7 @@ def test_inception_v3s_block_whose_stride_was_removed(inception, float64, rng):
 
 
 @pytest.mark.slow
-def test_inception_v3s_block_with_a_stride(inception, float64, rng):
+def test_inception_v3s_block_with_a_stride(inception, in_float64, rng):
     """Ours centres windows on 0, 2, 4, ...: without the first row, on Keras's 1, 3, 5.
 
     The missing row is within reach (3 pixels of the 7x7, 1 of the 3x3) of the windows
@@ -369,61 +352,61 @@ def test_no_file_and_no_hdf5(narrow, tmp_path):
 
 
 DOWNLOAD = """
+import json
 import sys
 from bas_tf.errors import UserError
 from bas_tf.models import build_localizer
 from bas_tf.models.weights import keras_applications
-backbone, options = sys.argv[1], eval(sys.argv[2])
-localizer = build_localizer(
-    backbone=backbone, num_classes=2, input_size_wh=(32, 32), backbone_options=options
-)
-try:
-    keras_applications.read(localizer)
-except UserError as error:
-    print(error)
-    print(error.__cause__)
+found = []
+for backbone, options in json.loads(sys.argv[1]):
+    localizer = build_localizer(
+        backbone=backbone, num_classes=2, input_size_wh=(32, 32),
+        backbone_options=options,
+    )
+    try:
+        keras_applications.read(localizer)
+        found.append(None)
+    except UserError as error:
+        found.append((str(error), str(error.__cause__)))
+print(json.dumps(found))
 """
 
 
-def download(home, backbone, options):
-    """What `read` prints in a process whose proxy refuses every connection."""
+def download(home, backbones):
+    """[(error, its cause) or None] of `read` where a proxy refuses every connection."""
     proxy = {"https_proxy": "http://127.0.0.1:9", "KERAS_HOME": str(home)}
     done = subprocess.run(
-        [sys.executable, "-c", DOWNLOAD, backbone, repr(options)],
+        [sys.executable, "-c", DOWNLOAD, json.dumps(backbones)],
         capture_output=True,
         text=True,
         env=os.environ | proxy | {"HTTPS_PROXY": proxy["https_proxy"], "no_proxy": ""},
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backbone", keras_applications.APPLICATIONS)
-def test_without_network_the_file_and_its_place_are_named(tmp_path, backbone):
-    options = {"vgg16": {}, "mobilenet_v1": {"variant": "keras", "width": 0.5}}
-    options = options.get(backbone, {"variant": "keras"})
-    line, cause = download(tmp_path, backbone, options)
-    file = line.partition(": ")[0]
-    assert f"/{file}: None -- " in cause  # Keras tried a URL that ends in this name
-    assert f"put the file into {tmp_path}/models, or give it to" in line
-    assert f"--source=keras_applications --checkpoint={file}" in line
-
-
-@pytest.mark.slow
-def test_a_damaged_file_in_the_cache_is_named(tmp_path):
-    """Keras checks no hash of MobileNet's files."""
-    path = tmp_path / "models" / "mobilenet_2_5_224_tf_no_top.h5"
-    path.parent.mkdir()
-    path.write_text("half a page")
-    line, _ = download(tmp_path, "mobilenet_v1", {"variant": "keras", "width": 0.25})
-    assert line.startswith(f"{path}: not readable (")
-
-
-@pytest.mark.slow
-def test_a_file_in_the_cache_needs_no_network(tmp_path):
-    path = tmp_path / "models" / "mobilenet_2_5_224_tf_no_top.h5"
-    path.parent.mkdir()
-    write_legacy(application("mobilenet_v1", alpha=0.25), path)
-    assert not download(tmp_path, "mobilenet_v1", {"variant": "keras", "width": 0.25})
+def test_without_network_the_cache_is_read_or_its_place_named(tmp_path):
+    """Of MobileNet, whose hash Keras does not check, a good and a damaged file."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    good = folder / "mobilenet_2_5_224_tf_no_top.h5"
+    write_legacy(application("mobilenet_v1", alpha=0.25), good)
+    damaged = folder / "mobilenet_5_0_224_tf_no_top.h5"
+    damaged.write_text("half a page")
+    of_keras = {"variant": "keras"}
+    cached, broken, *missing = download(tmp_path, [
+        ("mobilenet_v1", of_keras | {"width": 0.25}),
+        ("mobilenet_v1", of_keras | {"width": 0.5}),
+        ("mobilenet_v1", of_keras | {"width": 0.75}),
+        ("vgg16", {}), ("resnet50", of_keras), ("inception_v3", of_keras),
+    ])  # fmt: skip
+    assert cached is None
+    assert broken[0].startswith(f"{damaged}: not readable (")
+    assert len(missing) == len(keras_applications.APPLICATIONS)
+    for line, cause in missing:
+        file = line.partition(": ")[0]
+        assert f"/{file}: None -- " in cause  # Keras tried a URL that ends in it
+        assert f"put the file into {folder}, or give it to" in line
+        assert f"--source=keras_applications --checkpoint={file}" in line

@@ -32,9 +32,6 @@ FLOAT32 = (
 # is closer. A scalar may be exact by luck: eight roundings are always allowed, and to a
 # batch's mean what its examples are allowed.
 FLOAT32_FACTOR, FLOAT32_FLOOR = 5.0, 8 * 2.0**-23
-# Momentum and decay do not depend on the network, nor does a mean of maps: the network
-# of which three steps are taken, and one each whose top k are all classes and some.
-THREE_STEPS, MEAN_MAPS = "cub_mobilenet", ("cub_mobilenet", "cub_vgg")
 EXAMPLES_OF = {"ratio": "ratio_per_sample", "area": "area_per_sample"}
 
 
@@ -65,24 +62,18 @@ def inputs(truth, shared_dir):
 
 @pytest.fixture(scope="module")
 def passes(recorded, truth, imported, inputs):
-    """In float64: the evaluating pass, the map of several classes, the steps."""
+    """In float64: the evaluating pass, the map of several classes, three steps."""
     with networks.in_float64():
         images, labels = tf.constant(inputs[0], tf.float64), inputs[1]
         localizer = parity_runs.load(recorded, imported)
         evaluated = parity_runs.evaluate(
             recorded, localizer, images, labels, training=False
         )
-        if recorded.model in MEAN_MAPS:
-            evaluated["top_k_map"] = np.asarray(
-                localizer(images)[names.LOCALIZATION_MAP]
-            )
+        evaluated["top_k_map"] = np.asarray(localizer(images)[names.LOCALIZATION_MAP])
         before = parity_runs.by_recorded_name(
             recorded, localizer.trainable_variables, localizer.trainable_variables
         )
-        steps = parity_runs.train(
-            recorded, localizer, images, labels,
-            steps=3 if recorded.model == THREE_STEPS else 1,
-        )  # fmt: skip
+        steps = parity_runs.train(recorded, localizer, images, labels, steps=3)
     return evaluated, before, steps
 
 
@@ -122,8 +113,6 @@ def test_the_best_classes_and_the_mean_of_their_maps(passes, recorded, truth):
     best = np.argsort(-evaluated["score_1"], axis=1)[:, :5]
     np.testing.assert_array_equal(best, truth["f64/eval/top5"])
     assert truth["f64/eval_topk/N"] == recorded.top_k
-    if recorded.model not in MEAN_MAPS:
-        return
     expected = truth["f64/eval_topk/x_saliency"].transpose(0, 2, 3, 1)
     assert deviation(evaluated["top_k_map"], expected) <= 1e-9
 
@@ -141,7 +130,7 @@ def test_every_gradient(passes, truth):
 def test_the_first_and_the_third_step(passes, truth):
     """The recorded third step itself moves by 5e-8 when the weights do by 1e-15."""
     _, before, steps = passes
-    for number in (1, 3)[: len(steps)]:
+    for number in (1, 3):
         change = changes(before, steps[number - 1].parameters)
         assert_statistics(truth, f"f64/step{number}/delta", change, 1e-6)
 
@@ -151,15 +140,15 @@ def test_the_moving_statistics(passes, recorded, truth):
     if recorded.backbone == "vgg16":
         assert not steps[0].statistics  # has no BatchNorm
         return
-    for number in (1, 3)[: len(steps)]:
+    for number in (1, 3):
         statistics = steps[number - 1].statistics
         assert_statistics(truth, f"f64/step{number}/bn", statistics, 1e-7)
 
 
-def test_the_losses_of_the_steps(passes, truth):
+def test_the_losses_of_three_steps(passes, truth):
     assert tuple(truth["loss_columns"]) == parity_runs.LOSSES
     ours = [[s.terms[name] for name in parity_runs.LOSSES] for s in passes[2]]
-    np.testing.assert_allclose(ours, truth["f64/losses"][: len(ours)], rtol=1e-7)
+    np.testing.assert_allclose(ours, truth["f64/losses"], rtol=1e-7)
 
 
 def test_float32(recorded, imported, inputs, truth):

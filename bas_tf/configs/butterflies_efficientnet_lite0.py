@@ -33,5 +33,6 @@ def get_config(variant: str = ""):
     config.train.epochs = 9
     config.train.classifier_epochs = 3
     config.train.batch_statistics = False
-    config.eval.score_threshold = 0.42  # chosen on the boxes of val
+    config.train.self_training_rounds = 1
+    config.eval.score_threshold = 0.5  # of maps trained towards masks
     return config

@@ -102,7 +102,7 @@ def base_config() -> ml_collections.ConfigDict:
             # refined by their colours, and is trained on towards them; 0: off. Each
             # round takes so many epochs, from this rate down by a cosine.
             "self_training_rounds": 0,
-            "self_training_epochs": 3,
+            "self_training_epochs": 6,
             "self_training_rate": 1e-3,
             "seed": 0,
             "log_every_steps": 10,

@@ -90,7 +90,6 @@ def _student(config, teacher: Path):
     student.data.pseudo_masks = str(masks_of(teacher))
     student.optimizer.schedule = "cosine"
     student.optimizer.base_rate = config.train.self_training_rate
-    student.optimizer.warmup_steps = 0
     student.train.epochs = config.train.self_training_epochs
     student.train.classifier_epochs = 0
     return student

@@ -1,12 +1,14 @@
 """The quick demo's test images, and what its Keras model says about them."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bas_tf import names
 from bas_tf.data import pipeline
+from bas_tf.export.litert import conversion
 from bas_tf.jobs import experiment
 
 
@@ -29,6 +31,26 @@ class Reference:
             expected[names.LOCALIZATION_MAP],
             atol=map_atol,
         )
+
+
+@pytest.fixture(scope="session")
+def localizer_files(demo_workdir) -> dict[str, Path]:
+    """{quantization: path} of the full files that the demo wrote."""
+    folder = demo_workdir / "export"
+    return {
+        quantization: folder / conversion.file_name("full", quantization, "uint8")
+        for quantization in ("none", "int8")
+    }
+
+
+@pytest.fixture(scope="session")
+def given_class_files(demo_workdir, tmp_path_factory) -> dict[str, Path]:
+    """{quantization: path} of files of the demo that take the class."""
+    output, quantizations = tmp_path_factory.mktemp("given_class"), ("none", "int8")
+    paths = conversion.export_tflite(
+        demo_workdir, output, list(quantizations), variants=("given_class",)
+    )
+    return dict(zip(quantizations, paths, strict=True))
 
 
 @pytest.fixture(scope="session")

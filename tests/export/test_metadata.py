@@ -17,7 +17,6 @@ from bas_tf import names, tflite_document
 from bas_tf.errors import UserError
 from bas_tf.export.litert import (
     calibration,
-    conversion,
     file_document,
     metadata,
     metadata_tables,
@@ -104,21 +103,12 @@ def test_the_hash_of_a_config_is_of_its_keys_in_order():
     assert file_document.config_sha256({"a": {"c": (3,), "d": ""}, "b": 1}) == expected
 
 
-@pytest.fixture(scope="module")
-def exported(demo_workdir, tmp_path_factory) -> dict:
-    """{quantization: path} of two files that the evaluated workdir gives."""
-    output = tmp_path_factory.mktemp("metadata")
-    quantizations = ["none", "int8"]
-    paths = conversion.export_tflite(demo_workdir, output, quantizations)
-    return dict(zip(quantizations, paths, strict=True))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["none", "int8"])
 def test_the_document_is_in_the_file_and_beside_it(
-    exported, demo_workdir, quantization
+    localizer_files, demo_workdir, quantization
 ):
-    path = exported[quantization]
+    path = localizer_files[quantization]
     document = json.loads(path.with_name(f"{path.name}.json").read_text())
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
@@ -150,8 +140,8 @@ def test_the_document_is_in_the_file_and_beside_it(
 
 
 @pytest.mark.slow
-def test_inputs_and_outputs_are_those_of_the_file(exported):
-    document = tflite_document.read_tflite_document(exported["int8"])
+def test_inputs_and_outputs_are_those_of_the_file(localizer_files):
+    document = tflite_document.read_tflite_document(localizer_files["int8"])
     assert list(document["inputs"]) == [names.IMAGES]
     image = document["inputs"][names.IMAGES]
     assert (image["dtype"], image["shape"]) == ("uint8", [1, 64, 64, 3])
@@ -171,44 +161,51 @@ def test_inputs_and_outputs_are_those_of_the_file(exported):
 
 
 @pytest.mark.slow
-def test_calibration_is_told_of_int8_alone(exported, demo_workdir):
+def test_calibration_is_told_of_int8_alone(localizer_files, demo_workdir):
     loaded = experiment.load_experiment(demo_workdir)
     crops = calibration.calibration_crops(
         loaded.config, experiment.open_source(loaded.config)
     )
-    assert tflite_document.read_tflite_document(exported["int8"])["calibration"] == {
+    assert tflite_document.read_tflite_document(localizer_files["int8"])[
+        "calibration"
+    ] == {
         "count": 16,
         "sha256": hashlib.sha256(
             b"".join(crop.tobytes() for crop in crops)
         ).hexdigest(),
     }
-    assert tflite_document.read_tflite_document(exported["none"])["calibration"] is None
+    assert (
+        tflite_document.read_tflite_document(localizer_files["none"])["calibration"]
+        is None
+    )
 
 
 @pytest.mark.slow
-def test_float_operators_are_told_of_int8_alone(exported):
+def test_float_operators_are_told_of_int8_alone(localizer_files):
     """What follows the layers is in float32: scores, the map's nine taps, the box."""
-    found = tflite_document.read_tflite_document(exported["int8"])["float_operators"]
+    found = tflite_document.read_tflite_document(localizer_files["int8"])[
+        "float_operators"
+    ]
     once = ("BATCH_MATMUL", "ADD_N", "LOGISTIC", "SOFTMAX", "RESIZE_BILINEAR")
     assert {kind: found[kind] for kind in once} == dict.fromkeys(once, 1)
     assert not {"CONV_2D", "DEPTHWISE_CONV_2D", "QUANTIZE", "DEQUANTIZE"} & set(found)
     assert (
-        tflite_document.read_tflite_document(exported["none"])["float_operators"]
+        tflite_document.read_tflite_document(localizer_files["none"])["float_operators"]
         is None
     )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["none", "int8"])
-def test_the_standard_entry_is_of_the_files_own_outputs(exported, quantization):
-    content = exported[quantization].read_bytes()
+def test_the_standard_entry_is_of_the_files_own_outputs(localizer_files, quantization):
+    content = localizer_files[quantization].read_bytes()
     model = schema.Model.GetRootAs(content)
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
     assert [entry.Name() for entry in entries] == [
         b"min_runtime_version",
         b"TFLITE_METADATA",
     ]
-    document = tflite_document.read_tflite_document(exported[quantization])
+    document = tflite_document.read_tflite_document(localizer_files[quantization])
     encoded = model.Buffers(entries[-1].Buffer()).DataAsNumpy().tobytes()
     standard = metadata.standard_metadata(document)
     assert encoded == metadata_tables.encode(standard)
@@ -224,7 +221,7 @@ def test_the_standard_entry_is_of_the_files_own_outputs(exported, quantization):
 
 
 @pytest.mark.slow
-def test_the_license_is_the_configs(exported, demo_workdir):
+def test_the_license_is_the_configs(localizer_files, demo_workdir):
     loaded = experiment.load_experiment(demo_workdir)
     localizer = experiment.load_localizer(loaded)
 
@@ -232,7 +229,7 @@ def test_the_license_is_the_configs(exported, demo_workdir):
         return file_document.model_document(
             dataclasses.replace(loaded, config=config),
             localizer,
-            exported["none"].read_bytes(),
+            localizer_files["none"].read_bytes(),
             steps=12,
             quantization="none",
             crops=None,
@@ -309,10 +306,10 @@ def of_another_model(content: bytes) -> bytes:
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", [cut_off, stripped, of_another_model])
 def test_such_a_file_is_one_line_and_exit_code_2(
-    exported, broken, tmp_path, monkeypatch, capsys
+    localizer_files, broken, tmp_path, monkeypatch, capsys
 ):
     model, photo = tmp_path / "model.tflite", tmp_path / "photo.png"
-    model.write_bytes(broken(exported["none"].read_bytes()))
+    model.write_bytes(broken(localizer_files["none"].read_bytes()))
     (tmp_path / "labels.txt").write_text("a\nb\n")  # not asked any more
     Image.new("RGB", (64, 64)).save(photo)
     capsys.readouterr()

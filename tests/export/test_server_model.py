@@ -185,20 +185,14 @@ def test_a_batch_of_files_of_many_sizes(answers, runner, signature, count):
 
 
 @pytest.mark.parametrize("count", [1, 3, 8])
-def test_the_box_of_a_given_class(answers, runner, demo_workdir, count):
-    from bas_tf import inference
-
-    loaded = experiment.load_experiment(demo_workdir)
-    given = inference.make_given_class_fn(
-        experiment.load_localizer(loaded),
-        class_id=GIVEN,
-        score_threshold=loaded.config.eval.score_threshold,
-    )
+def test_the_box_of_a_given_class(answers, runner, count):
     outputs = answers[f"{count} of {names.CLASS_SIGNATURE}"]
     for content, row in zip(photos(count), rows_of(outputs), strict=True):
-        image = resized(content)
-        boxes = {key: given(image)[key] for key in (names.BOXES, names.DEGENERATE)}
-        expected = runner.predict_fn(image) | boxes
+        found = runner.label_fn(resized(content), np.array([GIVEN]))
+        expected = found | {
+            names.BOXES: found[names.LABEL_BOXES],
+            names.DEGENERATE: found[names.LABEL_DEGENERATE],
+        }
         assert_row_equals_keras(row, expected, size_of(content), runner.class_names)
 
 

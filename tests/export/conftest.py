@@ -54,8 +54,12 @@ def given_class_files(demo_workdir, tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def keras_reference(demo_workdir) -> Reference:
-    runner = experiment.load_runner(demo_workdir)
+def keras_runner(demo_workdir):
+    return experiment.load_runner(demo_workdir)
+
+
+@pytest.fixture(scope="session")
+def keras_reference(demo_workdir, keras_runner) -> Reference:
     config = experiment.load_experiment(demo_workdir).config
     images = pipeline.ResizedImages(
         experiment.open_source(config).records("test"),
@@ -63,7 +67,7 @@ def keras_reference(demo_workdir) -> Reference:
         keep=False,
     )
     crops = pipeline.centre_crops(images, range(32), crop_size_wh=(64, 64))
-    return Reference(crops, runner.predict_fn(crops))
+    return Reference(crops, keras_runner.predict_fn(crops))
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.export.artifacts import decoding
-from bas_tf.jobs import experiment
 from tests.export import encoded_images
 from tests.export.encoded_images import encode, smooth
 
@@ -128,11 +127,6 @@ def answers(demo_workdir, tmp_path_factory) -> dict[str, dict | str]:
     return dict(zip(requests, found, strict=True))
 
 
-@pytest.fixture(scope="module")
-def runner(demo_workdir):
-    return experiment.load_runner(demo_workdir)
-
-
 def resized(content: bytes) -> np.ndarray:
     """A file's pixels in the network's size, by TensorFlow in eager mode."""
     image = tf.io.decode_image(content, channels=3, expand_animations=False)
@@ -170,12 +164,14 @@ def rows_of(outputs: dict) -> list[dict]:
 
 @pytest.mark.parametrize("signature", [names.SIGNATURE, names.HEATMAP_SIGNATURE])
 @pytest.mark.parametrize("count", [1, 3, 8])
-def test_a_batch_of_files_of_many_sizes(answers, runner, signature, count):
+def test_a_batch_of_files_of_many_sizes(answers, keras_runner, signature, count):
     outputs = answers[f"{count} of {signature}"]
     assert (outputs[names.STATUS] == decoding.GOOD).all()
     for content, row in zip(photos(count), rows_of(outputs), strict=True):
-        expected = runner.predict_fn(resized(content))
-        assert_row_equals_keras(row, expected, size_of(content), runner.class_names)
+        expected = keras_runner.predict_fn(resized(content))
+        assert_row_equals_keras(
+            row, expected, size_of(content), keras_runner.class_names
+        )
         if signature == names.HEATMAP_SIGNATURE:
             np.testing.assert_allclose(
                 row[names.LOCALIZATION_MAP][..., 0],
@@ -185,15 +181,17 @@ def test_a_batch_of_files_of_many_sizes(answers, runner, signature, count):
 
 
 @pytest.mark.parametrize("count", [1, 3, 8])
-def test_the_box_of_a_given_class(answers, runner, count):
+def test_the_box_of_a_given_class(answers, keras_runner, count):
     outputs = answers[f"{count} of {names.CLASS_SIGNATURE}"]
     for content, row in zip(photos(count), rows_of(outputs), strict=True):
-        found = runner.label_fn(resized(content), np.array([GIVEN]))
+        found = keras_runner.label_fn(resized(content), np.array([GIVEN]))
         expected = found | {
             names.BOXES: found[names.LABEL_BOXES],
             names.DEGENERATE: found[names.LABEL_DEGENERATE],
         }
-        assert_row_equals_keras(row, expected, size_of(content), runner.class_names)
+        assert_row_equals_keras(
+            row, expected, size_of(content), keras_runner.class_names
+        )
 
 
 def test_the_heatmap_is_the_normalised_map_as_a_grey_picture(answers):
@@ -254,13 +252,13 @@ def test_classes_that_the_model_does_not_have(answers):
     np.testing.assert_allclose(rows[1][names.BOXES], good[names.BOXES][1], rtol=1e-5)
 
 
-def test_a_batch_of_pixels(answers, runner):
+def test_a_batch_of_pixels(answers, keras_runner):
     outputs = answers["pixels"]
     assert names.STATUS not in outputs
     for image, row in zip(PIXELS, rows_of(outputs), strict=True):
         small = decoding.resize(image[np.newaxis], (64, 64)).numpy()
-        expected = runner.predict_fn(small)
-        assert_row_equals_keras(row, expected, (81, 50), runner.class_names)
+        expected = keras_runner.predict_fn(small)
+        assert_row_equals_keras(row, expected, (81, 50), keras_runner.class_names)
 
 
 @pytest.mark.parametrize("name", WRONG)

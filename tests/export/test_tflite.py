@@ -129,11 +129,11 @@ def run_file(path, images, **inputs):
 
 
 def test_the_map_and_box_of_a_given_class(
-    given_class_files, keras_reference, demo_workdir
+    given_class_files, keras_reference, keras_runner
 ):
     """Every class in turn, predicted or not."""
     crops, class_ids = keras_reference.crops[:8], np.arange(8, dtype=np.int32)
-    expected = experiment.load_runner(demo_workdir).label_fn(crops, class_ids)
+    expected = keras_runner.label_fn(crops, class_ids)
     for quantization, atol in (("none", 1e-5), ("int8", 0.1)):
         found = run_file(given_class_files[quantization], crops, class_ids=class_ids)
         assert set(found) == {names.BOXES, names.DEGENERATE, names.LOCALIZATION_MAP}

@@ -1,13 +1,11 @@
 """Writes SavedModels: into a folder, or as a server's next version."""
 
-import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from bas_tf import files
-from bas_tf.errors import UserError
+from bas_tf.export.artifacts import folders
 from bas_tf.names import LABELS_FILE
 
 
@@ -21,13 +19,14 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
 
     loaded = experiment.load_experiment(workdir)
     output = Path(output)
-    check_folder(output)
+    hint = "no SavedModel; name a new folder"
+    folders.check_replaceable(output, "saved_model.pb", hint)
     files.check_not_inputs([output], output_check.model_inputs(workdir))
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
         folder = Path(temporary) / "saved_model"
         write_saved_model(loaded, folder)
-        replace_folder(folder, output)
+        folders.replace_folder(folder, output)
     return output
 
 
@@ -113,30 +112,3 @@ def served_localizer(loaded):
         score_threshold=loaded.config.eval.score_threshold,
     )
     return served, steps
-
-
-def check_folder(output: Path) -> None:
-    """Refuses to put a SavedModel in the place of anything but another one.
-
-    Raises:
-      UserError: it is a file, or a folder with something else in it.
-    """
-    if output.is_dir():
-        is_free = (output / "saved_model.pb").is_file() or not any(output.iterdir())
-    else:
-        is_free = not output.exists()
-    if not is_free:
-        raise UserError(
-            f"--output={output}: is there and is no SavedModel; name a new folder"
-        )
-
-
-def replace_folder(new: Path, output: Path) -> None:
-    """Renames `new` to `output`; what was there before goes only then."""
-    if output.exists():
-        old = Path(tempfile.mkdtemp(dir=output.parent)) / "old"
-        os.rename(output, old)
-        os.rename(new, output)
-        shutil.rmtree(old.parent)
-    else:
-        os.rename(new, output)

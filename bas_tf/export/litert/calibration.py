@@ -10,6 +10,14 @@ from bas_tf.errors import UserError
 FEWEST = 100  # different images, where the config asks for as many
 
 
+def crops_of(loaded) -> np.ndarray:
+    """`calibration_crops` of a workdir's `experiment.Experiment`."""
+    from bas_tf.jobs import experiment
+
+    source = experiment.open_source(loaded.config, loaded.class_names)
+    return calibration_crops(loaded.config, source)
+
+
 def calibration_crops(config, source) -> np.ndarray:
     """Distinct training images, evenly picked, as the network sees them.
 

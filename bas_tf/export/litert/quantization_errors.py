@@ -201,10 +201,8 @@ def calibration_examples(loaded, document: dict) -> Iterable[dict[str, np.ndarra
     """Inputs of IMAGES calibration images, evenly picked, by the signature's names."""
     from bas_tf import runners
     from bas_tf.export.litert import calibration
-    from bas_tf.jobs import experiment
 
-    source = experiment.open_source(loaded.config, loaded.class_names)
-    crops = calibration.calibration_crops(loaded.config, source)
+    crops = calibration.crops_of(loaded)
     picked = np.linspace(0, len(crops) - 1, min(IMAGES, len(crops))).astype(int)
     dtype = document["inputs"][names.IMAGES]["dtype"]
     for i, crop in enumerate(crops[picked]):

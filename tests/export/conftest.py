@@ -70,6 +70,15 @@ def keras_reference(demo_workdir, keras_runner) -> Reference:
     return Reference(crops, keras_runner.predict_fn(crops))
 
 
+def assert_boxes_of_hard_images(outputs) -> None:
+    """Each in its frame of 64 x 64, a degenerate one all of it."""
+    boxes = outputs[names.BOXES]
+    assert (boxes >= 0).all() and (boxes <= 64).all()
+    assert (boxes[:, :2] < boxes[:, 2:]).all()
+    whole = (boxes == [0, 0, 64, 64]).all(axis=1)
+    assert whole[outputs[names.DEGENERATE]].all()
+
+
 @pytest.fixture(scope="session")
 def hard_images() -> np.ndarray:
     """Frames without an object: black, white, grey, a gradient; [4, 64, 64, 3]."""

@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.jobs import experiment
+from tests.export.conftest import assert_boxes_of_hard_images
+
+pytestmark = pytest.mark.slow
 
 STRANGER = """
 import json, sys
@@ -41,7 +44,6 @@ def serve(folder):
     }
 
 
-@pytest.mark.slow
 def test_a_process_without_this_project_gets_the_keras_models_answer(
     folder, keras_reference, tmp_path
 ):
@@ -68,7 +70,6 @@ def test_a_process_without_this_project_gets_the_keras_models_answer(
     np.testing.assert_allclose(outputs[names.BOXES], expected[names.BOXES][:3], atol=1)
 
 
-@pytest.mark.slow
 def test_boxes_equal_kerass_on_every_test_image(folder, keras_reference):
     runner = experiment.load_runner(folder)
     outputs = runner.predict_fn(keras_reference.crops)
@@ -79,7 +80,6 @@ def test_boxes_equal_kerass_on_every_test_image(folder, keras_reference):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size_hw", [(70, 90), (200, 64), (33, 31)])
 def test_boxes_lie_in_the_pixels_of_the_sent_image(
     serve, keras_runner, keras_reference, size_hw
@@ -96,11 +96,5 @@ def test_boxes_lie_in_the_pixels_of_the_sent_image(
     assert (boxes[:, :2] < boxes[:, 2:]).all()
 
 
-@pytest.mark.slow
 def test_frames_without_an_object_get_a_finite_box(serve, hard_images):
-    outputs = serve(hard_images)
-    boxes = outputs[names.BOXES]
-    assert (boxes >= 0).all() and (boxes <= 64).all()
-    assert (boxes[:, :2] < boxes[:, 2:]).all()
-    whole = (boxes == [0, 0, 64, 64]).all(axis=1)
-    assert whole[outputs[names.DEGENERATE]].all()
+    assert_boxes_of_hard_images(serve(hard_images))

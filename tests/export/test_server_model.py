@@ -34,58 +34,52 @@ def photos(count: int) -> list[bytes]:
     return [encode(smooth(sizes[i % 7], seed=i), kinds[i % 2]) for i in range(count)]
 
 
+def of_files(images, **inputs) -> dict[str, np.ndarray]:
+    return {names.IMAGE_BYTES: strings(images), **inputs}
+
+
 MIXED = [*photos(3), b"no image", *photos(7)[3:]]
 TOO_LARGE = encoded_images.png_of_size(30_000, 30_000)
 PIXELS = np.random.default_rng(0).integers(0, 256, [3, 50, 81, 3], np.uint8)
 REQUESTS = {
     **{
-        f"{count} of {name}": (name, {names.IMAGE_BYTES: strings(photos(count))})
+        f"{count} of {name}": (name, of_files(photos(count)))
         for count in (1, 3, 8)
         for name in (names.SIGNATURE, names.HEATMAP_SIGNATURE)
     },
     **{
         f"{count} of {names.CLASS_SIGNATURE}": (
             names.CLASS_SIGNATURE,
-            {
-                names.IMAGE_BYTES: strings(photos(count)),
-                names.CLASS_IDS: np.full([count], GIVEN, np.int32),
-            },
+            of_files(photos(count), class_ids=np.full([count], GIVEN, np.int32)),
         )
         for count in (1, 3, 8)
     },
-    "one unreadable": (names.HEATMAP_SIGNATURE, {names.IMAGE_BYTES: strings(MIXED)}),
+    "one unreadable": (names.HEATMAP_SIGNATURE, of_files(MIXED)),
     "all unreadable": (
         names.SIGNATURE,
-        {names.IMAGE_BYTES: strings(list(encoded_images.unreadable().values()))},
+        of_files(list(encoded_images.unreadable().values())),
     ),
-    "too large": (names.SIGNATURE, {names.IMAGE_BYTES: strings([TOO_LARGE])}),
+    "too large": (names.SIGNATURE, of_files([TOO_LARGE])),
     "unknown classes": (
         names.CLASS_SIGNATURE,
-        {
-            names.IMAGE_BYTES: strings([*photos(3), b"no image"]),
-            names.CLASS_IDS: np.array([UNKNOWN, GIVEN, -1, GIVEN], np.int32),
-        },
+        of_files(
+            [*photos(3), b"no image"],
+            class_ids=np.array([UNKNOWN, GIVEN, -1, GIVEN], np.int32),
+        ),
     ),
     "pixels": (names.TENSOR_SIGNATURE, {names.IMAGES: PIXELS}),
 }
-EMPTY = strings([])
 WRONG = {  # a request, and what its INVALID_ARGUMENT says
     "no images": (
-        (names.SIGNATURE, {names.IMAGE_BYTES: EMPTY}),
+        (names.SIGNATURE, of_files([])),
         "image_bytes: an empty batch",
     ),
     "a matrix of images": (
-        (names.SIGNATURE, {names.IMAGE_BYTES: strings([[photos(1)[0]]])}),
+        (names.SIGNATURE, of_files([[photos(1)[0]]])),
         "[1,1] is not compatible with expected shape [?]",
     ),
     "a class for one of two": (
-        (
-            names.CLASS_SIGNATURE,
-            {
-                names.IMAGE_BYTES: strings(photos(2)),
-                names.CLASS_IDS: np.array([0], np.int32),
-            },
-        ),
+        (names.CLASS_SIGNATURE, of_files(photos(2), class_ids=np.array([0], np.int32))),
         "class_ids: one for each of image_bytes",
     ),
     "two channels": (

@@ -9,6 +9,7 @@ from bas_tf import names
 from bas_tf.errors import UserError
 from bas_tf.export.litert import conversion
 from bas_tf.jobs import evaluation, experiment
+from tests.export.conftest import assert_boxes_of_hard_images
 
 pytestmark = pytest.mark.slow
 
@@ -97,12 +98,8 @@ def test_quantized_files_are_smaller(files):
 
 @pytest.mark.parametrize("quantization", conversion.QUANTIZATIONS)
 def test_frames_without_an_object_get_a_finite_box(files, hard_images, quantization):
-    found = experiment.load_runner(files[quantization]).predict_fn(hard_images)
-    boxes = found[names.BOXES]
-    assert (boxes >= 0).all() and (boxes <= 64).all()
-    assert (boxes[:, :2] < boxes[:, 2:]).all()
-    whole = (boxes == [0, 0, 64, 64]).all(axis=1)
-    assert whole[found[names.DEGENERATE]].all()
+    runner = experiment.load_runner(files[quantization])
+    assert_boxes_of_hard_images(runner.predict_fn(hard_images))
 
 
 def test_labels_lie_beside_the_files(files, demo_workdir):

@@ -87,11 +87,7 @@ IMAGENET_TERMS = {  # of each backbone that model.weights "imagenet" starts
 def write_model_card(
     path: str | Path, loaded: experiment.Experiment, *, steps: int
 ) -> None:
-    """Writes `model_card` as UTF-8, whole or not at all.
-
-    Raises:
-      UserError: see `model_card`, or the path cannot be written.
-    """
+    """Writes `model_card` as UTF-8, whole or not at all; its errors are raised."""
     files.write_file(path, model_card(loaded, steps=steps).encode())
 
 

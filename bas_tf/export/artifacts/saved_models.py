@@ -38,7 +38,6 @@ def export_version(workdir: str | Path, serving_dir: str | Path) -> Path:
     of `server_files` are written next to it where they are missing.
 
     Args:
-      workdir: of the training.
       serving_dir: the folder of the versions; its name is the model's.
 
     Returns:

@@ -20,9 +20,7 @@ class ServerModel:
     their first dimension, and an image's answer does not depend on its batch mates.
 
     Args:
-      localizer: a trained localizer.
       class_names: in the order of class ids.
-      input_size_wh: the size that the network sees.
       score_threshold: where the normalised map is cut, in [0, 1).
     """
 

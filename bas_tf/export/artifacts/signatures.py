@@ -20,7 +20,6 @@ class ServedLocalizer(tf.Module):
     """A localizer as a file on a device: uint8 images in, classes and boxes out.
 
     Args:
-      localizer: a trained localizer.
       input_size_wh: the size that the network sees.
       score_threshold: where the normalised map is cut, in [0, 1).
     """

@@ -51,11 +51,6 @@ def calibration_crops(config, source) -> np.ndarray:
 def representative_dataset(
     crops: np.ndarray, as_input: Callable[[np.ndarray], np.ndarray]
 ) -> Iterator[list[np.ndarray]]:
-    """One image [1, h, w, 3] at a time, as TensorFlow Lite's converter wants them.
-
-    Args:
-      crops: of `calibration_crops`.
-      as_input: makes of crops what the graph takes.
-    """
+    """One image [1, h, w, 3] at a time, made what the graph takes by `as_input`."""
     for crop in crops:
         yield [np.asarray(as_input(crop[np.newaxis]))]

@@ -45,7 +45,6 @@ def export_tflite(
 
     Args:
       workdir: of a training, or its `experiment.Experiment`, which is restored once.
-      output: the folder.
       quantizations: keys of QUANTIZATIONS.
       variants: keys of PREFIXES.
       input_type: of INPUT_TYPES; int8 is the pixel less 128.
@@ -72,10 +71,8 @@ def export_tflite(
     labels = "\n".join(loaded.class_names) + "\n"
     files.write_file(output / LABELS_FILE, labels.encode())
     model_card.write_model_card(output / model_card.CARD_FILE, loaded, steps=steps)
-    written, contents = (
-        [],
-        _converted(served, quantizations, crops, variants, input_type),
-    )
+    contents = _converted(served, quantizations, crops, variants, input_type)
+    written = []
     for (variant, quantization), content in contents.items():
         document = file_document.model_document(
             loaded,

@@ -62,11 +62,8 @@ def model_document(
     """All that is known of one file, as `json` can write it.
 
     Args:
-      loaded: the workdir.
-      localizer: the trained localizer.
       tflite: the converted file, of which inputs and outputs are reported.
       steps: of the training, that are behind its weights.
-      quantization: of `tflite.QUANTIZATIONS`.
       crops: the images that int8 was calibrated on; not told of other files.
     """
     config = loaded.config

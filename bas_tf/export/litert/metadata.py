@@ -33,11 +33,8 @@ _TIME = (1980, 1, 1, 0, 0, 0)  # of the archive's files: the same in every expor
 def with_metadata(tflite: bytes, document: dict[str, Any]) -> bytes:
     """A TFLite file -> the same with its document, labels and standard metadata.
 
-    Weights, operators and signature stay as they are.
-
-    Args:
-      tflite: what `document` is of.
-      document: from `model_document`.
+    Weights, operators and signature stay as they are; `document` is the file's
+    `file_document.model_document`.
     """
     encoded = metadata_tables.encode(standard_metadata(document))
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(tflite))

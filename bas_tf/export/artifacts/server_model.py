@@ -59,20 +59,18 @@ class ServerModel:
         encoded = tf.TensorSpec([None], tf.string, name=names.IMAGE_BYTES)
         class_ids = tf.TensorSpec([None], tf.int32, name=names.CLASS_IDS)
         images = tf.TensorSpec([None, None, None, 3], tf.uint8, name=names.IMAGES)
+        functions = {
+            names.SIGNATURE: (self._localize, [encoded]),
+            names.CLASS_SIGNATURE: (self._localize_class, [encoded, class_ids]),
+            names.HEATMAP_SIGNATURE: (self._heatmap, [encoded]),
+            names.TENSOR_SIGNATURE: (self._localize_pixels, [images]),
+            names.TENSOR_CLASS_SIGNATURE: (
+                self._localize_class_pixels, [images, class_ids]
+            ),
+        }  # fmt: skip
         return {
-            names.SIGNATURE: tf.function(self._localize, input_signature=[encoded]),
-            names.CLASS_SIGNATURE: tf.function(
-                self._localize_class, input_signature=[encoded, class_ids]
-            ),
-            names.HEATMAP_SIGNATURE: tf.function(
-                self._heatmap, input_signature=[encoded]
-            ),
-            names.TENSOR_SIGNATURE: tf.function(
-                self._localize_pixels, input_signature=[images]
-            ),
-            names.TENSOR_CLASS_SIGNATURE: tf.function(
-                self._localize_class_pixels, input_signature=[images, class_ids]
-            ),
+            name: signatures.graph_function(*function)
+            for name, function in functions.items()
         }
 
     def trackable(self) -> tf.Module:

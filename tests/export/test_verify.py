@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bas_tf.errors import UserError
-from bas_tf.export.evaluation import verification
+from bas_tf.export.evaluation import timing, verification
 from bas_tf.jobs import experiment, resuming
 from tests.commands import exit_code_in_process, only_error_line
 
@@ -109,6 +109,7 @@ def test_the_command_repeats_the_demos_rows(
     demo_workdir, tmp_path, monkeypatch, capsys
 ):
     """Where the workdir was evaluated by ten crops in half precision as well."""
+    monkeypatch.setattr(timing, "ROUNDS", 1)
     output, workdir = tmp_path / "report.json", tmp_path / "run"
     shutil.copytree(demo_workdir, workdir, ignore=shutil.ignore_patterns("export"))
     loaded = experiment.load_experiment(workdir)

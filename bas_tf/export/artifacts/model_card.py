@@ -236,14 +236,14 @@ def figures_table(rows: Sequence[table.MetricRow]) -> list[list[str]]:
         for column in range(len(methods))
         if any(row.cells[column][0] != table.MISSING for row in rows)
     ]
+
+    def cell(value: str, interval: str) -> str:
+        return f"{value} ({interval})" if interval else value
+
     heading = ["Figure", *(methods[column] for column in there)]
     return [heading] + [
-        [row.name, *(_cell(*row.cells[column]) for column in there)] for row in rows
+        [row.name, *(cell(*row.cells[column]) for column in there)] for row in rows
     ]
-
-
-def _cell(value: str, interval: str) -> str:
-    return f"{value} ({interval})" if interval else value
 
 
 def code(text: str) -> str:

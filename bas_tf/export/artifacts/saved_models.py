@@ -1,5 +1,6 @@
 """Writes SavedModels: into a folder, or as a server's next version."""
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -13,20 +14,21 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
     """Writes a SavedModel with the signatures of `server_model.ServerModel`.
 
     Its labels lie in assets/, one class name a line; in assets.extra/ its model card
-    and what its boxes are cut at. The folder appears whole or not at all.
+    and what its boxes are cut at. The folder appears whole or not at all; where
+    `output` is a link, in the place that it names.
     """
     from bas_tf.jobs import experiment, output_check
 
     loaded = experiment.load_experiment(workdir)
-    output = Path(output)
+    output, place = Path(output), Path(os.path.realpath(output))
     hint = "no SavedModel; name a new folder"
     folders.check_replaceable(output, "saved_model.pb", hint)
     files.check_not_inputs([output], output_check.model_inputs(workdir))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
         folder = Path(temporary) / "saved_model"
         write_saved_model(loaded, folder)
-        folders.replace_folder(folder, output)
+        folders.replace_folder(folder, place)
     return output
 
 

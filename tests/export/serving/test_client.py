@@ -14,6 +14,7 @@ import pytest
 from bas_tf.errors import UserError
 from bas_tf.export.client import connection
 from bas_tf.export.client.served import ServedModel, ServingError
+from bas_tf.training import workers
 from tests.commands import REPO
 from tests.export.serving import peers
 from tests.export.serving.peers import PROTOCOLS, needs_grpc
@@ -34,12 +35,6 @@ def taking_at_most(seconds):
     start = time.monotonic()
     yield
     assert time.monotonic() - start < seconds
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 # Good answers ----------------------------------------------------------------
@@ -154,7 +149,7 @@ def test_later_is_tried_again_and_ends_at_the_deadline(protocol, fault):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_nobody_listens(protocol):
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{workers.free_ports(1)[0]}"
     words = r"[Rr]efused.*tried \d times"
     with (
         connection.connect(address, protocol=protocol, timeout_s=1.0) as serving,
@@ -166,7 +161,7 @@ def test_nobody_listens(protocol):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_server_that_starts_late_is_found(protocol):
-    port = free_port()
+    (port,) = workers.free_ports(1)
     with (
         connection.connect(f"127.0.0.1:{port}", protocol=protocol) as serving,
         futures.ThreadPoolExecutor(1) as pool,

@@ -203,16 +203,3 @@ def test_other_inputs_give_the_very_same(
     assert set(found) == set(expected)
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
-
-
-def test_what_follows_the_layers_is_not_rounded_to_int8(files):
-    """From the maps to the box; and it is there in the layers."""
-    model = schema.ModelT.InitFromPackedBuf(files["int8"].read_bytes())
-    kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if k.isupper()}
-    graph, found = model.subgraphs[0], {}
-    for operator in graph.operators:
-        kind = kinds[model.operatorCodes[operator.opcodeIndex].builtinCode]
-        found.setdefault(kind, set()).add(graph.tensors[operator.outputs[0]].type)
-    assert found["CONV_2D"] == found["DEPTHWISE_CONV_2D"] == {schema.TensorType.INT8}
-    for kind in ("BATCH_MATMUL", "LOGISTIC", "DIV", "RESIZE_BILINEAR", "SOFTMAX"):
-        assert found[kind] == {schema.TensorType.FLOAT32}, kind

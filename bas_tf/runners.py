@@ -149,28 +149,14 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
       UserError: not a localizer's TFLite file, truncated, without its metadata, or,
         when run, a class that has no label.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     document = read_tflite_document(path)
     class_names = tuple(document["class_names"])
-    try:
-        interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
-        run = interpreter.get_signature_runner(names.SIGNATURE)
-        inputs = run.get_input_details()
-        source = inputs[names.IMAGES]
-        _, height, width, _ = map(int, source["shape_signature"])  # -1: any
-        takes_class = names.CLASS_IDS in inputs
-        num_scored = (
-            0
-            if takes_class
-            else int(run.get_output_details()[names.SCORES]["shape"][1])
-        )
-    except (ValueError, RuntimeError, KeyError) as error:
-        raise not_a_localizer(path, str(error)) from error
-
+    run, takes_class, num_scored = _tflite_signature(path, num_threads)
+    source = run.get_input_details()[names.IMAGES]
+    _, height, width, _ = map(int, source["shape_signature"])  # -1: any
     run_all = functools.partial(_run_one_by_one, run, source["dtype"])
 
     def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
@@ -197,13 +183,29 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
     if takes_class:
         # A mean of the top-k maps is what is evaluated then, and it has none.
         label_fn = of_classes if top_k == 1 else None
-    predict_fn.loaded = interpreter
     size_wh = None if -1 in (width, height) else (width, height)
     return Runner(
         predict_fn, class_names, size_wh,
         num_scored=num_scored, score_threshold=document.get("score_threshold"),
         label_fn=label_fn,
     )  # fmt: skip
+
+
+def _tflite_signature(path: Path, num_threads: int):
+    """A file's signature runner, whether it takes a class, how many it scores."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
+        run = interpreter.get_signature_runner(names.SIGNATURE)
+        inputs, outputs = run.get_input_details(), run.get_output_details()
+        takes_class = names.CLASS_IDS in inputs
+        if names.IMAGES not in inputs:
+            raise KeyError(names.IMAGES)
+        num_scored = 0 if takes_class else int(outputs[names.SCORES]["shape"][1])
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise not_a_localizer(path, str(error)) from error
+    return run, takes_class, num_scored
 
 
 def _run_one_by_one(

@@ -4,13 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bas_tf.errors import check_choice
+from bas_tf.export.litert.conversion import QUANTIZATIONS
 
-TFLITE = {
-    "float32": "none",
-    "float16": "float16",
-    "dynamic": "dynamic",
-    "int8": "int8",
-}
+TFLITE = {name: quantization for quantization, name in QUANTIZATIONS.items()}
 FORMATS = (*TFLITE, "saved_model", "onnx")
 
 

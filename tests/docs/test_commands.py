@@ -6,16 +6,11 @@ import importlib.util
 import io
 import re
 import runpy
-import sys
-import types
-from pathlib import Path
 
 import pytest
-from absl import app, flags
 
-from bas_tf import entry_point
 from bas_tf.configs.common import base_config
-from tests.commands import REPO
+from tests.commands import REPO, exit_code_in_process
 from tests.docs import pages
 
 COMMANDS = [command for page in pages.PAGES for command in pages.commands(page)]
@@ -26,32 +21,12 @@ _FLAG = re.compile(r"^\s*(?:-\w,? ?)?--(?:\[no\])?([\w-]+)(?=[:\s,]|$)", re.M)
 
 @functools.cache
 def help_of(module: str) -> str:
-    """What `python -m module --help` prints; run in this process, its flags undone."""
-    app.define_help_flags()
-    assert entry_point.EXIT_USER_ERROR == 2  # its own flags are there for good
-    before, argv, main = set(flags.FLAGS), sys.argv, sys.modules["__main__"]
+    """What `python -m module --help` prints; run in this process."""
     printed = io.StringIO()
-    sys.argv = [module, "--help"]
-    try:
-        with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-            run_as_main(module)
-    finally:
-        sys.argv, sys.modules["__main__"] = argv, main
-        for name in set(flags.FLAGS) - before:
-            delattr(flags.FLAGS, name)
-        flags.FLAGS.unparse_flags()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.syspath_prepend(REPO / "export" / "edge")  # whose files import each other
+        assert exit_code_in_process(patch, module, "--help") == 0
     return printed.getvalue()
-
-
-def run_as_main(module: str) -> None:
-    """`python -m`, whose own code pytest's import hook cannot serve."""
-    if importlib.util.find_spec(module).submodule_search_locations is not None:
-        module += ".__main__"
-    origin = importlib.util.find_spec(module).origin
-    ran = types.ModuleType("__main__")
-    ran.__file__, ran.__package__ = origin, module.rpartition(".")[0]
-    sys.modules["__main__"] = ran
-    exec(compile(Path(origin).read_text(), origin, "exec"), vars(ran))
 
 
 def flags_of(module: str) -> set[str]:

@@ -29,22 +29,17 @@ def png_of_size(width: int, height: int) -> bytes:
     """A PNG whose head promises this many RGB pixels, and that has none of them."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
-    return PNG_SIGNATURE + b"".join(
-        struct.pack(">I", len(data))
-        + kind
-        + data
-        + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks
-    )
+    return PNG_SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    length, checksum = len(data), zlib.crc32(kind + data)
+    return struct.pack(">I", length) + kind + data + struct.pack(">I", checksum)
 
 
 def _with_a_chunk_before_the_head(png: bytes) -> bytes:
     """Its size would be read from the wrong chunk; libpng skips that one."""
-    kind, data = b"teSt", bytes(13)
-    chunk = (
-        struct.pack(">I", 13) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    )
-    return png[:8] + chunk + png[8:]
+    return png[:8] + _chunk(b"teSt", bytes(13)) + png[8:]
 
 
 def readable() -> dict[str, bytes]:

@@ -51,16 +51,6 @@ def paths(demo_workdir, tmp_path_factory) -> dict:
     return dict(zip(QUANTIZATIONS, written, strict=True))
 
 
-@pytest.fixture(scope="module")
-def fixed(demo_workdir) -> dict:
-    """{quantization: path} of files of the network's size."""
-    folder = demo_workdir / "export"
-    return {
-        "none": folder / "localizer_float32.tflite",
-        "int8": folder / "localizer_int8.tflite",
-    }
-
-
 def signature(path):
     return Interpreter(model_path=str(path)).get_signature_runner(names.SIGNATURE)
 
@@ -68,9 +58,12 @@ def signature(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
 def test_at_the_networks_size_it_is_the_other_file_to_the_bit(
-    paths, fixed, keras_reference, quantization
+    paths, localizer_files, keras_reference, quantization
 ):
-    ours, other = signature(paths[quantization]), signature(fixed[quantization])
+    ours, other = (
+        signature(paths[quantization]),
+        signature(localizer_files[quantization]),
+    )
     for crop in keras_reference.crops:
         found, expected = ours(images=crop[None]), other(images=crop[None])
         assert set(found) == set(expected)
@@ -80,7 +73,7 @@ def test_at_the_networks_size_it_is_the_other_file_to_the_bit(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size_wh", SIZES_WH)
-def test_boxes_are_in_pixels_of_the_frame(paths, fixed, size_wh):
+def test_boxes_are_in_pixels_of_the_frame(paths, localizer_files, size_wh):
     """What the network's file finds in the resized frame, scaled back.
 
     Of float32: the pixel of 100,000 that is rounded otherwise moves a box of int8,
@@ -88,7 +81,7 @@ def test_boxes_are_in_pixels_of_the_frame(paths, fixed, size_wh):
     """
     frame = noise(size_wh, seed=1)
     resized = any_size.resized_pixels(tf.constant(frame[None]), (64, 64)).numpy()
-    expected = signature(fixed["none"])(images=resized)
+    expected = signature(localizer_files["none"])(images=resized)
     found = signature(paths["none"])(images=frame[None])
     np.testing.assert_array_equal(found[names.CLASS_IDS], expected[names.CLASS_IDS])
     scale = np.tile(size_wh, 2) / 64
@@ -111,7 +104,7 @@ def test_every_frame_gets_a_box_within_it(paths, kind, size_wh):
 
 
 @pytest.mark.slow
-def test_the_runners_take_any_size_too(paths, fixed, demo_workdir):
+def test_the_runners_take_any_size_too(paths, localizer_files, demo_workdir):
     """The evaluator's and the device's; the device's resizes with Pillow elsewhere."""
     runner = runners.load_tflite(paths["int8"])
     assert runner.input_size_wh is None

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from bas_tf.export.evaluation import timing
 from tests.commands import exit_code_in_process, only_error_line
 
 pytestmark = pytest.mark.slow
@@ -12,6 +13,7 @@ FILES = ("saved_model", "tflite_float32", "tflite_int8", "onnx")
 
 
 def test_every_file_is_measured(demo_workdir, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(timing, "ROUNDS", 1)
     output = tmp_path / "bench.json"
     command = (
         "export.benchmark", f"--artifacts={demo_workdir / 'export'}",

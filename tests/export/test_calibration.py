@@ -20,16 +20,11 @@ class Source:
 
     def records(self, split):
         assert split == "train"
-        return [
-            Record(
-                image_id=str(i),
-                label=i,
-                image=DrawnImage(
-                    lambda v=v: np.full([10, 10, 3], v, np.uint8), (10, 10)
-                ),
-            )
-            for i, v in enumerate(self._values)
+        images = [
+            DrawnImage(lambda v=v: np.full([10, 10, 3], v, np.uint8), (10, 10))
+            for v in self._values
         ]
+        return [Record(image_id=str(i), label=i, image=x) for i, x in enumerate(images)]
 
 
 def config(calibration_images):
@@ -61,10 +56,7 @@ def test_all_images_are_taken_when_there_are_few():
     ],
 )
 def test_too_few_different_images_are_refused(asked, values, distinct, needed):
-    told = (
-        f"export.calibration_images: {distinct} different images among {len(values)}; "
-        f"int8 needs at least {needed}"
-    )
+    told = f"calibration_images: {distinct} different .* {len(values)}; .* {needed}$"
     with pytest.raises(UserError, match=told):
         calibration.calibration_crops(config(asked), Source(values))
 

@@ -1,16 +1,13 @@
 """A checkpoint that torch wrote, imported and exported, predicts as torch does.
 
 The whole way, for the full-width networks of the paper: torch.save, the importer, a
-workdir made without training, a SavedModel in a process that has TensorFlow alone, a
-TFLite file. Photos are decoded, resized and cropped once, by the project; what follows
-is torch's own: scaling of pixels, network, softmax, map.
+workdir made without training, a SavedModel or a TFLite file. Photos are decoded,
+resized and cropped once, by the project; what follows is torch's own: scaling of
+pixels, network, softmax, map.
 """
 
 import dataclasses
 import importlib
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +24,6 @@ from bas_tf.jobs import experiment
 from bas_tf.jobs.training import run_training
 from bas_tf.jobs.weights_import import run_import
 from tests.conftest import REPO
-from tests.export.test_saved_model import STRANGER
 from tests.golden import weights
 
 torch = pytest.importorskip("torch")
@@ -38,6 +34,7 @@ pytestmark = pytest.mark.slow
 
 BUTTERFLIES = REPO.parent / "shared" / "data" / "butterflies"
 CLASSES = 5  # as many as a file reports, so that every probability is compared
+QUICKEST = "mobilenet_v1"
 CROP_WH = (128, 96)  # not square: swapped axes would show
 # ImageNet's statistics, as every torch model of the paper was trained with.
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -161,25 +158,6 @@ def predict_with_torch(twin, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return scores.softmax(1).numpy(), class_maps.numpy()
 
 
-def ask_a_stranger(folder: Path, crops: np.ndarray) -> dict[str, np.ndarray]:
-    """A SavedModel's outputs, computed where this project cannot be imported."""
-    images = folder.with_name("images.npy")
-    np.save(images, crops)
-    done = subprocess.run(
-        [sys.executable, "-c", STRANGER, str(folder), str(images)],
-        cwd=folder.parent, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return {key: np.array(value) for key, value in json.loads(done.stdout).items()}
-
-
-def assert_equals_torch(carried: Carried, probabilities, localization_maps) -> None:
-    expected = carried.probabilities, carried.localization_maps
-    for ours, theirs in zip((probabilities, localization_maps), expected, strict=True):
-        assert ours.shape == theirs.shape
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
-
-
 def test_what_is_compared_tells_photos_and_classes_apart(carried):
     """Else the other tests could not fail: each of these spreads is 100 tolerances."""
     assert np.ptp(carried.probabilities, axis=1).min() > 1e-2  # between classes
@@ -191,23 +169,20 @@ def test_what_is_compared_tells_photos_and_classes_apart(carried):
     assert np.diff(best_two).min() > 1e-3  # so that the best class is no toss-up
 
 
-def test_the_saved_model_predicts_as_torch(carried):
-    folder = saved_models.export_saved_model(
-        carried.workdir, carried.workdir / "export" / "saved_model"
-    )
-    outputs = ask_a_stranger(folder, carried.crops)
-    probabilities = np.zeros_like(carried.probabilities)
-    np.put_along_axis(
-        probabilities, outputs[names.CLASS_IDS], outputs[names.SCORES], axis=1
-    )
-    maps = outputs[names.LOCALIZATION_MAP][..., 0]
-    assert_equals_torch(carried, probabilities, maps)
-
-
-@pytest.mark.parametrize("carried", ["mobilenet_v1"], indirect=True)  # the quickest
-def test_the_tflite_file_predicts_as_torch(carried):
-    (path,) = conversion.export_tflite(
-        carried.workdir, carried.workdir / "export", ["none"]
-    )
-    outputs = runners.load_tflite(path).predict_fn(carried.crops)
-    assert_equals_torch(carried, outputs[names.SCORES], outputs[names.LOCALIZATION_MAP])
+def test_the_exported_file_predicts_as_torch(carried):
+    """A TFLite file of the quickest network, SavedModels of the others."""
+    output = carried.workdir / "export" / "saved_model"
+    if experiment.load_experiment(carried.workdir).config.model.backbone == QUICKEST:
+        (path,) = conversion.export_tflite(carried.workdir, output.parent, ["none"])
+        runner = runners.load_tflite(path)
+    else:
+        saved_models.export_saved_model(carried.workdir, output)
+        runner = runners.load_saved_model(output)
+    outputs = runner.predict_fn(carried.crops)
+    for key, theirs in (
+        (names.SCORES, carried.probabilities),
+        (names.LOCALIZATION_MAP, carried.localization_maps),
+    ):
+        ours = outputs[key]
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)

@@ -13,7 +13,7 @@ from bas_tf.export.artifacts import saved_models
 from bas_tf.export.artifacts.model_card import CARD_FILE
 from bas_tf.export.server import server_files, warm_up
 from bas_tf.jobs import experiment
-from tests.commands import run_command
+from tests.commands import exit_code_in_process, only_error_line
 from tests.export import test_server_model
 
 pytestmark = pytest.mark.slow
@@ -27,11 +27,9 @@ prediction_log_pb2 = pytest.importorskip(
 def served(demo_workdir, tmp_path_factory) -> Path:
     """A serving folder with version 1, written by the command."""
     folder = tmp_path_factory.mktemp("models") / "bas"
-    done = run_command(
-        "export.saved_model", f"--workdir={demo_workdir}", f"--serving_dir={folder}"
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{folder / '1'}\n"
+    flags = f"--workdir={demo_workdir}", f"--serving_dir={folder}"
+    with pytest.MonkeyPatch.context() as patch:
+        assert exit_code_in_process(patch, "export.saved_model", *flags) == 0
     return folder
 
 
@@ -99,18 +97,17 @@ def test_the_next_version_and_files_that_an_operator_edited(
         assert (version / name).read_bytes() == (served / "1" / name).read_bytes()
 
 
-def test_an_export_that_fails_leaves_no_version(served, tmp_path):
+def test_a_mistake_leaves_no_version(served, tmp_path, monkeypatch, capsys):
+    """No workdir; neither or both of the two flags."""
     before = sorted(path.name for path in served.iterdir())
-    done = run_command(
-        "export.saved_model", f"--workdir={tmp_path}", f"--serving_dir={served}"
-    )
-    assert done.returncode == 2
-    assert f"{tmp_path}: no config.json" in done.stderr
+    into = f"--serving_dir={served}"
+    for flags, told in [
+        ([into], f"{tmp_path}: no config.json"),
+        ([], "one of the two is needed"),
+        ([f"--output={tmp_path / 'out'}", into], "one of the two is needed"),
+    ]:
+        args = (f"--workdir={tmp_path}", *flags)
+        assert exit_code_in_process(monkeypatch, "export.saved_model", *args) == 2
+        assert told in only_error_line(capsys.readouterr().err)
     assert sorted(path.name for path in served.iterdir()) == before
-
-
-@pytest.mark.parametrize("flags", [[], ["--output=a", "--serving_dir=b"]])
-def test_one_of_both_flags(demo_workdir, flags):
-    done = run_command("export.saved_model", f"--workdir={demo_workdir}", *flags)
-    assert done.returncode == 2
-    assert "one of the two is needed" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -17,7 +17,6 @@ from bas_tf import names, tflite_document
 from bas_tf.errors import UserError
 from bas_tf.export.litert import (
     calibration,
-    conversion,
     file_document,
     metadata,
     metadata_tables,
@@ -28,41 +27,11 @@ from tests.commands import exit_code_in_process, only_error_line
 RECORDED = Path(__file__).parent.parent / "fixtures" / "tflite_metadata.json"
 
 
-@pytest.fixture
-def recorded() -> dict:
-    """A document, its flatbuffer, and what the standard reader made of that."""
-    return json.loads(RECORDED.read_text())
-
-
-def test_the_flatbuffer_is_the_one_that_the_standard_reader_has_read(recorded):
+def test_the_flatbuffer_is_the_one_that_the_standard_reader_has_read():
+    """What it made of that is recorded next to it, as "read_by_tflite_support"."""
+    recorded = json.loads(RECORDED.read_text())
     encoded = metadata_tables.encode(metadata.standard_metadata(recorded["document"]))
     assert encoded.hex() == recorded["flatbuffer"]
-
-
-def test_what_the_standard_reader_has_read(recorded):
-    document, found = recorded["document"], recorded["read_by_tflite_support"]
-    assert (found["name"], found["license"]) == ("butterflies", "CC-BY-4.0")
-    assert found["version"] == "bas_tf 0.1.0, 12 training steps"
-    assert [item["name"] for item in found["associated_files"]] == ["bas_tf.json"]
-    (graph,) = found["subgraph_metadata"]
-    (image,) = graph["input_tensor_metadata"]
-    assert image["content"]["content_properties"] == {
-        "color_space": "RGB",
-        "default_size": {"width": 64, "height": 64},
-    }
-    assert image["process_units"][0]["options"] == {"mean": [0.0], "std": [1.0]}
-    assert image["stats"] == {"max": [255.0], "min": [0.0]}
-    outputs = {item["name"]: item for item in graph["output_tensor_metadata"]}
-    assert list(outputs) == list(document["outputs"])
-    assert outputs["boxes"]["content"]["content_properties"] == {
-        "index": [0, 1, 2, 3],
-        "type": "BOUNDARIES",
-        "coordinate_type": "PIXEL",
-    }
-    assert outputs["boxes"]["description"].endswith("; pixels of the input image, from "
-                                                    "its upper left")  # fmt: skip
-    (labels,) = outputs["class_ids"]["associated_files"]
-    assert (labels["name"], labels["type"]) == ("labels.txt", "TENSOR_VALUE_LABELS")
 
 
 def test_a_field_that_the_schema_has_not_is_refused():
@@ -73,25 +42,16 @@ def test_a_field_that_the_schema_has_not_is_refused():
 def test_figures_are_those_of_metrics_json(tmp_path):
     path = tmp_path / "metrics.json"
     assert file_document.recorded_figures(path) is None
-    evaluated = {
-        "protocol": "bas",
-        "split": "val",
-        "num_images": 7,
-        "score_threshold": 0.4,
+    settings = {
+        "protocol": "bas", "split": "val", "num_images": 7, "score_threshold": 0.4,
         "threshold_origin": "fixed",
-        "metrics": {"top1_acc": 0.75, "gt_known_loc": 0.5, "cam/mean_iou": 0.25},
-    }
-    path.write_text(json.dumps(evaluated))
-    assert file_document.recorded_figures(path) == {
-        "of": "the trained network before its conversion",
-        "protocol": "bas",
-        "split": "val",
-        "num_images": 7,
-        "score_threshold": 0.4,
-        "threshold_origin": "fixed",
-        "top1_acc": 0.75,
-        "gt_known_loc": 0.5,
-    }
+    }  # fmt: skip
+    figures = {"top1_acc": 0.75, "gt_known_loc": 0.5}
+    metrics = figures | {"cam/mean_iou": 0.25}
+    path.write_text(json.dumps({**settings, "metrics": metrics}))
+    found = file_document.recorded_figures(path)
+    assert "before its conversion" in found.pop("of")
+    assert found == settings | figures
     for text in ("{", "[]", '{"protocol": "bas"}'):
         path.write_text(text)
         with pytest.raises(UserError, match=f"{path}: not a metrics.json"):
@@ -104,21 +64,12 @@ def test_the_hash_of_a_config_is_of_its_keys_in_order():
     assert file_document.config_sha256({"a": {"c": (3,), "d": ""}, "b": 1}) == expected
 
 
-@pytest.fixture(scope="module")
-def exported(demo_workdir, tmp_path_factory) -> dict:
-    """{quantization: path} of two files that the evaluated workdir gives."""
-    output = tmp_path_factory.mktemp("metadata")
-    quantizations = ["none", "int8"]
-    paths = conversion.export_tflite(demo_workdir, output, quantizations)
-    return dict(zip(quantizations, paths, strict=True))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["none", "int8"])
 def test_the_document_is_in_the_file_and_beside_it(
-    exported, demo_workdir, quantization
+    localizer_files, demo_workdir, quantization
 ):
-    path = exported[quantization]
+    path = localizer_files[quantization]
     document = json.loads(path.with_name(f"{path.name}.json").read_text())
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
@@ -150,8 +101,8 @@ def test_the_document_is_in_the_file_and_beside_it(
 
 
 @pytest.mark.slow
-def test_inputs_and_outputs_are_those_of_the_file(exported):
-    document = tflite_document.read_tflite_document(exported["int8"])
+def test_inputs_and_outputs_are_those_of_the_file(localizer_files):
+    document = tflite_document.read_tflite_document(localizer_files["int8"])
     assert list(document["inputs"]) == [names.IMAGES]
     image = document["inputs"][names.IMAGES]
     assert (image["dtype"], image["shape"]) == ("uint8", [1, 64, 64, 3])
@@ -171,44 +122,51 @@ def test_inputs_and_outputs_are_those_of_the_file(exported):
 
 
 @pytest.mark.slow
-def test_calibration_is_told_of_int8_alone(exported, demo_workdir):
+def test_calibration_is_told_of_int8_alone(localizer_files, demo_workdir):
     loaded = experiment.load_experiment(demo_workdir)
     crops = calibration.calibration_crops(
         loaded.config, experiment.open_source(loaded.config)
     )
-    assert tflite_document.read_tflite_document(exported["int8"])["calibration"] == {
+    assert tflite_document.read_tflite_document(localizer_files["int8"])[
+        "calibration"
+    ] == {
         "count": 16,
         "sha256": hashlib.sha256(
             b"".join(crop.tobytes() for crop in crops)
         ).hexdigest(),
     }
-    assert tflite_document.read_tflite_document(exported["none"])["calibration"] is None
+    assert (
+        tflite_document.read_tflite_document(localizer_files["none"])["calibration"]
+        is None
+    )
 
 
 @pytest.mark.slow
-def test_float_operators_are_told_of_int8_alone(exported):
+def test_float_operators_are_told_of_int8_alone(localizer_files):
     """What follows the layers is in float32: scores, the map's nine taps, the box."""
-    found = tflite_document.read_tflite_document(exported["int8"])["float_operators"]
+    found = tflite_document.read_tflite_document(localizer_files["int8"])[
+        "float_operators"
+    ]
     once = ("BATCH_MATMUL", "ADD_N", "LOGISTIC", "SOFTMAX", "RESIZE_BILINEAR")
     assert {kind: found[kind] for kind in once} == dict.fromkeys(once, 1)
     assert not {"CONV_2D", "DEPTHWISE_CONV_2D", "QUANTIZE", "DEQUANTIZE"} & set(found)
     assert (
-        tflite_document.read_tflite_document(exported["none"])["float_operators"]
+        tflite_document.read_tflite_document(localizer_files["none"])["float_operators"]
         is None
     )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["none", "int8"])
-def test_the_standard_entry_is_of_the_files_own_outputs(exported, quantization):
-    content = exported[quantization].read_bytes()
+def test_the_standard_entry_is_of_the_files_own_outputs(localizer_files, quantization):
+    content = localizer_files[quantization].read_bytes()
     model = schema.Model.GetRootAs(content)
     entries = [model.Metadata(i) for i in range(model.MetadataLength())]
     assert [entry.Name() for entry in entries] == [
         b"min_runtime_version",
         b"TFLITE_METADATA",
     ]
-    document = tflite_document.read_tflite_document(exported[quantization])
+    document = tflite_document.read_tflite_document(localizer_files[quantization])
     encoded = model.Buffers(entries[-1].Buffer()).DataAsNumpy().tobytes()
     standard = metadata.standard_metadata(document)
     assert encoded == metadata_tables.encode(standard)
@@ -223,20 +181,20 @@ def test_the_standard_entry_is_of_the_files_own_outputs(exported, quantization):
     assert [tensor_of[t["name"]] for t in told] == graph.OutputsAsNumpy().tolist()
 
 
+def float_document(loaded, tflite: bytes) -> dict:
+    return file_document.model_document(
+        loaded, experiment.load_localizer(loaded), tflite,
+        steps=12, quantization="none", crops=None,
+    )  # fmt: skip
+
+
 @pytest.mark.slow
-def test_the_license_is_the_configs(exported, demo_workdir):
+def test_the_license_is_the_configs(localizer_files, demo_workdir):
     loaded = experiment.load_experiment(demo_workdir)
-    localizer = experiment.load_localizer(loaded)
 
     def license_of(config) -> str:
-        return file_document.model_document(
-            dataclasses.replace(loaded, config=config),
-            localizer,
-            exported["none"].read_bytes(),
-            steps=12,
-            quantization="none",
-            crops=None,
-        )["license"]
+        changed = dataclasses.replace(loaded, config=config)
+        return float_document(changed, localizer_files["none"].read_bytes())["license"]
 
     config = copy.deepcopy(loaded.config)
     assert license_of(config) == "not stated"
@@ -250,14 +208,7 @@ def test_the_license_is_the_configs(exported, demo_workdir):
 def test_a_file_that_takes_the_class_too(demo_workdir):
     """Of int8 pixels, which are uint8 less 128."""
     loaded = experiment.load_experiment(demo_workdir)
-    document = file_document.model_document(
-        loaded,
-        experiment.load_localizer(loaded),
-        convert_given_class(),
-        steps=12,
-        quantization="none",
-        crops=None,
-    )
+    document = float_document(loaded, convert_given_class())
     image, given = (document["inputs"][k] for k in (names.IMAGES, names.CLASS_IDS))
     assert (image["dtype"], image["range"]) == ("int8", [-128, 127])
     assert image["meaning"].startswith("RGB image: the pixel less 128")
@@ -309,10 +260,10 @@ def of_another_model(content: bytes) -> bytes:
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", [cut_off, stripped, of_another_model])
 def test_such_a_file_is_one_line_and_exit_code_2(
-    exported, broken, tmp_path, monkeypatch, capsys
+    localizer_files, broken, tmp_path, monkeypatch, capsys
 ):
     model, photo = tmp_path / "model.tflite", tmp_path / "photo.png"
-    model.write_bytes(broken(exported["none"].read_bytes()))
+    model.write_bytes(broken(localizer_files["none"].read_bytes()))
     (tmp_path / "labels.txt").write_text("a\nb\n")  # not asked any more
     Image.new("RGB", (64, 64)).save(photo)
     capsys.readouterr()

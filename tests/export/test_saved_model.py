@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 
 from bas_tf import names
-from bas_tf.export.artifacts import saved_models
 from bas_tf.jobs import experiment
+from tests.export.conftest import assert_boxes_of_hard_images
+
+pytestmark = pytest.mark.slow
 
 STRANGER = """
 import json, sys
@@ -42,7 +44,6 @@ def serve(folder):
     }
 
 
-@pytest.mark.slow
 def test_a_process_without_this_project_gets_the_keras_models_answer(
     folder, keras_reference, tmp_path
 ):
@@ -69,7 +70,6 @@ def test_a_process_without_this_project_gets_the_keras_models_answer(
     np.testing.assert_allclose(outputs[names.BOXES], expected[names.BOXES][:3], atol=1)
 
 
-@pytest.mark.slow
 def test_boxes_equal_kerass_on_every_test_image(folder, keras_reference):
     runner = experiment.load_runner(folder)
     outputs = runner.predict_fn(keras_reference.crops)
@@ -80,38 +80,21 @@ def test_boxes_equal_kerass_on_every_test_image(folder, keras_reference):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("size_hw", [(70, 90), (200, 64), (33, 31)])
 def test_boxes_lie_in_the_pixels_of_the_sent_image(
-    serve, demo_workdir, keras_reference, size_hw
+    serve, keras_runner, keras_reference, size_hw
 ):
     """Resized to 64 x 64 inside, the box scaled by width / 64 and height / 64."""
     height, width = size_hw
     images = tf.image.resize(keras_reference.crops[:4], size_hw, method="nearest")
     boxes = serve(images)[names.BOXES]
     resized = tf.image.resize(images, [64, 64], antialias=True).numpy()
-    expected = experiment.load_runner(demo_workdir).predict_fn(resized)[names.BOXES]
+    expected = keras_runner.predict_fn(resized)[names.BOXES]
     scale = np.array([width, height, width, height]) / 64
     np.testing.assert_allclose(boxes / scale, expected, atol=1)
     assert (boxes >= 0).all() and (boxes <= [width, height] * 2).all()
     assert (boxes[:, :2] < boxes[:, 2:]).all()
 
 
-@pytest.mark.slow
 def test_frames_without_an_object_get_a_finite_box(serve, hard_images):
-    outputs = serve(hard_images)
-    boxes = outputs[names.BOXES]
-    assert (boxes >= 0).all() and (boxes <= 64).all()
-    assert (boxes[:, :2] < boxes[:, 2:]).all()
-    whole = (boxes == [0, 0, 64, 64]).all(axis=1)
-    assert whole[outputs[names.DEGENERATE]].all()
-
-
-def test_a_new_export_takes_the_place_of_the_old_one(tmp_path):
-    old, new = tmp_path / "out", tmp_path / "new"
-    for folder, name in ((old, "old.txt"), (new, "new.txt")):
-        folder.mkdir()
-        (folder / name).write_text(name)
-    saved_models.replace_folder(new, old)
-    left = [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*"))]
-    assert [path.as_posix() for path in left] == ["out", "out/new.txt"]
+    assert_boxes_of_hard_images(serve(hard_images))

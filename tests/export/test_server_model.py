@@ -13,7 +13,6 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.export.artifacts import decoding
-from bas_tf.jobs import experiment
 from tests.export import encoded_images
 from tests.export.encoded_images import encode, smooth
 
@@ -35,58 +34,52 @@ def photos(count: int) -> list[bytes]:
     return [encode(smooth(sizes[i % 7], seed=i), kinds[i % 2]) for i in range(count)]
 
 
+def of_files(images, **inputs) -> dict[str, np.ndarray]:
+    return {names.IMAGE_BYTES: strings(images), **inputs}
+
+
 MIXED = [*photos(3), b"no image", *photos(7)[3:]]
 TOO_LARGE = encoded_images.png_of_size(30_000, 30_000)
 PIXELS = np.random.default_rng(0).integers(0, 256, [3, 50, 81, 3], np.uint8)
 REQUESTS = {
     **{
-        f"{count} of {name}": (name, {names.IMAGE_BYTES: strings(photos(count))})
+        f"{count} of {name}": (name, of_files(photos(count)))
         for count in (1, 3, 8)
         for name in (names.SIGNATURE, names.HEATMAP_SIGNATURE)
     },
     **{
         f"{count} of {names.CLASS_SIGNATURE}": (
             names.CLASS_SIGNATURE,
-            {
-                names.IMAGE_BYTES: strings(photos(count)),
-                names.CLASS_IDS: np.full([count], GIVEN, np.int32),
-            },
+            of_files(photos(count), class_ids=np.full([count], GIVEN, np.int32)),
         )
         for count in (1, 3, 8)
     },
-    "one unreadable": (names.HEATMAP_SIGNATURE, {names.IMAGE_BYTES: strings(MIXED)}),
+    "one unreadable": (names.HEATMAP_SIGNATURE, of_files(MIXED)),
     "all unreadable": (
         names.SIGNATURE,
-        {names.IMAGE_BYTES: strings(list(encoded_images.unreadable().values()))},
+        of_files(list(encoded_images.unreadable().values())),
     ),
-    "too large": (names.SIGNATURE, {names.IMAGE_BYTES: strings([TOO_LARGE])}),
+    "too large": (names.SIGNATURE, of_files([TOO_LARGE])),
     "unknown classes": (
         names.CLASS_SIGNATURE,
-        {
-            names.IMAGE_BYTES: strings([*photos(3), b"no image"]),
-            names.CLASS_IDS: np.array([UNKNOWN, GIVEN, -1, GIVEN], np.int32),
-        },
+        of_files(
+            [*photos(3), b"no image"],
+            class_ids=np.array([UNKNOWN, GIVEN, -1, GIVEN], np.int32),
+        ),
     ),
     "pixels": (names.TENSOR_SIGNATURE, {names.IMAGES: PIXELS}),
 }
-EMPTY = strings([])
 WRONG = {  # a request, and what its INVALID_ARGUMENT says
     "no images": (
-        (names.SIGNATURE, {names.IMAGE_BYTES: EMPTY}),
+        (names.SIGNATURE, of_files([])),
         "image_bytes: an empty batch",
     ),
     "a matrix of images": (
-        (names.SIGNATURE, {names.IMAGE_BYTES: strings([[photos(1)[0]]])}),
+        (names.SIGNATURE, of_files([[photos(1)[0]]])),
         "[1,1] is not compatible with expected shape [?]",
     ),
     "a class for one of two": (
-        (
-            names.CLASS_SIGNATURE,
-            {
-                names.IMAGE_BYTES: strings(photos(2)),
-                names.CLASS_IDS: np.array([0], np.int32),
-            },
-        ),
+        (names.CLASS_SIGNATURE, of_files(photos(2), class_ids=np.array([0], np.int32))),
         "class_ids: one for each of image_bytes",
     ),
     "two channels": (
@@ -128,11 +121,6 @@ def answers(demo_workdir, tmp_path_factory) -> dict[str, dict | str]:
     return dict(zip(requests, found, strict=True))
 
 
-@pytest.fixture(scope="module")
-def runner(demo_workdir):
-    return experiment.load_runner(demo_workdir)
-
-
 def resized(content: bytes) -> np.ndarray:
     """A file's pixels in the network's size, by TensorFlow in eager mode."""
     image = tf.io.decode_image(content, channels=3, expand_animations=False)
@@ -170,12 +158,14 @@ def rows_of(outputs: dict) -> list[dict]:
 
 @pytest.mark.parametrize("signature", [names.SIGNATURE, names.HEATMAP_SIGNATURE])
 @pytest.mark.parametrize("count", [1, 3, 8])
-def test_a_batch_of_files_of_many_sizes(answers, runner, signature, count):
+def test_a_batch_of_files_of_many_sizes(answers, keras_runner, signature, count):
     outputs = answers[f"{count} of {signature}"]
     assert (outputs[names.STATUS] == decoding.GOOD).all()
     for content, row in zip(photos(count), rows_of(outputs), strict=True):
-        expected = runner.predict_fn(resized(content))
-        assert_row_equals_keras(row, expected, size_of(content), runner.class_names)
+        expected = keras_runner.predict_fn(resized(content))
+        assert_row_equals_keras(
+            row, expected, size_of(content), keras_runner.class_names
+        )
         if signature == names.HEATMAP_SIGNATURE:
             np.testing.assert_allclose(
                 row[names.LOCALIZATION_MAP][..., 0],
@@ -185,21 +175,17 @@ def test_a_batch_of_files_of_many_sizes(answers, runner, signature, count):
 
 
 @pytest.mark.parametrize("count", [1, 3, 8])
-def test_the_box_of_a_given_class(answers, runner, demo_workdir, count):
-    from bas_tf import inference
-
-    loaded = experiment.load_experiment(demo_workdir)
-    given = inference.make_given_class_fn(
-        experiment.load_localizer(loaded),
-        class_id=GIVEN,
-        score_threshold=loaded.config.eval.score_threshold,
-    )
+def test_the_box_of_a_given_class(answers, keras_runner, count):
     outputs = answers[f"{count} of {names.CLASS_SIGNATURE}"]
     for content, row in zip(photos(count), rows_of(outputs), strict=True):
-        image = resized(content)
-        boxes = {key: given(image)[key] for key in (names.BOXES, names.DEGENERATE)}
-        expected = runner.predict_fn(image) | boxes
-        assert_row_equals_keras(row, expected, size_of(content), runner.class_names)
+        found = keras_runner.label_fn(resized(content), np.array([GIVEN]))
+        expected = found | {
+            names.BOXES: found[names.LABEL_BOXES],
+            names.DEGENERATE: found[names.LABEL_DEGENERATE],
+        }
+        assert_row_equals_keras(
+            row, expected, size_of(content), keras_runner.class_names
+        )
 
 
 def test_the_heatmap_is_the_normalised_map_as_a_grey_picture(answers):
@@ -260,13 +246,13 @@ def test_classes_that_the_model_does_not_have(answers):
     np.testing.assert_allclose(rows[1][names.BOXES], good[names.BOXES][1], rtol=1e-5)
 
 
-def test_a_batch_of_pixels(answers, runner):
+def test_a_batch_of_pixels(answers, keras_runner):
     outputs = answers["pixels"]
     assert names.STATUS not in outputs
     for image, row in zip(PIXELS, rows_of(outputs), strict=True):
         small = decoding.resize(image[np.newaxis], (64, 64)).numpy()
-        expected = runner.predict_fn(small)
-        assert_row_equals_keras(row, expected, (81, 50), runner.class_names)
+        expected = keras_runner.predict_fn(small)
+        assert_row_equals_keras(row, expected, (81, 50), keras_runner.class_names)
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -5,26 +5,21 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from bas_tf import inference, names
+from bas_tf import names
 from bas_tf.errors import UserError
 from bas_tf.export.litert import conversion
 from bas_tf.jobs import evaluation, experiment
+from tests.export.conftest import assert_boxes_of_hard_images
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def files(demo_workdir, tmp_path_factory) -> dict:
+def files(demo_workdir, localizer_files, tmp_path_factory) -> dict:
     """{quantization: path} of all four; the demo wrote two of them."""
-    folder = demo_workdir / "export"
-    output = tmp_path_factory.mktemp("tflite")
-    more = conversion.export_tflite(demo_workdir, output, ["float16", "dynamic"])
-    return {
-        "none": folder / "localizer_float32.tflite",
-        "int8": folder / "localizer_int8.tflite",
-        "float16": more[0],
-        "dynamic": more[1],
-    }
+    output, others = tmp_path_factory.mktemp("tflite"), ("float16", "dynamic")
+    more = conversion.export_tflite(demo_workdir, output, list(others))
+    return localizer_files | dict(zip(others, more, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +98,8 @@ def test_quantized_files_are_smaller(files):
 
 @pytest.mark.parametrize("quantization", conversion.QUANTIZATIONS)
 def test_frames_without_an_object_get_a_finite_box(files, hard_images, quantization):
-    found = experiment.load_runner(files[quantization]).predict_fn(hard_images)
-    boxes = found[names.BOXES]
-    assert (boxes >= 0).all() and (boxes <= 64).all()
-    assert (boxes[:, :2] < boxes[:, 2:]).all()
-    whole = (boxes == [0, 0, 64, 64]).all(axis=1)
-    assert whole[found[names.DEGENERATE]].all()
+    runner = experiment.load_runner(files[quantization])
+    assert_boxes_of_hard_images(runner.predict_fn(hard_images))
 
 
 def test_labels_lie_beside_the_files(files, demo_workdir):
@@ -123,31 +114,6 @@ def test_an_unknown_quantization_writes_nothing(demo_workdir, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.fixture(scope="module")
-def variants(demo_workdir, tmp_path_factory) -> dict:
-    """{file's name: path} of what is written next to the full files."""
-    output = tmp_path_factory.mktemp("variants")
-    written = [
-        *conversion.export_tflite(
-            demo_workdir, output, ["none", "int8"], variants=("no_boxes", "given_class")
-        ),
-        *conversion.export_tflite(
-            demo_workdir, output, ["none", "int8"], input_type="int8"
-        ),
-        *conversion.export_tflite(
-            demo_workdir, output, ["none", "int8"], input_type="float32"
-        ),
-    ]
-    assert {path.name for path in written} == {
-        "no_boxes_float32.tflite", "no_boxes_int8.tflite",
-        "given_class_float32.tflite", "given_class_int8.tflite",
-        "localizer_int8_int8_input.tflite", "localizer_int8_float32_input.tflite",
-        "localizer_float32_int8_input.tflite",
-        "localizer_float32_float32_input.tflite",
-    }  # fmt: skip
-    return {path.name: path for path in written}
-
-
 def run_file(path, images, **inputs):
     """Outputs by name of images one by one; further inputs are lists of their items."""
     interpreter = Interpreter(model_path=str(path))
@@ -159,35 +125,28 @@ def run_file(path, images, **inputs):
     return {key: np.concatenate([one[key] for one in found]) for key in found[0]}
 
 
-@pytest.mark.parametrize(("quantization", "atol"), [("float32", 1e-5), ("int8", 0.1)])
 def test_the_map_and_box_of_a_given_class(
-    variants, keras_reference, demo_workdir, quantization, atol
+    given_class_files, keras_reference, keras_runner
 ):
     """Every class in turn, predicted or not."""
-    localizer = experiment.load_localizer(experiment.load_experiment(demo_workdir))
-    crops = keras_reference.crops[:8]
-    class_ids = np.arange(8, dtype=np.int32)
-    path = variants[f"given_class_{quantization}.tflite"]
-    found = run_file(path, crops, class_ids=class_ids)
-    assert set(found) == {names.BOXES, names.DEGENERATE, names.LOCALIZATION_MAP}
-    for i in range(8):
-        expected = inference.make_given_class_fn(
-            localizer, class_id=i, score_threshold=0.8
-        )(crops[i : i + 1])
-        maps = expected[names.LOCALIZATION_MAP]
-        np.testing.assert_allclose(
-            found[names.LOCALIZATION_MAP][i : i + 1, ..., 0], maps, atol=atol
-        )
-        if quantization == "float32":
-            np.testing.assert_allclose(
-                found[names.BOXES][i : i + 1], expected[names.BOXES], atol=1
-            )
+    crops, class_ids = keras_reference.crops[:8], np.arange(8, dtype=np.int32)
+    expected = keras_runner.label_fn(crops, class_ids)
+    for quantization, atol in (("none", 1e-5), ("int8", 0.1)):
+        found = run_file(given_class_files[quantization], crops, class_ids=class_ids)
+        assert set(found) == {names.BOXES, names.DEGENERATE, names.LOCALIZATION_MAP}
+        maps = found[names.LOCALIZATION_MAP][..., 0]
+        np.testing.assert_allclose(maps, expected[names.LABEL_MAP], atol=atol)
+        if quantization == "none":
+            boxes = expected[names.LABEL_BOXES]
+            np.testing.assert_allclose(found[names.BOXES], boxes, atol=1)
 
 
-def test_a_file_of_a_given_class_is_evaluated_by_the_labels(variants, demo_workdir):
+def test_a_file_of_a_given_class_is_evaluated_by_the_labels(
+    given_class_files, demo_workdir
+):
     """It has every figure that needs no given class, with Keras's values."""
     config = experiment.load_experiment(demo_workdir).config
-    path = variants["given_class_float32.tflite"]
+    path = given_class_files["none"]
     found, keras = (
         evaluation.evaluate_model(str(model), config, split="test").document["metrics"]
         for model in (path, demo_workdir)
@@ -202,49 +161,45 @@ def test_a_file_of_a_given_class_is_evaluated_by_the_labels(variants, demo_workd
         evaluation.evaluate_model(str(path), config, split="test")
 
 
-def test_a_file_of_a_given_class_has_no_classifier(variants, files):
-    assert variants["given_class_float32.tflite"].stat().st_size < (
-        0.7 * files["none"].stat().st_size
+def test_a_file_of_a_given_class_has_no_classifier(given_class_files, localizer_files):
+    given, full = (
+        f["none"].stat().st_size for f in (given_class_files, localizer_files)
     )
+    assert given < 0.7 * full
 
 
-def test_without_boxes_the_maps_and_classes_are_the_same(variants, keras_reference):
-    found = run_file(variants["no_boxes_float32.tflite"], keras_reference.crops)
+def test_without_boxes_the_maps_and_classes_are_the_same(
+    demo_workdir, keras_reference, tmp_path
+):
+    (path,) = conversion.export_tflite(
+        demo_workdir, tmp_path, ["none"], variants=("no_boxes",)
+    )
+    assert path.name == "no_boxes_float32.tflite"
+    found = run_file(path, keras_reference.crops)
     assert set(found) == {names.CLASS_IDS, names.SCORES, names.LOCALIZATION_MAP}
     np.testing.assert_allclose(
         found[names.LOCALIZATION_MAP][..., 0],
         keras_reference.outputs[names.LOCALIZATION_MAP],
         atol=1e-5,
     )
-    assert "WHILE" not in operators(variants["no_boxes_float32.tflite"])
+    assert "WHILE" not in operators(path)
 
 
-@pytest.mark.parametrize("input_type", ["int8", "float32"])
-@pytest.mark.parametrize("quantization", ["float32", "int8"])
+@pytest.mark.parametrize(
+    "quantization, input_type", [("none", "float32"), ("int8", "int8")]
+)
 def test_other_inputs_give_the_very_same(
-    variants, demo_workdir, keras_reference, input_type, quantization
+    localizer_files, demo_workdir, keras_reference, tmp_path, quantization, input_type
 ):
-    """They are made pixels first."""
+    """They are made pixels first, whatever the layers are rounded to."""
     crops = keras_reference.crops
-    path = variants[f"localizer_{quantization}_{input_type}_input.tflite"]
+    (path,) = conversion.export_tflite(
+        demo_workdir, tmp_path, [quantization], input_type=input_type
+    )
+    assert path.name.endswith(f"_{input_type}_input.tflite")
     sent = {"int8": crops.astype(np.int16) - 128, "float32": crops + 0.3}[input_type]
     found = run_file(path, sent.astype(input_type))
-    expected = run_file(
-        demo_workdir / "export" / f"localizer_{quantization}.tflite", crops
-    )
+    expected = run_file(localizer_files[quantization], crops)
     assert set(found) == set(expected)
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
-
-
-def test_what_follows_the_layers_is_not_rounded_to_int8(files):
-    """From the maps to the box; and it is there in the layers."""
-    model = schema.ModelT.InitFromPackedBuf(files["int8"].read_bytes())
-    kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if k.isupper()}
-    graph, found = model.subgraphs[0], {}
-    for operator in graph.operators:
-        kind = kinds[model.operatorCodes[operator.opcodeIndex].builtinCode]
-        found.setdefault(kind, set()).add(graph.tensors[operator.outputs[0]].type)
-    assert found["CONV_2D"] == found["DEPTHWISE_CONV_2D"] == {schema.TensorType.INT8}
-    for kind in ("BATCH_MATMUL", "LOGISTIC", "DIV", "RESIZE_BILINEAR", "SOFTMAX"):
-        assert found[kind] == {schema.TensorType.FLOAT32}, kind

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bas_tf.errors import UserError
-from bas_tf.export.evaluation import verification
+from bas_tf.export.evaluation import timing, verification
 from bas_tf.jobs import experiment, resuming
 from tests.commands import exit_code_in_process, only_error_line
 
@@ -64,21 +64,18 @@ def test_every_file_says_what_its_boxes_are_cut_at(demo_workdir):
 
 def test_agreement_by_hand():
     """The second box covers 2 x 4 of 4 x 4 pixels: IoU 8 / 16; one class of two."""
-    expected = types.SimpleNamespace(
-        classifies=True,
-        predicted=None,
-        boxes=np.array([[0, 0, 8, 8], [0, 0, 4, 4]], np.float32),
-        first_class_ids=np.array([1, 0]),
-        maps=np.zeros([2, 2, 2], np.float32),
-    )
-    actual = types.SimpleNamespace(
-        classifies=True,
-        predicted=None,
-        boxes=np.array([[0, 0, 8, 8], [0, 0, 2, 4]], np.float32),
-        first_class_ids=np.array([1, 1]),
-        maps=np.full([2, 2, 2], 0.25, np.float32),
-    )
-    assert verification.agreement(expected, actual) == {
+
+    def predictions(second_box, second_class: int, value: float):
+        return types.SimpleNamespace(
+            classifies=True,
+            predicted=None,
+            boxes=np.array([[0, 0, 8, 8], second_box], np.float32),
+            first_class_ids=np.array([1, second_class]),
+            maps=np.full([2, 2, 2], value, np.float32),
+        )
+
+    expected = predictions([0, 0, 4, 4], 0, 0.0)
+    assert verification.agreement(expected, predictions([0, 0, 2, 4], 1, 0.25)) == {
         "max_box_difference": 2.0,
         "mean_iou_with_keras": pytest.approx((1 + 8 / 16) / 2),
         "class_agreement": 0.5,
@@ -112,6 +109,7 @@ def test_the_command_repeats_the_demos_rows(
     demo_workdir, tmp_path, monkeypatch, capsys
 ):
     """Where the workdir was evaluated by ten crops in half precision as well."""
+    monkeypatch.setattr(timing, "ROUNDS", 1)
     output, workdir = tmp_path / "report.json", tmp_path / "run"
     shutil.copytree(demo_workdir, workdir, ignore=shutil.ignore_patterns("export"))
     loaded = experiment.load_experiment(workdir)

@@ -17,9 +17,8 @@ import tensorflow as tf
 # A row's status. UNREADABLE is all that failed in decoding; a server's log says more.
 GOOD, UNREADABLE, TOO_LARGE, UNKNOWN_CLASS = range(4)
 LARGEST = 50_000_000  # pixels; 3 bytes each, of a progressive JPEG three times as much
-LONGEST = (
-    20_000  # pixels of a side; resizing takes 12 bytes for each x network's height
-)
+# Pixels of a side; resizing takes 12 bytes for each x network's height.
+LONGEST = 20_000
 PARALLEL = 8  # images of a batch that are decoded at a time
 
 _JPEG, _BMP = b"\xff\xd8\xff", b"BM"
@@ -96,7 +95,7 @@ def _header_size(encoded: tf.Tensor) -> tf.Tensor:
         (_JPEG, lambda: tf.image.extract_jpeg_shape(encoded)[1::-1]),
         (_PNG, lambda: _png_size(encoded)),
         # A negative height says that the rows come from above.
-        (_BMP, lambda: tf.abs(_integers(encoded, [18, 22], tf.int32))),
+        (_BMP, lambda: tf.abs(_integers(encoded, [18, 22]))),
     ]
     size_wh = tf.case(
         [(_starts_with(encoded, magic), read) for magic, read in cases],
@@ -110,22 +109,15 @@ def _png_size(encoded: tf.Tensor) -> tf.Tensor:
     """Of the first chunk, which has to be the head; an error where it is not."""
     kind = tf.strings.substr(encoded, _PNG_HEAD_AT, len(_PNG_HEAD))
     with tf.control_dependencies([tf.debugging.assert_equal(kind, _PNG_HEAD)]):
-        return _integers(encoded, [16, 20], tf.int32, big_endian=True)
+        return _integers(encoded, [16, 20], big_endian=True)
 
 
 def _starts_with(encoded: tf.Tensor, magic: bytes) -> tf.Tensor:
     return tf.equal(tf.strings.substr(encoded, 0, len(magic)), magic)
 
 
-def _integers(encoded: tf.Tensor, places: list[int], dtype, *, big_endian=False):
-    """The numbers at these bytes, int32; an error where the string ends before."""
-    dtype = tf.dtypes.as_dtype(dtype)
-    parts = [
-        tf.io.decode_raw(
-            tf.strings.substr(encoded, place, dtype.size),
-            dtype,
-            little_endian=not big_endian,
-        )[0]
-        for place in places
-    ]
-    return tf.cast(tf.stack(parts), tf.int32)
+def _integers(encoded: tf.Tensor, places: list[int], *, big_endian=False):
+    """The int32 numbers at these bytes; an error where the string ends before."""
+    parts = [tf.strings.substr(encoded, place, 4) for place in places]
+    numbers = tf.io.decode_raw(parts, tf.int32, little_endian=not big_endian)
+    return numbers[:, 0]

@@ -87,11 +87,7 @@ IMAGENET_TERMS = {  # of each backbone that model.weights "imagenet" starts
 def write_model_card(
     path: str | Path, loaded: experiment.Experiment, *, steps: int
 ) -> None:
-    """Writes `model_card` as UTF-8, whole or not at all.
-
-    Raises:
-      UserError: see `model_card`, or the path cannot be written.
-    """
+    """Writes `model_card` as UTF-8, whole or not at all; its errors are raised."""
     files.write_file(path, model_card(loaded, steps=steps).encode())
 
 
@@ -240,14 +236,14 @@ def figures_table(rows: Sequence[table.MetricRow]) -> list[list[str]]:
         for column in range(len(methods))
         if any(row.cells[column][0] != table.MISSING for row in rows)
     ]
+
+    def cell(value: str, interval: str) -> str:
+        return f"{value} ({interval})" if interval else value
+
     heading = ["Figure", *(methods[column] for column in there)]
     return [heading] + [
-        [row.name, *(_cell(*row.cells[column]) for column in there)] for row in rows
+        [row.name, *(cell(*row.cells[column]) for column in there)] for row in rows
     ]
-
-
-def _cell(value: str, interval: str) -> str:
-    return f"{value} ({interval})" if interval else value
 
 
 def code(text: str) -> str:

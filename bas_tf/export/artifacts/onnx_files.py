@@ -32,7 +32,9 @@ def export_onnx(workdir: str | Path, output: str | Path) -> Path:
         "score_threshold": loaded.config.eval.score_threshold,
         "top_k": served.localizer.top_k,
     }
-    _add_metadata(model, {key: json.dumps(v) for key, v in properties.items()})
+    onnx = import_extra("onnx", "export")
+    texts = {key: json.dumps(value) for key, value in properties.items()}
+    onnx.helper.set_model_props(model, texts)
     files.write_file(path, model.SerializeToString())
     model_card.write_model_card(card, loaded, steps=steps)
     return path
@@ -73,10 +75,8 @@ def _scatter(context, node, name, args) -> None:
     limits = np.finfo(dtype) if np.issubdtype(dtype, np.floating) else np.iinfo(dtype)
     start = {"min": limits.max, "max": limits.min, "add": 0}[reduction]
     start = context.make_const(utils.make_name("start"), np.array(start, dtype))
-    shape = context.make_node(
-        "Reshape",
-        [_cast_int64(context, count), _const_int64(context, [1])],
-    )
+    one = context.make_const(utils.make_name("one"), np.array([1], np.int64))
+    shape = context.make_node("Reshape", [_cast_int64(context, count), one.output[0]])
     filled = context.make_node("Expand", [start.output[0], shape.output[0]])
     shapes, dtypes = node.output_shapes, node.output_dtypes
     context.remove_node(node.name)
@@ -96,17 +96,3 @@ def _cast_int64(context, tensor: str) -> str:
 
     cast = context.make_node("Cast", [tensor], attr={"to": TensorProto.INT64})
     return cast.output[0]
-
-
-def _const_int64(context, values) -> str:
-    import numpy as np
-    from tf2onnx import utils
-
-    name = utils.make_name("const")
-    return context.make_const(name, np.array(values, np.int64)).output[0]
-
-
-def _add_metadata(model, properties: dict[str, str]) -> None:
-    for key, value in properties.items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, value

@@ -1,13 +1,12 @@
 """Writes SavedModels: into a folder, or as a server's next version."""
 
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from bas_tf import files
-from bas_tf.errors import UserError
+from bas_tf.export.artifacts import folders
 from bas_tf.names import LABELS_FILE
 
 
@@ -15,19 +14,21 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
     """Writes a SavedModel with the signatures of `server_model.ServerModel`.
 
     Its labels lie in assets/, one class name a line; in assets.extra/ its model card
-    and what its boxes are cut at. The folder appears whole or not at all.
+    and what its boxes are cut at. The folder appears whole or not at all; where
+    `output` is a link, in the place that it names.
     """
     from bas_tf.jobs import experiment, output_check
 
     loaded = experiment.load_experiment(workdir)
-    output = Path(output)
-    check_folder(output)
+    output, place = Path(output), Path(os.path.realpath(output))
+    hint = "no SavedModel; name a new folder"
+    folders.check_replaceable(output, "saved_model.pb", hint)
     files.check_not_inputs([output], output_check.model_inputs(workdir))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
         folder = Path(temporary) / "saved_model"
         write_saved_model(loaded, folder)
-        replace_folder(folder, output)
+        folders.replace_folder(folder, place)
     return output
 
 
@@ -39,7 +40,6 @@ def export_version(workdir: str | Path, serving_dir: str | Path) -> Path:
     of `server_files` are written next to it where they are missing.
 
     Args:
-      workdir: of the training.
       serving_dir: the folder of the versions; its name is the model's.
 
     Returns:
@@ -113,30 +113,3 @@ def served_localizer(loaded):
         score_threshold=loaded.config.eval.score_threshold,
     )
     return served, steps
-
-
-def check_folder(output: Path) -> None:
-    """Refuses to put a SavedModel in the place of anything but another one.
-
-    Raises:
-      UserError: it is a file, or a folder with something else in it.
-    """
-    if output.is_dir():
-        is_free = (output / "saved_model.pb").is_file() or not any(output.iterdir())
-    else:
-        is_free = not output.exists()
-    if not is_free:
-        raise UserError(
-            f"--output={output}: is there and is no SavedModel; name a new folder"
-        )
-
-
-def replace_folder(new: Path, output: Path) -> None:
-    """Renames `new` to `output`; what was there before goes only then."""
-    if output.exists():
-        old = Path(tempfile.mkdtemp(dir=output.parent)) / "old"
-        os.rename(output, old)
-        os.rename(new, output)
-        shutil.rmtree(old.parent)
-    else:
-        os.rename(new, output)

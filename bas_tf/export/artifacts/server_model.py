@@ -1,5 +1,6 @@
 """What a SavedModel computes behind TensorFlow Serving, and its signatures' names."""
 
+import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -20,9 +21,7 @@ class ServerModel:
     their first dimension, and an image's answer does not depend on its batch mates.
 
     Args:
-      localizer: a trained localizer.
       class_names: in the order of class ids.
-      input_size_wh: the size that the network sees.
       score_threshold: where the normalised map is cut, in [0, 1).
     """
 
@@ -37,7 +36,16 @@ class ServerModel:
         self._localizer = localizer
         self._class_names = tuple(class_names)
         self._size_hw = (input_size_wh[1], input_size_wh[0])
-        self._score_threshold = score_threshold
+        pixels = tf.TensorSpec([None, *self._size_hw, 3], tf.uint8)
+        options = {"score_threshold": score_threshold}
+        # Functions of their own: the signatures share one trace of the network each.
+        self._localized = signatures.graph_function(
+            functools.partial(signatures.localized, localizer, **options), [pixels]
+        )
+        self._localized_class = signatures.graph_function(
+            functools.partial(inference.predict_given_class, localizer, **options),
+            [pixels, tf.TensorSpec([None], tf.int32)],
+        )
 
     def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """{signature: its function}.
@@ -61,20 +69,18 @@ class ServerModel:
         encoded = tf.TensorSpec([None], tf.string, name=names.IMAGE_BYTES)
         class_ids = tf.TensorSpec([None], tf.int32, name=names.CLASS_IDS)
         images = tf.TensorSpec([None, None, None, 3], tf.uint8, name=names.IMAGES)
+        functions = {
+            names.SIGNATURE: (self._localize, [encoded]),
+            names.CLASS_SIGNATURE: (self._localize_class, [encoded, class_ids]),
+            names.HEATMAP_SIGNATURE: (self._heatmap, [encoded]),
+            names.TENSOR_SIGNATURE: (self._localize_pixels, [images]),
+            names.TENSOR_CLASS_SIGNATURE: (
+                self._localize_class_pixels, [images, class_ids]
+            ),
+        }  # fmt: skip
         return {
-            names.SIGNATURE: tf.function(self._localize, input_signature=[encoded]),
-            names.CLASS_SIGNATURE: tf.function(
-                self._localize_class, input_signature=[encoded, class_ids]
-            ),
-            names.HEATMAP_SIGNATURE: tf.function(
-                self._heatmap, input_signature=[encoded]
-            ),
-            names.TENSOR_SIGNATURE: tf.function(
-                self._localize_pixels, input_signature=[images]
-            ),
-            names.TENSOR_CLASS_SIGNATURE: tf.function(
-                self._localize_class_pixels, input_signature=[images, class_ids]
-            ),
+            name: signatures.graph_function(*function)
+            for name, function in functions.items()
         }
 
     def trackable(self) -> tf.Module:
@@ -88,7 +94,7 @@ class ServerModel:
         return module
 
     def _localize(self, image_bytes):
-        outputs, status = self._localized(image_bytes)
+        outputs, status = self._of_files(image_bytes)
         return _with_status(_without(outputs, names.LOCALIZATION_MAP), status)
 
     def _localize_class(self, image_bytes, class_ids):
@@ -99,7 +105,7 @@ class ServerModel:
         return _with_status(_without(outputs, names.LOCALIZATION_MAP), status)
 
     def _heatmap(self, image_bytes):
-        outputs, status = self._localized(image_bytes)
+        outputs, status = self._of_files(image_bytes)
         normalized = score_maps.normalize_min_max(outputs[names.LOCALIZATION_MAP])
         resized = score_maps.resize_bilinear(normalized, self._size_hw)
         grey = tf.cast(tf.round(255 * resized), tf.uint8)
@@ -133,17 +139,13 @@ class ServerModel:
         num_classes = len(self._class_names)
         with tf.control_dependencies([same_count]):
             class_ids = tf.identity(class_ids)  # the network waits for the check
-        outputs = inference.predict_given_class(
-            self._localizer,
-            images,
-            tf.clip_by_value(class_ids, 0, num_classes - 1),
-            score_threshold=self._score_threshold,
-        )
+        known_ids = tf.clip_by_value(class_ids, 0, num_classes - 1)
+        outputs = self._localized_class(images, known_ids)
         best = signatures.top_classes(outputs[names.SCORES])
         known = (class_ids >= 0) & (class_ids < num_classes)
         return self._in_sent_pixels({**outputs, **best}, size_wh), known
 
-    def _localized(self, image_bytes):
+    def _of_files(self, image_bytes):
         """The outputs of every row, as if it were GOOD, and the status."""
         images, size_wh, status = self._decoded(image_bytes)
         return self._predicted(images, size_wh), status
@@ -157,10 +159,7 @@ class ServerModel:
             return decoding.decode_batch(image_bytes, self._size_hw)
 
     def _predicted(self, images, size_wh):
-        outputs = signatures.localized(
-            self._localizer, images, score_threshold=self._score_threshold
-        )
-        return self._in_sent_pixels(outputs, size_wh)
+        return self._in_sent_pixels(self._localized(images), size_wh)
 
     def _in_sent_pixels(self, outputs, size_wh):
         """The outputs with the classes' names, boxes in images of these sizes."""

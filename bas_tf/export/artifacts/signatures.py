@@ -20,7 +20,6 @@ class ServedLocalizer(tf.Module):
     """A localizer as a file on a device: uint8 images in, classes and boxes out.
 
     Args:
-      localizer: a trained localizer.
       input_size_wh: the size that the network sees.
       score_threshold: where the normalised map is cut, in [0, 1).
     """
@@ -49,7 +48,7 @@ class ServedLocalizer(tf.Module):
                 score_threshold=self._score_threshold,
             )
 
-        return tf.function(serve, input_signature=[spec])
+        return graph_function(serve, [spec])
 
     def edge_pixels(self, input_dtype: tf.DType = tf.uint8):
         """A tf.function: IMAGES [1, h, w, 3] of the network's size -> SCALED float32.
@@ -67,7 +66,7 @@ class ServedLocalizer(tf.Module):
                 images = tf.clip_by_value(tf.round(images), 0.0, 255.0)
             return {SCALED: self.scaled(images)}
 
-        return tf.function(serve, input_signature=[spec])
+        return graph_function(serve, [spec])
 
     def scaled(self, images) -> tf.Tensor:
         """Pixels in 0..255 -> float32, as the first layer takes them."""
@@ -92,7 +91,7 @@ class ServedLocalizer(tf.Module):
             return {**outputs, names.CLASS_MAPS: class_maps}
 
         layers = features_of if variant == "given_class" else all_layers
-        return tf.function(layers, input_signature=[spec])
+        return graph_function(layers, [spec])
 
     def edge_answer(self, layers, variant: str = "full", *, int8_kernels: bool = False):
         """A tf.function, what an edge file makes of its layers' answers.
@@ -133,12 +132,21 @@ class ServedLocalizer(tf.Module):
 
         functions = {"full": full, "no_boxes": no_boxes, "given_class": given_class}
         specs = [*answers, class_ids] if variant == "given_class" else answers
-        return tf.function(functions[variant], input_signature=specs)
+        return graph_function(functions[variant], specs)
 
     def _boxes(self, maps: tf.Tensor) -> dict[str, tf.Tensor]:
         return inference.map_to_boxes(
             maps, self._size_hw, score_threshold=self._score_threshold
         )
+
+
+def graph_function(function, input_signature: list[tf.TensorSpec]):
+    """A tf.function of these inputs, traced as it is.
+
+    Nothing here branches on tensors in Python: AutoGraph's rewriting of the sources
+    would be a third of an export's time.
+    """
+    return tf.function(function, input_signature=input_signature, autograph=False)
 
 
 def localized(
@@ -204,5 +212,5 @@ def without_variables(concrete_function) -> tf.Module:
         return dict(zip(keys, constant(*inputs), strict=True))
 
     module = tf.Module()
-    module.serve = tf.function(serve, input_signature=specs)
+    module.serve = graph_function(serve, specs)
     return module

@@ -1,7 +1,8 @@
 """Photos in, lines of results.jsonl and overlay PNGs out, a few batches at a time."""
 
+import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 
@@ -33,8 +34,8 @@ def localize_photos(
 ) -> int:
     """Localizes the photos that have no result yet.
 
-    Only the calling thread writes results.jsonl; a photo's line comes after its
-    overlay, so that a run that was ended anyhow is continued by another call.
+    Only the calling thread writes results.jsonl, a photo's line after its overlay: a
+    run that ended early continues with the next call.
 
     Args:
       found: of `photos.find_photos`.
@@ -53,11 +54,10 @@ def localize_photos(
       UserError: the output cannot be written, or an overlay is one of the photos.
     """
     todo = [path for path in found if not results.has_result(str(path))]
-    overlays, taken = {}, {row.get("overlay") for row in results.rows.values()}
-    for path in todo if draws_overlays else ():
-        stem = f"{OVERLAYS}/{found[path].with_suffix('').as_posix()}_localized"
-        overlays[path] = files.unused_name(stem, ".png", taken)
-        taken.add(overlays[path])
+    overlays = {}
+    if draws_overlays:
+        taken = {row.get("overlay") for row in results.rows.values()}
+        overlays = _overlay_names({path: found[path] for path in todo}, taken)
     files.check_not_inputs([output / name for name in overlays.values()], found)
     results.start(map(str, todo))
 
@@ -66,26 +66,41 @@ def localize_photos(
         return [_drawn(rows[path], overlays.get(path), output) for path in batch]
 
     failed, done = 0, len(found) - len(todo)
+    batches = [todo[i : i + batch_size] for i in range(0, len(todo), batch_size)]
     with (
         tqdm(total=len(found), initial=done, unit="photo", disable=None) as bar,
-        futures.ThreadPoolExecutor(concurrency) as pool,
+        contextlib.closing(_rows(localize, batches, concurrency, client)) as rows,
     ):
-        batches = [todo[i : i + batch_size] for i in range(0, len(todo), batch_size)]
+        for row in rows:
+            results.add(row)
+            bar.update()
+            if "error" in row:
+                failed += 1
+                tqdm.write(f"error: {row['file']}: {row['error']}", file=sys.stderr)
+    return failed
+
+
+def _rows(localize, batches, concurrency: int, client) -> Iterator[Row]:
+    """The rows of each batch as it ends; closed early, it waits for no answer."""
+    with futures.ThreadPoolExecutor(concurrency) as pool:
         work = [pool.submit(localize, batch) for batch in batches]
         try:
             for ended in futures.as_completed(work):
-                for row in ended.result():
-                    results.add(row)
-                    bar.update()
-                    if "error" in row:
-                        failed += 1
-                        line = f"error: {row['file']}: {row['error']}"
-                        tqdm.write(line, file=sys.stderr)
-        except BaseException:  # such as Ctrl-C: wait for no answer that is due
+                yield from ended.result()
+        except BaseException:  # such as Ctrl-C, or GeneratorExit
             pool.shutdown(wait=False, cancel_futures=True)
             client.close()
             raise
-    return failed
+
+
+def _overlay_names(photos: Mapping[Path, Path], taken: set[str]) -> dict[Path, str]:
+    """{photo: name of its PNG in the output}; the names are added to those taken."""
+    overlays = {}
+    for path, inside in photos.items():
+        stem = f"{OVERLAYS}/{inside.with_suffix('').as_posix()}_localized"
+        overlays[path] = files.unused_name(stem, ".png", taken)
+        taken.add(overlays[path])
+    return overlays
 
 
 def _localized(

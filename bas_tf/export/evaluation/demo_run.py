@@ -1,6 +1,5 @@
 """The main job from start to end: train, evaluate, export, evaluate every file."""
 
-import resource
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict] | None:
     """
     from bas_tf import files
     from bas_tf.export.artifacts import onnx_files, saved_models
-    from bas_tf.export.evaluation import verification
+    from bas_tf.export.evaluation import timed_artifact, verification
     from bas_tf.export.litert import conversion
     from bas_tf.jobs import evaluation, experiment, results
     from bas_tf.self_training import rounds
@@ -50,13 +49,8 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict] | None:
     results.write_results(keras_result, workdir, rows)
     summary = {
         "seconds": time.monotonic() - start,
-        "peak_memory_bytes": peak_memory_bytes(),
+        "peak_memory_bytes": timed_artifact.peak_memory(),
         "rows": rows,
     }
     files.write_json(workdir / SUMMARY_FILE, summary)
     return rows
-
-
-def peak_memory_bytes() -> int:
-    """Largest resident size of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux: KiB

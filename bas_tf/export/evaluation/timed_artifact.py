@@ -27,14 +27,10 @@ def load(path: Path, num_threads: int) -> Run:
 
         interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
         run = interpreter.get_signature_runner("serving_default")
-        dtype = run.get_input_details()["images"]["dtype"]
-        others = {
-            name: np.zeros(
-                detail["shape"], detail["dtype"]
-            )  # a class, where it is asked
-            for name, detail in run.get_input_details().items()
-            if name != "images"
-        }
+        inputs = run.get_input_details()
+        dtype = inputs.pop("images")["dtype"]
+        # A class, where it is asked.
+        others = {k: np.zeros(v["shape"], v["dtype"]) for k, v in inputs.items()}
         return lambda images: run(images=images.astype(dtype), **others)
     if path.suffix == ".onnx":
         import onnxruntime

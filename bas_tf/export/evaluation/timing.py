@@ -19,7 +19,6 @@ class TimedProcess:
     Args:
       path: the file or SavedModel folder.
       images_path: .npy of uint8 [n, h, w, 3] of the network's size.
-      num_threads: that inference may use.
 
     Raises:
       UserError: the file cannot be run.
@@ -104,10 +103,7 @@ def measure(
 ) -> dict[str, dict]:
     """{row's name: {p50_ms, p95_ms, load_seconds, first_seconds, peak_memory_bytes}}.
 
-    Args:
-      artifacts: from `verify.find_artifacts`.
-      size_wh: of the network's images.
-      num_threads: that inference may use.
+    `artifacts` are from `verification.find_artifacts`.
 
     Raises:
       UserError: a file cannot be run.
@@ -125,10 +121,8 @@ def taking_turns(
     """Yields the files' processes after `rounds` turns of RUNS images each.
 
     Args:
-      artifacts: {name: path}.
       images: uint8 [n, h, w, 3] of the network's size; {name: such} where files have
         their own sizes.
-      num_threads: that inference may use.
       rounds: turns, after a first that is not counted.
 
     Raises:

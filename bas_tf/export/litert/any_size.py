@@ -7,7 +7,7 @@ operators that LiteRT has.
 import tensorflow as tf
 
 from bas_tf import names
-from bas_tf.export.artifacts.signatures import PIXELS, box_scale
+from bas_tf.export.artifacts.signatures import PIXELS, box_scale, graph_function
 
 BOX_SCALE = "box_scale"  # between the parts of a file: float32 [1, 4]
 
@@ -55,7 +55,7 @@ def resizing(size_hw: tuple[int, int]):
             BOX_SCALE: box_scale(tf.shape(images)[tf.newaxis, 2:0:-1], size_hw),
         }
 
-    return tf.function(serve, input_signature=[spec])
+    return graph_function(serve, [spec])
 
 
 def scaling():
@@ -66,4 +66,4 @@ def scaling():
     def serve(boxes, box_scale):
         return {names.BOXES: boxes * box_scale}
 
-    return tf.function(serve, input_signature=[boxes, scale])
+    return graph_function(serve, [boxes, scale])

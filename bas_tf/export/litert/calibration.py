@@ -10,6 +10,14 @@ from bas_tf.errors import UserError
 FEWEST = 100  # different images, where the config asks for as many
 
 
+def crops_of(loaded) -> np.ndarray:
+    """`calibration_crops` of a workdir's `experiment.Experiment`."""
+    from bas_tf.jobs import experiment
+
+    source = experiment.open_source(loaded.config, loaded.class_names)
+    return calibration_crops(loaded.config, source)
+
+
 def calibration_crops(config, source) -> np.ndarray:
     """Distinct training images, evenly picked, as the network sees them.
 
@@ -43,11 +51,6 @@ def calibration_crops(config, source) -> np.ndarray:
 def representative_dataset(
     crops: np.ndarray, as_input: Callable[[np.ndarray], np.ndarray]
 ) -> Iterator[list[np.ndarray]]:
-    """One image [1, h, w, 3] at a time, as TensorFlow Lite's converter wants them.
-
-    Args:
-      crops: of `calibration_crops`.
-      as_input: makes of crops what the graph takes.
-    """
+    """One image [1, h, w, 3] at a time, made what the graph takes by `as_input`."""
     for crop in crops:
         yield [np.asarray(as_input(crop[np.newaxis]))]

@@ -81,12 +81,17 @@ def chained(
     model.operatorCodes += second.operatorCodes
     model.metadata = []
     if versions := [v for v in (runtime, _runtime(second)) if v is not None]:
-        buffer, entry = schema.BufferT(), schema.MetadataT()
-        buffer.data = max(versions, key=_as_numbers)
-        model.buffers.append(buffer)
-        entry.name, entry.buffer = RUNTIME_ENTRY, len(model.buffers) - 1
-        model.metadata.append(entry)
+        add_metadata(model, RUNTIME_ENTRY, max(versions, key=_as_numbers))
     return model
+
+
+def add_metadata(model: schema.ModelT, name: str, data: np.ndarray) -> None:
+    """Adds an entry of these bytes, uint8 [n], to a model's metadata."""
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = data
+    model.buffers.append(buffer)
+    entry.name, entry.buffer = name, len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
 
 
 def _runtime(model: schema.ModelT):

@@ -38,24 +38,21 @@ def export_tflite(
 ) -> list[Path]:
     """Writes a file for each variant and quantization; labels and a card next to them.
 
-    Each has its labels and its `file_document` inside, and the same document next to
-    it: FILE.json.
-
-    Signature `serving_default`: `images` [1, height, width, 3] of the network's size
-    -> as the SavedModel, or what `ServedLocalizer.edge_answer` says of a variant; of
-    any size in variant "any_size". Built-in operators only.
+    Each has its labels and `file_document` inside; FILE.json is the same document.
+    Signature `serving_default`: `images` [1, height, width, 3] of the network's size,
+    or any in variant "any_size" -> as `ServedLocalizer.edge_answer`. Built-in operators
+    only.
 
     Args:
       workdir: of a training, or its `experiment.Experiment`, which is restored once.
-      output: the folder.
       quantizations: keys of QUANTIZATIONS.
       variants: keys of PREFIXES.
       input_type: of INPUT_TYPES; int8 is the pixel less 128.
-      data_root: where int8's calibration images lie, if they have been moved.
+      data_root: where int8's calibration images are, if moved.
 
     Raises:
-      UserError: an output that is read, an unknown quantization, frames of any size
-        that are not uint8, or too few calibration images.
+      UserError: an output that is read, an unknown quantization, frames of any size not
+        of uint8, too few calibration images.
     """
     from bas_tf.export.artifacts import model_card, saved_models
     from bas_tf.export.litert import calibration, file_document, metadata
@@ -69,43 +66,47 @@ def export_tflite(
     if data_root is not None:
         loaded.config.data.root = data_root
     _check_outputs(loaded, output, quantizations, variants, input_type)
-    crops = None
-    if "int8" in quantizations:
-        source = experiment.open_source(loaded.config, loaded.class_names)
-        crops = calibration.calibration_crops(loaded.config, source)
+    crops = calibration.crops_of(loaded) if "int8" in quantizations else None
     served, steps = saved_models.served_localizer(loaded)
-    files.write_file(
-        output / LABELS_FILE, ("\n".join(loaded.class_names) + "\n").encode()
-    )
-
+    labels = "\n".join(loaded.class_names) + "\n"
+    files.write_file(output / LABELS_FILE, labels.encode())
     model_card.write_model_card(output / model_card.CARD_FILE, loaded, steps=steps)
+    contents = _converted(served, quantizations, crops, variants, input_type)
+    written = []
+    for (variant, quantization), content in contents.items():
+        document = file_document.model_document(
+            loaded,
+            served.localizer,
+            content,
+            steps=steps,
+            quantization=quantization,
+            crops=crops,
+        )
+        path = output / file_name(variant, quantization, input_type)
+        files.write_file(path, metadata.with_metadata(content, document))
+        files.write_json(path.with_name(f"{path.name}.json"), document)
+        written.append(path)
+    return written
+
+
+def _converted(
+    served, quantizations, crops, variants, input_type: str
+) -> dict[tuple[str, str], bytes]:
+    """{(variant, quantization): content}; one conversion is of "any_size" as well."""
 
     @functools.cache
-    def converted(variant: str) -> dict[str, bytes]:
+    def of_variant(variant: str) -> dict[str, bytes]:
+        if variant == "any_size":
+            return with_any_size(of_variant("full"), served.input_size_wh)
         return convert_localizer(
             served, quantizations, crops, variant=variant, input_type=input_type
         )
 
-    written = []
-    for variant in variants:
-        if variant == "any_size":
-            contents = with_any_size(converted("full"), served.input_size_wh)
-        else:
-            contents = converted(variant)
-        for quantization, content in contents.items():
-            document = file_document.model_document(
-                loaded,
-                served.localizer,
-                content,
-                steps=steps,
-                quantization=quantization,
-                crops=crops,
-            )
-            path = output / file_name(variant, quantization, input_type)
-            files.write_file(path, metadata.with_metadata(content, document))
-            files.write_json(path.with_name(f"{path.name}.json"), document)
-            written.append(path)
-    return written
+    return {
+        (variant, quantization): content
+        for variant in variants
+        for quantization, content in of_variant(variant).items()
+    }
 
 
 def _check_outputs(loaded, output: Path, quantizations, variants, input_type) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 
 import bas_tf
 from bas_tf import names
@@ -48,11 +48,6 @@ MEANINGS_OF_GIVEN_CLASS = {  # of a file that takes the class next to the image
     names.LOCALIZATION_MAP: "foreground of the given class; the box is that of the "
     "map scaled to [0, 1] and cut at score_threshold",
 }
-_DTYPES = {
-    value: name.lower()
-    for name, value in vars(schema.TensorType).items()
-    if name.isupper()
-}
 
 
 def model_document(
@@ -67,11 +62,8 @@ def model_document(
     """All that is known of one file, as `json` can write it.
 
     Args:
-      loaded: the workdir.
-      localizer: the trained localizer.
       tflite: the converted file, of which inputs and outputs are reported.
       steps: of the training, that are behind its weights.
-      quantization: of `tflite.QUANTIZATIONS`.
       crops: the images that int8 was calibrated on; not told of other files.
     """
     config = loaded.config
@@ -117,30 +109,23 @@ def signature_tensors(tflite: bytes) -> tuple[dict[str, dict], dict[str, dict]]:
 
     -1 in a shape is any.
     """
-    model = schema.Model.GetRootAs(tflite)
-    signature = model.SignatureDefs(0)
-    graph = model.Subgraphs(signature.SubgraphIndex())
-
-    def told(count: int, item_at, order) -> dict[str, dict]:
-        items = [item_at(i) for i in range(count)]
-        by_tensor = {item.TensorIndex(): item.Name().decode() for item in items}
-        tensors = {by_tensor[i]: graph.Tensors(i) for i in order}
-        return {
-            name: {
-                "dtype": _DTYPES[tensor.Type()],
-                "shape": (
-                    tensor.ShapeAsNumpy()
-                    if tensor.ShapeSignatureIsNone()
-                    else tensor.ShapeSignatureAsNumpy()
-                ).tolist(),
-            }
-            for name, tensor in tensors.items()
-        }
-
+    interpreter = Interpreter(model_content=tflite)
+    run = interpreter.get_signature_runner(names.SIGNATURE)
     return (
-        told(signature.InputsLength(), signature.Inputs, graph.InputsAsNumpy()),
-        told(signature.OutputsLength(), signature.Outputs, graph.OutputsAsNumpy()),
+        _in_order(run.get_input_details(), interpreter.get_input_details()),
+        _in_order(run.get_output_details(), interpreter.get_output_details()),
     )
+
+
+def _in_order(details: dict[str, dict], ordered: list[dict]) -> dict[str, dict]:
+    by_tensor = {tensor["index"]: name for name, tensor in details.items()}
+    return {
+        by_tensor[tensor["index"]]: {
+            "dtype": np.dtype(tensor["dtype"]).name,
+            "shape": tensor["shape_signature"].tolist(),
+        }
+        for tensor in ordered
+    }
 
 
 def _image_document(tensor: dict, localizer: Localizer, size_wh) -> dict[str, Any]:

@@ -10,33 +10,35 @@ import zipfile
 from typing import Any
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 from bas_tf import names
-from bas_tf.export.litert import metadata_tables
+from bas_tf.export.litert import chain, metadata_tables
 from bas_tf.tflite_document import DOCUMENT_FILE
 
 ENTRY = "TFLITE_METADATA"  # the name that the standard tools look for
+_LABELS = {
+    "name": names.LABELS_FILE,
+    "description": "Class names, one a line",
+    "type": metadata_tables.TENSOR_VALUE_LABELS,
+}
+_BOX = {
+    "index": [0, 1, 2, 3],
+    "type": metadata_tables.BOUNDARIES,
+    "coordinate_type": metadata_tables.PIXEL,
+}
 _TIME = (1980, 1, 1, 0, 0, 0)  # of the archive's files: the same in every export
 
 
 def with_metadata(tflite: bytes, document: dict[str, Any]) -> bytes:
     """A TFLite file -> the same with its document, labels and standard metadata.
 
-    Weights, operators and signature stay as they are.
-
-    Args:
-      tflite: what `document` is of.
-      document: from `model_document`.
+    Weights, operators and signature stay as they are; `document` is the file's
+    `file_document.model_document`.
     """
     encoded = metadata_tables.encode(standard_metadata(document))
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(tflite))
-    buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = np.frombuffer(encoded, np.uint8)
-    model.buffers.append(buffer)
-    entry.name, entry.buffer = ENTRY, len(model.buffers) - 1
-    model.metadata = [*(model.metadata or []), entry]
+    chain.add_metadata(model, ENTRY, np.frombuffer(encoded, np.uint8))
     file = io.BytesIO(flatbuffer_utils.convert_object_to_bytearray(model))
     file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file, "a") as archive:  # not compressed, as is the standard
@@ -80,61 +82,24 @@ def standard_metadata(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tensor_metadata(name: str, tensor: dict[str, Any]) -> dict[str, Any]:
-    more = {
-        names.IMAGES: _of_image,
-        names.CLASS_IDS: _of_class_ids,
-        names.SCORES: _of_scores,
-        names.BOXES: _of_boxes,
-        names.LOCALIZATION_MAP: _of_map,
-    }.get(name, _of_feature)(tensor)
+    content, more = ("FeatureProperties", {}), {}
+    if name in (names.SCORES, names.LOCALIZATION_MAP):
+        more["stats"] = {"max": [1.0], "min": [0.0]}
+    if name == names.CLASS_IDS:
+        more["associated_files"] = [_LABELS]
+    if name == names.BOXES:
+        content = ("BoundingBoxProperties", _BOX)
+    if name == names.IMAGES:
+        low, high = map(float, tensor["range"])
+        size = {"width": tensor["width"], "height": tensor["height"]}
+        image = {"color_space": metadata_tables.RGB, "default_size": size}
+        content = ("ImageProperties", image)
+        identity = {"mean": [0.0], "std": [1.0]}  # nothing to do outside the graph
+        more["process_units"] = [{"options": ("NormalizationOptions", identity)}]
+        more["stats"] = {"max": [high], "min": [low]}
+    more["content"] = {"content_properties": content}
+    if name in (names.CLASS_IDS, names.SCORES):  # each element is a thing by itself
+        last = len(tensor["shape"])
+        more["content"]["range"] = {"min": last, "max": last}
     told = [tensor[key] for key in ("meaning", "frame") if key in tensor]
     return {"name": name, "description": "; ".join(told), **more}
-
-
-def _of_image(tensor: dict) -> dict[str, Any]:
-    low, high = map(float, tensor["range"])
-    size = {"width": tensor["width"], "height": tensor["height"]}
-    image = {"color_space": metadata_tables.RGB, "default_size": size}
-    identity = {"mean": [0.0], "std": [1.0]}  # nothing to do outside the graph
-    return {
-        "content": {"content_properties": ("ImageProperties", image)},
-        "process_units": [{"options": ("NormalizationOptions", identity)}],
-        "stats": {"max": [high], "min": [low]},
-    }
-
-
-def _of_feature(tensor: dict) -> dict[str, Any]:
-    return {"content": {"content_properties": ("FeatureProperties", {})}}
-
-
-def _of_map(tensor: dict) -> dict[str, Any]:
-    return {**_of_feature(tensor), "stats": {"max": [1.0], "min": [0.0]}}
-
-
-def _of_scores(tensor: dict) -> dict[str, Any]:
-    return {**_of_list(tensor), "stats": {"max": [1.0], "min": [0.0]}}
-
-
-def _of_class_ids(tensor: dict) -> dict[str, Any]:
-    labels = {
-        "name": names.LABELS_FILE,
-        "description": "Class names, one a line",
-        "type": metadata_tables.TENSOR_VALUE_LABELS,
-    }
-    return {**_of_list(tensor), "associated_files": [labels]}
-
-
-def _of_list(tensor: dict) -> dict[str, Any]:
-    """Each element is a thing by itself: the range is the last dimension."""
-    last = len(tensor["shape"])
-    content = _of_feature(tensor)["content"]
-    return {"content": {**content, "range": {"min": last, "max": last}}}
-
-
-def _of_boxes(tensor: dict) -> dict[str, Any]:
-    box = {
-        "index": [0, 1, 2, 3],
-        "type": metadata_tables.BOUNDARIES,
-        "coordinate_type": metadata_tables.PIXEL,
-    }
-    return {"content": {"content_properties": ("BoundingBoxProperties", box)}}

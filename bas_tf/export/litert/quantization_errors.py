@@ -62,8 +62,7 @@ def layer_rows(
 
     Args:
       operators: of the quantized file.
-      sums: {tensor: `noise_sums`}.
-      scales: {tensor: its scale}.
+      sums, scales: of its tensors by their indices, see `noise_sums`.
 
     Returns:
       {"operator", "tensor", "scale", "snr_db", "relative_error", "lost_db"}. `lost_db`
@@ -106,11 +105,7 @@ def worst_rows(rows: list[dict], count: int = WORST) -> list[dict]:
 
 
 class KeptTensors:
-    """A file run with every tensor kept.
-
-    Args:
-      tflite: its bytes.
-    """
+    """A file, given as its bytes, run with every tensor kept."""
 
     def __init__(self, tflite: bytes):
         from ai_edge_litert import interpreter
@@ -140,11 +135,9 @@ class KeptTensors:
 def measure(
     quantized: bytes, floating: bytes, examples: Iterable[dict[str, np.ndarray]]
 ) -> list[dict]:
-    """`layer_rows` of a quantized file next to its float32 one.
+    """`layer_rows` of a quantized file next to the float32 one of its signature.
 
-    Args:
-      quantized, floating: files of one signature.
-      examples: inputs by the signature's names.
+    `examples` are inputs by the signature's names.
     """
     operators = tflite_operators.read_operators(quantized)[0]
     matched = matched_tensors(operators, tflite_operators.read_operators(floating)[0])
@@ -201,10 +194,8 @@ def calibration_examples(loaded, document: dict) -> Iterable[dict[str, np.ndarra
     """Inputs of IMAGES calibration images, evenly picked, by the signature's names."""
     from bas_tf import runners
     from bas_tf.export.litert import calibration
-    from bas_tf.jobs import experiment
 
-    source = experiment.open_source(loaded.config, loaded.class_names)
-    crops = calibration.calibration_crops(loaded.config, source)
+    crops = calibration.crops_of(loaded)
     picked = np.linspace(0, len(crops) - 1, min(IMAGES, len(crops))).astype(int)
     dtype = document["inputs"][names.IMAGES]["dtype"]
     for i, crop in enumerate(crops[picked]):

@@ -50,11 +50,7 @@ class _Server(server.ThreadingHTTPServer):
 
 
 def make_server(folder: Path, port: int) -> server.ThreadingHTTPServer:
-    """A server of a folder on HOST, for `serve_forever` to start.
-
-    Args:
-      folder: of `site.write_site`.
-      port: 0 takes a free one.
+    """A server of a folder on HOST, for `serve_forever` to start; port 0: a free one.
 
     Raises:
       UserError: the port is taken or not allowed.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bas_tf import names, tflite_document
 from bas_tf.errors import UserError
+from bas_tf.export.artifacts import folders
 from bas_tf.export.litert import conversion
 
 FORMAT = "bas_tf page 1"
@@ -63,15 +64,8 @@ def check_output(output: Path) -> None:
     Raises:
       UserError: it is a file, or a folder with anything but a site in it.
     """
-    if output.is_dir():
-        is_free = (output / SITE_FILE).is_file() or not any(output.iterdir())
-    else:
-        is_free = not output.exists()
-    if not is_free:
-        raise UserError(
-            f"--output={output}: is there and is no site; name a new folder, or one "
-            "that export.web wrote"
-        )
+    hint = "no site; name a new folder, or one that export.web wrote"
+    folders.check_replaceable(output, SITE_FILE, hint)
 
 
 def write_site(page: Path, models: dict[str, Path], output: Path) -> None:
@@ -91,13 +85,10 @@ def write_site(page: Path, models: dict[str, Path], output: Path) -> None:
     if GIVEN_CLASS in models:
         _check_one_training(models, described)
     place = Path(os.path.realpath(output))
-    new, old = (
-        place.with_name(f".{place.name}.{os.getpid()}.{state}")
-        for state in ("new", "old")
-    )
+    new, old = (folders.hidden_name(place, state) for state in ("new", "old"))
     try:
         _fill(new, page, models, described)
-        _put_in_place(new, place, old)
+        folders.replace_folder(new, place)
     except OSError as error:
         kept = f"; the site that was there is now {old}" if old.is_dir() else ""
         raise UserError(
@@ -129,21 +120,6 @@ def _shared(document: dict) -> dict:
         "image size": (image["width"], image["height"]),
         "training": document["training"],
     }
-
-
-def _put_in_place(new: Path, place: Path, old: Path) -> None:
-    """Renames `new`; the site in its place is `old` meanwhile, and then goes.
-
-    It comes back where that fails or is interrupted, and stays `old` where it cannot.
-    """
-    try:
-        if place.is_dir():
-            place.rename(old)
-        new.rename(place)
-    finally:
-        if old.is_dir() and not place.exists():
-            old.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _reason(error: OSError) -> str:

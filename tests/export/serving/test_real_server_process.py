@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf import files, inference, names
+from bas_tf import files, names
 from bas_tf.export.artifacts import decoding, saved_models
 from bas_tf.export.client import connection
 from bas_tf.export.client.served import ServedModel, ServingError
 from bas_tf.export.server import server_files, warm_up
-from bas_tf.jobs import experiment
 from tests.export import test_server_model
 from tests.export.encoded_images import encode, smooth
 from tests.export.serving import real_server
@@ -31,8 +30,8 @@ from tests.export.serving.real_server import (
     assert_same,
     copied,
     started,
-    strings,
 )
+from tests.export.test_server_model import of_files
 
 pytestmark = [
     pytest.mark.slow,
@@ -81,32 +80,20 @@ def logs():
         yield
 
 
-def of_files(images, **inputs) -> dict[str, np.ndarray]:
-    return {names.IMAGE_BYTES: strings(images), **inputs}
-
-
 def code_of(error) -> str:
     return error.value.code().name
 
 
 # Answers ---------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def expected(demo_workdir) -> dict[str, list[dict]]:
+def expected(keras_runner) -> dict[str, list[dict]]:
     """The Keras model's outputs of each image: predicted, of class GIVEN, of pixels."""
-    loaded = experiment.load_experiment(demo_workdir)
-    predict = experiment.load_runner(demo_workdir).predict_fn
-    of_class = inference.make_given_class_fn(
-        experiment.load_localizer(loaded),
-        class_id=GIVEN,
-        score_threshold=loaded.config.eval.score_threshold,
-    )
+    predict = keras_runner.predict_fn
     resized = [test_server_model.resized(photo) for photo in PHOTOS]
     pixels = [decoding.resize(p[np.newaxis], NETWORK_WH).numpy() for p in PIXELS]
     predicted = [predict(image) for image in resized]
-    given = [
-        row | {key: of_class(image)[key] for key in (names.BOXES, names.DEGENERATE)}
-        for row, image in zip(predicted, resized, strict=True)
-    ]
+    labelled = [keras_runner.label_fn(image, np.array([GIVEN])) for image in resized]
+    given = [row | {names.BOXES: row[names.LABEL_BOXES]} for row in labelled]
     return {
         names.SIGNATURE: predicted,
         names.HEATMAP_SIGNATURE: predicted,
@@ -128,10 +115,10 @@ def expected(demo_workdir) -> dict[str, list[dict]]:
     ],
 )
 def test_answers_are_the_keras_models(
-    server, demo_workdir, expected, signature, inputs
+    server, keras_runner, expected, signature, inputs
 ):
     """But for rounding: another build of TensorFlow adds in another order."""
-    classes = experiment.load_experiment(demo_workdir).class_names
+    classes = keras_runner.class_names
     outputs = server.predict(signature, inputs).outputs
     for i, row in enumerate(expected[signature]):
         found = {key: values[i] for key, values in outputs.items()}

@@ -63,7 +63,7 @@ class ServedFolder:
     """A folder served by `bas_tf.export.web.server` until `close`."""
 
     def __init__(self, folder: Path, port: int = 0):
-        self._server = server.make_server(folder, port)
+        self.folder, self._server = folder, server.make_server(folder, port)
         self.address = server.address(self._server)
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
@@ -160,6 +160,11 @@ class Page:
             }""",
             files,
         )
+
+    def look(self, path: Path) -> Answer:
+        """Chooses a photo and waits for its answer."""
+        self.choose(path)
+        return self.answer_of(path.name)
 
     def answer_of(self, name: str) -> Answer:
         """Waits for the answer on the photo of this name."""

@@ -3,6 +3,7 @@
 One browser for all tests; each begins on the page as it is opened.
 """
 
+import contextlib
 import io
 import os
 import re
@@ -20,7 +21,7 @@ from bas_tf.data.drawings.source import draw_example
 from bas_tf.errors import UserError
 from bas_tf.export.web import build, server, site
 from bas_tf.geometry.frames import CropFrame
-from bas_tf.jobs import experiment, localization
+from bas_tf.jobs import localization
 from tests.export.web.page_session import (
     Page,
     ServedFolder,
@@ -49,9 +50,8 @@ def driver(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(site_folder):
-    served = ServedFolder(site_folder)
-    yield served
-    served.close()
+    with contextlib.closing(ServedFolder(site_folder)) as served:
+        yield served
 
 
 @pytest.fixture
@@ -67,10 +67,8 @@ def served_copy(site_folder, tmp_path):
     """A copy of the site to damage, at an address that no cache knows."""
     folder = tmp_path / "copy"
     shutil.copytree(site_folder, folder, copy_function=os.link)
-    served = ServedFolder(folder)
-    served.folder = folder
-    yield served
-    served.close()
+    with contextlib.closing(ServedFolder(folder)) as served:
+        yield served
 
 
 def drawing(index: int, size_wh=(320, 240)) -> Image.Image:
@@ -120,8 +118,7 @@ def test_photos_get_the_python_runners_answers(page_at, photos, artifacts, tmp_p
     model = artifacts / "localizer_float32.tflite"
     rows = expected_rows(model, list(photos.values()), tmp_path)
     for path, row in zip(photos.values(), rows, strict=True):
-        page_at.choose(path)
-        assert_equal(page_at.answer_of(path.name), row)
+        assert_equal(page_at.look(path), row)
     assert page_at.text("status").startswith("large.jpg: ")
     assert page_at.text("problem") == ""
 
@@ -136,15 +133,11 @@ def test_thirty_butterflies_get_the_python_runners_answers(
     models = site.find_models(artifacts, quantize=quantize)
     site.write_site(page, models, tmp_path / "site")
     rows = expected_rows(models["localizer"], paths[:30], tmp_path / "found")
-    served = ServedFolder(tmp_path / "site")
-    try:
+    with contextlib.closing(ServedFolder(tmp_path / "site")) as served:
         opened = Page(driver, served.address)
         opened.wait_until_ready()
         for path, row in zip(paths, rows, strict=False):
-            opened.choose(path)
-            assert_equal(opened.answer_of(path.name), row)
-    finally:
-        served.close()
+            assert_equal(opened.look(path), row)
 
 
 def ask_for(page: Page, class_id: str) -> None:
@@ -161,11 +154,9 @@ def test_a_given_class_gets_the_box_of_its_own_file(page_at, photos, artifacts):
     photo = decode.decode_image(photos["plain.png"])
     path = artifacts / "given_class_float32.tflite"
     run = Interpreter(model_path=str(path)).get_signature_runner(names.SIGNATURE)
-    page_at.choose(photos["plain.png"])
-    own = page_at.answer_of("plain.png")
-    class_names = experiment.load_runner(
-        artifacts / "localizer_float32.tflite"
-    ).class_names
+    own = page_at.look(photos["plain.png"])
+    labels = artifacts / names.LABELS_FILE
+    class_names = labels.read_text().splitlines()
     frame = CropFrame(photo.shape[1::-1], (64, 64), (64, 64))
     for class_id in range(len(class_names)):  # the model's own choice among them
         outputs = run(
@@ -196,16 +187,12 @@ def test_files_that_are_no_photo_are_told_and_the_page_lives(page_at, photos, tm
     cases = {
         "empty.jpg": (b"", "empty.jpg is empty (0 bytes). Choose a photo: JPEG"),
         "paper.pdf": (b"%PDF-1.7\n%", "paper.pdf is a PDF, not a photo. Save its page"),
-        "phone.heic": (
-            b"\0\0\0\x18ftypheic\0\0",
-            "phone.heic is a HEIC photo",
-        ),
+        "phone.heic": (b"\0\0\0\x18ftypheic\0\0", "phone.heic is a HEIC photo"),
         "note.jpg": (b"not a photo", "note.jpg is damaged, or not a photo that this"),
         "cut.png": (png[:60], "cut.png is damaged, or not a photo that this browser"),
     }
     for name, (content, told) in cases.items():
-        page_at.choose(photos["plain.png"])
-        page_at.answer_of("plain.png")
+        page_at.look(photos["plain.png"])
         assert page_at.is_shown("figure") and page_at.is_shown("result")
         assert page_at.text("problem") == ""
         (tmp_path / name).write_bytes(content)
@@ -263,8 +250,7 @@ def chosen_class(page: Page) -> str:
 
 def test_a_photo_on_its_way_is_answered_whatever_is_asked_meanwhile(page_at, photos):
     set_camera(page_at, "denied")
-    page_at.choose(photos["plain.png"])
-    page_at.answer_of("plain.png")
+    page_at.look(photos["plain.png"])
     page_at.script(  # the next photo is decoded when the test says so
         """const decode = window.createImageBitmap;
         const told = new Promise((resolve) => (window.go = resolve));
@@ -291,8 +277,7 @@ def test_a_camera_that_is_denied_is_told_and_the_page_lives(page_at, photos):
     page_at.driver.find_element("id", "camera").click()
     assert "The camera was not allowed" in page_at.problem()
     assert not page_at.driver.find_element("id", "viewfinder").is_displayed()
-    page_at.choose(photos["plain.png"])
-    page_at.answer_of("plain.png")
+    page_at.look(photos["plain.png"])
 
 
 def test_a_picture_is_taken_with_the_camera(page_at):
@@ -344,8 +329,7 @@ def test_a_model_that_is_changed_or_missing_is_told(driver, served_copy, photos)
     assert "is missing (404)" in page.problem()  # and not "Ready"
     content[len(content) // 2] ^= 1
     model.write_bytes(content)  # whole again: the next photo gets its answer
-    page.choose(photos["plain.png"])
-    page.answer_of("plain.png")
+    page.look(photos["plain.png"])
     assert page.text("problem") == ""
     page.wait(lambda: "works offline" in page.text("offline"), "kept offline")
 
@@ -359,19 +343,14 @@ def test_another_part_of_the_site_that_is_missing_is_told(driver, served_copy, n
 
 
 def test_it_works_without_the_server_once_loaded(driver, site_folder, photos):
-    served = ServedFolder(site_folder)
-    try:
+    with contextlib.closing(ServedFolder(site_folder)) as served:
         page = Page(driver, served.address)
         page.wait(lambda: "works offline" in page.text("offline"), "kept offline")
-        page.choose(photos["plain.png"])
-        before = page.answer_of("plain.png")
-    finally:
-        served.close()
+        before = page.look(photos["plain.png"])
     page.open()
     page.wait_until_ready()
     assert page.text("caption") == ""
-    page.choose(photos["plain.png"])
-    after = page.answer_of("plain.png")
+    after = page.look(photos["plain.png"])
     assert (after.class_name, after.score) == (before.class_name, before.score)
     np.testing.assert_array_equal(after.box, before.box)
     ask_for(page, "1")
@@ -398,8 +377,7 @@ def test_a_newer_site_is_told_and_shown_after_a_reload_without_the_server(
     monkeypatch.setitem(server.HEADERS, "Cache-Control", "max-age=3600")
     folder = tmp_path / "site"
     shutil.copytree(site_folder, folder)
-    served = ServedFolder(folder)
-    try:
+    with contextlib.closing(ServedFolder(folder)) as served:
         opened = Page(driver, served.address)
         opened.wait(lambda: "works offline" in opened.text("offline"), "kept")
         assert "localizer_float32" in opened.text("facts")
@@ -410,14 +388,11 @@ def test_a_newer_site_is_told_and_shown_after_a_reload_without_the_server(
         opened.open()  # what was kept is shown while the newer one is fetched
         opened.wait(lambda: "newer version" in opened.text("offline"), "told of it")
         driver.execute_cdp_cmd("Network.clearBrowserCache", {})
-        opened.choose(photos["plain.png"])
-        own = opened.answer_of("plain.png")
+        own = opened.look(photos["plain.png"])
         ask_for(opened, "1")  # of a file that is no longer there
         told = "given_class_float32.tflite is missing (404). Reload the page"
         assert told in opened.problem()
         assert chosen_class(opened) == "" and opened.answer().score == own.score
-    finally:
-        served.close()
     opened.open()
     opened.wait_until_ready()
     assert "localizer_int8" in opened.text("facts")
@@ -428,8 +403,7 @@ def test_nothing_leaves_the_machine(page_at, served, photos):
     page_at.requests()  # those of the tests before
     page_at.open()
     page_at.wait_until_ready()
-    page_at.choose(photos["turned.jpg"])
-    page_at.answer_of("turned.jpg")
+    page_at.look(photos["turned.jpg"])
     requests = page_at.requests()
     assert requests
     host = served.address.removeprefix("http://").rstrip("/")
@@ -473,8 +447,7 @@ def shown_scores(page: Page) -> list[str]:
 
 
 def test_the_scores_of_a_sure_network_are_told_as_bounds(page_at, photos):
-    page_at.choose(photos["plain.png"])
-    page_at.answer_of("plain.png")
+    page_at.look(photos["plain.png"])
     count = len(shown_scores(page_at))
     assert count not in (0, 4)  # or a box would be taken for scores
     page_at.script(  # where the page reads its scores, they are those of a surer one
@@ -485,8 +458,7 @@ def test_the_scores_of_a_sure_network_are_told_as_bounds(page_at, photos):
             : read(values, ...rest);""",
         count,
     )
-    page_at.choose(photos["small.webp"])
-    page_at.answer_of("small.webp")
+    page_at.look(photos["small.webp"])
     assert shown_scores(page_at) == [">0.999", *["<0.001"] * (count - 1)]
     assert page_at.text("score") == "score >0.999"
     assert page_at.text("tag").endswith(" >0.99")
@@ -502,8 +474,7 @@ def focused(page: Page) -> str:
 def test_everything_is_reached_by_keyboard_and_shows_it(page_at, photos):
     from selenium.webdriver import ActionChains, Keys
 
-    page_at.choose(photos["plain.png"])
-    page_at.answer_of("plain.png")
+    page_at.look(photos["plain.png"])
     page_at.script("document.getElementById('card').open = true")
     reached = []
     for _ in range(len(CONTROLS)):
@@ -515,13 +486,10 @@ def test_everything_is_reached_by_keyboard_and_shows_it(page_at, photos):
         assert outline == "3px", reached[-1]
     assert reached == CONTROLS
     page_at.script("document.getElementById('opacity').focus()")
-    before = float(
-        page_at.script("return document.getElementById('heat').style.opacity")
-    )
+    opacity = "return document.getElementById('heat').style.opacity"
+    before = float(page_at.script(opacity))
     ActionChains(page_at.driver).send_keys(Keys.ARROW_RIGHT).perform()
-    after = float(
-        page_at.script("return document.getElementById('heat').style.opacity")
-    )
+    after = float(page_at.script(opacity))
     assert after == pytest.approx(before + 0.01)
 
 
@@ -546,8 +514,7 @@ def test_axe_finds_nothing_serious(page_at, photos, tmp_path, scheme):
     page_at.choose(tmp_path / "empty.jpg")
     page_at.problem()
     assert serious_faults(page_at) == []
-    page_at.choose(photos["plain.png"])
-    page_at.answer_of("plain.png")
+    page_at.look(photos["plain.png"])
     page_at.script("document.getElementById('card').open = true")
     assert serious_faults(page_at) == []
 
@@ -580,8 +547,7 @@ def size_wh(page_at, request):
 def test_a_photo_fills_its_column_and_box_and_heat_go_with_it(
     page_at, photos, size_wh, name
 ):
-    page_at.choose(photos[name])
-    answer = page_at.answer_of(name)
+    answer = page_at.look(photos[name])
     width, height = map(int, re.findall(r"(\d+) × (\d+) p", answer.photo)[0])
     left, top, right, bottom = shown = rectangle(page_at, "photo")
     column = page_at.script("return document.querySelector('.stage').clientWidth")
@@ -598,8 +564,7 @@ def test_a_photo_fills_its_column_and_box_and_heat_go_with_it(
 
 
 def test_nothing_is_wider_than_the_window(page_at, photos, size_wh):
-    page_at.choose(photos["tall.png"])
-    page_at.answer_of("tall.png")
+    page_at.look(photos["tall.png"])
     page_at.script("document.getElementById('card').open = true")
     assert page_at.script("return document.body.scrollWidth") <= size_wh[0]
     shown = page_at.driver.find_element("id", "photo").screenshot_as_png

@@ -64,6 +64,13 @@ def models(tmp_path) -> dict[str, Path]:
     return {"localizer": write_model(folder / INT8), "given_class": given}
 
 
+@pytest.fixture
+def old_site(small_page, models, tmp_path) -> Path:
+    output = tmp_path / "sites" / "site"
+    site.write_site(small_page, models, output)
+    return output
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -142,26 +149,26 @@ def test_a_given_class_file_of_another_training_is_refused(
     assert not (tmp_path / "site").exists()
 
 
-def test_a_failure_leaves_the_old_site_and_nothing_else(small_page, models, tmp_path):
-    output = tmp_path / "sites" / "site"
-    site.write_site(small_page, models, output)
-    before = tree(output)
+def test_a_failure_leaves_the_old_site_and_nothing_else(
+    small_page, models, old_site, tmp_path
+):
+    before = tree(old_site)
     lost = {**models, "given_class": write_model(tmp_path / "lost.tflite")}
     lost["given_class"].write_bytes(b"")
     with pytest.raises(UserError, match="lost.tflite: not a localizer's TFLite file"):
-        site.write_site(small_page, lost, output)
+        site.write_site(small_page, lost, old_site)
     (small_page / "models").mkdir()  # where the models would go: the copy fails midway
     with pytest.raises(
         UserError, match=r"--output=.*: cannot be written \(File exists"
     ):
-        site.write_site(small_page, models, output)
+        site.write_site(small_page, models, old_site)
     (small_page / "models").rmdir()
     (small_page / "icon.svg").symlink_to("lost")
     told = r"--output=.*: cannot be written \(.*No such file or directory.*icon.svg"
     with pytest.raises(UserError, match=told):
-        site.write_site(small_page, models, output)
-    assert tree(output) == before
-    assert os.listdir(output.parent) == ["site"]
+        site.write_site(small_page, models, old_site)
+    assert tree(old_site) == before
+    assert os.listdir(old_site.parent) == ["site"]
 
 
 def test_a_link_stays_and_the_folder_that_it_names_is_replaced(
@@ -200,47 +207,42 @@ def fail(error: BaseException):
 
 
 def test_ctrl_c_between_the_renames_brings_the_old_site_back(
-    small_page, models, tmp_path, monkeypatch
+    small_page, models, old_site, monkeypatch
 ):
-    output = tmp_path / "sites" / "site"
-    site.write_site(small_page, models, output)
-    before = tree(output)
+    before = tree(old_site)
     write_model(models["localizer"], name="other")
     before_rename(monkeypatch, {2: lambda: fail(KeyboardInterrupt())})
     with pytest.raises(KeyboardInterrupt):
-        site.write_site(small_page, models, output)
-    assert tree(output) == before
-    assert os.listdir(output.parent) == ["site"]
+        site.write_site(small_page, models, old_site)
+    assert tree(old_site) == before
+    assert os.listdir(old_site.parent) == ["site"]
 
 
 def test_an_old_site_that_cannot_come_back_is_kept_and_named(
-    small_page, models, tmp_path, monkeypatch
+    small_page, models, old_site, monkeypatch
 ):
-    output = tmp_path / "sites" / "site"
-    site.write_site(small_page, models, output)
-    before = tree(output)
-    broken = OSError(errno.EIO, "Input/output error")
+    before = tree(old_site)
+    broken = OSError(errno.EIO, "Input/old_site error")
     before_rename(monkeypatch, dict.fromkeys((2, 3), lambda: fail(broken)))
-    told = r"cannot be written \(Input/output error\); the site .* is now (.*\.old)$"
+    told = r"cannot be written \(Input/old_site error\); the site .* is now (.*\.old)$"
     with pytest.raises(UserError, match=told) as caught:
-        site.write_site(small_page, models, output)
-    (kept,) = output.parent.iterdir()
+        site.write_site(small_page, models, old_site)
+    (kept,) = old_site.parent.iterdir()
     assert str(caught.value).endswith(f" {kept}")
     assert tree(kept) == before
 
 
 def test_of_two_processes_the_slower_one_is_told_and_the_site_is_whole(
-    small_page, models, tmp_path, monkeypatch
+    small_page, models, old_site, tmp_path, monkeypatch
 ):
-    output, other = tmp_path / "sites" / "site", tmp_path / "other"
-    site.write_site(small_page, models, output)
+    other = tmp_path / "other"
     write_model(models["localizer"], name="other")
     site.write_site(small_page, models, other)
-    before_rename(monkeypatch, {2: lambda: shutil.copytree(other, output)})
+    before_rename(monkeypatch, {2: lambda: shutil.copytree(other, old_site)})
     with pytest.raises(UserError, match=r"cannot be written \(Directory not empty\)$"):
-        site.write_site(small_page, models, output)
-    assert tree(output) == tree(other)
-    assert os.listdir(output.parent) == ["site"]
+        site.write_site(small_page, models, old_site)
+    assert tree(old_site) == tree(other)
+    assert os.listdir(old_site.parent) == ["site"]
 
 
 def test_the_smallest_faithful_file_is_chosen(tmp_path):
@@ -259,15 +261,10 @@ def test_no_file_to_run(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         site.find_models(tmp_path / "lost")
     (tmp_path / "given_class_int8.tflite").write_bytes(b"")
-    told = (
-        "has no localizer_int8.tflite or localizer_float16.tflite or "
-        "localizer_float32.tflite or localizer_dynamic.tflite; export.tflite writes"
-    )
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=f"has no {INT8} or .* or {DYNAMIC}; export"):
         site.find_models(tmp_path)
     (tmp_path / FLOAT32).write_bytes(b"")
-    told = "has no localizer_int8.tflite; export.tflite writes them"
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=f"has no {INT8}; export.tflite"):
         site.find_models(tmp_path, quantize="int8")
 
 

@@ -36,6 +36,7 @@ def main() -> None:
 
     model = bas_tf.train(
         "photos", workdir="runs/photos", train__epochs=2, train__classifier_epochs=1,
+        train__self_training_epochs=1,
         data__batch_size=8, data__resize_size=(72, 72), data__crop_size=(64, 64),
         export__calibration_images=8,
     )  # fmt: skip

@@ -39,8 +39,8 @@ class PseudoMasks:
       records: of split train.
 
     Raises:
-      UserError: no mask in it for any photo, an unfinished folder of bas_tf.refine, or
-        one that was made from other photos.
+      UserError: no mask in it for any photo, unless bas_tf.refine made none; a folder
+        of bas_tf.refine that is not finished, or was made from other photos.
     """
 
     def __init__(self, folder: str | Path, records: Sequence[Record]):
@@ -51,13 +51,14 @@ class PseudoMasks:
         ]
         self._records = records
         self.count = sum(path is not None for path in self._paths)
-        if not self.count:
+        made_by_refine = (self.folder / INDEX_FILE).is_file()
+        if not self.count and not made_by_refine:
             example = mask_path(self.folder, records[0].image_id)
             raise UserError(
                 f"data.pseudo_masks={folder}: has no mask for any of {len(records)} "
                 f"training photos; expected files such as {example}"
             )
-        if (self.folder / INDEX_FILE).is_file():
+        if made_by_refine:
             self._check_photos()
 
     def _check_photos(self) -> None:
@@ -69,7 +70,7 @@ class PseudoMasks:
                 "continues"
             )
         masked = [r for r, p in zip(self._records, self._paths, strict=True) if p]
-        for record in masked[:: -(-len(masked) // _CHECKED)]:
+        for record in masked[:: len(masked) // _CHECKED + 1]:
             known = index["photos"].get(record.image_id, {}).get("sha256")
             if known != content_hash(record):
                 raise UserError(

@@ -13,7 +13,7 @@ from bas_tf.data.class_counts import (
     check_several_classes,
 )
 from bas_tf.data.records import Record, Source
-from bas_tf.errors import check_at_least
+from bas_tf.errors import UserError, check_at_least
 from bas_tf.jobs import evaluation, experiment, resuming, training_hooks
 from bas_tf.ops import determinism
 from bas_tf.training import (
@@ -73,6 +73,11 @@ def _train(
     config, workdir: Path, distribution, on_bad_image: str, evaluated_split: str | None
 ) -> bool:
     """Returns whether the training came to its end."""
+    if config.train.get("self_training_rounds"):
+        raise UserError(
+            f"train.self_training_rounds is {config.train.self_training_rounds}, which "
+            "is for bas_tf.train; set it to 0"
+        )
     determinism.make_deterministic()
     method = _make_method(config, distribution)
     source, records = _open_training_data(
@@ -80,7 +85,8 @@ def _train(
     )
     images = experiment.training_images(config, records)
     if images.masks is not None:
-        logging.info(
+        logging.log(
+            logging.INFO if images.masks.count else logging.WARNING,
             "%s: masks of %d of %d training photos",
             images.masks.folder, images.masks.count, len(images),
         )  # fmt: skip

@@ -8,7 +8,8 @@ from tests.commands import REPO
 
 # As an argument of the notebook's training, which is of full width without it.
 SMALL = """
-    model__backbone="mobilenet_v1", model__width=0.125, model__weights="","""
+    model__backbone="mobilenet_v1", model__width=0.125, model__weights="",
+    train__self_training_epochs=1,"""
 NOTEBOOK = REPO / "docs" / "notebooks" / "own_photos.ipynb"
 
 

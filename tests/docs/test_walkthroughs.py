@@ -28,6 +28,7 @@ SMALL = (
     "--config.model.weights=", "--config.data.resize_size=(72,72)",
     "--config.data.crop_size=(64,64)", "--config.data.batch_size=8",
     "--config.train.epochs=2", "--config.train.classifier_epochs=1",
+    "--config.train.self_training_epochs=1",
     "--config.train.log_every_steps=1", "--config.export.calibration_images=8",
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from bas_tf import names
 from bas_tf.errors import check_choice
 
 EPSILON = 1e-8
-MASKED_LAMBDA = 0.25  # of L_bas's weight, where a pseudo-mask says what is object
+MASKED_WEIGHT = 0.25  # of L_bas where a pseudo-mask says what is object
 BACKGROUND_WINS = {"zero": 0.0, "one": 1.0, "gradient": None}
 OBJECTIVES = {  # of the generator, each with its term
     "bas": names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,
@@ -166,21 +166,20 @@ def weighted_sum(
     *,
     alpha: float,
     beta: float,
-    lambda_: float = 1.0,
     objective: str = "bas",
 ) -> tf.Tensor:
-    """L_cls + alpha L_frg + beta L_ac + lambda L_bas + L_mask, per example: [batch].
+    """L_cls + alpha L_frg + beta L_ac + L_bas + L_mask, per example: [batch].
 
     With objective "ce", L_ce replaces L_bas. L_mask is there with pseudo-masks only; it
-    replaces L_ac where an example has one, and L_bas counts MASKED_LAMBDA there.
+    replaces L_ac where an example has one, and L_bas counts MASKED_WEIGHT there.
     """
     area = beta * terms[names.AREA_CONSTRAINT_LOSS]
-    suppression = lambda_ * terms[objective_term(objective)]
+    suppression = terms[objective_term(objective)]
     total = (
         terms[names.CLASSIFICATION_LOSS]
         + alpha * terms[names.FOREGROUND_REGION_GUIDANCE_LOSS]
     )
     if names.MASK_LOSS not in terms:
         return total + area + suppression
-    masked = terms[names.MASK_LOSS] + MASKED_LAMBDA * suppression
+    masked = terms[names.MASK_LOSS] + MASKED_WEIGHT * suppression
     return total + tf.where(terms[names.HAS_MASK], masked, area + suppression)

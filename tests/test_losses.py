@@ -133,5 +133,5 @@ def test_weighted_sum_lets_a_mask_replace_the_area():
         names.HAS_MASK: tf.constant([True, False]),
     }
     total = losses.weighted_sum(terms, alpha=0.5, beta=0.25)
-    masked = 1 + 1 + 8 * losses.MASKED_LAMBDA + 16
+    masked = 1 + 1 + 8 * losses.MASKED_WEIGHT + 16
     assert total.numpy().tolist() == [masked, 1 + 1 + 1 + 8]

@@ -7,142 +7,164 @@ from bas_tf.errors import UserError
 
 def base_config() -> ml_collections.ConfigDict:
     """All keys; a config changes values and never adds keys."""
-    config = ml_collections.ConfigDict()
-    config.data = ml_collections.ConfigDict(
-        {
-            # folder (train/<class>/, val/<class>/…), cub, ilsvrc, open_images30k,
-            # stanford_cars, stanford_dogs, fgvc_aircraft,
-            # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
-            "source": "folder",
-            "root": "",  # data folder; for tfds its data_dir, "" for the default
-            # folder: True scales boxes whose file states another photo size of the same
-            # proportions; False: such a size is a fault
-            "rescale_boxes": False,
-            "image_size": (144, 144),  # synthetic: width, height of the drawings
-            "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
-            "seed": 0,  # synthetic: another seed draws other images
-            "resize_size": (256, 256),  # width, height; aspect not kept
-            "crop_size": (224, 224),  # width, height; multiples of 32
-            "batch_size": 32,  # global
-            # A folder of masks of training photos, of bas_tf.refine or another tool:
-            # the map is trained towards them, too. "": labels alone
-            "pseudo_masks": "",
-            "cache": True,  # keep resized images in memory
-        }
-    )
-    config.model = ml_collections.ConfigDict(
-        {
-            # vgg16, resnet50, mobilenet_v1, inception_v3 (the paper's), or
-            # efficientnet_lite0
-            "backbone": "mobilenet_v1",
-            # paper; keras, as expected by the ImageNet weights of Keras Applications
-            # (resnet50, mobilenet_v1, inception_v3)
-            "variant": "paper",
-            "width": 1.0,  # mobilenet_v1: channel multiplier
-            "head_downsampling": "stride",  # mobilenet_v1: stride (paper), pool
-            # "" for random weights, "imagenet", a file of bas_tf.import_weights, or the
-            # workdir of a training with the same network and classes
-            "weights": "",
-            "classifier": "paper",  # paper, linear, separable
-            "classifier_width": 1024,  # paper, separable: channels of the hidden layers
-            "final_relu": True,  # ReLU on the class maps
-            "normalize_generator_input": False,
-            "top_k": 1,  # predicted classes whose maps are averaged
-        }
-    )
-    config.loss = ml_collections.ConfigDict(
-        {
-            "objective": "bas",  # generator loss: bas (L_bas), ce (L_ce, a baseline)
-            "alpha": 0.5,  # weight of foreground region guidance
-            "beta": 1.5,  # weight of the area constraint
-            "background_wins": "zero",  # L_bas where S^b >= S: zero, one, gradient
-        }
-    )
-    config.optimizer = ml_collections.ConfigDict(
-        {
-            "kind": "sgd",  # sgd (torch's, with the paper's rate groups), adam
-            "base_rate": 1e-3,
-            "momentum": 0.9,
-            "l2": 5e-4,
-            "schedule": "step",  # step, cosine
-            "drop_epochs": (80,),  # step: a drop after each of these epochs
-            "drop_factor": 0.1,
-            "warmup_steps": 0,
-            # Maximum global norm of the gradient of all replicas together; 0: off
-            "clip_norm": 0.0,
-            # Momentum of an exponential average of the weights, e.g. 0.999; 0: off
-            "ema": 0.0,
-        }
-    )
-    config.train = ml_collections.ConfigDict(
-        {
-            "epochs": 100,
-            "classifier_epochs": 0,  # first epochs, without the generator's loss terms
-            # Once the generator trains, BatchNorm of the backbone uses the batch
-            # (True, as in the paper) or its moving statistics (False).
-            "batch_statistics": True,
-            # default; mirrored, all GPUs of this machine; multi_worker, all processes
-            # in TF_CONFIG (--local_workers sets it); tpu, tpu:NAME, tpu:local, which
-            # have never run on a TPU
-            "strategy": "default",
-            # False: BatchNorm uses each replica's part of the batch, as in the paper.
-            # True: the whole batch, so any number of replicas matches one replica, for
-            # two more all-reduces per layer and pass.
-            "synchronized_batch_norm": False,
-            # Compute precision of layers: float32, mixed_bfloat16, or mixed_float16
-            # (with a loss scale); weights, losses and exports are always float32.
-            "precision": "float32",
-            # Equal parts in which a replica processes its share of data.batch_size, one
-            # after the other, to save memory. BatchNorm then sees one part at a time.
-            "accumulation_steps": 1,
-            # Compile the forward and backward pass with XLA; one replica only. On CPU a
-            # step then takes several times as long (docs/machines.md).
-            "jit_compile": False,
-            # How often the trained network makes masks of its own training photos,
-            # refined by their colours, and is trained on towards them; 0: off. Each
-            # round takes so many epochs, from this rate down by a cosine.
-            "self_training_rounds": 0,
-            "self_training_epochs": 6,
-            "self_training_rate": 1e-3,
-            "seed": 0,
-            "log_every_steps": 10,
-            # Also save every so many steps, not only at the end of an epoch; 0: off
-            "checkpoint_every_steps": 0,
-            "keep_checkpoints": 2,  # the newest ones
-            # True: a background thread writes them
-            "asynchronous_checkpoints": False,
-            # "" uses the last step's weights. Otherwise a figure of protocol bas: each
-            # epoch is evaluated on split val, and evaluation and export use the best
-            # one. top1_acc needs only labels; gt_known_loc, mean_iou and
-            # predicted_map_loc need the boxes of val.
-            "select_by": "",
-        }
-    )
-    config.eval = ml_collections.ConfigDict(
-        {
-            "split": "val",  # evaluated when training ends
-            "batch_size": 32,
-            "score_threshold": 0.15,
-            # fixed; self, from the split's photos and maps alone, see
-            # `refinement.pseudo_mask`; val-optimal (on val itself: an oracle); oracle
-            "threshold_origin": "fixed",
-            # Whose map and box are evaluated (docs/method.md): label, as in the papers'
-            # GT-known Loc; predicted, all that a deployed model has
-            "map_class": "label",
-            # Boxes of masks that follow the photo's colours: none, pamr, grabcut
-            "refine": "none",
-            "ten_crop": False,  # classify by the mean of ten crops
-            "ten_crop_precision": "float32",  # of the nine crops that give no box
-        }
-    )
-    config.export = ml_collections.ConfigDict(
-        {
-            "calibration_images": 128,  # int8: distinct training images
-            # Of the trained model, e.g. "CC-BY-4.0", stated in its files; "": none
-            "license": "",
-        }
-    )
-    return config
+    groups = {
+        "data": _data(),
+        "model": _model(),
+        "loss": _loss(),
+        "optimizer": _optimizer(),
+        "train": _train(),
+        "eval": _eval(),
+        "export": _export(),
+    }
+    return ml_collections.ConfigDict(groups)
+
+
+def _data() -> dict:
+    """Where photos come from, and how they become batches."""
+    return {
+        # folder (train/<class>/, val/<class>/…), cub, ilsvrc, open_images30k,
+        # stanford_cars, stanford_dogs, fgvc_aircraft,
+        # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
+        "source": "folder",
+        "root": "",  # data folder; for tfds its data_dir, "" for the default
+        # folder: True scales boxes whose file states another photo size of the same
+        # proportions; False: such a size is a fault
+        "rescale_boxes": False,
+        "image_size": (144, 144),  # synthetic: width, height of the drawings
+        "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
+        "seed": 0,  # synthetic: another seed draws other images
+        "resize_size": (256, 256),  # width, height; aspect not kept
+        "crop_size": (224, 224),  # width, height; multiples of 32
+        "batch_size": 32,  # global
+        # A folder of masks of training photos, of bas_tf.refine or another tool:
+        # the map is trained towards them, too. "": labels alone
+        "pseudo_masks": "",
+        "cache": True,  # keep resized images in memory
+    }
+
+
+def _model() -> dict:
+    """The network and the weights it starts from."""
+    return {
+        # vgg16, resnet50, mobilenet_v1, inception_v3 (the paper's), or
+        # efficientnet_lite0
+        "backbone": "mobilenet_v1",
+        # paper; keras, as expected by the ImageNet weights of Keras Applications
+        # (resnet50, mobilenet_v1, inception_v3)
+        "variant": "paper",
+        "width": 1.0,  # mobilenet_v1: channel multiplier
+        "head_downsampling": "stride",  # mobilenet_v1: stride (paper), pool
+        # "" for random weights, "imagenet", a file of bas_tf.import_weights, or the
+        # workdir of a training with the same network and classes
+        "weights": "",
+        "classifier": "paper",  # paper, linear, separable
+        "classifier_width": 1024,  # paper, separable: channels of the hidden layers
+        "final_relu": True,  # ReLU on the class maps
+        "normalize_generator_input": False,
+        "top_k": 1,  # predicted classes whose maps are averaged
+    }
+
+
+def _loss() -> dict:
+    """The four losses and their weights."""
+    return {
+        "objective": "bas",  # generator loss: bas (L_bas), ce (L_ce, a baseline)
+        "alpha": 0.5,  # weight of foreground region guidance
+        "beta": 1.5,  # weight of the area constraint
+        "background_wins": "zero",  # L_bas where S^b >= S: zero, one, gradient
+    }
+
+
+def _optimizer() -> dict:
+    """The update and its rate."""
+    return {
+        "kind": "sgd",  # sgd (torch's, with the paper's rate groups), adam
+        "base_rate": 1e-3,
+        "momentum": 0.9,
+        "l2": 5e-4,
+        "schedule": "step",  # step, cosine
+        "drop_epochs": (80,),  # step: a drop after each of these epochs
+        "drop_factor": 0.1,
+        "warmup_steps": 0,
+        # Maximum global norm of the gradient of all replicas together; 0: off
+        "clip_norm": 0.0,
+        # Momentum of an exponential average of the weights, e.g. 0.999; 0: off
+        "ema": 0.0,
+    }
+
+
+def _train() -> dict:
+    """Length, rounds, precision and checkpoints of a training."""
+    return {
+        "epochs": 100,
+        "classifier_epochs": 0,  # first epochs, without the generator's loss terms
+        # Once the generator trains, BatchNorm of the backbone uses the batch
+        # (True, as in the paper) or its moving statistics (False).
+        "batch_statistics": True,
+        # default; mirrored, all GPUs of this machine; multi_worker, all processes
+        # in TF_CONFIG (--local_workers sets it); tpu, tpu:NAME, tpu:local, which
+        # have never run on a TPU
+        "strategy": "default",
+        # False: BatchNorm uses each replica's part of the batch, as in the paper.
+        # True: the whole batch, so any number of replicas matches one replica, for
+        # two more all-reduces per layer and pass.
+        "synchronized_batch_norm": False,
+        # Compute precision of layers: float32, mixed_bfloat16, or mixed_float16
+        # (with a loss scale); weights, losses and exports are always float32.
+        "precision": "float32",
+        # Equal parts in which a replica processes its share of data.batch_size, one
+        # after the other, to save memory. BatchNorm then sees one part at a time.
+        "accumulation_steps": 1,
+        # Compile the forward and backward pass with XLA; one replica only. On CPU a
+        # step then takes several times as long (docs/machines.md).
+        "jit_compile": False,
+        # How often the trained network makes masks of its own training photos,
+        # refined by their colours, and is trained on towards them; 0: off. Each
+        # round takes so many epochs, from this rate down by a cosine.
+        "self_training_rounds": 0,
+        "self_training_epochs": 6,
+        "self_training_rate": 1e-3,
+        "seed": 0,
+        "log_every_steps": 10,
+        # Also save every so many steps, not only at the end of an epoch; 0: off
+        "checkpoint_every_steps": 0,
+        "keep_checkpoints": 2,  # the newest ones
+        # True: a background thread writes them
+        "asynchronous_checkpoints": False,
+        # "" uses the last step's weights. Otherwise a figure of protocol bas: each
+        # epoch is evaluated on split val, and evaluation and export use the best
+        # one. top1_acc needs only labels; gt_known_loc, mean_iou and
+        # predicted_map_loc need the boxes of val.
+        "select_by": "",
+    }
+
+
+def _eval() -> dict:
+    """How a trained network is evaluated."""
+    return {
+        "split": "val",  # evaluated when training ends
+        "batch_size": 32,
+        "score_threshold": 0.15,
+        # fixed; self, from the split's photos and maps alone, see
+        # `refinement.pseudo_mask`; val-optimal (on val itself: an oracle); oracle
+        "threshold_origin": "fixed",
+        # Whose map and box are evaluated (docs/method.md): label, as in the papers'
+        # GT-known Loc; predicted, all that a deployed model has
+        "map_class": "label",
+        # Boxes of masks that follow the photo's colours: none, pamr, grabcut
+        "refine": "none",
+        "ten_crop": False,  # classify by the mean of ten crops
+        "ten_crop_precision": "float32",  # of the nine crops that give no box
+    }
+
+
+def _export() -> dict:
+    """What exported files need beyond the network."""
+    return {
+        "calibration_images": 128,  # int8: distinct training images
+        # Of the trained model, e.g. "CC-BY-4.0", stated in its files; "": none
+        "license": "",
+    }
 
 
 def no_variants(variant: str) -> None:

@@ -85,11 +85,15 @@ def compare_runs(
         "same_images": same,
         "left_out": left_out,
     }
+    _write(output, document, sections)
+    return document
+
+
+def _write(output: Path, document: dict, sections: dict) -> None:
     files.write_json(output / JSON_FILE, document)
     text = comparison_page.markdown(document)
     files.write_file(output / TABLE_FILE, f"{text}\n".encode(errors="replace"))
     comparison_page.write_page(output / PAGE_FILE, document, sections)
-    return document
 
 
 def _row(run: Run, settings: Mapping[str, Any]) -> dict:

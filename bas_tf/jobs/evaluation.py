@@ -120,23 +120,8 @@ class Evaluator:
             score_threshold=threshold,
             threshold_origin=origin,
         )
-        document = metrics_file.metrics_document(
-            evaluation,
-            protocol=self.protocol,
-            split=self.split,
-            model=model,
-            config=self.config_name,
-            seed=seed,
-        )
-        if isinstance(self._source, bad_images.SkippingSource):
-            document["num_skipped_images"] = self._source.num_skipped[self.split]
-        document["data"] = experiment.images_of(self.config, self.split)
-        if options.ten_crop:
-            document["ten_crop_precision"] = runner.scores_precision
-        if self._refine != NONE:
-            metrics_file.add_refinement(document, self._refine)
         return EvaluationResult(
-            document=document,
+            document=self._document(evaluation, runner, model=model, seed=seed),
             evaluation=evaluation,
             records=records,
             predictions=predictions,
@@ -145,6 +130,24 @@ class Evaluator:
             class_names=self.class_names,
             config=self.config,
         )
+
+    def _document(self, evaluation, runner: Runner, **of_model) -> dict:
+        """What metrics.json says: the figures, and what they were measured on."""
+        document = metrics_file.metrics_document(
+            evaluation,
+            protocol=self.protocol,
+            split=self.split,
+            config=self.config_name,
+            **of_model,
+        )
+        if isinstance(self._source, bad_images.SkippingSource):
+            document["num_skipped_images"] = self._source.num_skipped[self.split]
+        document["data"] = experiment.images_of(self.config, self.split)
+        if self.config.eval.ten_crop:
+            document["ten_crop_precision"] = runner.scores_precision
+        if self._refine != NONE:
+            metrics_file.add_refinement(document, self._refine)
+        return document
 
     def _check(self, runner: Runner, model: str) -> None:
         if self.config.eval.ten_crop:

@@ -33,8 +33,7 @@ def localize_photos(
 ) -> list[dict]:
     """Localizes the object of each photo.
 
-    The whole photo is resized to the network's input, nothing is cut off. A photo that
-    cannot be read is logged and costs the others nothing.
+    The whole photo is resized to the network's input. One that cannot be read is logged.
 
     Args:
       model: a workdir, a SavedModel folder, a .tflite or .onnx file.
@@ -55,16 +54,12 @@ def localize_photos(
         class, or --class with an exported file; nothing is written then. None of the
         photos can be read.
     """
-    overlays = dict(zip(paths, _file_names(paths, OVERLAY_SUFFIX), strict=True))
-    masks_of = {}
-    if refine != refined_boxes.NONE:
-        masks_of = dict(zip(paths, _file_names(paths, MASK_SUFFIX), strict=True))
+    overlays = _file_names(paths, OVERLAY_SUFFIX)
+    refines = refine != refined_boxes.NONE
+    masks_of = _file_names(paths, MASK_SUFFIX) if refines else {}
     written = (*overlays.values(), *masks_of.values(), PREDICTIONS_FILE)
-    output_check.check_outputs(
-        [output / name for name in written],
-        models=[model],
-        others=paths,
-    )
+    outputs = [output / name for name in written]
+    output_check.check_outputs(outputs, models=[model], others=paths)
     if class_name is None:
         runner = experiment.load_runner(model)
     else:
@@ -74,27 +69,35 @@ def localize_photos(
     while batch := list(itertools.islice(photos, BATCH)):
         answers = predict_photos([photo for _, photo in batch], runner, refine=refine)
         for (path, photo), answer in zip(batch, answers, strict=True):
-            row = row_of(photo, answer, runner.class_names)
+            row = {"image": str(path), "overlay": overlays[path]}
+            row |= row_of(photo, answer, runner.class_names)
             if path in masks_of:
-                mask = answer[MASK]
-                drawn = np.repeat(mask[..., np.newaxis], 3, axis=2) * np.uint8(255)
-                pictures.write_png(output / masks_of[path], drawn)
+                _write_mask(output / masks_of[path], answer[MASK])
                 row |= {"refine": refine, "mask": masks_of[path]}
-                row["mask_rle"] = masks.run_lengths(mask)
-            overlay = pictures.overlay(
-                photo,
-                answer[names.LOCALIZATION_MAP],
-                boxes=[np.asarray(row["box"])],
-                label=f"{row['class']} {row['score']:.2f}",
-            )
-            pictures.write_png(output / overlays[path], overlay)
-            rows.append({"image": str(path), "overlay": overlays[path], **row})
+                row["mask_rle"] = masks.run_lengths(answer[MASK])
+            _write_overlay(output / overlays[path], photo, answer, row)
+            rows.append(row)
     if not rows:
         raise UserError(f"none of {len(paths)} photos can be read; {faults[0]}")
     for fault in faults:
         logging.error("skipped %s", fault)
     files.write_json(output / PREDICTIONS_FILE, rows)
     return rows
+
+
+def _write_mask(path: Path, mask: np.ndarray) -> None:
+    drawn = np.repeat(mask[..., np.newaxis], 3, axis=2) * np.uint8(255)
+    pictures.write_png(path, drawn)
+
+
+def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> None:
+    overlay = pictures.overlay(
+        photo,
+        answer[names.LOCALIZATION_MAP],
+        boxes=[np.asarray(row["box"])],
+        label=f"{row['class']} {row['score']:.2f}",
+    )
+    pictures.write_png(path, overlay)
 
 
 def _readable(
@@ -180,11 +183,11 @@ def row_of(photo: np.ndarray, answer: dict, class_names: Sequence[str]) -> dict:
     }
 
 
-def _file_names(paths: Sequence[Path], suffix: str) -> list[str]:
+def _file_names(paths: Sequence[Path], suffix: str) -> dict[Path, str]:
     """A name for each photo, unique also where A.png and a.png are one file."""
-    found, taken = [], set()
+    found, taken = {}, set()
     for path in paths:
         name = files.unused_name(path.stem, suffix, taken)
         taken.add(name.casefold())
-        found.append(name)
+        found[path] = name
     return found

@@ -57,6 +57,11 @@ def run_training(
         another worker that is gone.
       TrainingDivergedError: a loss is not finite.
     """
+    if rounds := config.train.get("self_training_rounds"):
+        raise UserError(
+            f"train.self_training_rounds is {rounds}, which is for bas_tf.train; set "
+            "it to 0"
+        )
     # Before anything else runs TensorFlow, as several workers need.
     distribution = strategy.make_strategy(config.train.strategy)
     with strategy.noticing_lost_workers(distribution):
@@ -73,53 +78,29 @@ def _train(
     config, workdir: Path, distribution, on_bad_image: str, evaluated_split: str | None
 ) -> bool:
     """Returns whether the training came to its end."""
-    if config.train.get("self_training_rounds"):
-        raise UserError(
-            f"train.self_training_rounds is {config.train.self_training_rounds}, which "
-            "is for bas_tf.train; set it to 0"
-        )
     determinism.make_deterministic()
     method = _make_method(config, distribution)
     source, records = _open_training_data(
         config, workdir, on_bad_image, evaluated_split
     )
-    images = experiment.training_images(config, records)
-    if images.masks is not None:
-        logging.log(
-            logging.INFO if images.masks.count else logging.WARNING,
-            "%s: masks of %d of %d training photos",
-            images.masks.folder, images.masks.count, len(images),
-        )  # fmt: skip
+    images = _training_images(config, records)
     photos = resuming.photo_set(records)
     resuming.check_photos(workdir, photos)
     steps = pipeline.num_batches(images, config.data.batch_size)
     localizer, sgd = _build_network(config, distribution, source.class_names, steps)
-    checkpointer = checkpoint.Checkpointer(
-        workdir, localizer, sgd,
-        keep=config.train.keep_checkpoints,
-        asynchronous=config.train.asynchronous_checkpoints,
-    )  # fmt: skip
-    steps_done = checkpointer.restore()
+    checkpointer, steps_done = _restore(config, workdir, localizer, sgd, steps)
     first_step = steps_done or 0
     writes = strategy.is_chief(distribution)
-    log_hooks, validation_hooks = [], []
     if writes:
         resuming.write_experiment(workdir, config, source.class_names, photos=photos)
         if config.train.epochs == 0 and steps_done is None:
             checkpointer.save(0)
             checkpointer.finish()
-        log_hooks = training_hooks.log_hooks(
-            config, workdir, localizer, images, first_step, steps
-        )
-    if writes and experiment.selects_best(config):
-        validation_hooks = training_hooks.validation_hooks(
-            config, workdir, localizer, sgd, source.class_names, on_bad_image,
+    log_hooks, hooks_after = [], []
+    if writes:
+        log_hooks, hooks_after = _writing_hooks(
+            config, workdir, localizer, sgd, images, source.class_names, on_bad_image,
             first_step=first_step, steps_per_epoch=steps,
-        )  # fmt: skip
-    if first_step:
-        logging.info(
-            "%s: continues after step %d of %d",
-            workdir, first_step, config.train.epochs * steps,
         )  # fmt: skip
     with (
         stop_signal.stop_requests() as stop_requested,
@@ -127,6 +108,11 @@ def _train(
         checkpointer.finishing(),
         contextlib.suppress(hooks.TrainingStoppedError),
     ):
+        save = hooks.save_checkpoints(
+            checkpointer if writes else None,
+            every_steps=config.train.checkpoint_every_steps,
+            stop_requested=stop_signal.agreed(distribution, stop_requested),
+        )
         loop.train(
             localizer=localizer,
             optimizer=sgd,
@@ -142,16 +128,52 @@ def _train(
                 *log_hooks,
                 hooks.warn_of_collapse(),
                 hooks.warn_of_dead_class_maps(len(source.class_names)),
-                hooks.save_checkpoints(
-                    checkpointer if writes else None,
-                    every_steps=config.train.checkpoint_every_steps,
-                    stop_requested=stop_signal.agreed(distribution, stop_requested),
-                ),
-                *validation_hooks,
+                save,
+                *hooks_after,
             ],
         )
         return True
     return False
+
+
+def _restore(config, workdir: Path, localizer, sgd, steps_per_epoch: int):
+    """The checkpointer of a workdir, and the steps done; None before the first one."""
+    checkpointer = checkpoint.Checkpointer(
+        workdir,
+        localizer,
+        sgd,
+        keep=config.train.keep_checkpoints,
+        asynchronous=config.train.asynchronous_checkpoints,
+    )
+    steps_done = checkpointer.restore()
+    if steps_done:
+        total = config.train.epochs * steps_per_epoch
+        logging.info("%s: continues after step %d of %d", workdir, steps_done, total)
+    return checkpointer, steps_done
+
+
+def _writing_hooks(
+    config, workdir, localizer, sgd, images, class_names, on_bad_image, **steps
+) -> tuple[list[hooks.Hook], list[hooks.Hook]]:
+    """What the first worker writes of each step, and of each epoch once it is saved."""
+    logs = training_hooks.log_hooks(config, workdir, localizer, images, **steps)
+    if not experiment.selects_best(config):
+        return logs, []
+    return logs, training_hooks.validation_hooks(
+        config, workdir, localizer, sgd, class_names, on_bad_image, **steps
+    )
+
+
+def _training_images(config, records: Sequence[Record]) -> pipeline.TrainingImages:
+    """The training split; how many of it have a pseudo-mask is logged."""
+    images = experiment.training_images(config, records)
+    if images.masks is not None:
+        logging.log(
+            logging.INFO if images.masks.count else logging.WARNING,
+            "%s: masks of %d of %d training photos",
+            images.masks.folder, images.masks.count, len(images),
+        )  # fmt: skip
+    return images
 
 
 def _make_method(config, distribution) -> train_step.Method:

@@ -20,11 +20,12 @@ PICTURES, PICTURE_COLUMNS, PICTURE_HEIGHT = 16, 4, 112
 TENSORBOARD_FOLDER = "tensorboard"
 
 
-def log_hooks(config, workdir, localizer, images, first_step, steps):
+def log_hooks(config, workdir, localizer, images, *, first_step, steps_per_epoch):
     every = config.train.log_every_steps
     return [
         hooks.progress_bar(
-            total_steps=config.train.epochs * steps, first_step=first_step
+            total_steps=config.train.epochs * steps_per_epoch,
+            first_step=first_step,
         ),
         hooks.jsonl_log(
             workdir / experiment.LOG_FILE, every_steps=every, first_step=first_step

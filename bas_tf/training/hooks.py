@@ -189,20 +189,20 @@ def keep_best(
 ) -> Hook:
     """Evaluates each epoch on the validation split and keeps the best one's weights.
 
-    It comes after the epoch's checkpoint is saved, and starts with the epoch that a
-    training was stopped before evaluating. Of equals the first is kept.
+    Comes after saving; first evaluates what a stopped training left. Of equal epochs the
+    first is kept.
 
     Args:
       validate: brings `saver`'s model to the weights of now, and evaluates it.
       saver: of the model that is evaluated; keeps one checkpoint.
       workdir: workdir/VALIDATION_FILE gets an object each epoch.
       log: is reported each epoch's step and evaluation.
-      metric: the figure that the best epoch has the most of.
+      metric: the figure that is best when largest.
       first_step: where the training starts; what the file says past it is dropped.
       steps_per_epoch: steps in an epoch.
 
     Raises:
-      UserError: `validate` gives no such figure, told before the first step.
+      UserError: `validate` gives no such figure; before the first step.
     """
     path = workdir / VALIDATION_FILE
     rows = [row for row in _read_rows(path) if row["step"] <= first_step]
@@ -221,8 +221,7 @@ def keep_best(
     def evaluate_epoch(step: int) -> None:
         validation = evaluate()
         values = validation.figures
-        best = max((row[metric] for row in rows), default=-math.inf)
-        if values[metric] > best:
+        if values[metric] > max((row[metric] for row in rows), default=-math.inf):
             saver.save(step)
         rows.append({"step": step, "epoch": step // steps_per_epoch - 1, **values})
         _write_rows(path, rows)

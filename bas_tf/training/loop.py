@@ -68,9 +68,8 @@ def train(
       batch_size: global batch.
       first_step: 0, or the steps done where a checkpoint left off.
       epochs: the training's whole length.
-      classifier_epochs: the first epochs train the classifier alone: while its
-        activation says nothing, S^b is about S, the constant of L_bas has no gradient
-        and the area term alone would empty the map.
+      classifier_epochs: the first ones, which train the classifier alone: until it has
+        learned, S^b is about S, and the area term alone would empty the map.
       hooks: called after each step, in order.
 
     Raises:
@@ -91,22 +90,27 @@ def train(
         for i, batch in enumerate(batches, start=first_batch):
             step = epoch * steps_per_epoch + i + 1
             rate = float(tf.convert_to_tensor(optimizer.learning_rate))
-            found = {k: v.numpy() for k, v in step_fns[bas_active](batch).items()}
-            broken = np.flatnonzero(found.pop(BROKEN_REPLICAS))
-            values = {k: float(v) for k, v in found.items()}
-            check_finite(values, step, broken, strategy.num_replicas_in_sync)
+            found = step_fns[bas_active](batch)
+            values = _finite(found, step, strategy.num_replicas_in_sync)
             progress = Progress(
-                step=step,
-                epoch=epoch,
-                steps_per_epoch=steps_per_epoch,
-                epochs=epochs,
+                step=step, epoch=epoch,
+                steps_per_epoch=steps_per_epoch, epochs=epochs,
                 values={**values, "learning_rate": rate},
                 bas_active=bas_active,
                 epoch_ends=i + 1 == steps_per_epoch,
-            )
+            )  # fmt: skip
             for hook in hooks:
                 hook(progress)
         first_batch = 0
+
+
+def _finite(found: dict[str, tf.Tensor], step: int, replicas: int) -> dict[str, float]:
+    """A step's values, see `check_finite`."""
+    found = {key: value.numpy() for key, value in found.items()}
+    broken = np.flatnonzero(found.pop(BROKEN_REPLICAS))
+    values = {key: float(value) for key, value in found.items()}
+    check_finite(values, step, broken, replicas)
+    return values
 
 
 def check_finite(

@@ -16,7 +16,7 @@ BROKEN_REPLICAS = "broken_replicas"
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """The method's choices: see `losses.weighted_sum` and `step.bas_terms`.
+    """The method's choices: see `losses.weighted_sum` and `bas_terms.bas_terms`.
 
     `accumulation_steps` and `jit_compile` say how a step is computed: in how many
     parts, one after the other, a replica takes its share of the batch (BatchNorm then
@@ -85,27 +85,10 @@ def make_train_step(
     statistics = trained.non_trainable_variables if optimizer.scale_losses else []
     reported = (names.LOSS, *method.terms, "accuracy")
 
-    def compute(images, labels, *masks):
-        """Gradients of the scaled loss, and the sums to report."""
-        with tf.GradientTape() as tape:
-            terms = _terms(
-                localizer, images, labels, *masks, method=method, bas_active=bas_active
-            )
-            total = losses.weighted_sum(
-                terms,
-                alpha=method.alpha,
-                beta=method.beta,
-                objective=method.objective,
-            )
-            loss = tf.reduce_sum(total) / batch_size
-            scaled = optimizer.scale_loss(loss)
-        return tape.gradient(scaled, variables), _sums(terms, loss, method, labels)
-
-    if method.jit_compile:
-        compute = tf.function(compute, jit_compile=True)
-    if method.accumulation_steps > 1:
-        compute = _in_parts(compute, method.accumulation_steps)
-
+    compute = _make_compute(
+        localizer, optimizer, method, variables,
+        bas_active=bas_active, batch_size=batch_size,
+    )  # fmt: skip
     inputs = [names.IMAGES, names.LABELS, *[names.MASKS] * method.uses_masks]
 
     def replica_step(batch):
@@ -130,6 +113,39 @@ def make_train_step(
         }
 
     return step
+
+
+def _make_compute(
+    localizer: Localizer,
+    optimizer: GlobalUpdate,
+    method: Method,
+    variables: list,
+    *,
+    bas_active: bool,
+    batch_size: int,
+) -> Callable:
+    """(images, labels[, masks]) -> gradients of the scaled loss, and sums to report."""
+
+    def compute(images, labels, *masks):
+        with tf.GradientTape() as tape:
+            terms = _terms(
+                localizer, images, labels, *masks, method=method, bas_active=bas_active
+            )
+            total = losses.weighted_sum(
+                terms,
+                alpha=method.alpha,
+                beta=method.beta,
+                objective=method.objective,
+            )
+            loss = tf.reduce_sum(total) / batch_size
+            scaled = optimizer.scale_loss(loss)
+        return tape.gradient(scaled, variables), _sums(terms, loss, method, labels)
+
+    if method.jit_compile:
+        compute = tf.function(compute, jit_compile=True)
+    if method.accumulation_steps > 1:
+        compute = _in_parts(compute, method.accumulation_steps)
+    return compute
 
 
 def check_parts(batch_size: int, replicas: int, parts: int) -> None:

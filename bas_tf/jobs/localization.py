@@ -33,7 +33,7 @@ def localize_photos(
 ) -> list[dict]:
     """Localizes the object of each photo.
 
-    The whole photo is resized to the network's input. One that cannot be read is logged.
+    The whole photo is resized to the network's input. Unreadable ones are logged.
 
     Args:
       model: a workdir, a SavedModel folder, a .tflite or .onnx file.

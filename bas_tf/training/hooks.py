@@ -189,8 +189,8 @@ def keep_best(
 ) -> Hook:
     """Evaluates each epoch on the validation split and keeps the best one's weights.
 
-    Comes after saving; first evaluates what a stopped training left. Of equal epochs the
-    first is kept.
+    Comes after saving; first evaluates what a stopped training left. The first of equal
+    epochs is kept.
 
     Args:
       validate: brings `saver`'s model to the weights of now, and evaluates it.

@@ -112,7 +112,7 @@ def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictF
       [batch, 4] in pixels of the images, DEGENERATE [batch].
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def in_graph(images):
         return predict(localizer, images, score_threshold=score_threshold)
 
@@ -127,7 +127,7 @@ def make_label_fn(localizer: Localizer, *, score_threshold: float) -> LabelFn:
       pass, names.LABEL_MAP, LABEL_CAM, LABEL_BOXES and LABEL_DEGENERATE.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def in_graph(images, labels):
         return predict(localizer, images, labels, score_threshold=score_threshold)
 
@@ -150,7 +150,7 @@ def make_scores_fn(localizer: Localizer) -> ScoresFn:
       the names.SCORES of `make_predict_fn`.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def in_graph(images):
         _, class_maps = localizer.backbone(images, training=False)
         return tf.nn.softmax(masking.global_average_pool(class_maps))
@@ -166,7 +166,7 @@ def make_given_class_fn(
     names.SCORES has the softmax of that class, and zero for the others.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def in_graph(images):
         class_ids = tf.fill([tf.shape(images)[0]], class_id)
         outputs = predict_given_class(

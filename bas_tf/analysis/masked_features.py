@@ -29,12 +29,12 @@ def make_masked_logits_fn(localizer: Localizer) -> MaskedLogitsFn:
     """
     trunk, head = localizer.backbone.trunk, localizer.backbone.head
 
-    @tf.function
+    @tf.function(autograph=False)
     def features_of(image):
         return trunk(image[tf.newaxis], training=False)
 
     # Called for foreground and background in turn: half the memory of one batch.
-    @tf.function
+    @tf.function(autograph=False)
     def logits_of(features, weights):
         class_maps = head(features * weights, training=False)
         return masking.global_average_pool(class_maps)

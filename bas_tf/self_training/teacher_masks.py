@@ -143,7 +143,7 @@ def _make_maps_fn(teacher: experiment.Experiment):
     width, height = teacher.config.data.crop_size
     sizes = [_scaled((width, height), scale) for scale in _SCALES]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def in_graph(images, class_ids):
         features = localizer.backbone.trunk(images, training=False)
         return localizer.generator(features, class_ids[:, tf.newaxis])

@@ -35,7 +35,7 @@ def agreed(
     if worker_of(strategy)[1] == 1:
         return requested
 
-    @tf.function
+    @tf.function(autograph=False)
     def count(asked):
         return strategy.reduce("SUM", strategy.run(lambda: asked), axis=None)
 

@@ -102,7 +102,7 @@ def make_train_step(
         means = tf.stack([tf.cast(mean, means[0].dtype) for mean in means])
         return tf.concat([means, _broken_replica(means, replicas)], axis=0)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch):
         parts = strategy.run(replica_step, args=(batch,))
         total = strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
@@ -142,7 +142,7 @@ def _make_compute(
         return tape.gradient(scaled, variables), _sums(terms, loss, method, labels)
 
     if method.jit_compile:
-        compute = tf.function(compute, jit_compile=True)
+        compute = tf.function(compute, jit_compile=True, autograph=False)
     if method.accumulation_steps > 1:
         compute = _in_parts(compute, method.accumulation_steps)
     return compute

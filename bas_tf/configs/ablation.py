@@ -17,9 +17,18 @@ minute and only checks that everything runs.
 from bas_tf.configs import butterflies_efficientnet_lite0, demo
 from bas_tf.errors import UserError
 
+
+def _butterflies():
+    """Its first training alone, cut where that is best on the boxes of val."""
+    config = butterflies_efficientnet_lite0.get_config()
+    config.train.self_training_rounds = 0
+    config.eval.score_threshold = 0.42
+    return config
+
+
 VARIANTS = {
     "synthetic": demo.get_config,
-    "butterflies": butterflies_efficientnet_lite0.get_config,
+    "butterflies": _butterflies,
     "synthetic_quicktest": lambda: demo.get_config("quicktest"),
 }
 ORDER = ("ce", "ce_area", "bas", "bas_area", "full")

@@ -1,5 +1,6 @@
 """Masks of training photos that a model or another tool made, read from a folder."""
 
+import collections
 import hashlib
 import json
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bas_tf.data import decode
 from bas_tf.data.records import Record
 from bas_tf.errors import DataError, UserError
 from bas_tf.geometry.frames import Size
@@ -18,9 +20,14 @@ _CHECKED = 64  # photos whose content is compared with what the masks were made 
 _SAME_ASPECT = 0.02
 
 
-def mask_path(folder: Path, image_id: str) -> Path:
-    """Where a photo's mask lies: cats/a.jpg has cats/a.png."""
-    return folder / Path(image_id).with_suffix(".png")
+def mask_paths(folder: Path, image_ids: Sequence[str]) -> list[Path]:
+    """Where masks lie: of cats/a.jpg at cats/a.png, or cats/a.jpg.png next to a.bmp."""
+    stems = [Path(image_id).with_suffix("") for image_id in image_ids]
+    counts = collections.Counter(stems)
+    return [
+        folder / f"{stem if counts[stem] == 1 else image_id}.png"
+        for stem, image_id in zip(stems, image_ids, strict=True)
+    ]
 
 
 def content_hash(record: Record) -> str:
@@ -35,7 +42,7 @@ class PseudoMasks:
     background, anything between is unsure. A photo without one has no mask loss.
 
     Args:
-      folder: of bas_tf.refine, or of any masks at `mask_path`.
+      folder: of bas_tf.refine, or of any masks at `mask_paths`.
       records: of split train.
 
     Raises:
@@ -45,18 +52,15 @@ class PseudoMasks:
 
     def __init__(self, folder: str | Path, records: Sequence[Record]):
         self.folder = Path(folder)
-        self._paths = [
-            path if (path := mask_path(self.folder, r.image_id)).is_file() else None
-            for r in records
-        ]
+        paths = mask_paths(self.folder, [record.image_id for record in records])
+        self._paths = [path if path.is_file() else None for path in paths]
         self._records = records
         self.count = sum(path is not None for path in self._paths)
         made_by_refine = (self.folder / INDEX_FILE).is_file()
         if not self.count and not made_by_refine:
-            example = mask_path(self.folder, records[0].image_id)
             raise UserError(
                 f"data.pseudo_masks={folder}: has no mask for any of {len(records)} "
-                f"training photos; expected files such as {example}"
+                f"training photos; expected files such as {paths[0]}"
             )
         if made_by_refine:
             self._check_photos()
@@ -87,13 +91,8 @@ class PseudoMasks:
         path = self._paths[position]
         if path is None:
             return np.full(size_wh[::-1], UNSURE, np.uint8)
-        try:
-            with Image.open(path) as picture:
-                mask = picture.convert("L")
-        except OSError as error:
-            raise DataError(f"{path}: is no readable mask ({error})") from error
-        record = self._records[position]
-        width, height = record.image.read_size_wh()
+        mask = Image.fromarray(decode.decode_mask(path))
+        width, height = self._records[position].image.read_size_wh()
         if abs(mask.width * height / (mask.height * width) - 1) > _SAME_ASPECT:
             raise DataError(
                 f"{path}: is {mask.width}x{mask.height}, its photo {width}x{height}; "

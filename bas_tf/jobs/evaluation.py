@@ -107,12 +107,11 @@ class Evaluator:
             )
         predictions = predict(self.split, ten_crop=options.ten_crop)
         if origin == figures.SELF:
-            crops = pipeline.centre_crops(
-                images,
-                range(len(images)),
-                crop_size_wh=tuple(self.config.data.crop_size),
-            )
-            threshold = pseudo_mask.threshold_without_boxes(crops, predictions.maps)
+            some = pseudo_mask.threshold_sample(len(images))
+            crop_size = tuple(self.config.data.crop_size)
+            crops = pipeline.centre_crops(images, some, crop_size_wh=crop_size)
+            maps = predictions.maps[some]
+            threshold = pseudo_mask.threshold_without_boxes(crops, maps)
         evaluation = self._rules.evaluate(
             predictions,
             truth,

@@ -91,13 +91,12 @@ def _train(
     checkpointer, steps_done = _restore(config, workdir, localizer, sgd, steps)
     first_step = steps_done or 0
     writes = strategy.is_chief(distribution)
+    log_hooks, hooks_after = [], []
     if writes:
         resuming.write_experiment(workdir, config, source.class_names, photos=photos)
         if config.train.epochs == 0 and steps_done is None:
             checkpointer.save(0)
             checkpointer.finish()
-    log_hooks, hooks_after = [], []
-    if writes:
         log_hooks, hooks_after = _writing_hooks(
             config, workdir, localizer, sgd, images, source.class_names, on_bad_image,
             first_step=first_step, steps_per_epoch=steps,

@@ -26,16 +26,32 @@ def grabcut_mask(
       bool [height, width], and whether the map's own mask was kept: nothing is surely
       object or surely background, or the areas disagree.
     """
-    height, width = photo.shape[:2]
+    size_wh = photo.shape[1::-1]
+    mask, _ = bounded_cut(photo, score_map, score_threshold=score_threshold)
+    if mask is None:
+        own = map_at(score_map, size_wh, score_threshold=score_threshold)
+        return own > 0.5, True
+    share = cv2.resize(mask.astype(np.float32), size_wh)
+    return share > 0.5, False
+
+
+def bounded_cut(
+    photo: np.ndarray, score_map: np.ndarray, *, score_threshold: float
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """The refined mask and the map's own, in a copy of at most MAX_PIXELS.
+
+    Takes what `grabcut_mask` takes.
+
+    Returns:
+      bool [h, w] each; no refined one without a `cut`, or where the areas disagree.
+    """
     small = bounded(photo)
     scores = map_at(score_map, small.shape[1::-1], score_threshold=score_threshold)
-    mask = cut(small, scores)
-    is_kept = mask is None or not has_like_area(mask, scores > 0.5)
-    if is_kept:
-        own = map_at(score_map, (width, height), score_threshold=score_threshold)
-        return own > 0.5, True
-    share = cv2.resize(mask.astype(np.float32), (width, height))
-    return share > 0.5, False
+    mask, coarse = cut(small, scores), scores > 0.5
+    if mask is not None:
+        ratio = mask.sum() / max(coarse.sum(), 1)
+        mask = mask if MIN_AREA_RATIO <= ratio <= MAX_AREA_RATIO else None
+    return mask, coarse
 
 
 def cut(photo: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
@@ -57,11 +73,6 @@ def cut(photo: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
     models = np.zeros([1, 65]), np.zeros([1, 65])
     cv2.grabCut(photo, trimap, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
     return (trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)
-
-
-def has_like_area(mask: np.ndarray, coarse: np.ndarray) -> bool:
-    """Whether a refined mask is about as large as the map's own."""
-    return MIN_AREA_RATIO <= mask.sum() / max(coarse.sum(), 1) <= MAX_AREA_RATIO
 
 
 def bounded(photo: np.ndarray, max_pixels: int = MAX_PIXELS) -> np.ndarray:

@@ -11,7 +11,7 @@ from bas_tf.refinement import grabcut
 from bas_tf.refinement.masks import map_at
 
 MIN_AGREEMENT = 0.6  # IoU of the refined mask and the map's own
-THRESHOLD_PHOTOS = 64
+_THRESHOLD_PHOTOS = 64
 _LOWEST, _HIGHEST, _STEPS = 0.2, 0.8, 6  # of the threshold's bisection
 
 
@@ -29,14 +29,17 @@ def pseudo_mask(
       uint8 of the photo's proportions, at most `grabcut.MAX_PIXELS`: OBJECT or
       BACKGROUND.
     """
-    small = grabcut.bounded(photo)
-    scores = map_at(score_map, small.shape[1::-1], score_threshold=score_threshold)
-    mask, coarse = grabcut.cut(small, scores), scores > 0.5
-    if mask is None or not grabcut.has_like_area(mask, coarse):
-        return None
-    if (mask & coarse).sum() < MIN_AGREEMENT * (mask | coarse).sum():
+    mask, coarse = grabcut.bounded_cut(
+        photo, score_map, score_threshold=score_threshold
+    )
+    if mask is None or (mask & coarse).sum() < MIN_AGREEMENT * (mask | coarse).sum():
         return None
     return np.where(mask, OBJECT, BACKGROUND).astype(np.uint8)
+
+
+def threshold_sample(count: int) -> range:
+    """Positions of photos, spread over `count`, that a threshold is chosen on."""
+    return range(0, count, max(1, count // _THRESHOLD_PHOTOS))
 
 
 def threshold_without_boxes(
@@ -49,11 +52,9 @@ def threshold_without_boxes(
     maps alone.
 
     Args:
-      photos: uint8 [height, width, 3] each; THRESHOLD_PHOTOS of them are looked at.
+      photos: uint8 [height, width, 3] each; a `threshold_sample` is enough.
       score_maps: float [h, w] of each.
     """
-    step = max(1, len(photos) // THRESHOLD_PHOTOS)
-    photos, score_maps = photos[::step], score_maps[::step]
     low, high = _LOWEST, _HIGHEST
     for _ in range(_STEPS):
         middle = (low + high) / 2

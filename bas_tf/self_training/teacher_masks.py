@@ -8,16 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import tensorflow as tf
-from absl import logging
 from tqdm import tqdm
 
 from bas_tf import files
 from bas_tf.data import bad_images, preprocess
-from bas_tf.data.pseudo_masks import INDEX_FILE, content_hash, mask_path
+from bas_tf.data.pseudo_masks import INDEX_FILE, content_hash, mask_paths
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
 from bas_tf.geometry.frames import Size
-from bas_tf.jobs import experiment, output_check
+from bas_tf.jobs import experiment, output_check, resuming
 from bas_tf.refinement import grabcut, pseudo_mask
 
 BATCH = 16  # photos in memory at a time
@@ -59,19 +58,18 @@ def write_masks(
     records = source.records("train")
     maps_of = _make_maps_fn(teacher)
     index = _begin(teacher, records, output, maps_of)
-    photos = {}
-    for start in tqdm(range(0, len(records), BATCH), "masks", unit="batch"):
-        batch = records[start : start + BATCH]
-        photos |= _write_batch(batch, maps_of, output, index["score_threshold"])
-    index |= {"finished": True, "photos": photos}
-    files.write_json(output / INDEX_FILE, index)
+    if not index["finished"]:
+        paths = mask_paths(output, [record.image_id for record in records])
+        for start in tqdm(range(0, len(records), BATCH), "masks", unit="batch"):
+            some = slice(start, start + BATCH)
+            index["photos"] |= _write_batch(
+                records[some], paths[some], maps_of, index["score_threshold"]
+            )
+        index["finished"] = True
+        files.write_json(output / INDEX_FILE, index)
+    photos = index["photos"]
     masks = sum(photo["mask"] for photo in photos.values())
-    counts = {"photos": len(photos), "masks": masks, "disagree": len(photos) - masks}
-    logging.info(
-        "%s: %d masks of %d photos; %d left out: map and colours disagree",
-        output, masks, len(photos), counts["disagree"],
-    )  # fmt: skip
-    return counts
+    return {"photos": len(photos), "masks": masks, "disagree": len(photos) - masks}
 
 
 def _begin(teacher, records: Sequence[Record], output: Path, maps_of) -> dict:
@@ -85,12 +83,11 @@ def _begin(teacher, records: Sequence[Record], output: Path, maps_of) -> dict:
                 "--output, or delete it"
             )
         return index
-    step = max(1, len(records) // pseudo_mask.THRESHOLD_PHOTOS)
-    sample = [record.load_image() for record in records[::step]]
-    labels = [record.label for record in records[::step]]
+    some = [records[i] for i in pseudo_mask.threshold_sample(len(records))]
+    photos = [record.load_image() for record in some]
     threshold = pseudo_mask.threshold_without_boxes(
-        [grabcut.bounded(photo, _THRESHOLD_PIXELS) for photo in sample],
-        maps_of(sample, labels),
+        [grabcut.bounded(photo, _THRESHOLD_PIXELS) for photo in photos],
+        maps_of(photos, [record.label for record in some]),
     )
     index = {**identity, "score_threshold": threshold, "finished": False, "photos": {}}
     files.write_json(path, index)
@@ -103,22 +100,18 @@ def _identity(teacher: experiment.Experiment, records: Sequence[Record]) -> dict
     weights = hashlib.sha256()
     for variable in localizer.variables:
         weights.update(variable.numpy().tobytes())
-    names = "\n".join(record.image_id for record in records)
     return {
         "teacher_sha256": weights.hexdigest(),
         "teacher_steps": steps,
-        "names_sha256": hashlib.sha256(
-            names.encode(errors="surrogateescape")
-        ).hexdigest(),
+        "training_photos": resuming.photo_set(records),
     }
 
 
 def _write_batch(
-    records: Sequence[Record], maps_of, output: Path, score_threshold: float
+    records: Sequence[Record], paths: Sequence[Path], maps_of, score_threshold: float
 ) -> dict[str, dict]:
     """Masks of a few photos; those that are there already are not made again."""
     hashes = [content_hash(record) for record in records]
-    paths = [mask_path(output, record.image_id) for record in records]
     missing = [i for i, path in enumerate(paths) if not path.is_file()]
     photos = [records[i].load_image() for i in missing]
     maps = maps_of(photos, [records[i].label for i in missing]) if photos else []

@@ -10,7 +10,7 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.data import pipeline
-from bas_tf.data.pseudo_masks import INDEX_FILE, PseudoMasks, content_hash, mask_path
+from bas_tf.data.pseudo_masks import INDEX_FILE, PseudoMasks, content_hash, mask_paths
 from bas_tf.data.sources import load_source
 from bas_tf.errors import DataError, UserError
 
@@ -22,7 +22,7 @@ def records_of(folder):
 
 
 def write_mask(folder, image_id, mask):
-    path = mask_path(folder, image_id)
+    (path,) = mask_paths(folder, [image_id])
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(mask).save(path)
     return path
@@ -85,6 +85,12 @@ def test_pictures_and_order_are_the_same_with_masks(photo_folder, folder):
 def test_a_folder_without_a_fitting_mask_is_refused(photo_folder, tmp_path):
     with pytest.raises(UserError, match=re.escape(f"data.pseudo_masks={tmp_path}")):
         PseudoMasks(tmp_path, records_of(photo_folder))
+
+
+def test_photos_that_differ_in_their_ending_have_each_its_mask(tmp_path):
+    ids = ["cat/a.jpg", "cat/a.png", "cat/b.jpg", "dog/a.jpg"]
+    names = ["cat/a.jpg.png", "cat/a.png.png", "cat/b.png", "dog/a.png"]
+    assert mask_paths(tmp_path, ids) == [tmp_path / name for name in names]
 
 
 def test_a_mask_of_other_proportions_or_that_is_no_picture_is_named(

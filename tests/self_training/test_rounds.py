@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bas_tf.configs import demo
-from bas_tf.data.pseudo_masks import INDEX_FILE, mask_path
+from bas_tf.data.pseudo_masks import INDEX_FILE, mask_paths
 from bas_tf.errors import UserError
 from bas_tf.jobs import evaluation, experiment, training
 from bas_tf.self_training import rounds, teacher_masks
@@ -28,8 +28,9 @@ def config():
 @pytest.fixture
 def true_masks(config, tmp_path):
     """The true masks of the training drawings, as another tool would hand them over."""
-    for record in experiment.open_source(config).records("train"):
-        path = mask_path(tmp_path / "true", record.image_id)
+    records = experiment.open_source(config).records("train")
+    paths = mask_paths(tmp_path / "true", [record.image_id for record in records])
+    for record, path in zip(records, paths, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(record.load_mask()).save(path)
     return tmp_path / "true"
@@ -79,8 +80,9 @@ def test_a_stopped_round_continues_to_the_same_end(config, tmp_path, stop_at):
     assert index == other and index["finished"]
     photos = index["photos"]
     assert len(photos) == 32 and all(name.startswith("train/") for name in photos)
-    for name, photo in photos.items():
-        assert mask_path(masks[0], name).is_file() == photo["mask"]
+    paths = mask_paths(masks[0], list(photos))
+    for path, photo in zip(paths, photos.values(), strict=True):
+        assert path.is_file() == photo["mask"]
 
 
 def test_masks_of_another_teacher_are_not_gone_on_with(config, tmp_path):

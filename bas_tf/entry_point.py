@@ -78,6 +78,17 @@ def define_refine_flag() -> None:
     )
 
 
+def define_views_flag() -> None:
+    """Defines --views, for commands that draw boxes."""
+    flags.DEFINE_string(
+        "views",
+        None,
+        "What a workdir's maps are averaged over, for tighter boxes: widths of the "
+        "network's input and mirror images, as 160,224,flip. Default: the config's "
+        "eval.views, or one view.",
+    )
+
+
 class _ReadConfig(flags.ArgumentParser):
     """Hands ml_collections the config that `_read_config` built from the file."""
 

@@ -33,6 +33,8 @@ def main(args: list[str]) -> None:
     config = entry_point.config()
     if flags.FLAGS.refine is not None:
         config.eval.refine = flags.FLAGS.refine
+    if flags.FLAGS.views is not None:
+        config.eval.views = flags.FLAGS.views
     output_check.check_outputs(
         filter(None, (flags.FLAGS.output, flags.FLAGS.per_image)),
         models=[flags.FLAGS.model],
@@ -73,4 +75,5 @@ if __name__ == "__main__":
         "per_image", None, "A CSV file to write, one line per image."
     )
     entry_point.define_refine_flag()
+    entry_point.define_views_flag()
     entry_point.run(main)

@@ -136,6 +136,28 @@ def make_label_fn(localizer: Localizer, *, score_threshold: float) -> LabelFn:
     )
 
 
+def make_maps_fn(localizer: Localizer):
+    """The maps of given classes alone, of images of any size.
+
+    Returns:
+      (images, class_ids int [batch]) -> NumPy arrays names.LOCALIZATION_MAP
+      [batch, h, w] and CAM [batch, h', w'].
+    """
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def in_graph(images, class_ids):
+        features, class_maps = localizer.backbone(images, training=False)
+        cams = masking.select_class(class_maps, class_ids)
+        return {
+            names.LOCALIZATION_MAP: localizer.generator(features, class_ids[:, None]),
+            names.CAM: at_least_float32(cams),
+        }
+
+    return lambda images, class_ids: _as_arrays(
+        in_graph(tf.constant(images), tf.constant(class_ids, tf.int32))
+    )
+
+
 def _as_arrays(outputs: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
     """NumPy arrays; maps without their channel axis."""
     arrays = {key: value.numpy() for key, value in outputs.items()}

@@ -32,6 +32,7 @@ def main(args: list[str]) -> None:
         output,
         class_name=flags.FLAGS["class"].value,
         refine=flags.FLAGS.refine or "none",
+        views=flags.FLAGS.views or "",
     )
     print(f"{output}: {len(rows)} overlays and {localization.PREDICTIONS_FILE}")
     if missing := len(paths) - len(rows):
@@ -49,4 +50,5 @@ if __name__ == "__main__":
     entry_point.define_path("output", None, "The folder to write to.", required=True)
     flags.DEFINE_string("class", None, "Localize this class, predicted or not.")
     entry_point.define_refine_flag()
+    entry_point.define_views_flag()
     entry_point.run(main)

@@ -41,6 +41,7 @@ class Runner:
       label_fn: as returned by `inference.make_label_fn`, "label_cam" only from Keras;
         for a file that draws the map of a given class, only that. None if no class can
         be given, unless top-k maps are averaged, where the label is not used.
+      views: what its maps are averaged over, see `refinement.views`; "" for one view.
     """
 
     predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -52,6 +53,7 @@ class Runner:
     score_threshold: float | None = None
     label_fn: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] | None = None
     trained_size_wh: tuple[int, int] | None = None
+    views: str = ""
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Softmax [batch, classes], computing as little else as possible.

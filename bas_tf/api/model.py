@@ -23,15 +23,16 @@ class Model:
       class_names: in the order of class ids.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, *, views: str = ""):
         from bas_tf.jobs import experiment
 
         self.path = Path(path).expanduser()
-        with arguments.own_arguments({"--model": "path"}):
+        own_names = {"--model": "path", "eval.views": "views"}
+        with arguments.own_arguments(own_names):
             self._loaded = self.path
             if (self.path / experiment.CONFIG_FILE).is_file():
                 self._loaded = experiment.load_experiment(self.path)
-            self._runner = experiment.load_runner(self._loaded)
+            self._runner = experiment.load_runner(self._loaded, views=views)
         self.class_names = self._runner.class_names
 
     def __repr__(self) -> str:
@@ -206,16 +207,21 @@ def train(
     return Model(workdir)
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path, *, views: str = "") -> Model:
     """A trained model: a workdir, a .tflite or .onnx file, or a SavedModel folder.
 
+    Args:
+      path: where it lies.
+      views: what `localize` averages a workdir's maps over: widths of the network's
+        input, and mirror images, as "160,224,flip". Each costs a pass.
+
     Raises:
-      ValueError: nothing there that could be run.
+      ValueError: nothing there that could be run, or not with those views.
 
     >>> bas_tf.load("runs/demo")
     bas_tf.load('runs/demo')  # 8 classes
     """
-    return Model(path)
+    return Model(path, views=views)
 
 
 def from_preset(path: str | Path):

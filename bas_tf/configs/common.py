@@ -153,6 +153,9 @@ def _eval() -> dict:
         "map_class": "label",
         # Boxes of masks that follow the photo's colours: none, pamr, grabcut
         "refine": "none",
+        # What a workdir's map is averaged over: widths of the network's input, and
+        # their mirror images, as "160,224,flip"; "" is one view
+        "views": "",
         "ten_crop": False,  # classify by the mean of ten crops
         "ten_crop_precision": "float32",  # of the nine crops that give no box
     }

@@ -52,15 +52,20 @@ def metrics_document(
     }
 
 
-def add_refinement(document: dict[str, Any], refine: str) -> None:
-    """Records how the model's boxes were refined, once and with each of their figures.
+def add_setting(document: dict[str, Any], key: str, value: str) -> None:
+    """Records how the model's boxes were made, once and with each of their figures.
 
     Baselines, and figures of classes alone, are as they were.
+
+    Args:
+      document: of `metrics_document`.
+      key: "refine" or "views".
+      value: of the config's eval group.
     """
-    document["refine"] = refine
+    document[key] = value
     for name, facts in document["figures"].items():
         if "/" not in name and "acc" not in name:
-            facts["refine"] = refine
+            facts[key] = value
 
 
 def _facts(figure: Figure, protocol: str) -> dict[str, Any]:

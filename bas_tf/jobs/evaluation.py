@@ -7,7 +7,6 @@ from pathlib import Path
 from bas_tf import inference
 from bas_tf.data import bad_images, pipeline, preprocess
 from bas_tf.data.records import Record
-from bas_tf.data.sources import check_has_split
 from bas_tf.errors import UserError, check_at_least, check_choice
 from bas_tf.evaluators import figures, metrics_file
 from bas_tf.evaluators.evaluation_result import EvaluationResult
@@ -18,6 +17,7 @@ from bas_tf.ops import determinism
 from bas_tf.ops.precision import PRECISIONS
 from bas_tf.refinement import pseudo_mask
 from bas_tf.refinement.refined_boxes import NONE, REFINEMENTS, refined_runner
+from bas_tf.refinement.views import scaled_sizes
 from bas_tf.runners import Runner
 
 
@@ -52,6 +52,10 @@ class Evaluator:
         determinism.make_deterministic()
         check_choice("--protocol", protocol, PROTOCOLS)
         check_options(config.eval)
+        if views := config.eval.get("views", ""):
+            config = config.copy_and_resolve_references()
+            sizes = scaled_sizes(views, config.data.resize_size, config.data.crop_size)
+            config.data.resize_size, config.data.crop_size = sizes
         self.config, self.split, self.protocol = config, split, protocol
         self.config_name, self.class_names = config_name, tuple(class_names)
         self._rules = PROTOCOLS[protocol]
@@ -145,13 +149,22 @@ class Evaluator:
         if self.config.eval.ten_crop:
             document["ten_crop_precision"] = runner.scores_precision
         if self._refine != NONE:
-            metrics_file.add_refinement(document, self._refine)
+            metrics_file.add_setting(document, "refine", self._refine)
+        if runner.views:
+            metrics_file.add_setting(document, "views", runner.views)
         return document
 
     def _check(self, runner: Runner, model: str) -> None:
         if self.config.eval.ten_crop:
             self._check_ten_crops(runner, model)
-        crop = tuple(self.config.data.crop_size)
+        views, crop = (
+            self.config.eval.get("views", ""),
+            tuple(self.config.data.crop_size),
+        )
+        if runner.views != views:
+            raise UserError(
+                f"eval.views is {views!r}, but {model} has {runner.views!r}"
+            )
         if runner.input_size_wh not in (None, crop):
             raise UserError(
                 f"data.crop_size is {crop}, but the model takes {runner.input_size_wh}"
@@ -254,22 +267,6 @@ def check_options(options) -> None:
     check_choice("eval.ten_crop_precision", precision, PRECISIONS)
 
 
-def check_before_training(config, source, split: str, *, on_bad_image: str) -> None:
-    """What makes the evaluation after a training impossible is found before it.
-
-    Raises:
-      UserError: a mistake in the eval group or the split; unreadable photos in it.
-    """
-    check_options(config.eval)
-    chosen_on_val = config.eval.threshold_origin == figures.VAL_OPTIMAL
-    uses_val = chosen_on_val or config.train.select_by
-    for name in dict.fromkeys([split, *["val"] * bool(uses_val)]):
-        check_has_split(source, name)
-        kept, faults = bad_images.readable_records(source.records(name))
-        if faults and (on_bad_image == "error" or not kept):
-            raise UserError(f"{faults[0]}; {len(faults)} such photos in split {name!r}")
-
-
 def map_class(config) -> str:
     """Whose maps are evaluated; an older workdir does not say."""
     return config.eval.get("map_class", LABEL)
@@ -292,6 +289,7 @@ def evaluate_model(model: str, config, **options) -> EvaluationResult:
         loaded,
         score_threshold=config.eval.score_threshold,
         scores_precision=scores_precision(config),
+        views=config.eval.get("views", ""),
     )
     evaluator = Evaluator(config, class_names=runner.class_names, **options)
     return evaluator.evaluate(runner, model=str(model), seed=seed)

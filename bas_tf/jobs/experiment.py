@@ -202,6 +202,7 @@ def load_runner(
     *,
     score_threshold: float | None = None,
     scores_precision: str = "float32",
+    views: str = "",
 ):
     """Any model the commands take: a workdir, a SavedModel folder, .tflite or .onnx.
 
@@ -210,13 +211,17 @@ def load_runner(
       score_threshold: of a workdir's boxes; None takes its config's. Files keep the
         threshold they were exported with.
       scores_precision: see `keras_runner`; files compute in their own.
+      views: of a workdir, what its maps are averaged over, see `refinement.views`.
 
     Raises:
-      UserError: nothing there that could be run, or an unknown precision.
+      UserError: nothing there that could be run, an unknown precision, or views of a
+        file.
     """
     from bas_tf import runners
 
     path = model.workdir if isinstance(model, Experiment) else Path(model)
+    if views and not (path / CONFIG_FILE).is_file():
+        raise UserError(f"eval.views is {views!r}, but {path} is no training workdir")
     if path.suffix == ".tflite":
         return runners.load_tflite(path)
     if path.suffix == ".onnx":
@@ -231,13 +236,19 @@ def load_runner(
     loaded = load_experiment(model)
     if score_threshold is None:
         score_threshold = loaded.config.eval.score_threshold
-    return keras_runner(
-        load_localizer(loaded),
+    localizer = load_localizer(loaded)
+    runner = keras_runner(
+        localizer,
         loaded.config,
         loaded.class_names,
         score_threshold=score_threshold,
         scores_precision=scores_precision,
     )
+    if not views:
+        return runner
+    from bas_tf.refinement.views import averaged_runner
+
+    return averaged_runner(localizer, runner, views)
 
 
 def keras_runner(

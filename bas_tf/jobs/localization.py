@@ -30,6 +30,7 @@ def localize_photos(
     *,
     class_name: str | None,
     refine: str = refined_boxes.NONE,
+    views: str = "",
 ) -> list[dict]:
     """Localizes the object of each photo.
 
@@ -42,6 +43,7 @@ def localize_photos(
       class_name: localize this class; None localizes what the model predicts.
       refine: of `refined_boxes.REFINEMENTS`. Unless it is NONE, output also gets
         PHOTO_mask.png: 255 object, 0 background.
+      views: of a workdir, what maps are averaged over, see `refinement.views`.
 
     Returns:
       What predictions.json holds: for each readable photo its file ("image"), the
@@ -61,7 +63,9 @@ def localize_photos(
     outputs = [output / name for name in written]
     output_check.check_outputs(outputs, models=[model], others=paths)
     if class_name is None:
-        runner = experiment.load_runner(model)
+        runner = experiment.load_runner(model, views=views)
+    elif views:
+        raise UserError(f"--class={class_name} and --views={views}: give one of them")
     else:
         runner = given_class_runner(model, class_name)
     rows, faults = [], []

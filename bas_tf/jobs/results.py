@@ -63,6 +63,8 @@ def describe(evaluated: EvaluationResult) -> str:
     )
     if "refine" in document:
         told += f"boxes refined by {document['refine']}, "
+    if "views" in document:
+        told += f"maps averaged over {document['views']}, "
     told += "score threshold "
     origin, figures = document["threshold_origin"], document["figures"]
     note = "" if document["map_class"] == LABEL else f"\n\n{WITHOUT_LABEL}"

@@ -13,7 +13,9 @@ from bas_tf.data.class_counts import (
     check_several_classes,
 )
 from bas_tf.data.records import Record, Source
+from bas_tf.data.sources import check_has_split
 from bas_tf.errors import UserError, check_at_least
+from bas_tf.evaluators import figures
 from bas_tf.jobs import evaluation, experiment, resuming, training_hooks
 from bas_tf.ops import determinism
 from bas_tf.training import (
@@ -211,10 +213,24 @@ def _open_training_data(
         check_several_classes(source.class_names)
         check_every_class_has_images(records, source.class_names, "train")
     if evaluated_split is not None:
-        evaluation.check_before_training(
-            config, opened, evaluated_split, on_bad_image=on_bad_image
-        )
+        _check_evaluation(config, opened, evaluated_split, on_bad_image=on_bad_image)
     return source, records
+
+
+def _check_evaluation(config, source: Source, split: str, *, on_bad_image: str) -> None:
+    """What makes the evaluation after a training impossible is found before it.
+
+    Raises:
+      UserError: a mistake in the eval group or the split; unreadable photos in it.
+    """
+    evaluation.check_options(config.eval)
+    chosen_on_val = config.eval.threshold_origin == figures.VAL_OPTIMAL
+    uses_val = chosen_on_val or config.train.select_by
+    for name in dict.fromkeys([split, *["val"] * bool(uses_val)]):
+        check_has_split(source, name)
+        kept, faults = bad_images.readable_records(source.records(name))
+        if faults and (on_bad_image == "error" or not kept):
+            raise UserError(f"{faults[0]}; {len(faults)} such photos in split {name!r}")
 
 
 def _build_network(config, distribution, class_names, steps_per_epoch: int):

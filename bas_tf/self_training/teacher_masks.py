@@ -10,19 +10,18 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from bas_tf import files
-from bas_tf.data import bad_images, preprocess
+from bas_tf import files, names
+from bas_tf.data import bad_images
 from bas_tf.data.pseudo_masks import INDEX_FILE, content_hash, mask_paths
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
 from bas_tf.geometry.frames import Size
 from bas_tf.jobs import experiment, output_check, resuming
 from bas_tf.refinement import grabcut, pseudo_mask
+from bas_tf.refinement.views import MULTIPLE, Views, mean_over_views
 
 BATCH = 16  # photos in memory at a time
 _SCALES = (1.0, 1.2, 1.4)  # of the size it was trained at, and mirrored
-_MULTIPLE = 32  # of which an input's sides are multiples
-_MAP_SCALE = 4  # of the averaged map
 _THRESHOLD_PIXELS = 160 * 160
 
 
@@ -131,7 +130,7 @@ def _write_batch(
 
 
 def _make_maps_fn(teacher: experiment.Experiment):
-    """(photos, labels) -> the mean of each label's maps, float32 [n, 4 h, 4 w]."""
+    """(photos, labels) -> each label's maps, averaged over views: float32 [n, h, w]."""
     localizer = experiment.load_localizer(teacher)
     width, height = teacher.config.data.crop_size
     sizes = [_scaled((width, height), scale) for scale in _SCALES]
@@ -139,23 +138,20 @@ def _make_maps_fn(teacher: experiment.Experiment):
     @tf.function(reduce_retracing=True, autograph=False)
     def in_graph(images, class_ids):
         features = localizer.backbone.trunk(images, training=False)
-        return localizer.generator(features, class_ids[:, tf.newaxis])
+        return localizer.generator(features, class_ids[:, tf.newaxis])[..., 0]
 
     def maps_of(photos: Sequence[np.ndarray], labels: Sequence[int]) -> np.ndarray:
         class_ids = tf.constant(labels, tf.int32)
-        views, size_hw = [], None
-        for size_wh in sizes:
-            images = np.stack([preprocess.resize(p, size_wh) for p in photos])
-            for mirrored in (False, True):
-                seen = images[:, :, ::-1] if mirrored else images
-                maps = in_graph(tf.constant(np.ascontiguousarray(seen)), class_ids)
-                size_hw = size_hw or [_MAP_SCALE * n for n in maps.shape[1:3]]
-                maps = tf.image.resize(maps, size_hw).numpy()[..., 0]
-                views.append(maps[:, :, ::-1] if mirrored else maps)
-        return np.mean(views, axis=0)
+
+        def maps_fn(images: np.ndarray) -> dict[str, np.ndarray]:
+            maps = in_graph(tf.constant(images), class_ids)
+            return {names.LOCALIZATION_MAP: maps.numpy()}
+
+        views = Views(tuple(sizes), mirrored=True)
+        return mean_over_views(maps_fn, photos, views)[names.LOCALIZATION_MAP]
 
     return maps_of
 
 
 def _scaled(size_wh: Size, scale: float) -> Size:
-    return tuple(_MULTIPLE * round(n * scale / _MULTIPLE) for n in size_wh)
+    return tuple(MULTIPLE * round(n * scale / MULTIPLE) for n in size_wh)

@@ -12,9 +12,9 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
   cvat         instances_default.json (upload as COCO 1.0), labels.json
 
 --known_labels takes each photo's class from the name of its folder, as for training
-photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both. The
-same command goes on where it was stopped. Exit code 2 also when some photos could not be
-read: they are named, and the others are done.
+photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
+The same command goes on where it was stopped. Exit code 2 also when some photos could
+not be read: they are named, and the others are done.
 """
 
 import functools

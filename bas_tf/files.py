@@ -1,7 +1,6 @@
 """Atomic writing of files, and checks of output paths."""
 
 import contextlib
-import fcntl
 import json
 import os
 import uuid
@@ -123,6 +122,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
     Raises:
       UserError: another process holds it, or it cannot be made.
     """
+    import fcntl  # which Windows does not have
+
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -75,7 +75,8 @@ class Journal:
                     else:
                         self._offsets[json.loads(line)["name"]] = end
                     end += len(line)
-                file.truncate(end)
+                if end:
+                    file.truncate(end)
         except OSError as error:
             raise UserError(
                 f"{self.path}: cannot be read ({error.strerror})"
@@ -104,6 +105,6 @@ def check_folder(folder: Path) -> None:
     if folder.is_dir() and not (folder / JOURNAL_FILE).is_file():
         for name in sorted(os.listdir(folder)):
             raise UserError(
-                f"--output: {folder / name} is there already; name a new folder, or one "
-                f"of a run to go on with ({JOURNAL_FILE})"
+                f"--output: {folder / name} is there already; name a new folder, or "
+                f"one of a run to go on with ({JOURNAL_FILE})"
             )

@@ -58,12 +58,18 @@ class Annotator:
 
     Args:
       runner: the model.
-      with_masks: whether objects have masks.
+      with_masks: whether objects have masks: the refined one, or the map cut at the
+        model's threshold. Boxes are then those of the masks.
       refine: of `refined_boxes.REFINEMENTS`.
+
+    Raises:
+      UserError: masks or a refinement of a model that does not say its threshold.
     """
 
     def __init__(self, runner: Runner, *, with_masks: bool, refine: str):
         self._runner, self._with_masks, self._refine = runner, with_masks, refine
+        if with_masks or refine != refined_boxes.NONE:
+            refined_boxes.threshold_of(runner)
 
     def annotate(
         self, batch: Sequence[Pixels], labels: Mapping[str, int]

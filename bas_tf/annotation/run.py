@@ -1,12 +1,12 @@
 """A folder of photos in, a data set out; a run that was stopped is continued."""
 
-import contextlib
 import hashlib
 import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from absl import logging
 from tqdm import tqdm
@@ -15,7 +15,7 @@ from bas_tf import files
 from bas_tf.annotation import prediction
 from bas_tf.annotation.data_set import DataSet
 from bas_tf.annotation.formats import FORMATS, WITHOUT_MASKS
-from bas_tf.annotation.journal import Journal, check_folder
+from bas_tf.annotation.journal import JOURNAL_FILE, Journal, check_folder
 from bas_tf.data import photo_files
 from bas_tf.errors import UserError, check_choice
 from bas_tf.jobs import output_check
@@ -44,16 +44,13 @@ def annotate_photos(
 
     Args:
       model: its path.
-      arguments: photos, and folders of them; names in the data set are paths below the
-        folder that they share.
-      output: a new folder, outside those of the photos, or that of an earlier run.
+      arguments: photos, and folders of them; their names in the data set are paths
+        below the folder that they share.
+      output: a new folder outside those of the photos, or that of an earlier run.
       load: returns the model.
       data_format: of `formats.FORMATS`.
-      known_labels: an object's class is the one that a folder of its photo is named
-        after; else the predicted one.
-      with_masks: whether objects have masks: the refined one, or the map cut at the
-        model's threshold. Boxes are then those of the masks.
-      refine: of `refined_boxes.REFINEMENTS`.
+      known_labels: classes are those that the photos' folders are named after.
+      with_masks, refine: see `prediction.Annotator`.
 
     Returns:
       How many photos the data set has, and why others are not in it, a line each.
@@ -65,41 +62,30 @@ def annotate_photos(
     check_choice("format", data_format, FORMATS)
     check_choice("refine", refine, refined_boxes.REFINEMENTS)
     if with_masks and data_format in WITHOUT_MASKS:
-        raise UserError(f"--format={data_format} has no masks; leave out --masks")
+        raise UserError(f"format {data_format} has no masks; leave out masks")
     paths = photo_files.find_photos(arguments, output=output)
-    root = _shared_folder(arguments)
     _check_output(output, arguments, model)
-    faults: list[str] = []
-    photos = _named(paths, root, faults)
+    root = _shared_folder(arguments)
+    photos, faults = _named(paths, root)
     runner = load()
     labels = _folder_labels(photos, root, runner) if known_labels else {}
-    if with_masks or refine != refined_boxes.NONE:
-        refined_boxes.threshold_of(runner)
-    request = {
-        "model": os.path.abspath(model),
-        "model_files": _fingerprint(model),
-        "photos": str(root),
-        "known_labels": known_labels,
-        "masks": with_masks,
-        "refine": refine,
-    }
+    annotator = prediction.Annotator(runner, with_masks=with_masks, refine=refine)
+    request = _request(model, root) | {
+        "known_labels": known_labels, "masks": with_masks, "refine": refine
+    }  # fmt: skip
     with files.locked_folder(output):
         journal = Journal(output, request)
-        annotator = prediction.Annotator(runner, with_masks=with_masks, refine=refine)
-        _fill(journal, photos, labels, annotator, faults)
+        faults += _fill(journal, photos, labels, annotator)
         done = [name for name in photos if name in journal]
         if not done:
             raise UserError(f"none of {len(paths)} photos can be read; {faults[0]}")
+        for fault in faults:
+            logging.error("skipped %s", fault)
         data = DataSet(
-            lambda: journal.photos(done),
-            runner.class_names,
-            root,
-            Path(os.path.abspath(model)).name,
-            with_masks,
-        )
+            lambda: journal.photos(done), runner.class_names, root,
+            model_name=Path(request["model"]).name, has_masks=with_masks,
+        )  # fmt: skip
         FORMATS[data_format](data, output)
-    for fault in faults:
-        logging.error("skipped %s", fault)
     return len(done), faults
 
 
@@ -107,7 +93,9 @@ def _check_output(
     output: Path, arguments: Sequence[str | Path], model: str | Path
 ) -> None:
     check_folder(output)
-    output_check.check_outputs([output / "new"], models=[model], others=arguments)
+    output_check.check_outputs(
+        [output / JOURNAL_FILE], models=[model], others=arguments
+    )
     place = Path(os.path.realpath(output))
     for folder in filter(os.path.isdir, arguments):
         if place.is_relative_to(os.path.realpath(folder)):
@@ -125,9 +113,9 @@ def _shared_folder(arguments: Sequence[str | Path]) -> Path:
     return Path(os.path.commonpath(folders))
 
 
-def _named(paths: Sequence[Path], root: Path, faults: list[str]) -> dict[str, Path]:
-    """{name in the data set: photo}; `faults` gets those that cannot be named."""
-    photos = {}
+def _named(paths: Sequence[Path], root: Path) -> tuple[dict[str, Path], list[str]]:
+    """{name in the data set: photo}, and a line for each that cannot be named."""
+    photos, faults = {}, []
     for path in paths:
         name = Path(os.path.abspath(path)).relative_to(root).as_posix()
         if _UNWRITABLE.search(name):
@@ -136,7 +124,7 @@ def _named(paths: Sequence[Path], root: Path, faults: list[str]) -> dict[str, Pa
             )
         else:
             photos[name] = path
-    return photos
+    return photos, faults
 
 
 def _folder_labels(
@@ -172,17 +160,19 @@ def _folder_labels(
     return labels
 
 
-def _fingerprint(model: str | Path) -> str:
-    """Changes when a file of the model does: names, sizes and times."""
+def _request(model: str | Path, root: Path) -> dict[str, Any]:
+    """What the photos done depend on; the model's files by name, size and time."""
     digest = hashlib.sha256()
     for path in output_check.model_inputs(model):
-        below = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in below:
-            with contextlib.suppress(OSError):
-                status = file.stat()
-                entry = (file.name, status.st_size, status.st_mtime_ns)
-                digest.update(repr(entry).encode(errors="surrogateescape"))
-    return digest.hexdigest()
+        for file in filter(Path.exists, [path, *sorted(path.rglob("*"))]):
+            status = file.stat()
+            entry = (file.name, status.st_size, status.st_mtime_ns)
+            digest.update(repr(entry).encode(errors="surrogateescape"))
+    return {
+        "model": os.path.abspath(model),
+        "model_files": digest.hexdigest(),
+        "photos": str(root),
+    }
 
 
 def _fill(
@@ -190,12 +180,12 @@ def _fill(
     photos: Mapping[str, Path],
     labels: Mapping[str, int],
     annotator: prediction.Annotator,
-    faults: list[str],
-) -> None:
-    """Annotates the photos that the journal does not have, batch by batch."""
+) -> list[str]:
+    """Annotates the photos that the journal does not have; a line for each fault."""
     todo = {name: path for name, path in photos.items() if name not in journal}
-    done = len(photos) - len(todo)
+    done, faults = len(photos) - len(todo), []
     with tqdm(total=len(photos), initial=done, unit="photo", disable=None) as bar:
         for batch in prediction.read_batches(todo, faults):
             journal.add(annotator.annotate(batch, labels))
             bar.update(len(batch))
+    return faults

@@ -100,7 +100,7 @@ def _largest_component_box(foreground: np.ndarray) -> tuple[int, ...] | None:
 
 
 def _label_components(foreground: np.ndarray):
-    """Labels [height, width], OpenCV's stats, the label of the largest; None if empty."""
+    """Labels [height, width], OpenCV's stats, the largest one; None if empty."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         foreground.astype(np.uint8), connectivity=8
     )

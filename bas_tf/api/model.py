@@ -94,8 +94,7 @@ class Model:
           output: the folder that gets the data set.
           format: coco, yolo, voc, labelstudio or cvat, see `bas_tf.annotate`.
           known_labels: takes each photo's class from its folder's name.
-          masks: adds masks; boxes are then those of the masks.
-          refine: as for `localize`.
+          masks, refine: adds masks, whose boxes are taken; refines as `localize`.
 
         Returns:
           How many photos it has; others are logged.

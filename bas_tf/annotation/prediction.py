@@ -101,7 +101,7 @@ class Annotator:
         scores = answer.get(names.SCORES)
         return Object(
             label=self._runner.class_names[label],
-            score=None if scores is None else float(scores[label]) or None,
+            score=None if scores is None else min(float(scores[label]), 1.0) or None,
             box=tuple(round(float(value), 2) for value in box),
             degenerate=bool(degenerate),
             mask=None if mask is None else masks.run_lengths(mask),

@@ -54,3 +54,11 @@ def test_a_blob_keeps_its_area_and_its_extremes(rng, size_wh):
             assert (drawn & mask).sum() / (drawn | mask).sum() >= 0.98
         extremes = [*points.min(axis=0), *points.max(axis=0)]
         np.testing.assert_allclose(extremes, box_from_mask(mask), atol=0.26)
+
+
+def test_a_large_smooth_mask_needs_few_points():
+    """An ellipse of 800 by 600 pixels; its contour has over a thousand points."""
+    mask = cv2.ellipse(
+        np.zeros([700, 900], np.uint8), (450, 350), (400, 300), 0, 0, 360, 1, -1
+    ).astype(bool)
+    assert len(outline(mask)) < 40

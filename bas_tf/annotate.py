@@ -9,7 +9,7 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
   yolo         images/, labels/, data.yaml
   voc          Annotations/*.xml
   labelstudio  tasks.json, labeling_config.xml
-  cvat         instances_default.json (upload as COCO 1.0), labels.json
+  cvat         annotations/instances_default.json (upload as COCO 1.0), labels.json
 
 --known_labels takes each photo's class from the name of its folder, as for training
 photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.

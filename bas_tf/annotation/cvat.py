@@ -11,7 +11,7 @@ from bas_tf import files
 from bas_tf.annotation import coco
 from bas_tf.annotation.data_set import DataSet
 
-FILE, LABELS_FILE = "instances_default.json", "labels.json"
+FILE, LABELS_FILE = "annotations/instances_default.json", "labels.json"
 
 
 def write(data: DataSet, output: Path) -> None:

@@ -75,7 +75,7 @@ class Journal:
                     else:
                         self._offsets[json.loads(line)["name"]] = end
                     end += len(line)
-                if end:
+                if 0 < end < self.path.stat().st_size:
                     file.truncate(end)
         except OSError as error:
             raise UserError(

@@ -17,7 +17,7 @@ from bas_tf.jobs import localization
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.runners import Runner
 
-_BATCH_PIXELS = 50_000_000  # decoded photos of a batch; 150 MB
+_BATCH_PIXELS = 25_000_000  # decoded photos of a batch; 75 MB
 Pixels = tuple[str, np.ndarray]  # a photo's name and uint8 [height, width, 3]
 
 

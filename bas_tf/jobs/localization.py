@@ -13,7 +13,7 @@ from bas_tf.data import decode, preprocess
 from bas_tf.errors import DataError, UserError, one_line
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
-from bas_tf.refinement import masks, refined_boxes
+from bas_tf.refinement import masks, pseudo_mask, refined_boxes
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
 
@@ -128,7 +128,9 @@ def predict_photos(
     if size_wh is None:
         batches = [photo[np.newaxis] for photo in photos]
     else:
-        resized = [preprocess.resize(photo, size_wh) for photo in photos]
+        resized = pseudo_mask.in_parallel(
+            lambda photo: preprocess.resize(photo, size_wh), photos
+        )
         batches = [np.stack(resized)]
     remaining, remaining_labels = iter(photos), iter(labels or ())
     for batch in batches:

@@ -14,6 +14,7 @@ COMMANDS = {
     "train": "bas_tf.train",
     "evaluate": "bas_tf.evaluate",
     "localize": "bas_tf.localize",
+    "annotate": "bas_tf.annotate",
     "refine": "bas_tf.refine",
     "check-data": "bas_tf.check_data",
     "compare": "bas_tf.compare",

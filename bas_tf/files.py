@@ -1,11 +1,12 @@
 """Atomic writing of files, and checks of output paths."""
 
+import contextlib
 import json
 import os
 import uuid
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bas_tf.errors import UserError
 
@@ -18,16 +19,29 @@ def write_file(path: str | Path, content: bytes) -> None:
     Raises:
       UserError: the path cannot be written; the file that was there is untouched.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A file that takes the path's place once the block has ended without an error.
+
+    Raises:
+      UserError: see `write_file`.
+    """
     path = Path(path)
     temporary = temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
+        with open(temporary, "wb") as file:
+            yield file
         os.replace(temporary, path)
     except OSError as error:
-        if temporary.is_file():
-            temporary.unlink()
         raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def temporary_name(path: Path, suffix: str = ".tmp") -> Path:
@@ -99,6 +113,28 @@ def _all_files(paths: Iterable[str | Path]) -> Iterator[str | Path]:
                 continue
             walked.add(identity)
             yield from (os.path.join(place, name) for name in (*folders, *names))
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Holds an output folder, made where it is missing, for this process alone.
+
+    Raises:
+      UserError: another process holds it, or it cannot be made.
+    """
+    import fcntl  # which Windows does not have
+
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)  # which ends the lock, as a kill does
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            is_held = isinstance(error, BlockingIOError)
+            why = "another run is writing to it" if is_held else error.strerror
+            raise UserError(f"--output={folder}: {why}") from error
+        yield
 
 
 def append_line(path: str | Path, line: str) -> None:

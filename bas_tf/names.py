@@ -46,6 +46,14 @@ def of_label(outputs: dict) -> dict:
     return {_LABEL_KEYS[key]: v for key, v in outputs.items() if key in _LABEL_KEYS}
 
 
+def as_prediction(outputs: dict) -> dict:
+    """Outputs with the label's maps and boxes in place of the prediction's."""
+    return {
+        **outputs,
+        **{k: outputs[v] for k, v in _LABEL_KEYS.items() if v in outputs},
+    }
+
+
 # Losses ----------------------------------------------------------------------
 HAS_MASK = "has_mask"  # [batch] bool
 MASK_LOSS = "mask_loss"  # L_mask, [batch]; 0 without a pseudo-mask

@@ -11,13 +11,13 @@ REPO = Path(__file__).parent.parent
 LEVELS = """
 bas_tf.errors  bas_tf.names
 bas_tf.configs
-bas_tf.files  bas_tf.ops  bas_tf.geometry  bas_tf.tflite_document  bas_tf.losses
+bas_tf.files  bas_tf.ops  bas_tf.geometry  bas_tf.losses
 bas_tf.data  bas_tf.models  bas_tf.metrics
 bas_tf.inference  bas_tf.runners  bas_tf.evaluators  bas_tf.training  bas_tf.entry_point
 bas_tf.refinement
 bas_tf.report
 bas_tf.jobs
-bas_tf.self_training
+bas_tf.self_training  bas_tf.annotation
 bas_tf.analysis  bas_tf.export.client
 bas_tf.export.server
 bas_tf.export.artifacts

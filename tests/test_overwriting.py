@@ -59,6 +59,12 @@ COMMANDS = {
         ["bas_tf.localize", f"--model={TFLITE}", "--output=OUT", "PHOTOS/val"],
         [TFLITE, "PHOTOS/val/dog/1.jpg"], ["predictions.json", "1_2_localized.png"],
     ),
+    "annotate": (
+        ["bas_tf.annotate", "--model=WORKDIR", "--output=OUT", "--format=coco",
+         "PHOTOS/val"],
+        [*OF_WORKDIR, "PHOTOS/val/dog/1.jpg"],
+        ["annotations.json", "annotations.jsonl"],
+    ),
     "saved_model": (
         ["export.saved_model", "--workdir=WORKDIR", "--output=OUT"],
         [*OF_WORKDIR, "WORKDIR", "WORKDIR/checkpoints"], None,

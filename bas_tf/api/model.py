@@ -1,4 +1,4 @@
-"""The Python interface: train, load, localize, evaluate, export.
+"""The Python interface: train, load, localize, annotate, evaluate, export.
 
 Its errors are ValueErrors (`errors.UserError`) that name its own arguments.
 """
@@ -77,6 +77,46 @@ class Model:
                 for photo, answer in zip(pixels, answers, strict=True)
             ]
         return found[0] if is_one else found
+
+    def annotate(
+        self,
+        photos: str | Path | Sequence[str | Path],
+        output: str | Path,
+        format: str = "coco",
+        *,
+        known_labels: bool = False,
+        masks: bool = False,
+        refine: str = "none",
+    ) -> int:
+        """Makes a labelled data set; the same call continues one that was stopped.
+
+        Args:
+          photos: a folder, or files and folders; they are read only.
+          output: the folder that gets the data set.
+          format: coco, yolo, voc, labelstudio or cvat, see `bas_tf.annotate`.
+          known_labels: takes each photo's class from its folder's name.
+          masks, refine: adds masks, whose boxes are taken; refines as `localize`.
+
+        Returns:
+          How many photos it has; others are logged.
+
+        Raises:
+          ValueError: a mistake in an argument, or no readable photo.
+
+        >>> bas_tf.load("runs/demo").annotate(["photo.png"], "annotated")
+        1
+        """
+        from bas_tf.annotation import run
+
+        chosen = [photos] if isinstance(photos, str | Path) else photos
+        own_names = {"--known_labels": "known_labels", "--output": "output"}
+        with arguments.own_arguments(own_names):
+            return run.annotate_photos(
+                self.path, [Path(photo).expanduser() for photo in chosen],
+                Path(output).expanduser(), load=lambda: self._runner,
+                data_format=format, known_labels=known_labels, with_masks=masks,
+                refine=refine,
+            )[0]  # fmt: skip
 
     def evaluate(
         self,

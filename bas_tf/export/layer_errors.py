@@ -21,8 +21,9 @@ from bas_tf.export.litert import quantization_errors
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf import files, tflite_document
+    from bas_tf import files
     from bas_tf.jobs import experiment, output_check
+    from bas_tf.runners import tflite_document
 
     files.check_place(flags.FLAGS.output)
     path = Path(flags.FLAGS.artifact)

@@ -76,8 +76,31 @@ def boxes_at_thresholds(
     return np.array(boxes, np.float32).reshape(-1, 4), degenerate
 
 
+def largest_component(foreground: np.ndarray) -> np.ndarray | None:
+    """The pixels of the 8-connected component that `box_from_map` boxes.
+
+    Args:
+      foreground: bool [height, width].
+
+    Returns:
+      bool [height, width]; None where nothing is foreground.
+    """
+    found = _label_components(foreground)
+    return None if found is None else found[0] == found[2]
+
+
 def _largest_component_box(foreground: np.ndarray) -> tuple[int, ...] | None:
     """Half-open box of the largest 8-connected component; None when there is none."""
+    found = _label_components(foreground)
+    if found is None:
+        return None
+    _, stats, winner = found
+    x, y, width, height = stats[winner, :4]
+    return x, y, x + width, y + height
+
+
+def _label_components(foreground: np.ndarray):
+    """Labels [height, width], OpenCV's stats, the largest one; None if empty."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         foreground.astype(np.uint8), connectivity=8
     )
@@ -86,8 +109,7 @@ def _largest_component_box(foreground: np.ndarray) -> tuple[int, ...] | None:
     areas = stats[1:, cv2.CC_STAT_AREA]
     largest = 1 + np.flatnonzero(areas == areas.max())
     winner = largest[0] if len(largest) == 1 else _first_in_raster(labels, largest)
-    x, y, width, height = stats[winner, :4]
-    return x, y, x + width, y + height
+    return labels, stats, winner
 
 
 def _first_in_raster(labels: np.ndarray, candidates: np.ndarray) -> int:

@@ -13,7 +13,7 @@ from bas_tf.data import decode, preprocess
 from bas_tf.errors import DataError, UserError, one_line
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
-from bas_tf.refinement import masks, refined_boxes
+from bas_tf.refinement import masks, pseudo_mask, refined_boxes
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
 
@@ -116,22 +116,34 @@ def _readable(
 
 
 def predict_photos(
-    photos: Sequence[np.ndarray], runner: Runner, *, refine: str = refined_boxes.NONE
+    photos: Sequence[np.ndarray],
+    runner: Runner,
+    *,
+    refine: str = refined_boxes.NONE,
+    labels: Sequence[int] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The outputs of each photo, boxes in its pixels; refined, also its MASK.
 
     They are resized to the size it was trained at and go in one batch; a file of an
-    older version that takes any size, and does not say, gets each as it is.
+    older version that takes any size, and does not say, gets each as it is. With
+    labels, maps and boxes are those of the labels, by `Runner.label_fn`.
     """
     size_wh = runner.input_size_wh or runner.trained_size_wh
     if size_wh is None:
         batches = [photo[np.newaxis] for photo in photos]
     else:
-        resized = [preprocess.resize(photo, size_wh) for photo in photos]
+        resized = pseudo_mask.in_parallel(
+            lambda photo: preprocess.resize(photo, size_wh), photos
+        )
         batches = [np.stack(resized)]
-    remaining = iter(photos)
+    remaining, remaining_labels = iter(photos), iter(labels or ())
     for batch in batches:
-        outputs, sent = runner.predict_fn(batch), batch.shape[2:0:-1]
+        if labels is None:
+            outputs = runner.predict_fn(batch)
+        else:
+            of_batch = np.array(list(itertools.islice(remaining_labels, len(batch))))
+            outputs = names.as_prediction(runner.label_fn(batch, of_batch))
+        sent = batch.shape[2:0:-1]
         for i, photo in enumerate(itertools.islice(remaining, len(batch))):
             answer = {key: value[i] for key, value in outputs.items()}
             frame = CropFrame(photo.shape[1::-1], sent, sent)

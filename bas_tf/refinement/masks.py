@@ -39,3 +39,10 @@ def run_lengths(mask: np.ndarray) -> dict:
     changes = np.flatnonzero(np.diff(pixels, prepend=0))
     counts = np.diff(changes, prepend=0, append=len(pixels))
     return {"size": list(mask.shape), "counts": counts.tolist()}
+
+
+def from_run_lengths(rle: dict) -> np.ndarray:
+    """The inverse of `run_lengths`: bool [height, width]."""
+    counts = rle["counts"]
+    pixels = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    return pixels.reshape(rle["size"], order="F")

@@ -125,6 +125,18 @@ def test_localizing_the_validation_photos(walk):
 
 
 @pytest.mark.slow
+def test_annotating_all_photos_with_their_folders_classes(walk):
+    walk.run(OWN_PHOTOS, "bas_tf.annotate")
+    written = walk.work / "found_coco" / "annotations.json"
+    document = json.loads(written.read_text())
+    names = {entry["id"]: entry["name"] for entry in document["categories"]}
+    files = {entry["id"]: entry["file_name"] for entry in document["images"]}
+    assert len(document["annotations"]) == sum(COUNTS.values())
+    for entry in document["annotations"]:
+        assert files[entry["image_id"]].split("/")[1] == names[entry["category_id"]]
+
+
+@pytest.mark.slow
 def test_exporting_and_asking_the_file_on_the_device(walk, exported, capsys):
     assert sorted(path.name for path in exported.glob("*.tflite")) == [
         "given_class_float32.tflite",

@@ -7,10 +7,11 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 from tensorflow.lite.tools import flatbuffer_utils
 
-from bas_tf import names, runners, tflite_document
+from bas_tf import names, runners
 from bas_tf.errors import UserError
 from bas_tf.export.litert import any_size, chain, conversion
 from bas_tf.jobs import experiment
+from bas_tf.runners import tflite_document
 from export.edge.edge_localizer import EdgeLocalizer
 
 QUANTIZATIONS = ("none", "int8")

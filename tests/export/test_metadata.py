@@ -13,7 +13,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from PIL import Image
 
-from bas_tf import names, tflite_document
+from bas_tf import names
 from bas_tf.errors import UserError
 from bas_tf.export.litert import (
     calibration,
@@ -22,6 +22,7 @@ from bas_tf.export.litert import (
     metadata_tables,
 )
 from bas_tf.jobs import experiment
+from bas_tf.runners import tflite_document
 from tests.commands import exit_code_in_process, only_error_line
 
 RECORDED = Path(__file__).parent.parent / "fixtures" / "tflite_metadata.json"

@@ -76,8 +76,8 @@ def write_saved_model(loaded, folder: Path) -> None:
     """Writes the SavedModel of an experiment into a folder that is not there yet."""
     import tensorflow as tf
 
-    from bas_tf import runners
     from bas_tf.export.artifacts import model_card, server_model
+    from bas_tf.runners.saved_model import SETTINGS_FILE
 
     localizer, steps = loaded.trained
     served = server_model.ServerModel(
@@ -97,7 +97,7 @@ def write_saved_model(loaded, folder: Path) -> None:
         "top_k": localizer.top_k,
         "trained_size": list(loaded.config.data.crop_size),
     }
-    files.write_json(folder / runners.SETTINGS_FILE, settings)
+    files.write_json(folder / SETTINGS_FILE, settings)
     card = folder / "assets.extra" / model_card.CARD_FILE
     model_card.write_model_card(card, loaded, steps=steps)
 

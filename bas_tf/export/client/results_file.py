@@ -1,9 +1,7 @@
 """results.jsonl: one line a file, whatever ended the runs that wrote it."""
 
 import contextlib
-import fcntl
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,16 +51,7 @@ def opened(folder: Path, request: Mapping[str, Any]) -> Iterator[ResultsFile]:
       UserError: another process holds it, another request made it, or it is no file
         of this kind.
     """
-    with contextlib.ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, handle)  # which ends the lock, as a kill does
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            is_held = isinstance(error, BlockingIOError)
-            why = "another run is writing to it" if is_held else error.strerror
-            raise UserError(f"--output={folder}: {why}") from error
+    with files.locked_folder(folder):
         _check_request(folder / REQUEST_FILE, request)
         results = ResultsFile(folder / RESULTS_FILE)
         files.write_json(folder / REQUEST_FILE, request)

@@ -15,7 +15,7 @@ from bas_tf.export.litert import operators
 from bas_tf.jobs import results
 from bas_tf.jobs.experiment import Experiment
 from bas_tf.models.localizer import Localizer
-from bas_tf.tflite_document import DOCUMENT_FORMAT
+from bas_tf.runners.tflite_document import DOCUMENT_FORMAT
 
 NOT_STATED = "not stated"
 FIGURES = (

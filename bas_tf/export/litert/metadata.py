@@ -14,7 +14,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from bas_tf import names
 from bas_tf.export.litert import chain, metadata_tables
-from bas_tf.tflite_document import DOCUMENT_FILE
+from bas_tf.runners.tflite_document import DOCUMENT_FILE
 
 ENTRY = "TFLITE_METADATA"  # the name that the standard tools look for
 _LABELS = {

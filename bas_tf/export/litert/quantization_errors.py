@@ -192,14 +192,14 @@ def check_artifact(path: Path, document: dict, loaded) -> None:
 
 def calibration_examples(loaded, document: dict) -> Iterable[dict[str, np.ndarray]]:
     """Inputs of IMAGES calibration images, evenly picked, by the signature's names."""
-    from bas_tf import runners
     from bas_tf.export.litert import calibration
+    from bas_tf.runners import litert
 
     crops = calibration.crops_of(loaded)
     picked = np.linspace(0, len(crops) - 1, min(IMAGES, len(crops))).astype(int)
     dtype = document["inputs"][names.IMAGES]["dtype"]
     for i, crop in enumerate(crops[picked]):
-        inputs = {names.IMAGES: runners.as_tflite_input(crop[np.newaxis], dtype)}
+        inputs = {names.IMAGES: litert.as_tflite_input(crop[np.newaxis], dtype)}
         if names.CLASS_IDS in document["inputs"]:
             inputs[names.CLASS_IDS] = np.array([i % len(loaded.class_names)], np.int32)
         yield inputs

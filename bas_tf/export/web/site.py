@@ -12,10 +12,11 @@ import os
 import shutil
 from pathlib import Path
 
-from bas_tf import names, tflite_document
+from bas_tf import names
 from bas_tf.errors import UserError
 from bas_tf.export.artifacts import folders
 from bas_tf.export.litert import conversion
+from bas_tf.runners import tflite_document
 
 FORMAT = "bas_tf page 1"
 SITE_FILE, PRECACHE_FILE = "site.json", "precache.js"

@@ -18,7 +18,7 @@ import pytest
 from bas_tf.errors import UserError
 from bas_tf.export.artifacts import model_card
 from bas_tf.export.web import build, server, site
-from bas_tf.tflite_document import DOCUMENT_FORMAT
+from bas_tf.runners.tflite_document import DOCUMENT_FORMAT
 from tests.commands import exit_code_in_process, only_error_line, start_command
 
 INT8, FLOAT32, DYNAMIC = (

@@ -10,6 +10,7 @@ import pytest
 from bas_tf import names, runners
 from bas_tf.errors import UserError
 from bas_tf.jobs import experiment
+from bas_tf.runners.runner import evaluated_outputs
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_top_classes_spread_to_all_and_maps_lose_their_channel():
         names.BOXES: np.array([[0, 0, 1, 1]], np.float32),
         names.DEGENERATE: np.array([[False]]),
     }
-    evaluated = runners._evaluated_outputs(outputs, 4)
+    evaluated = evaluated_outputs(outputs, 4)
     np.testing.assert_allclose(evaluated[names.SCORES], [[0.2, 0, 0.7, 0]])
     assert evaluated[names.LOCALIZATION_MAP].shape == (1, 3, 4)
     assert evaluated[names.DEGENERATE].shape == (1,)

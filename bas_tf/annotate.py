@@ -1,0 +1,74 @@
+"""Makes a labelled data set of photos, for other tools.
+
+  python -m bas_tf.annotate --model=runs/demo --output=DIR --format=coco PHOTOS
+
+PHOTOS are files or folders, of which all photos are taken, at any depth; they are read
+only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
+
+  coco         annotations.json
+  yolo         images/, labels/, data.yaml
+  voc          Annotations/*.xml
+  labelstudio  tasks.json, labeling_config.xml
+  cvat         annotations/instances_default.json (upload as COCO 1.0), labels.json
+
+--known_labels takes each photo's class from the name of its folder, as for training
+photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
+The same command goes on where it was stopped. Exit code 2 also when some photos could
+not be read: they are named, and the others are done.
+"""
+
+import functools
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from bas_tf import entry_point
+from bas_tf.errors import UserError
+
+
+def main(args: list[str]) -> None:
+    if not args:
+        raise UserError("no PHOTOS given; see --help")
+    from bas_tf.annotation import run
+    from bas_tf.jobs import experiment
+
+    given = flags.FLAGS
+    count, faults = run.annotate_photos(
+        given.model,
+        args,
+        Path(given.output),
+        load=functools.partial(experiment.load_runner, given.model),
+        data_format=given.format,
+        known_labels=given.known_labels,
+        with_masks=given.masks,
+        refine=given.refine or "none",
+    )
+    print(f"{given.output}: {count} photos as {given.format}")
+    if faults:
+        total = count + len(faults)
+        print(f"error: {len(faults)} of {total} photos not read", file=sys.stderr)
+        sys.exit(entry_point.EXIT_USER_ERROR)
+
+
+if __name__ == "__main__":
+    entry_point.define_path(
+        "model",
+        None,
+        "A workdir, a SavedModel, a .tflite or .onnx file.",
+        required=True,
+    )
+    entry_point.define_path(
+        "output", None, "A new folder, or that of a run to go on with.", required=True
+    )
+    flags.DEFINE_enum(
+        "format",
+        None,
+        ["coco", "yolo", "voc", "labelstudio", "cvat"],
+        "Whose data set; another one is added without predicting again.",
+        required=True,
+    )
+    flags.DEFINE_bool("known_labels", False, "Take classes from the folders' names.")
+    flags.DEFINE_bool("masks", False, "Add masks; not for voc.")
+    entry_point.define_refine_flag()
+    entry_point.run(main)

@@ -1,0 +1,1 @@
+"""Labelled data sets from photos: predicted once, written for other tools."""

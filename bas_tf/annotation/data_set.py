@@ -1,0 +1,78 @@
+"""What is annotated: photos and the objects in them."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Object:
+    """One object in a photo.
+
+    Attributes:
+      label: its class.
+      score: the class's softmax; None from a file that does not score it.
+      box: x0, y0, x1, y1, half-open, pixels of the upright photo; with a mask, that of
+        the mask.
+      degenerate: nothing was found; the box is the whole photo.
+      mask: its pixels, one component, as COCO's uncompressed RLE (`masks.run_lengths`).
+    """
+
+    label: str
+    score: float | None
+    box: tuple[float, float, float, float]
+    degenerate: bool = False
+    mask: dict[str, list[int]] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """A photo and its objects.
+
+    Attributes:
+      name: its path below the folder of photos, with "/".
+      size_wh: width and height of the upright photo.
+      objects: any number.
+    """
+
+    name: str
+    size_wh: tuple[int, int]
+    objects: tuple[Object, ...]
+
+    @property
+    def stem(self) -> str:
+        """The name without its ending."""
+        return str(PurePosixPath(self.name).with_suffix(""))
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """What a format writes.
+
+    Attributes:
+      photos: reads them one by one, each time it is called.
+      class_names: in the order of class ids.
+      root: the folder of the photos.
+      model_name: what annotated them.
+      has_masks: whether masks were asked for.
+    """
+
+    photos: Callable[[], Iterator[Photo]]
+    class_names: tuple[str, ...]
+    root: Path
+    model_name: str
+    has_masks: bool = False
+
+
+def to_row(photo: Photo) -> dict[str, Any]:
+    """What `json` can write."""
+    return dataclasses.asdict(photo)
+
+
+def from_row(row: dict[str, Any]) -> Photo:
+    """The inverse of `to_row`, also after JSON has turned tuples into lists."""
+    objects = [
+        Object(**{**entry, "box": tuple(entry["box"])}) for entry in row["objects"]
+    ]
+    return Photo(row["name"], tuple(row["size_wh"]), tuple(objects))

@@ -1,0 +1,16 @@
+"""The table of formats."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bas_tf.annotation import coco, cvat, label_studio, voc, yolo
+from bas_tf.annotation.data_set import DataSet
+
+FORMATS: dict[str, Callable[[DataSet, Path], None]] = {
+    "coco": coco.write,
+    "yolo": yolo.write,
+    "voc": voc.write,
+    "labelstudio": label_studio.write,
+    "cvat": cvat.write,
+}
+WITHOUT_MASKS = ("voc",)  # its masks are pictures with a palette, and rarely read

@@ -43,9 +43,12 @@ page: setup
 wheel: setup
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-# What is generated in docs/: the figures.
+# The figures of docs/, and pages of the Python interface from its docstrings.
 docs: setup
 	$(BIN)/python -m docs.figures
+	$(BIN)/pdoc --docformat google --output-directory runs/docs bas_tf.api.model \
+	    bas_tf.api.answers bas_tf.models.localizer bas_tf.losses bas_tf.inference \
+	    bas_tf.evaluators.bas_protocol bas_tf.names
 
 test: setup
 	$(ONE_CORE) $(WARN_ENCODING) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40

@@ -23,7 +23,7 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf.jobs import ablation
+    from bas_tf.comparison import ablation
     from bas_tf.report import ablation_table
 
     workdir = Path(flags.FLAGS.workdir)

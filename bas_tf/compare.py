@@ -32,7 +32,7 @@ from bas_tf import entry_point
 
 
 def main(args: list[str]) -> None:
-    from bas_tf.jobs import comparison
+    from bas_tf.comparison import comparison
     from bas_tf.report import comparison_page
 
     document = comparison.compare_runs(

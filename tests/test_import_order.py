@@ -18,7 +18,7 @@ bas_tf.refinement
 bas_tf.report
 bas_tf.jobs
 bas_tf.self_training  bas_tf.annotation
-bas_tf.analysis  bas_tf.export.client
+bas_tf.analysis  bas_tf.comparison  bas_tf.export.client
 bas_tf.export.server
 bas_tf.export.artifacts
 bas_tf.export.litert

@@ -151,6 +151,8 @@ def _eval() -> dict:
         # Whose map and box are evaluated (docs/method.md): label, as in the papers'
         # GT-known Loc; predicted, all that a deployed model has
         "map_class": "label",
+        # foreground; cam, the same network's class activation map, as a baseline
+        "map": "foreground",
         # Boxes of masks that follow the photo's colours: none, pamr, grabcut
         "refine": "none",
         # What a workdir's map is averaged over: widths of the network's input, and

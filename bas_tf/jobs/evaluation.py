@@ -7,18 +7,17 @@ from pathlib import Path
 from bas_tf import inference
 from bas_tf.data import bad_images, pipeline, preprocess
 from bas_tf.data.records import Record
-from bas_tf.errors import UserError, check_at_least, check_choice
+from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators import figures, metrics_file
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.evaluators.predictions import LABEL, MAP_CLASSES, Predictions, predict_all
+from bas_tf.evaluators.predictions import LABEL, Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
-from bas_tf.jobs import experiment
+from bas_tf.jobs import evaluation_options, experiment
 from bas_tf.ops import determinism
-from bas_tf.ops.precision import PRECISIONS
 from bas_tf.refinement import pseudo_mask
-from bas_tf.refinement.refined_boxes import NONE, REFINEMENTS, refined_runner
+from bas_tf.refinement.refined_boxes import NONE, refined_runner
 from bas_tf.refinement.views import scaled_sizes
-from bas_tf.runners import Runner
+from bas_tf.runners import Runner, cam_runner
 
 
 class Evaluator:
@@ -51,7 +50,7 @@ class Evaluator:
     ):
         determinism.make_deterministic()
         check_choice("--protocol", protocol, PROTOCOLS)
-        check_options(config.eval)
+        evaluation_options.check_options(config.eval)
         if views := config.eval.get("views", ""):
             config = config.copy_and_resolve_references()
             sizes = scaled_sizes(views, config.data.resize_size, config.data.crop_size)
@@ -96,8 +95,11 @@ class Evaluator:
             the threshold's origin needs.
         """
         self._check(runner, model)
+        if evaluation_options.is_of_cam(self.config.eval):
+            runner = cam_runner(runner, self.config.eval.score_threshold)
         runner = refined_runner(runner, self._refine)
-        label_fn = runner.label_fn if map_class(self.config) == LABEL else None
+        map_class = evaluation_options.map_class(self.config)
+        label_fn = runner.label_fn if map_class == LABEL else None
         predict = functools.partial(self._predict, runner, label_fn)
         options = self.config.eval
         records, images, truth = self._read(self.split)
@@ -152,6 +154,8 @@ class Evaluator:
             metrics_file.add_setting(document, "refine", self._refine)
         if runner.views:
             metrics_file.add_setting(document, "views", runner.views)
+        if evaluation_options.is_of_cam(self.config.eval):
+            metrics_file.add_setting(document, "map", evaluation_options.CAM)
         return document
 
     def _check(self, runner: Runner, model: str) -> None:
@@ -185,7 +189,7 @@ class Evaluator:
                 f"the scores of its best {num_scored} classes: ten crops need those of "
                 f"all {count}; set it to False, or evaluate the workdir it comes from"
             )
-        wanted = scores_precision(self.config)
+        wanted = evaluation_options.scores_precision(self.config)
         if runner.scores_precision != wanted:
             raise UserError(
                 f"eval.ten_crop_precision is {wanted!r}, but the model classifies in "
@@ -251,34 +255,6 @@ def _check_threshold(runner: Runner, model: str, score_threshold: float) -> None
         )
 
 
-def check_options(options) -> None:
-    """Raises UserError for a mistake in a config's eval group."""
-    origins = figures.THRESHOLD_ORIGINS
-    check_choice("eval.threshold_origin", options.threshold_origin, origins)
-    if not 0 <= options.score_threshold < 1:
-        raise UserError(
-            f"eval.score_threshold is {options.score_threshold}; a map has values in "
-            "[0, 1], of which it cuts in [0, 1)"
-        )
-    check_at_least("eval.batch_size", options.batch_size, 1)
-    check_choice("eval.refine", options.get("refine", NONE), REFINEMENTS)
-    check_choice("eval.map_class", options.get("map_class", LABEL), MAP_CLASSES)
-    precision = options.get("ten_crop_precision", "float32")
-    check_choice("eval.ten_crop_precision", precision, PRECISIONS)
-
-
-def map_class(config) -> str:
-    """Whose maps are evaluated; an older workdir does not say."""
-    return config.eval.get("map_class", LABEL)
-
-
-def scores_precision(config) -> str:
-    """What the pass that only classifies computes in; older workdirs do not say."""
-    if not config.eval.ten_crop:
-        return "float32"
-    return config.eval.get("ten_crop_precision", "float32")
-
-
 def evaluate_model(model: str, config, **options) -> EvaluationResult:
     """Evaluates what `experiment.load_runner` can load; options as `Evaluator`."""
     loaded, seed = model, None
@@ -288,7 +264,7 @@ def evaluate_model(model: str, config, **options) -> EvaluationResult:
     runner = experiment.load_runner(
         loaded,
         score_threshold=config.eval.score_threshold,
-        scores_precision=scores_precision(config),
+        scores_precision=evaluation_options.scores_precision(config),
         views=config.eval.get("views", ""),
     )
     evaluator = Evaluator(config, class_names=runner.class_names, **options)

@@ -61,6 +61,8 @@ def describe(evaluated: EvaluationResult) -> str:
         f"protocol {document['protocol']}, split {document['split']}, "
         f"{document['num_images']} images, "
     )
+    if "map" in document:
+        told += f"the {document['map'].upper()} as the map, "
     if "refine" in document:
         told += f"boxes refined by {document['refine']}, "
     if "views" in document:

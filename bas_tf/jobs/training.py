@@ -16,7 +16,12 @@ from bas_tf.data.records import Record, Source
 from bas_tf.data.sources import check_has_split
 from bas_tf.errors import UserError, check_at_least
 from bas_tf.evaluators import figures
-from bas_tf.jobs import evaluation, experiment, resuming, training_hooks
+from bas_tf.jobs import (
+    evaluation_options,
+    experiment,
+    resuming,
+    training_hooks,
+)
 from bas_tf.ops import determinism
 from bas_tf.training import (
     checkpoint,
@@ -223,7 +228,7 @@ def _check_evaluation(config, source: Source, split: str, *, on_bad_image: str) 
     Raises:
       UserError: a mistake in the eval group or the split; unreadable photos in it.
     """
-    evaluation.check_options(config.eval)
+    evaluation_options.check_options(config.eval)
     chosen_on_val = config.eval.threshold_origin == figures.VAL_OPTIMAL
     uses_val = chosen_on_val or config.train.select_by
     for name in dict.fromkeys([split, *["val"] * bool(uses_val)]):

@@ -14,7 +14,7 @@ from bas_tf.configs import demo
 from bas_tf.data import preprocess
 from bas_tf.errors import UserError
 from bas_tf.evaluators import sweeps
-from bas_tf.jobs import evaluation, experiment, results
+from bas_tf.jobs import evaluation, evaluation_options, experiment, results
 from bas_tf.report import table
 from bas_tf.runners import Runner
 from tests.commands import exit_code_in_process
@@ -151,7 +151,7 @@ def test_a_config_without_the_precision_of_ten_crops(photo_folder, fresh_runner)
     """As a workdir of an older version has it."""
     evaluator = folder_evaluator(photo_folder, ten_crop=True)
     del evaluator.config.eval["ten_crop_precision"]
-    assert evaluation.scores_precision(evaluator.config) == "float32"
+    assert evaluation_options.scores_precision(evaluator.config) == "float32"
     document = evaluator.evaluate(fresh_runner, model="fresh").document
     assert document["ten_crop_precision"] == "float32"
 
@@ -584,3 +584,20 @@ def test_the_command_by_every_protocol(
     name = {"maxboxacc": "max_box_acc_v2", "pxap": "px_ap"}[protocol]
     assert 0 < document["metrics"][name] < 1
     assert len(lines.read_text().splitlines()) == 1 + 32
+
+
+@pytest.mark.slow
+def test_the_cam_as_the_map_has_the_baselines_figures(demo_workdir):
+    config = demo_config()
+    plain = evaluation.evaluate_model(str(demo_workdir), config, split="val")
+    best = plain.document["figures"]["cam/gt_known_loc"]["score_threshold"]
+    config = demo_config(map="cam", score_threshold=best)
+    of_cam = evaluation.evaluate_model(str(demo_workdir), config, split="val")
+    for name in ("gt_known_loc", "top1_loc"):
+        figure = of_cam.document["metrics"][name]
+        assert figure == plain.document["metrics"][f"cam/{name}"]
+    assert of_cam.document["figures"]["gt_known_loc"]["map"] == "cam"
+    with pytest.raises(UserError, match="eval.map is 'cam'"):
+        onnx = demo_workdir / "export/localizer.onnx"
+        config = demo_config(map="cam", map_class="predicted")
+        evaluation.evaluate_model(str(onnx), config, split="val")

@@ -11,7 +11,14 @@ from bas_tf.data.records import Record
 from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators import bas_protocol
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.jobs import evaluation, experiment, results, resuming, training
+from bas_tf.jobs import (
+    evaluation,
+    evaluation_options,
+    experiment,
+    results,
+    resuming,
+    training,
+)
 from bas_tf.metrics.localization import LABEL
 from bas_tf.report import ablation_table
 from bas_tf.training import train_step
@@ -140,7 +147,7 @@ def _evaluate(evaluator: evaluation.Evaluator, config, workdir: Path):
         trained.config,
         trained.class_names,
         score_threshold=config.eval.score_threshold,
-        scores_precision=evaluation.scores_precision(config),
+        scores_precision=evaluation_options.scores_precision(config),
     )
     evaluated = evaluator.evaluate(runner, model=str(workdir), seed=config.train.seed)
     return dataclasses.replace(evaluated, config=config)

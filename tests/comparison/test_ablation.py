@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from bas_tf.comparison import ablation
 from bas_tf.configs import ablation as ablation_config
 from bas_tf.configs import demo
 from bas_tf.errors import UserError
 from bas_tf.evaluators import sweeps
-from bas_tf.jobs import ablation
 from tests.commands import exit_code_in_process, only_error_line, run_command
 
 QUICK = "configs/ablation.py:synthetic_quicktest"

@@ -8,16 +8,22 @@ import numpy as np
 from absl import logging
 
 from bas_tf import files
-from bas_tf.errors import UserError
-from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.jobs import evaluation, experiment, output_check, results
-from bas_tf.jobs.compared_runs import (
+from bas_tf.comparison.compared_runs import (
     Run,
     differing_settings,
     evaluated_images_of,
     group_runs,
     paired_difference,
     read_runs,
+)
+from bas_tf.errors import UserError
+from bas_tf.evaluators.evaluation_result import EvaluationResult
+from bas_tf.jobs import (
+    evaluation,
+    evaluation_options,
+    experiment,
+    output_check,
+    results,
 )
 from bas_tf.report import compared_images, comparison_page
 from bas_tf.report.cases import class_name
@@ -161,7 +167,7 @@ def _evaluation_config(own, first):
 
 def _evaluate(run: Run, config, **options) -> EvaluationResult:
     runner = experiment.load_runner(
-        run.path, scores_precision=evaluation.scores_precision(config)
+        run.path, scores_precision=evaluation_options.scores_precision(config)
     )
     evaluator = evaluation.Evaluator(
         config,

@@ -1,7 +1,8 @@
 """Runs on disk: their names, which settings differ, which may share a table."""
 
+from bas_tf.comparison import compared_runs
 from bas_tf.configs import demo
-from bas_tf.jobs import compared_runs, experiment
+from bas_tf.jobs import experiment
 from tests.evaluated_runs import metrics_file, unsaved_workdir
 
 

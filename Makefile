@@ -46,8 +46,8 @@ wheel: setup
 # The figures of docs/, and pages of the Python interface from its docstrings.
 docs: setup
 	$(BIN)/python -m docs.figures
-	$(BIN)/pdoc --docformat google --output-directory runs/docs bas_tf.api.model \
-	    bas_tf.api.answers bas_tf.models.localizer bas_tf.losses bas_tf.inference \
+	$(BIN)/pdoc --docformat google --output-directory runs/docs bas_tf.api.training \
+	    bas_tf.api.model bas_tf.api.answers bas_tf.models.localizer bas_tf.losses bas_tf.inference \
 	    bas_tf.evaluators.bas_protocol bas_tf.names
 
 test: setup

@@ -13,7 +13,7 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "train": "bas_tf.api.model",
+    "train": "bas_tf.api.training",
     "load": "bas_tf.api.model",
     "from_preset": "bas_tf.api.model",
     "Model": "bas_tf.api.model",

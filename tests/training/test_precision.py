@@ -12,6 +12,7 @@ from bas_tf.configs import demo
 from bas_tf.errors import UserError
 from bas_tf.jobs import experiment, training
 from bas_tf.models.bas_terms import bas_terms
+from bas_tf.ops import precision as precisions
 from bas_tf.ops.precision import layers_computing_in
 from bas_tf.training import checkpoint, train_step
 from bas_tf.training.optimizer import TorchSGD
@@ -80,6 +81,21 @@ def test_the_policy_is_left_as_it_was_and_an_unknown_one_refused():
         layers_computing_in("float8"),
     ):
         pass
+
+
+@pytest.mark.parametrize("flags, warns", [("avx2", True), ("avx2 avx512_bf16", False)])
+def test_a_processor_that_emulates_bfloat16_is_reported(
+    flags, warns, tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "cpuinfo").write_text(f"model name: X\nflags: fpu {flags}\n")
+    monkeypatch.setattr(precisions, "_CPU_FLAGS", tmp_path / "cpuinfo")
+    monkeypatch.setattr(precisions.platform, "machine", lambda: "x86_64")
+    with layers_computing_in("mixed_bfloat16"):
+        pass
+    assert ("emulates" in caplog.text) == warns
+    with layers_computing_in("float32"):
+        pass
+    assert caplog.text.count("emulates") == warns
 
 
 def first_gradients(precision: str, batch) -> np.ndarray:

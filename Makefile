@@ -51,10 +51,10 @@ docs: setup
 	    bas_tf.evaluators.bas_protocol bas_tf.names
 
 test: setup
-	$(ONE_CORE) $(WARN_ENCODING) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=40
+	$(ONE_CORE) $(WARN_ENCODING) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=40
 
 quicktest: setup
-	$(ONE_CORE) $(WARN_ENCODING) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow"
+	$(ONE_CORE) $(WARN_ENCODING) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: setup
 	$(BIN)/ruff check .

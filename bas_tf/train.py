@@ -18,12 +18,13 @@ from bas_tf import entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
-    from bas_tf.jobs import results
-    from bas_tf.self_training import rounds
-
     config, workdir = entry_point.config(), Path(flags.FLAGS.workdir)
     if flags.FLAGS.local_workers and "TF_CONFIG" not in os.environ:
         sys.exit(_run_local_workers(flags.FLAGS.local_workers, workdir))
+    entry_point.load_tensorflow()
+    from bas_tf.jobs import results
+    from bas_tf.self_training import rounds
+
     evaluated = rounds.train_and_evaluate(
         config,
         workdir,
@@ -58,4 +59,4 @@ if __name__ == "__main__":
         "several machines; 0: in this process.",
         lower_bound=0,
     )
-    entry_point.run(main)
+    entry_point.run(main, loads_tensorflow=False)

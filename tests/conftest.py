@@ -38,6 +38,12 @@ def pytest_runtest_makereport():
     return report
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: no worker ends long before the others."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """Recorded reference numbers and real photos, next to the repository."""

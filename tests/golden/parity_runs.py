@@ -10,7 +10,8 @@ from bas_tf import losses, names
 from bas_tf.jobs.weights_import import run_import
 from bas_tf.models import build_localizer
 from bas_tf.models.bas_terms import bas_terms
-from bas_tf.models.weights import weights_file
+from bas_tf.models.weights import bas_official
+from bas_tf.models.weights.assign import assign_weights
 from bas_tf.models.weights.torch_names import torch_layout, torch_name
 from bas_tf.training.optimizer import TorchSGD
 from tests.golden import weights
@@ -73,15 +74,22 @@ class Step:
     statistics: dict[str, np.ndarray]
 
 
-def import_by_rule(recorded: Recorded, shared_dir: Path, folder: Path) -> Path:
-    """The weights by rule, as a checkpoint of the reference that was imported."""
-    checkpoint, output = folder / "model.pth.tar", folder / "model.weights.h5"
+def write_checkpoint(recorded: Recorded, shared_dir: Path, folder: Path) -> Path:
+    """The weights by rule, as a checkpoint of the reference."""
+    checkpoint = folder / "model.pth.tar"
     entries = weights.state_dict(shared_dir, recorded.model).items()
     tensors = {
         f"module.{name}": contiguous(str(i), array)
         for i, (name, array) in enumerate(entries)
     }
     checkpoint.write_bytes(zip_file(tensors))
+    return checkpoint
+
+
+def import_by_rule(recorded: Recorded, shared_dir: Path, folder: Path) -> Path:
+    """That checkpoint, imported into a file of our own."""
+    checkpoint = write_checkpoint(recorded, shared_dir, folder)
+    output = folder / "model.weights.h5"
     run_import(
         source="bas_official", backbone=recorded.backbone, num_classes=CLASSES,
         checkpoint=str(checkpoint), output=output,
@@ -89,30 +97,25 @@ def import_by_rule(recorded: Recorded, shared_dir: Path, folder: Path) -> Path:
     return output
 
 
-def load(recorded: Recorded, path: Path):
-    """The localizer of the imported file, for images that need no scaling."""
+def load(recorded: Recorded, checkpoint: Path):
+    """The localizer of a checkpoint, for images that need no scaling."""
     localizer = build_localizer(
         backbone=recorded.backbone,
         num_classes=CLASSES,
         input_size_wh=(224, 224),
         top_k=recorded.top_k,
     )
-    weights_file.load(localizer, path)
+    assign_weights(localizer, bas_official.read(localizer, str(checkpoint)))
     localizer.backbone.set_input_scaling("none")
     return localizer
 
 
 def evaluate(recorded: Recorded, localizer, images, labels, *, training: bool):
-    """{recorded name: array} of one pass."""
-
-    @tf.function
-    def forward():
-        return bas_terms(
-            localizer, images, labels,
-            background_wins="zero", batch_statistics=training,
-        )  # fmt: skip
-
-    return as_recorded(recorded, forward())
+    """{recorded name: array} of one pass, for which no graph is worth its tracing."""
+    terms = bas_terms(
+        localizer, images, labels, background_wins="zero", batch_statistics=training
+    )
+    return as_recorded(recorded, terms)
 
 
 def train(recorded: Recorded, localizer, images, labels, *, steps: int) -> list[Step]:

@@ -127,13 +127,13 @@ def test_what_sigterm_stopped_is_neither_evaluated_nor_taken_as_done(
 
 
 WORKERS = (
-    "bas_tf.train", *QUICK, "--config.train.epochs=3", "--local_workers=2",
-    "--config.train.checkpoint_every_steps=2",
+    "bas_tf.train", *QUICK, "--config.train.epochs=2", "--local_workers=2",
+    "--config.train.classifier_epochs=0", "--config.train.checkpoint_every_steps=2",
 )  # fmt: skip
 
 
 def test_a_lost_worker_ends_the_training_and_all_of_them_continue_it(tmp_path):
-    """The second of two is killed in the second epoch or later."""
+    """The second of two is killed in the second epoch."""
     through, workdir = tmp_path / "through", tmp_path / "run"
     done = run_command(*WORKERS, f"--workdir={through}")
     assert done.returncode == 0, done.stderr
@@ -147,7 +147,7 @@ def test_a_lost_worker_ends_the_training_and_all_of_them_continue_it(tmp_path):
     print(f"ended after {time.monotonic() - killed:.1f} s")
     assert launcher.returncode == 128 + signal.SIGKILL
     assert "error: worker 1 ended by SIGKILL; the others are ended too" in err
-    assert 7 <= len(log_of(workdir)) < 18
+    assert 7 <= len(log_of(workdir)) < 12
     done = run_command(*WORKERS, f"--workdir={workdir}")
     assert done.returncode == 0, done.stderr
     assert "continues after step" in done.stderr

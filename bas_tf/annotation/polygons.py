@@ -5,7 +5,7 @@ import numpy as np
 
 from bas_tf.geometry.boxes import box_from_mask
 
-MIN_IOU = 0.99  # of an outline's inside and the mask without its holes
+MIN_IOU = 0.985  # of an outline's inside and the mask without its holes
 _FINE = 2  # pixels of the grid that is outlined to one of the mask
 
 

@@ -112,3 +112,17 @@ def test_many_thresholds_equal_one_at_a_time(rng):
         np.testing.assert_array_equal(boxes[i], box)
         assert degenerate[i] == flag
     np.testing.assert_array_equal(degenerate, [False, False, False, True])
+
+
+def test_the_largest_components_pixels_are_those_of_the_box(rng):
+    for _ in range(20):
+        foreground = rng.uniform(size=[12, 15]) < 0.3
+        found = components.largest_component(foreground)
+        box, _ = components.box_from_map(
+            foreground.astype(np.float32), crop_size_wh=(15, 12), score_threshold=0.5
+        )
+        rows, columns = np.nonzero(found)
+        corners = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        np.testing.assert_array_equal(box, corners)
+        assert not (found & ~foreground).any()
+    assert components.largest_component(np.zeros([3, 4], bool)) is None

@@ -85,6 +85,14 @@ def test_run_lengths_by_hand():
     assert masks.run_lengths(np.ones([1, 2], bool))["counts"] == [0, 2]
 
 
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_run_lengths_are_read_back(rng, share):
+    mask = rng.uniform(size=[7, 5]) < share
+    found = masks.from_run_lengths(masks.run_lengths(mask))
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found, mask)
+
+
 def test_pamr_is_the_formula_on_each_pixel(rng):
     """A slow second implementation: one dilation, one iteration."""
     image = rng.uniform(0, 255, [1, 4, 5, 3]).astype(np.float32)

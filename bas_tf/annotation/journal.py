@@ -1,13 +1,13 @@
 """The photos annotated so far, one line each, whatever ended the runs that did."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bas_tf import files
 from bas_tf.annotation.data_set import Photo, from_row, to_row
+from bas_tf.data import listing
 from bas_tf.errors import UserError
 
 JOURNAL_FILE = "annotations.jsonl"
@@ -102,9 +102,9 @@ def check_folder(folder: Path) -> None:
     """Raises UserError for an output folder with other files than an earlier run's."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--output={folder}: is a file; name a folder")
-    if folder.is_dir() and not (folder / JOURNAL_FILE).is_file():
-        for name in sorted(os.listdir(folder)):
-            raise UserError(
-                f"--output: {folder / name} is there already; name a new folder, or "
-                f"one of a run to go on with ({JOURNAL_FILE})"
-            )
+    others = listing.visible_entries(folder)
+    if others and not (folder / JOURNAL_FILE).is_file():
+        raise UserError(
+            f"--output: {folder / others[0]} is there already; name a new folder, or "
+            f"one of a run to go on with ({JOURNAL_FILE})"
+        )

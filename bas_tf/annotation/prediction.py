@@ -1,56 +1,15 @@
 """Photos to their objects, a batch at a time."""
 
-import collections
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
 from bas_tf import names
 from bas_tf.annotation.data_set import Object, Photo
-from bas_tf.data import decode
-from bas_tf.data.images import READERS
-from bas_tf.errors import DataError, one_line
 from bas_tf.geometry import components
 from bas_tf.jobs import localization
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.runners import Runner
-
-_BATCH_PIXELS = 25_000_000  # decoded photos of a batch; 75 MB
-Pixels = tuple[str, np.ndarray]  # a photo's name and uint8 [height, width, 3]
-
-
-def read_batches(
-    photos: Mapping[str, Path], faults: list[str]
-) -> Iterator[list[Pixels]]:
-    """Names and pixels, decoded by threads ahead of their use; few at a time."""
-    batch, pixels = [], 0
-    for name, photo in _decoded(photos, faults):
-        batch.append((name, photo))
-        pixels += photo.shape[0] * photo.shape[1]
-        if len(batch) == localization.BATCH or pixels > _BATCH_PIXELS:
-            yield batch
-            batch, pixels = [], 0
-    if batch:
-        yield batch
-
-
-def _decoded(photos: Mapping[str, Path], faults: list[str]) -> Iterator[Pixels]:
-    waiting = collections.deque()
-    with ThreadPoolExecutor(READERS) as pool:
-        remaining = iter(photos.items())
-        while True:
-            while len(waiting) < READERS + 2 and (entry := next(remaining, None)):
-                name, path = entry
-                waiting.append((name, pool.submit(decode.decode_image, path)))
-            if not waiting:
-                return
-            name, future = waiting.popleft()
-            try:
-                yield name, future.result()
-            except DataError as error:
-                faults.append(one_line(error))
 
 
 class Annotator:
@@ -72,12 +31,12 @@ class Annotator:
             refined_boxes.threshold_of(runner)
 
     def annotate(
-        self, batch: Sequence[Pixels], labels: Mapping[str, int]
+        self, batch: Sequence[tuple[str, np.ndarray]], labels: Mapping[str, int]
     ) -> Iterator[Photo]:
         """The photos of a batch with their objects.
 
         Args:
-          batch: names and pixels.
+          batch: names and pixels, uint8 [height, width, 3].
           labels: the class ids by name; empty to take the predicted ones.
         """
         given = [labels[name] for name, _ in batch] if labels else None

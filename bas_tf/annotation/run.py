@@ -16,9 +16,10 @@ from bas_tf.annotation import prediction
 from bas_tf.annotation.data_set import DataSet
 from bas_tf.annotation.formats import FORMATS, WITHOUT_MASKS
 from bas_tf.annotation.journal import JOURNAL_FILE, Journal, check_folder
-from bas_tf.data import photo_files
+from bas_tf.data import decode, photo_files
 from bas_tf.errors import UserError, check_choice
 from bas_tf.jobs import output_check
+from bas_tf.jobs.photo_batches import read_batches
 from bas_tf.refinement import refined_boxes
 from bas_tf.runners import Runner
 
@@ -185,7 +186,12 @@ def _fill(
     todo = {name: path for name, path in photos.items() if name not in journal}
     done, faults = len(photos) - len(todo), []
     with tqdm(total=len(photos), initial=done, unit="photo", disable=None) as bar:
-        for batch in prediction.read_batches(todo, faults):
-            journal.add(annotator.annotate(batch, labels))
+        for batch in read_batches(todo.items(), _decode, faults):
+            named = [(name, pixels) for (name, _), pixels in batch]
+            journal.add(annotator.annotate(named, labels))
             bar.update(len(batch))
     return faults
+
+
+def _decode(entry: tuple[str, Path]):
+    return decode.decode_image(entry[1])

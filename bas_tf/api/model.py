@@ -3,7 +3,6 @@
 Its errors are ValueErrors (`errors.UserError`) that name its own arguments.
 """
 
-import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -62,13 +61,14 @@ class Model:
         2
         """
         from bas_tf.jobs import localization
+        from bas_tf.jobs.photo_batches import read_batches
         from bas_tf.refinement.refined_boxes import REFINEMENTS
 
         check_choice("refine", refine, REFINEMENTS)
         is_one = isinstance(photos, Photo)
-        found, remaining = [], iter([photos] if is_one else photos)
-        while batch := list(itertools.islice(remaining, localization.BATCH)):
-            pixels = [arguments.pixels_of(photo) for photo in batch]
+        found, each = [], [photos] if is_one else photos
+        for batch in read_batches(each, arguments.pixels_of):
+            pixels = [decoded for _, decoded in batch]
             answers = localization.predict_photos(pixels, self._runner, refine=refine)
             found += [
                 _localization(photo, answer, self.class_names)

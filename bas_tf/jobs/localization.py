@@ -10,9 +10,10 @@ from absl import logging
 
 from bas_tf import files, inference, names
 from bas_tf.data import decode, preprocess
-from bas_tf.errors import DataError, UserError, one_line
+from bas_tf.errors import UserError
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
+from bas_tf.jobs.photo_batches import read_batches
 from bas_tf.refinement import masks, pseudo_mask, refined_boxes
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
@@ -20,7 +21,6 @@ from bas_tf.runners import Runner
 PREDICTIONS_FILE = "predictions.json"
 OVERLAY_SUFFIX, MASK_SUFFIX = "_localized.png", "_mask.png"
 MASK = "mask"  # bool [height, width] of an answer
-BATCH = 16  # photos in memory at a time
 
 
 def localize_photos(
@@ -69,8 +69,7 @@ def localize_photos(
     else:
         runner = given_class_runner(model, class_name)
     rows, faults = [], []
-    photos = _readable(paths, faults)
-    while batch := list(itertools.islice(photos, BATCH)):
+    for batch in read_batches(paths, decode.decode_image, faults):
         answers = predict_photos([photo for _, photo in batch], runner, refine=refine)
         for (path, photo), answer in zip(batch, answers, strict=True):
             row = {"image": str(path), "overlay": overlays[path]}
@@ -102,17 +101,6 @@ def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> No
         label=f"{row['class']} {row['score']:.2f}",
     )
     pictures.write_png(path, overlay)
-
-
-def _readable(
-    paths: Sequence[Path], faults: list[str]
-) -> Iterator[tuple[Path, np.ndarray]]:
-    """Each photo, decoded when it is asked for; `faults` gets what cannot be."""
-    for path in paths:
-        try:
-            yield path, decode.decode_image(path)
-        except DataError as error:
-            faults.append(one_line(error))
 
 
 def predict_photos(

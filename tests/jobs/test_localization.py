@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bas_tf.jobs import experiment, localization
+from bas_tf.jobs import experiment, localization, photo_batches
 from tests.commands import exit_code_in_process
 
 pytestmark = pytest.mark.slow
@@ -198,7 +198,7 @@ def test_batches_answer_as_one_photo_does(demo_workdir, scenes, tmp_path, monkey
     ]
 
     def localize(batch):
-        monkeypatch.setattr(localization, "BATCH", batch)
+        monkeypatch.setattr(photo_batches, "BATCH", batch)
         return localization.localize_photos(
             str(demo_workdir), paths, tmp_path / "out", class_name=None
         )

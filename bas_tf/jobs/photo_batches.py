@@ -1,0 +1,64 @@
+"""Photos in batches of bounded memory, decoded ahead of their use."""
+
+import collections
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+from bas_tf.data.images import READERS
+from bas_tf.errors import DataError, one_line
+
+BATCH = 16  # photos at most
+_BATCH_PIXELS = 25_000_000  # decoded photos of a batch; 75 MB
+
+Photo = TypeVar("Photo")
+Pixels = np.ndarray  # uint8 [height, width, 3]
+
+
+def read_batches(
+    photos: Iterable[Photo],
+    read: Callable[[Photo], Pixels],
+    faults: list[str] | None = None,
+) -> Iterator[list[tuple[Photo, Pixels]]]:
+    """Photos and their pixels, in order.
+
+    Args:
+      photos: what `read` takes.
+      read: called by several threads.
+      faults: gets a line for each photo that cannot be read, which is left out; None
+        raises its DataError.
+    """
+    batch, pixels = [], 0
+    for photo, decoded in _decoded(photos, read, faults):
+        batch.append((photo, decoded))
+        pixels += decoded.shape[0] * decoded.shape[1]
+        if len(batch) == BATCH or pixels > _BATCH_PIXELS:
+            yield batch
+            batch, pixels = [], 0
+    if batch:
+        yield batch
+
+
+def _decoded(photos, read, faults) -> Iterator[tuple[Photo, Pixels]]:
+    waiting, remaining = collections.deque(), iter(photos)
+    with ThreadPoolExecutor(READERS) as pool:
+        while True:
+            while len(waiting) < READERS + 2:
+                photo = next(remaining, _END)
+                if photo is _END:
+                    break
+                waiting.append((photo, pool.submit(read, photo)))
+            if not waiting:
+                return
+            photo, future = waiting.popleft()
+            try:
+                yield photo, future.result()
+            except DataError as error:
+                if faults is None:
+                    raise
+                faults.append(one_line(error))
+
+
+_END = object()

@@ -38,10 +38,10 @@ def main(args: list[str]) -> None:
 
 
 def _run_local_workers(count: int, workdir: Path) -> int:
-    """Runs this command in `count` processes with TF_CONFIG set."""
+    """Runs this process's command line in `count` processes with TF_CONFIG set."""
     from bas_tf.training import workers
 
-    command = [sys.executable, "-m", "bas_tf.train", *sys.argv[1:]]
+    command = [sys.executable, *sys.orig_argv[1:]]
     command.append("--config.train.strategy=multi_worker")
     return workers.run_local_workers(count, command, log_dir=workdir)
 

@@ -14,11 +14,21 @@ from tests.commands import exit_code_in_process, only_error_line, run_command
 QUICK = "configs/ablation.py:synthetic_quicktest"
 
 
+def quick_config():
+    """That config, all epochs of which train everything: a graph less a row."""
+    config = ablation_config.get_config("synthetic_quicktest")
+    config.train.epochs, config.train.classifier_epochs = 1, 0
+    return config
+
+
 @pytest.fixture(scope="module")
 def ablated(tmp_path_factory):
     """(workdir, standard output) of the quick ablation; for reading only."""
     workdir = tmp_path_factory.mktemp("ablation") / "run"
-    done = run_command("bas_tf.ablate", f"--config={QUICK}", f"--workdir={workdir}")
+    done = run_command(
+        "bas_tf.ablate", f"--config={QUICK}", "--config.train.epochs=1",
+        "--config.train.classifier_epochs=0", f"--workdir={workdir}",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return workdir, done.stdout
 
@@ -182,12 +192,10 @@ def test_trained_rows_are_evaluated_again_but_not_trained(ablated, tmp_path):
     workdir, _ = ablated
     kept = [*workdir.glob("*/metrics.jsonl"), *workdir.glob("*/checkpoints/*")]
     before = {path: path.stat().st_mtime_ns for path in kept}
-    again = ablation.run_ablation(
-        ablation_config.get_config("synthetic_quicktest"), workdir, config_name=QUICK
-    )
+    again = ablation.run_ablation(quick_config(), workdir, config_name=QUICK)
     assert {path: path.stat().st_mtime_ns for path in kept} == before
     assert again == json.loads((workdir / "ablation.json").read_text())
-    other = ablation_config.get_config("synthetic_quicktest")
+    other = quick_config()
     other.loss.beta = 0.7
     with pytest.raises(UserError, match=r"ce_area: was trained with loss.beta=1.5"):
         ablation.run_ablation(other, workdir)

@@ -10,6 +10,7 @@ import glob
 import io
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,15 @@ from bas_tf.data.drawings.source import SyntheticSource, draw_example
 from bas_tf.geometry.boxes import box_from_mask
 from tests.commands import REPO, exit_code_in_process, run_command
 from tests.docs import pages
+from tests.training import narrow
 
 OWN_PHOTOS, TOUR = REPO / "docs" / "own_photos.md", REPO / "docs" / "tour.md"
 COUNTS = {"train": 24, "val": 8}
 SMALL = (
-    "--config.model.backbone=mobilenet_v1", "--config.model.width=0.125",
+    f"--config.model.backbone={narrow.NAME}", "--config.model.width=0.125",
     "--config.model.weights=", "--config.data.resize_size=(72,72)",
     "--config.data.crop_size=(64,64)", "--config.data.batch_size=8",
-    "--config.train.epochs=2", "--config.train.classifier_epochs=1",
+    "--config.train.epochs=1", "--config.train.classifier_epochs=0",
     "--config.train.self_training_epochs=1",
     "--config.train.log_every_steps=1", "--config.export.calibration_images=8",
 )  # fmt: skip
@@ -79,12 +81,13 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory) -> Walk:
+def walk(tmp_path_factory) -> Iterator[Walk]:
     """Checked and trained, as sections 2 and 3 of own_photos.md say."""
     walk = Walk(tmp_path_factory.mktemp("walk"))
     walk.run(OWN_PHOTOS, "bas_tf.check_data")
-    walk.run(OWN_PHOTOS, "bas_tf.train")
-    return walk
+    with narrow.shallow_backbone():
+        walk.run(OWN_PHOTOS, "bas_tf.train")
+        yield walk
 
 
 @pytest.fixture(scope="module")

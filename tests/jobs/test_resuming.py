@@ -127,7 +127,8 @@ def test_what_sigterm_stopped_is_neither_evaluated_nor_taken_as_done(
 
 
 WORKERS = (
-    "bas_tf.train", *QUICK, "--config.train.epochs=2", "--local_workers=2",
+    "tests.jobs.train_shallow", *QUICK, f"--config.model.backbone={narrow.NAME}",
+    "--config.train.epochs=2", "--local_workers=2",
     "--config.train.classifier_epochs=0", "--config.train.checkpoint_every_steps=2",
 )  # fmt: skip
 

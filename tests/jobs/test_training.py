@@ -127,6 +127,7 @@ def test_an_epoch_that_was_saved_but_not_evaluated_is_evaluated_first(
     config, tmp_path, monkeypatch
 ):
     """Killed while the second of three epochs is evaluated, or the third."""
+    config.train.classifier_epochs = 0
     training.run_training(config, tmp_path / "through")
     expected = validation_of(tmp_path / "through")
     best = max(expected, key=lambda row: row[FIGURE])["step"]
@@ -173,7 +174,7 @@ def test_without_an_epoch_nothing_is_selected(config, tmp_path):
 
 def test_two_replicas_save_by_a_thread_and_continue(config, tmp_path, monkeypatch):
     """The second run starts from the checkpoint of step 3."""
-    config.train.epochs = 2
+    config.train.epochs, config.train.classifier_epochs = 2, 0
     monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 9000)
     assert len(tf.config.list_logical_devices("CPU")) == 2
     config.train.strategy = "mirrored"

@@ -115,6 +115,7 @@ def test_frozen_statistics_do_not_move_once_the_generator_trains(build, squares)
     assert any((a != b).any() for a, b in zip(before, moved, strict=True))
 
 
+@pytest.mark.slow
 def test_resuming_at_any_step_is_exact(build, squares, tmp_path):
     """Three steps an epoch; the generator's terms begin with the fourth step."""
     through, seen = build(), []

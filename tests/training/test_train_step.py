@@ -138,6 +138,7 @@ def test_several_replicas_are_not_compiled(mirrored):
         )
 
 
+@pytest.mark.slow
 def test_the_replica_of_a_broken_loss_is_named(mirrored):
     """Examples 4 to 7 of 8 are the second replica's; statistics are frozen."""
     with mirrored.scope():

@@ -304,8 +304,9 @@ def test_another_backbone():
         keras_applications.read(localizer)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def narrow():
+    """Which no file that is refused has changed."""
     return build("mobilenet_v1", width=0.25)
 
 

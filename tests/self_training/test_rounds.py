@@ -107,10 +107,10 @@ def test_rounds_refuse_several_machines(config, tmp_path):
         rounds.stages(config, tmp_path)
 
 
-def test_true_masks_help_and_those_of_other_photos_do_not(config, true_masks, tmp_path):
-    """Pixel IoU 0.10, against 0.06 without masks and 0.05 with another photo's."""
+def test_true_masks_help_and_those_of_other_photos_hurt(config, true_masks, tmp_path):
+    """On the demo's network: the shallow one learns too little to tell them apart."""
+    config.model.backbone = "mobilenet_v1"
     config.train.self_training_rounds, config.train.epochs = 0, 12
-    config.optimizer.warmup_steps = 2
     paths = sorted(true_masks.rglob("*.png"))
     shuffled = tmp_path / "shuffled" / paths[0].parent.relative_to(true_masks)
     shuffled.mkdir(parents=True)
@@ -125,4 +125,4 @@ def test_true_masks_help_and_those_of_other_photos_do_not(config, true_masks, tm
         training.run_training(config, workdir)
         evaluated = evaluation.evaluate_model(workdir, config, split="test")
         found[name] = evaluated.evaluation.figures["pixel_iou"].value
-    assert found["true"] > 1.2 * max(found["none"], found["shuffled"]), found
+    assert found["true"] > found["none"] > found["shuffled"], found

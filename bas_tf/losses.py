@@ -142,8 +142,9 @@ def mask_loss(
 
     # Nothing has more than two users, see `bas_terms`.
     sure_scores, scores = weights * scores, tf.identity(scores)
-    entropy = -target * tf.math.log(scores + EPSILON)
-    entropy -= (1 - target) * tf.math.log(1 - scores + EPSILON)
+    # Not 1 - scores + EPSILON: a graph adds the constants first, and 1 + EPSILON is 1.
+    entropy = -target * tf.math.log(tf.maximum(scores, EPSILON))
+    entropy -= (1 - target) * tf.math.log(tf.maximum(1 - scores, EPSILON))
     entropy = tf.math.divide_no_nan(total(weights * entropy), total(weights))
     both = 2 * total(target * sure_scores)
     dice = (both + 1) / (total(weights * target) + total(sure_scores) + 1)

@@ -123,6 +123,18 @@ def test_mask_loss_is_cross_entropy_and_dice_of_the_sure_pixels():
     np.testing.assert_allclose(loss[0], entropy + 1 - dice, rtol=1e-5)
 
 
+@pytest.mark.parametrize("score, pixel", [(0.0, 255), (1.0, 0), (0.0, 0), (1.0, 255)])
+def test_mask_loss_of_a_map_without_doubt_is_finite_in_a_graph(score, pixel):
+    maps = tf.fill([1, 4, 4, 1], score)
+    masks = tf.fill([1, 16, 16, 1], tf.constant(pixel, tf.uint8))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        loss, _ = tf.function(losses.mask_loss)(maps, masks)
+    is_right = score == pixel / 255
+    np.testing.assert_allclose(loss, [0.0 if is_right else 19.4], atol=0.1)
+    assert np.isfinite(tape.gradient(loss, maps)).all()
+
+
 def test_weighted_sum_lets_a_mask_replace_the_area():
     terms = {
         names.CLASSIFICATION_LOSS: tf.constant([1.0, 1.0]),

@@ -300,7 +300,7 @@ def _localization(photo, answer, class_names) -> Localization:
         score=row["score"],
         box=tuple(row["box"]),
         map=answer[names.LOCALIZATION_MAP],
-        degenerate=row["degenerate"],
+        **{key: row[key] for key in ("degenerate", "confidence", "found")},
         mask=answer.get(localization.MASK),
         photo=photo,
     )

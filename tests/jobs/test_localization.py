@@ -12,7 +12,7 @@ from tests.commands import exit_code_in_process
 pytestmark = pytest.mark.slow
 KEYS = {
     "image", "overlay", "width", "height", "class", "score", "box", "peak",
-    "degenerate",
+    "degenerate", "confidence", "found",
 }  # fmt: skip
 ROTATED = 6  # EXIF orientation: turn the stored pixels clockwise to see them upright
 

@@ -157,7 +157,7 @@ def _break_down(evaluated: EvaluationResult) -> breakdown.Breakdown:
 def _confidences(evaluated: EvaluationResult) -> np.ndarray:
     """Of the evaluated boxes: float [images]."""
     predictions, threshold = evaluated.predictions, evaluated.evaluation.score_threshold
-    scores = np.nan_to_num(predictions.scores)[:, np.newaxis]
+    scores = predictions.scores[:, np.newaxis][:, : int(predictions.classifies)]
     pairs = zip(scores, predictions.maps, strict=True)
     return np.array([confidence(s, m, score_threshold=threshold) for s, m in pairs])
 

@@ -14,7 +14,7 @@ import numpy as np
 from bas_tf.geometry.boxes import iou_xyxy
 from bas_tf.geometry.components import boxes_at_thresholds
 
-FOUND_CONFIDENCE = 0.5  # measured, see "Nothing there" in docs/own_photos.md
+FOUND_CONFIDENCE = 0.5  # rates: "Confidence" in docs/results.md
 _WAYS = np.array([0.25, 0.5, 0.75])  # from the threshold to either end
 _STRIDE = 8  # input pixels per pixel of the map
 
@@ -25,8 +25,8 @@ def confidence(
     """Of one photo's box, about its IoU with the object: in [0, 1].
 
     Args:
-      scores: [n] softmax of all or of the best classes; empty, or all 0, from a file
-        that does not classify, whose confidence is then that of the map alone.
+      scores: [n] softmax of all or of the best classes; empty from a file that does
+        not classify, whose confidence is that of the map alone.
       localization_map: [h, w] float, not yet normalised.
       score_threshold: of the box, in [0, 1).
 
@@ -44,5 +44,5 @@ def confidence(
     if degenerate[0]:
         return 0.0
     ious = np.where(degenerate[1:], 0, iou_xyxy(boxes[:1], boxes[1:])[0])
-    score = min(np.max(scores, initial=0), 1) or 1
+    score = min(np.max(scores), 1.0) if np.size(scores) else 1.0
     return float(ious.mean() * score)

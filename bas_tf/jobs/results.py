@@ -10,7 +10,6 @@ from bas_tf.evaluators import bas_protocol, per_image, sweeps
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.jobs import experiment, resuming
 from bas_tf.metrics import error_taxonomy
-from bas_tf.metrics.confidence import confidence
 from bas_tf.metrics.localization import IOU_THRESHOLD, LABEL, NAMES
 from bas_tf.report import breakdown, cases, class_table, page, pictures, table
 from bas_tf.report.plots import curves
@@ -150,16 +149,8 @@ def _break_down(evaluated: EvaluationResult) -> breakdown.Breakdown:
         class_names=evaluated.class_names,
         draw_cases=lambda chosen: _cases(evaluated, chosen, tile_height=EXAMPLE_HEIGHT),
         map_class=predictions.map_class,
-        confidences=_confidences(evaluated),
+        confidences=predictions.confidences(evaluated.evaluation.score_threshold),
     )
-
-
-def _confidences(evaluated: EvaluationResult) -> np.ndarray:
-    """Of the evaluated boxes: float [images]."""
-    predictions, threshold = evaluated.predictions, evaluated.evaluation.score_threshold
-    scores = predictions.scores[:, np.newaxis][:, : int(predictions.classifies)]
-    pairs = zip(scores, predictions.maps, strict=True)
-    return np.array([confidence(s, m, score_threshold=threshold) for s, m in pairs])
 
 
 def _kinds(evaluated: EvaluationResult) -> np.ndarray:

@@ -20,7 +20,7 @@ class Localization:
       map: float32 [h, w] in [0, 1], the foreground at the network's resolution.
       degenerate: the map is empty; the box is the whole photo.
       confidence: in the box, in [0, 1], see `metrics.confidence`.
-      found: the confidence is that of an object.
+      found: the confidence is at least `metrics.confidence.FOUND_CONFIDENCE`.
       photo: uint8 [height, width, 3].
       mask: bool [height, width] of the object; None without a refinement.
     """

@@ -89,6 +89,18 @@ def define_views_flag() -> None:
     )
 
 
+def define_min_confidence_flag(default: str) -> None:
+    """Defines --min_confidence, for commands that draw boxes; `default` in words."""
+    flags.DEFINE_float(
+        "min_confidence",
+        None,
+        "The confidence in [0, 1], about the IoU with the object, that the box of an "
+        f"object has at least. Default: {default}.",
+        lower_bound=0,
+        upper_bound=1,
+    )
+
+
 class _ReadConfig(flags.ArgumentParser):
     """Hands ml_collections the config that `_read_config` built from the file."""
 

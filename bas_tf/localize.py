@@ -5,8 +5,9 @@
 A PHOTO is a file or a folder, of which all photos are taken; names that begin with a
 dash go after `--`. DIR gets PHOTO_localized.png for each, and PHOTO_mask.png with
 --refine=grabcut, which tightens the box. No label is needed; --class
-localizes a given one (workdirs only). Exit code 2 also when some photos could not be
-read: they are named, and the others are done.
+localizes a given one (workdirs only). A box with less than --min_confidence is not
+drawn, and `found` is false in predictions.json, which has it all the same. Exit code 2
+also when some photos could not be read: they are named, and the others are done.
 """
 
 import sys
@@ -23,9 +24,11 @@ def main(args: list[str]) -> None:
         raise UserError("no PHOTO given; see --help")
     from bas_tf.data import photo_files
     from bas_tf.jobs import localization
+    from bas_tf.metrics.confidence import FOUND_CONFIDENCE
 
     output = Path(flags.FLAGS.output)
     paths = photo_files.find_photos(args, output=output)
+    least = flags.FLAGS.min_confidence
     rows = localization.localize_photos(
         flags.FLAGS.model,
         paths,
@@ -33,6 +36,7 @@ def main(args: list[str]) -> None:
         class_name=flags.FLAGS["class"].value,
         refine=flags.FLAGS.refine or "none",
         views=flags.FLAGS.views or "",
+        min_confidence=FOUND_CONFIDENCE if least is None else least,
     )
     print(f"{output}: {len(rows)} overlays and {localization.PREDICTIONS_FILE}")
     if missing := len(paths) - len(rows):
@@ -51,4 +55,5 @@ if __name__ == "__main__":
     flags.DEFINE_string("class", None, "Localize this class, predicted or not.")
     entry_point.define_refine_flag()
     entry_point.define_views_flag()
+    entry_point.define_min_confidence_flag("that of `found`, see docs/own_photos.md")
     entry_point.run(main)

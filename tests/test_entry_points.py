@@ -25,8 +25,15 @@ COMMANDS = {
         "output",
         "per_image",
     ],
-    "bas_tf.localize": ["model", "output", "class"],
-    "bas_tf.annotate": ["model", "output", "format", "[no]known_labels", "[no]masks"],
+    "bas_tf.localize": ["model", "output", "class", "min_confidence"],
+    "bas_tf.annotate": [
+        "model",
+        "output",
+        "format",
+        "[no]known_labels",
+        "[no]masks",
+        "min_confidence",
+    ],
     "bas_tf.check_data": ["config", "on_bad_image", "output", "write_shards"],
     "bas_tf.import_weights": [
         "source",

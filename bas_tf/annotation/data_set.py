@@ -16,6 +16,7 @@ class Object:
       box: x0, y0, x1, y1, half-open, pixels of the upright photo; with a mask, that of
         the mask.
       degenerate: nothing was found; the box is the whole photo.
+      confidence: in the box, see `metrics.confidence`; None if not known.
       mask: its pixels, one component, as COCO's uncompressed RLE (`masks.run_lengths`).
     """
 
@@ -23,6 +24,7 @@ class Object:
     score: float | None
     box: tuple[float, float, float, float]
     degenerate: bool = False
+    confidence: float | None = None
     mask: dict[str, list[int]] | None = None
 
 

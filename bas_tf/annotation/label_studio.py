@@ -43,9 +43,10 @@ def config(class_names: tuple[str, ...], has_masks: bool) -> bytes:
 
 
 def task(photo: Photo, data: DataSet) -> dict[str, Any]:
-    """A task with one prediction of all objects; its score is the lowest of theirs."""
+    """A task with one prediction of all objects, scored by the least certain one."""
     prediction = {"model_version": data.model_name, "result": list(_regions(photo))}
-    scores = [found.score for found in photo.objects if found.score is not None]
+    certain = [found.confidence for found in photo.objects]
+    scores = [value for value in certain if value is not None]
     if scores:
         prediction["score"] = min(scores)
     path = quote(f"{data.root.name}/{photo.name}".lstrip("/"))

@@ -20,12 +20,21 @@ class Annotator:
       with_masks: whether objects have masks: the refined one, or the map cut at the
         model's threshold. Boxes are then those of the masks.
       refine: of `refined_boxes.REFINEMENTS`.
+      min_confidence: photos below it get no object, see `metrics.confidence`.
 
     Raises:
       UserError: masks or a refinement of a model that does not say its threshold.
     """
 
-    def __init__(self, runner: Runner, *, with_masks: bool, refine: str):
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        with_masks: bool,
+        refine: str,
+        min_confidence: float = 0.0,
+    ):
+        self._min_confidence = min_confidence
         self._runner, self._with_masks, self._refine = runner, with_masks, refine
         if with_masks or refine != refined_boxes.NONE:
             refined_boxes.threshold_of(runner)
@@ -46,8 +55,9 @@ class Annotator:
         )  # fmt: skip
         for (name, photo), answer in zip(batch, answers, strict=True):
             label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
-            found = self._object(photo, answer, label)
-            yield Photo(name, photo.shape[1::-1], (found,))
+            is_found = answer[names.CONFIDENCE] >= self._min_confidence
+            objects = (self._object(photo, answer, label),) if is_found else ()
+            yield Photo(name, photo.shape[1::-1], objects)
 
     def _object(self, photo: np.ndarray, answer: Mapping, label: int) -> Object:
         box, degenerate = answer[names.BOXES], answer[names.DEGENERATE]
@@ -63,6 +73,7 @@ class Annotator:
             score=None if scores is None else min(float(scores[label]), 1.0) or None,
             box=tuple(round(float(value), 2) for value in box),
             degenerate=bool(degenerate),
+            confidence=round(answer[names.CONFIDENCE], 4),
             mask=None if mask is None else masks.run_lengths(mask),
         )
 

@@ -37,6 +37,7 @@ def annotate_photos(
     known_labels: bool = False,
     with_masks: bool = False,
     refine: str = refined_boxes.NONE,
+    min_confidence: float = 0.0,
 ) -> tuple[int, list[str]]:
     """Annotates photos and writes them as a data set; photos are read only.
 
@@ -51,7 +52,7 @@ def annotate_photos(
       load: returns the model.
       data_format: of `formats.FORMATS`.
       known_labels: classes are those that the photos' folders are named after.
-      with_masks, refine: see `prediction.Annotator`.
+      with_masks, refine, min_confidence: see `prediction.Annotator`.
 
     Returns:
       How many photos the data set has, and why others are not in it, a line each.
@@ -70,9 +71,12 @@ def annotate_photos(
     photos, faults = _named(paths, root)
     runner = load()
     labels = _folder_labels(photos, root, runner) if known_labels else {}
-    annotator = prediction.Annotator(runner, with_masks=with_masks, refine=refine)
+    annotator = prediction.Annotator(
+        runner, with_masks=with_masks, refine=refine, min_confidence=min_confidence
+    )
     request = _request(model, root) | {
-        "known_labels": known_labels, "masks": with_masks, "refine": refine
+        "known_labels": known_labels, "masks": with_masks, "refine": refine,
+        "min_confidence": min_confidence,
     }  # fmt: skip
     with files.locked_folder(output):
         journal = Journal(output, request)

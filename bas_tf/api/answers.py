@@ -18,7 +18,9 @@ class Localization:
       score: its probability, in [0, 1].
       box: x0, y0, x1, y1 in pixels of the upright photo, half-open.
       map: float32 [h, w] in [0, 1], the foreground at the network's resolution.
-      degenerate: nothing was found; the box is the whole photo.
+      degenerate: the map is empty; the box is the whole photo.
+      confidence: in the box, in [0, 1], see `metrics.confidence`.
+      found: the confidence is at least `metrics.confidence.FOUND_CONFIDENCE`.
       photo: uint8 [height, width, 3].
       mask: bool [height, width] of the object; None without a refinement.
     """
@@ -28,6 +30,8 @@ class Localization:
     box: tuple[float, float, float, float]
     map: np.ndarray = dataclasses.field(repr=False)
     degenerate: bool
+    confidence: float
+    found: bool
     photo: np.ndarray = dataclasses.field(repr=False)
     mask: np.ndarray | None = dataclasses.field(default=None, repr=False)
 

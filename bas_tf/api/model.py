@@ -85,6 +85,7 @@ class Model:
         known_labels: bool = False,
         masks: bool = False,
         refine: str = "none",
+        min_confidence: float = 0.0,
     ) -> int:
         """Makes a labelled data set; the same call continues one that was stopped.
 
@@ -94,6 +95,7 @@ class Model:
           format: coco, yolo, voc, labelstudio or cvat, see `bas_tf.annotate`.
           known_labels: takes each photo's class from its folder's name.
           masks, refine: adds masks, whose boxes are taken; refines as `localize`.
+          min_confidence: photos whose box has less get no object.
 
         Returns:
           How many photos it has; others are logged.
@@ -113,7 +115,7 @@ class Model:
                 self.path, [Path(photo).expanduser() for photo in chosen],
                 Path(output).expanduser(), load=lambda: self._runner,
                 data_format=format, known_labels=known_labels, with_masks=masks,
-                refine=refine,
+                refine=refine, min_confidence=min_confidence,
             )[0]  # fmt: skip
 
     def evaluate(
@@ -258,7 +260,7 @@ def _localization(photo, answer, class_names) -> Localization:
         score=row["score"],
         box=tuple(row["box"]),
         map=answer[names.LOCALIZATION_MAP],
-        degenerate=row["degenerate"],
+        **{key: row[key] for key in ("degenerate", "confidence", "found")},
         mask=answer.get(localization.MASK),
         photo=photo,
     )

@@ -37,6 +37,7 @@ def per_image_csv(
     Returns:
       A header of names and n lines. Under "correct" and "class_correct" stands 0 or 1,
       under "iou" the best over true boxes; empty where an image does not count.
+      "confidence" is that of `metrics.confidence`.
     """
     columns = {
         "image_id": [record.image_id for record in records],
@@ -48,6 +49,7 @@ def per_image_csv(
             predictions.first_class_ids == predictions.labels, is_flag=True
         ),
         **_evaluated_columns(evaluation),
+        "confidence": _cells(predictions.confidences(evaluation.score_threshold)),
         "protocol": [protocol] * len(records),
         "score_threshold": [f"{evaluation.score_threshold:g}"] * len(records),
         "threshold_origin": [evaluation.threshold_origin] * len(records),

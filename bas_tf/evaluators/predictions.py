@@ -8,6 +8,7 @@ import numpy as np
 from bas_tf import names
 from bas_tf.errors import UserError
 from bas_tf.metrics.classification import top_class_ids
+from bas_tf.metrics.confidence import confidence
 from bas_tf.metrics.localization import LABEL, PREDICTED
 
 MAP_CLASSES = (LABEL, PREDICTED)
@@ -60,6 +61,13 @@ class Predictions:
         if self.classifies:
             return self.class_ids[:, 0]
         return np.full(len(self), -1, np.int32)
+
+    def confidences(self, score_threshold: float) -> np.ndarray:
+        """`metrics.confidence` of each image's box at a threshold: float64 [n]."""
+        scores = self.scores[:, np.newaxis] if self.classifies else self.class_ids
+        pairs = zip(scores, self.maps, strict=True)
+        found = [confidence(s, m, score_threshold=score_threshold) for s, m in pairs]
+        return np.array(found, np.float64)
 
 
 def predict_all(

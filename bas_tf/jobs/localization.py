@@ -14,6 +14,7 @@ from bas_tf.errors import UserError
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
 from bas_tf.jobs.photo_batches import read_batches
+from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence
 from bas_tf.refinement import masks, pseudo_mask, refined_boxes
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
@@ -21,6 +22,7 @@ from bas_tf.runners import Runner
 PREDICTIONS_FILE = "predictions.json"
 OVERLAY_SUFFIX, MASK_SUFFIX = "_localized.png", "_mask.png"
 MASK = "mask"  # bool [height, width] of an answer
+_UNKNOWN_THRESHOLD = 0.5  # of a file of an older version, for its confidence
 
 
 def localize_photos(
@@ -31,6 +33,7 @@ def localize_photos(
     class_name: str | None,
     refine: str = refined_boxes.NONE,
     views: str = "",
+    min_confidence: float = FOUND_CONFIDENCE,
 ) -> list[dict]:
     """Localizes the object of each photo.
 
@@ -44,12 +47,14 @@ def localize_photos(
       refine: of `refined_boxes.REFINEMENTS`. Unless it is NONE, output also gets
         PHOTO_mask.png: 255 object, 0 background.
       views: of a workdir, what maps are averaged over, see `refinement.views`.
+      min_confidence: of a box that is found; overlays show no other.
 
     Returns:
       What predictions.json holds: for each readable photo its file ("image"), the
       overlay's name, width and height, class, score, box [x0, y0, x1, y1] (half-open,
-      pixels of the upright photo), map peak [x, y], `degenerate`; with a refinement
-      also `refine`, the mask's name, and the mask as COCO's uncompressed RLE.
+      pixels of the upright photo), map peak [x, y], `degenerate`, `confidence`,
+      `found`; with a refinement also `refine`, the mask's name, and the mask as COCO's
+      uncompressed RLE.
 
     Raises:
       UserError: an output that is one of the photos or part of the model, an unknown
@@ -73,7 +78,7 @@ def localize_photos(
         answers = predict_photos([photo for _, photo in batch], runner, refine=refine)
         for (path, photo), answer in zip(batch, answers, strict=True):
             row = {"image": str(path), "overlay": overlays[path]}
-            row |= row_of(photo, answer, runner.class_names)
+            row |= row_of(photo, answer, runner.class_names, min_confidence)
             if path in masks_of:
                 _write_mask(output / masks_of[path], answer[MASK])
                 row |= {"refine": refine, "mask": masks_of[path]}
@@ -97,8 +102,8 @@ def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> No
     overlay = pictures.overlay(
         photo,
         answer[names.LOCALIZATION_MAP],
-        boxes=[np.asarray(row["box"])],
-        label=f"{row['class']} {row['score']:.2f}",
+        boxes=[np.asarray(row["box"])] if row["found"] else [],
+        label=f"{row['class']} {row['score']:.2f}" if row["found"] else "nothing found",
     )
     pictures.write_png(path, overlay)
 
@@ -114,7 +119,8 @@ def predict_photos(
 
     They are resized to the size it was trained at and go in one batch; a file of an
     older version that takes any size, and does not say, gets each as it is. With
-    labels, maps and boxes are those of the labels, by `Runner.label_fn`.
+    labels, maps and boxes are those of the labels, by `Runner.label_fn`. The
+    names.CONFIDENCE is of the map, refined or not.
     """
     size_wh = runner.input_size_wh or runner.trained_size_wh
     if size_wh is None:
@@ -137,6 +143,11 @@ def predict_photos(
             frame = CropFrame(photo.shape[1::-1], sent, sent)
             box = frame.crop_to_original(answer[names.BOXES][np.newaxis])[0]
             answer[names.BOXES] = box
+            answer[names.CONFIDENCE] = confidence(
+                answer.get(names.SCORES, np.empty(0)),
+                answer[names.LOCALIZATION_MAP],
+                score_threshold=runner.score_threshold or _UNKNOWN_THRESHOLD,
+            )
             if refine != refined_boxes.NONE:
                 mask = refined_boxes.refined_mask(
                     photo,
@@ -170,7 +181,12 @@ def given_class_runner(model: str, class_name: str) -> Runner:
     )
 
 
-def row_of(photo: np.ndarray, answer: dict, class_names: Sequence[str]) -> dict:
+def row_of(
+    photo: np.ndarray,
+    answer: dict,
+    class_names: Sequence[str],
+    min_confidence: float = FOUND_CONFIDENCE,
+) -> dict:
     """What predictions.json has of a photo, its files aside."""
     localization_map = answer[names.LOCALIZATION_MAP]
     class_id = int(np.argmax(answer[names.SCORES]))
@@ -184,6 +200,8 @@ def row_of(photo: np.ndarray, answer: dict, class_names: Sequence[str]) -> dict:
         "box": [round(float(v), 2) for v in answer[names.BOXES]],
         "peak": [float((x + 0.5) * scale[1]), float((y + 0.5) * scale[0])],
         "degenerate": bool(answer[names.DEGENERATE]),
+        "confidence": round(answer[names.CONFIDENCE], 4),
+        "found": answer[names.CONFIDENCE] >= min_confidence,
     }
 
 

@@ -151,6 +151,7 @@ def _break_down(evaluated: EvaluationResult) -> breakdown.Breakdown:
         class_names=evaluated.class_names,
         draw_cases=lambda chosen: _cases(evaluated, chosen, tile_height=EXAMPLE_HEIGHT),
         map_class=predictions.map_class,
+        confidences=predictions.confidences(evaluated.evaluation.score_threshold),
     )
 
 

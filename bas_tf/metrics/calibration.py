@@ -1,4 +1,4 @@
-"""Whether the score says how often the class is right.
+"""Whether a score says how often the class is right, or a confidence the IoU.
 
 Images are put into bins of equal width by the probability p of their predicted class:
 bin b of B has b / B < p <= (b + 1) / B, the first one p = 0 too. A model is well
@@ -7,6 +7,9 @@ expected calibration error (Guo et al., ICML 2017) is the mean distance between 
 each bin weighted by its images:
 
   ECE = sum over b of n_b / n |accuracy_b - mean probability_b|
+
+A box's confidence is a forecast of its IoU; there the IoU takes the place of the
+accuracy.
 """
 
 import dataclasses
@@ -25,7 +28,7 @@ class Reliability:
       edges: float64 [bins + 1], from 0 to 1.
       counts: int64 [bins], images.
       mean_probabilities: float64 [bins], NaN for a bin without images.
-      accuracies: float64 [bins], share of right classes, NaN likewise.
+      accuracies: float64 [bins], share of right classes, or the mean IoU; NaN likewise.
       num_without_score: images whose probability is NaN; they are in no bin.
     """
 
@@ -46,14 +49,14 @@ class Reliability:
 
 
 def reliability(
-    probabilities: np.ndarray, is_right: np.ndarray, *, num_bins: int = NUM_BINS
+    probabilities: np.ndarray, outcomes: np.ndarray, *, num_bins: int = NUM_BINS
 ) -> Reliability:
     """Bins the images by the probability of their predicted class.
 
     Args:
       probabilities: [n] float in [0, 1], of the first predicted class; NaN where there
         is none.
-      is_right: bool [n], whether that class is the true one.
+      outcomes: [n], whether that class is the true one; or, of confidences, IoUs.
       num_bins: bins of equal width.
 
     Raises:
@@ -61,7 +64,7 @@ def reliability(
     """
     probabilities = np.asarray(probabilities, np.float64)
     known = ~np.isnan(probabilities)
-    p, right = probabilities[known], np.asarray(is_right, bool)[known]
+    p, outcomes = probabilities[known], np.asarray(outcomes, np.float64)[known]
     if ((p < -_ROUNDING) | (p > 1 + _ROUNDING)).any():
         raise ValueError(
             f"reliability: probabilities span {p.min():g}..{p.max():g}, expected 0..1"
@@ -79,6 +82,6 @@ def reliability(
         edges=edges,
         counts=counts,
         mean_probabilities=bin_means(p),
-        accuracies=bin_means(right),
+        accuracies=bin_means(outcomes),
         num_without_score=int((~known).sum()),
     )

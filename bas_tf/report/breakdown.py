@@ -68,6 +68,7 @@ class Breakdown:
       confusion: int [classes, classes + 1], see `metrics.confusion`.
       class_names: names by class id.
       reliability: of the predicted class's probability.
+      box_reliability: of the box's confidence, against its IoU; None without boxes.
     """
 
     errors: list[ErrorGroup]
@@ -75,6 +76,7 @@ class Breakdown:
     confusion: np.ndarray
     class_names: Sequence[str]
     reliability: Reliability
+    box_reliability: Reliability | None = None
 
     @property
     def has_boxes(self) -> bool:
@@ -92,6 +94,7 @@ def break_down(
     class_names: Sequence[str],
     draw_cases: Callable[[np.ndarray], list[Case]],
     map_class: str = LABEL,
+    confidences: np.ndarray | None = None,
 ) -> Breakdown:
     """Breaks n evaluated images down.
 
@@ -104,8 +107,12 @@ def break_down(
       class_names: names by class id.
       draw_cases: positions [m] -> the pictures of these images.
       map_class: whose map gave the boxes.
+      confidences: [n], see `metrics.confidence`.
     """
-    is_class_right = class_ids == labels
+    is_class_right, has_box = class_ids == labels, ~np.isnan(ious)
+    box_reliability = None
+    if confidences is not None and has_box.any():
+        box_reliability = reliability(confidences[has_box], ious[has_box])
     return Breakdown(
         errors=_error_groups(np.asarray(kinds, str), labels, draw_cases),
         classes=class_rows(
@@ -118,6 +125,7 @@ def break_down(
         confusion=confusion_counts(labels, class_ids, len(class_names)),
         class_names=class_names,
         reliability=reliability(scores, is_class_right),
+        box_reliability=box_reliability,
     )
 
 

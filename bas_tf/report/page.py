@@ -72,6 +72,10 @@ def write_report(
         classes=_class_section(broken_down),
         confusion=_confusion_section(broken_down),
         reliability=_reliability_section(broken_down.reliability),
+        box_reliability=broken_down.box_reliability
+        and _reliability_section(
+            broken_down.box_reliability, outcome="IoU", forecast="confidence of the box"
+        ),
         curves={caption: Markup(svg) for caption, svg in curves.items()},
         methods=list(table.METHODS.values()),
         metric_rows=table.metric_rows(metrics["metrics"], metrics["intervals_95"]),
@@ -138,8 +142,8 @@ def _confusion_section(broken_down: Breakdown) -> dict:
     }
 
 
-def _reliability_section(reliability: Reliability) -> dict:
-    """The chart, and the same as a table."""
+def _reliability_section(reliability: Reliability, **axes: str) -> dict:
+    """The chart, whose `axes` are named so, and the same as a table."""
     columns = zip(
         reliability.edges[:-1],
         reliability.edges[1:],
@@ -151,7 +155,7 @@ def _reliability_section(reliability: Reliability) -> dict:
     return {
         "error": table.format_percent(reliability.expected_calibration_error),
         "num_without_score": reliability.num_without_score,
-        "svg": Markup(reliability_plot.reliability_svg(reliability)),
+        "svg": Markup(reliability_plot.reliability_svg(reliability, **axes)),
         "rows": [
             {
                 "bin": f"{low:g} to {high:g}",

@@ -72,10 +72,12 @@ def data(request, rng, tmp_path) -> DataSet:
 
 
 def _object(rng, name: str, size_wh, has_mask: bool) -> Object:
-    label, score = name.split("/")[1], float(rng.uniform())
+    label, (score, confidence) = name.split("/")[1], rng.uniform(size=2).tolist()
     if has_mask:
         mask = blob(rng, size_wh)
         box = tuple(map(float, masks.box_of_mask(mask)[0]))
-        return Object(label, score, box, mask=masks.run_lengths(mask))
+        pixels = masks.run_lengths(mask)
+        return Object(label, score, box, confidence=confidence, mask=pixels)
     (x0, x1), (y0, y1) = (np.sort(rng.uniform(0, n - 5, 2)) + (0, 5) for n in size_wh)
-    return Object(label, score, tuple(round(float(v), 2) for v in (x0, y0, x1, y1)))
+    box = tuple(round(float(v), 2) for v in (x0, y0, x1, y1))
+    return Object(label, score, box, confidence=confidence)

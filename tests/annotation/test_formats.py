@@ -174,8 +174,8 @@ def test_label_studio_regions_are_percentages_that_fit_the_config(data, tmp_path
         assert parse_qs(url.query) == {"d": [f"photos/{photo.name}"]}
         (prediction,) = task["predictions"]
         assert prediction["model_version"] == "model"
-        scores = [found.score for found in photo.objects if found.score is not None]
-        assert prediction.get("score") == (min(scores) if scores else None)
+        least = min(found.confidence or 0 for found in photo.objects)
+        assert prediction.get("score", 0) == least
         regions = {region["id"]: region for region in prediction["result"]}
         assert len(regions) == len(prediction["result"])
         for region in regions.values():

@@ -126,6 +126,18 @@ def test_masks_are_within_their_boxes_and_one_component(
             assert not (mask & ~whole).any() and mask.sum() >= whole.sum() / 2
 
 
+def test_photos_of_less_confidence_have_no_object(model, photos, tmp_path):
+    paths = sorted(photos.rglob("*.png"))
+    certain = {path: model.localize(path).confidence for path in paths}
+    least = sorted(certain.values())[4]
+    assert model.annotate(photos, tmp_path / "out", min_confidence=least - 1e-4) == 8
+    document = json.loads((tmp_path / "out" / coco.FILE).read_text())
+    names = {image["id"]: image["file_name"] for image in document["images"]}
+    assert len(names) == 8
+    kept = {photos / names[entry["image_id"]] for entry in document["annotations"]}
+    assert kept == {path for path in paths if certain[path] >= least}
+
+
 def test_every_format_is_added_without_predicting_again(model, photos, tmp_path):
     model.annotate(photos, tmp_path / "out")
     before = (tmp_path / "out" / JOURNAL_FILE).stat().st_mtime_ns

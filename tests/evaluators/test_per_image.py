@@ -7,6 +7,7 @@ import numpy as np
 
 from bas_tf import names
 from bas_tf.evaluators import per_image
+from bas_tf.metrics.confidence import confidence
 from tests.evaluators.conftest import evaluate, predictions_and_truth
 
 
@@ -23,10 +24,12 @@ def table(split, protocol: str) -> list[dict]:
 
 def test_bas(split):
     rows = table(split, "bas")
+    scores, maps = split.outputs[names.SCORES], split.outputs[names.LOCALIZATION_MAP]
+    certain = confidence(scores[1], maps[1], score_threshold=0.5)
     assert rows[1] == {
         "image_id": "test/1", "class": "dog, large", "predicted_class": "cat",
         "class_correct": "0", "iou": "1", "correct": "1",
-        "x0": "8", "y0": "8", "x1": "18", "y1": "18",
+        "x0": "8", "y0": "8", "x1": "18", "y1": "18", "confidence": f"{certain:.9g}",
         "protocol": "bas", "score_threshold": "0.5", "threshold_origin": "fixed",
     }  # fmt: skip
     # Image 2: 121 / 625; image 3 has no true box but a predicted one.

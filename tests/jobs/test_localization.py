@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 from bas_tf.jobs import experiment, localization, photo_batches
+from bas_tf.metrics.confidence import FOUND_CONFIDENCE
 from tests.commands import exit_code_in_process
 
 pytestmark = pytest.mark.slow
 KEYS = {
     "image", "overlay", "width", "height", "class", "score", "box", "peak",
-    "degenerate",
+    "degenerate", "confidence", "found",
 }  # fmt: skip
 ROTATED = 6  # EXIF orientation: turn the stored pixels clockwise to see them upright
 
@@ -88,6 +89,7 @@ def test_a_workdir_and_its_files_agree_on_photos_of_the_networks_size(
             assert row["class"] == other["class"]
             np.testing.assert_allclose(row["box"], other["box"], atol=1)
             assert row["score"] == pytest.approx(other["score"], abs=1e-4)
+            assert row["confidence"] == pytest.approx(other["confidence"], abs=0.01)
 
 
 def test_an_exif_rotated_jpeg_is_localized_upright(demo_workdir, scenes, tmp_path):
@@ -154,6 +156,27 @@ def test_a_given_class_is_the_one_localized(demo_workdir, scenes, tmp_path):
     other = localize(next(name for name in classes if name != predicted["class"]))
     assert other["class"] != predicted["class"]
     assert other["score"] < predicted["score"]
+
+
+def test_what_is_not_found_has_a_box_that_is_not_drawn(
+    demo_workdir, scenes, tmp_path, monkeypatch
+):
+    path = save(tmp_path / "a.png", scenes[0], (90, 70))
+
+    def localize(*flags):
+        output = tmp_path / "".join(flags)
+        args = [f"--model={demo_workdir}", f"--output={output}", *flags, path]
+        assert exit_code_in_process(monkeypatch, "bas_tf.localize", *args) == 0
+        (row,) = json.loads((output / "predictions.json").read_text())
+        return row, (output / row["overlay"]).read_bytes()
+
+    row, default = localize()
+    found, boxed = localize("--min_confidence=0")
+    lost, bare = localize("--min_confidence=1")
+    assert found["found"] and not lost["found"] and boxed != bare
+    assert found == lost | {"found": True}
+    assert row["found"] == (row["confidence"] >= FOUND_CONFIDENCE)
+    assert default == (boxed if row["found"] else bare)
 
 
 def test_the_command_takes_a_class_and_several_photos(

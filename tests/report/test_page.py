@@ -28,6 +28,7 @@ def _broken_down(kinds=("correct", "wrong_class", "correct", ""), classes=3):
         class_ids=np.array([0, 0, 0, -1]),
         scores=np.array([0.75, 0.35, 0.95, np.nan]),
         ious=np.where(np.array(kinds) == "", np.nan, 0.75),
+        confidences=np.array([0.65, 0.65, 0.68, 0.1]),
         kinds=np.array(kinds),
         class_names=[_NASTY, *(f"class {i}" for i in range(1, classes))],
         draw_cases=lambda chosen: [_case(100 + i, 0.75) for i in chosen],
@@ -129,9 +130,10 @@ def test_pictures_have_alternative_text_and_their_own_pixels(parsed):
 
 def test_curves_are_inline_and_labelled(parsed):
     labels = [a["aria-label"] for _, a in parsed.tags if a.get("role") == "img"]
-    assert labels[0].startswith("Accuracy over the probability")
-    assert labels[1:] == ["Losses over steps"]
-    assert sum(tag == "svg" for tag, _ in parsed.tags) == 2
+    assert labels[0].startswith("Top-1 accuracy over the probability")
+    assert labels[1].startswith("Mean IoU over the confidence of the box")
+    assert labels[2:] == ["Losses over steps"]
+    assert sum(tag == "svg" for tag, _ in parsed.tags) == 3
 
 
 def test_kinds_of_errors_add_up_to_the_images_with_boxes(parsed):
@@ -157,6 +159,11 @@ def test_classes_confusions_and_the_score_are_shown(parsed):
     assert "Expected calibration error: 21.7 %" in parsed.text
     assert "1 image has no score and is in no bin." in parsed.text
     assert parsed.cells_after("0.3 to 0.4", 3) == ["1", "35.0 %", "0.0 %"]
+
+
+def test_confidences_are_compared_with_the_ious_of_images_with_boxes(parsed):
+    # 0.65, 0.65 and 0.68 in one bin, all of IoU 0.75
+    assert "Expected calibration error: 9.0 %, the same of each box" in parsed.text
 
 
 def test_every_header_cell_says_what_it_heads(parsed):

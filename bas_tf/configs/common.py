@@ -33,6 +33,10 @@ def _data() -> dict:
         "image_size": (144, 144),  # synthetic: width, height of the drawings
         "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
         "seed": 0,  # synthetic: another seed draws other images
+        # synthetic: objects of one class in each drawing, and the largest IoU of their
+        # boxes; 0.0 keeps them apart, otherwise each overlaps another one
+        "objects_per_image": 1,
+        "object_overlap": 0.0,
         "resize_size": (256, 256),  # width, height; aspect not kept
         "crop_size": (224, 224),  # width, height; multiples of 32
         "batch_size": 32,  # global

@@ -13,6 +13,7 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
 
 --known_labels takes each photo's class from the name of its folder, as for training
 photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
+--boxes=all adds all objects of the class.
 The same command goes on where it was stopped. Exit code 2 also when some photos could
 not be read: they are named, and the others are done.
 """
@@ -43,6 +44,7 @@ def main(args: list[str]) -> None:
         known_labels=given.known_labels,
         with_masks=given.masks,
         refine=given.refine or "none",
+        boxes=given.boxes,
     )
     print(f"{given.output}: {count} photos as {given.format}")
     if faults:
@@ -71,4 +73,5 @@ if __name__ == "__main__":
     flags.DEFINE_bool("known_labels", False, "Take classes from the folders' names.")
     flags.DEFINE_bool("masks", False, "Add masks; not for voc.")
     entry_point.define_refine_flag()
+    entry_point.define_boxes_flag()
     entry_point.run(main)

@@ -78,6 +78,17 @@ def define_refine_flag() -> None:
     )
 
 
+def define_boxes_flag() -> None:
+    """Defines --boxes, for commands that draw boxes."""
+    flags.DEFINE_enum(
+        "boxes",
+        "one",
+        ["one", "all"],
+        "one: the largest component of the map; all: every object of the class, each "
+        "with a score.",
+    )
+
+
 def define_views_flag() -> None:
     """Defines --views, for commands that draw boxes."""
     flags.DEFINE_string(

@@ -4,9 +4,10 @@
 
 A PHOTO is a file or a folder, of which all photos are taken; names that begin with a
 dash go after `--`. DIR gets PHOTO_localized.png for each, and PHOTO_mask.png with
---refine=grabcut, which tightens the box. No label is needed; --class
-localizes a given one (workdirs only). Exit code 2 also when some photos could not be
-read: they are named, and the others are done.
+--refine=grabcut, which tightens the box. --boxes=all draws a box around each of
+several objects and lists them as "objects". No label is needed; --class localizes a
+given one (workdirs only). Exit code 2 also when some photos could not be read: they are
+named, and the others are done.
 """
 
 import sys
@@ -33,6 +34,7 @@ def main(args: list[str]) -> None:
         class_name=flags.FLAGS["class"].value,
         refine=flags.FLAGS.refine or "none",
         views=flags.FLAGS.views or "",
+        boxes=flags.FLAGS.boxes,
     )
     print(f"{output}: {len(rows)} overlays and {localization.PREDICTIONS_FILE}")
     if missing := len(paths) - len(rows):
@@ -51,4 +53,5 @@ if __name__ == "__main__":
     flags.DEFINE_string("class", None, "Localize this class, predicted or not.")
     entry_point.define_refine_flag()
     entry_point.define_views_flag()
+    entry_point.define_boxes_flag()
     entry_point.run(main)

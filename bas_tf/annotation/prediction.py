@@ -12,7 +12,7 @@ from bas_tf.annotation.data_set import Object, Photo
 from bas_tf.data import decode
 from bas_tf.data.images import READERS
 from bas_tf.errors import DataError, one_line
-from bas_tf.geometry import components
+from bas_tf.geometry import components, objects
 from bas_tf.jobs import localization
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.runners import Runner
@@ -54,20 +54,24 @@ def _decoded(photos: Mapping[str, Path], faults: list[str]) -> Iterator[Pixels]:
 
 
 class Annotator:
-    """Finds the object of photos.
+    """Finds the object of photos, or all of them.
 
     Args:
       runner: the model.
       with_masks: whether objects have masks: the refined one, or the map cut at the
         model's threshold. Boxes are then those of the masks.
       refine: of `refined_boxes.REFINEMENTS`.
+      boxes: of `objects.BOXES`.
 
     Raises:
       UserError: masks or a refinement of a model that does not say its threshold.
     """
 
-    def __init__(self, runner: Runner, *, with_masks: bool, refine: str):
+    def __init__(
+        self, runner: Runner, *, with_masks: bool, refine: str, boxes: str = objects.ONE
+    ):
         self._runner, self._with_masks, self._refine = runner, with_masks, refine
+        self._boxes = boxes
         if with_masks or refine != refined_boxes.NONE:
             refined_boxes.threshold_of(runner)
 
@@ -84,19 +88,34 @@ class Annotator:
         answers = localization.predict_photos(
             [photo for _, photo in batch], self._runner,
             refine=self._refine, labels=given,
+            boxes=objects.ONE if self._with_masks else self._boxes,
         )  # fmt: skip
         for (name, photo), answer in zip(batch, answers, strict=True):
             label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
-            found = self._object(photo, answer, label)
-            yield Photo(name, photo.shape[1::-1], (found,))
+            found = [
+                self._object(answer, label, *each)
+                for each in self._found(photo, answer)
+            ]
+            yield Photo(name, photo.shape[1::-1], tuple(found))
 
-    def _object(self, photo: np.ndarray, answer: Mapping, label: int) -> Object:
-        box, degenerate = answer[names.BOXES], answer[names.DEGENERATE]
-        mask = None
-        if self._with_masks:
-            pixels = self._pixels(photo, answer)
-            box, degenerate = masks.box_of_mask(pixels)
-            mask = components.largest_component(pixels)
+    def _found(self, photo: np.ndarray, answer: Mapping) -> Iterator[tuple]:
+        """Box, whether nothing was found, and mask of each object."""
+        if not self._with_masks:
+            of_map = [answer[names.BOXES]]
+            for box in answer.get(localization.OBJECTS, [of_map])[0]:
+                yield box, answer[names.DEGENERATE], None
+            return
+        pixels = self._pixels(photo, answer)
+        if self._boxes == objects.ONE or not pixels.any():
+            yield *masks.box_of_mask(pixels), components.largest_component(pixels)
+            return
+        labels = objects.label_objects(pixels)
+        for i, box in enumerate(objects.boxes_of_labels(labels)[0], start=1):
+            yield box, False, labels == i
+
+    def _object(
+        self, answer: Mapping, label: int, box: np.ndarray, degenerate, mask
+    ) -> Object:
         # A file scores its best classes alone, one of a given class none.
         scores = answer.get(names.SCORES)
         return Object(

@@ -18,6 +18,7 @@ from bas_tf.annotation.formats import FORMATS, WITHOUT_MASKS
 from bas_tf.annotation.journal import JOURNAL_FILE, Journal, check_folder
 from bas_tf.data import photo_files
 from bas_tf.errors import UserError, check_choice
+from bas_tf.geometry import objects
 from bas_tf.jobs import output_check
 from bas_tf.refinement import refined_boxes
 from bas_tf.runners import Runner
@@ -36,6 +37,7 @@ def annotate_photos(
     known_labels: bool = False,
     with_masks: bool = False,
     refine: str = refined_boxes.NONE,
+    boxes: str = objects.ONE,
 ) -> tuple[int, list[str]]:
     """Annotates photos and writes them as a data set; photos are read only.
 
@@ -50,7 +52,7 @@ def annotate_photos(
       load: returns the model.
       data_format: of `formats.FORMATS`.
       known_labels: classes are those that the photos' folders are named after.
-      with_masks, refine: see `prediction.Annotator`.
+      with_masks, refine, boxes: see `prediction.Annotator`.
 
     Returns:
       How many photos the data set has, and why others are not in it, a line each.
@@ -61,6 +63,7 @@ def annotate_photos(
     """
     check_choice("format", data_format, FORMATS)
     check_choice("refine", refine, refined_boxes.REFINEMENTS)
+    check_choice("boxes", boxes, objects.BOXES)
     if with_masks and data_format in WITHOUT_MASKS:
         raise UserError(f"format {data_format} has no masks; leave out masks")
     paths = photo_files.find_photos(arguments, output=output)
@@ -69,10 +72,14 @@ def annotate_photos(
     photos, faults = _named(paths, root)
     runner = load()
     labels = _folder_labels(photos, root, runner) if known_labels else {}
-    annotator = prediction.Annotator(runner, with_masks=with_masks, refine=refine)
+    annotator = prediction.Annotator(
+        runner, with_masks=with_masks, refine=refine, boxes=boxes
+    )
     request = _request(model, root) | {
         "known_labels": known_labels, "masks": with_masks, "refine": refine
     }  # fmt: skip
+    if boxes == objects.ALL:
+        request["boxes"] = boxes
     with files.locked_folder(output):
         journal = Journal(output, request)
         faults += _fill(journal, photos, labels, annotator)

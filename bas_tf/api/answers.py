@@ -2,7 +2,7 @@
 
 import dataclasses
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ class Localization:
       degenerate: nothing was found; the box is the whole photo.
       photo: uint8 [height, width, 3].
       mask: bool [height, width] of the object; None without a refinement.
+      boxes: of all objects, the largest first; `box` alone unless all were asked for.
+      box_scores: of `boxes`, the larger the better.
     """
 
     label: str
@@ -30,13 +32,15 @@ class Localization:
     degenerate: bool
     photo: np.ndarray = dataclasses.field(repr=False)
     mask: np.ndarray | None = dataclasses.field(default=None, repr=False)
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    box_scores: tuple[float, ...] = ()
 
     def plot(self) -> Image.Image:
         """The photo with its map as heat, its box and its label."""
         from bas_tf.report import pictures
 
         label = f"{self.label} {self.score:.2f}"
-        boxes = [np.asarray(self.box)]
+        boxes = [np.asarray(box) for box in self.boxes or [self.box]]
         drawn = pictures.overlay(self.photo, self.map, boxes=boxes, label=label)
         return Image.fromarray(drawn)
 
@@ -45,6 +49,30 @@ class Localization:
         content = io.BytesIO()
         self.plot().save(content, "PNG")
         return content.getvalue()
+
+
+def localization_of(
+    photo: np.ndarray, answer: dict, class_names: Sequence[str]
+) -> Localization:
+    """From an answer of `localization.predict_photos`."""
+    from bas_tf import names
+    from bas_tf.jobs import localization
+
+    row = localization.row_of(photo, answer, class_names)
+    found = [{"box": row["box"], "score": 1.0}]
+    if localization.OBJECTS in answer:
+        found = localization.objects_of(answer)
+    return Localization(
+        label=row["class"],
+        score=row["score"],
+        box=tuple(row["box"]),
+        map=answer[names.LOCALIZATION_MAP],
+        degenerate=row["degenerate"],
+        mask=answer.get(localization.MASK),
+        photo=photo,
+        boxes=tuple(tuple(each["box"]) for each in found),
+        box_scores=tuple(each["score"] for each in found),
+    )
 
 
 class Evaluation(dict):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bas_tf.api import arguments
-from bas_tf.api.answers import Evaluation, Localization
+from bas_tf.api.answers import Evaluation, Localization, localization_of
 from bas_tf.api.arguments import Photo
 from bas_tf.errors import UserError, check_choice
 
@@ -44,7 +44,11 @@ class Model:
         return self._workdir("keras_model").trained[0]
 
     def localize(
-        self, photos: Photo | Sequence[Photo], *, refine: str = "none"
+        self,
+        photos: Photo | Sequence[Photo],
+        *,
+        refine: str = "none",
+        boxes: str = "one",
     ) -> Localization | list[Localization]:
         """Finds the object of a photo, or of each of a list.
 
@@ -52,6 +56,7 @@ class Model:
           photos: paths, PIL images or uint8 [height, width, 3] arrays; files and PIL
             images are turned as their EXIF says. A list is predicted in batches.
           refine: none, pamr or grabcut: masks, and boxes, that follow the colours.
+          boxes: one, or all: also the boxes of all objects of the class.
 
         Raises:
           ValueError: a photo that cannot be read.
@@ -71,9 +76,11 @@ class Model:
         found, remaining = [], iter([photos] if is_one else photos)
         while batch := list(itertools.islice(remaining, localization.BATCH)):
             pixels = [arguments.pixels_of(photo) for photo in batch]
-            answers = localization.predict_photos(pixels, self._runner, refine=refine)
+            answers = localization.predict_photos(
+                pixels, self._runner, refine=refine, boxes=boxes
+            )
             found += [
-                _localization(photo, answer, self.class_names)
+                localization_of(photo, answer, self.class_names)
                 for photo, answer in zip(pixels, answers, strict=True)
             ]
         return found[0] if is_one else found
@@ -87,6 +94,7 @@ class Model:
         known_labels: bool = False,
         masks: bool = False,
         refine: str = "none",
+        boxes: str = "one",
     ) -> int:
         """Makes a labelled data set; the same call continues one that was stopped.
 
@@ -95,7 +103,8 @@ class Model:
           output: the folder that gets the data set.
           format: coco, yolo, voc, labelstudio or cvat, see `bas_tf.annotate`.
           known_labels: takes each photo's class from its folder's name.
-          masks, refine: adds masks, whose boxes are taken; refines as `localize`.
+          masks, refine, boxes: adds masks, whose boxes are taken; refines, and takes
+            one box or all, as `localize`.
 
         Returns:
           How many photos it has; others are logged.
@@ -115,7 +124,7 @@ class Model:
                 self.path, [Path(photo).expanduser() for photo in chosen],
                 Path(output).expanduser(), load=lambda: self._runner,
                 data_format=format, known_labels=known_labels, with_masks=masks,
-                refine=refine,
+                refine=refine, boxes=boxes,
             )[0]  # fmt: skip
 
     def evaluate(
@@ -288,19 +297,3 @@ def from_preset(path: str | Path):
         objects = {"Localizer": Localizer}
         return keras.saving.load_model(Path(path).expanduser(), custom_objects=objects)
     return Model(path).keras_model
-
-
-def _localization(photo, answer, class_names) -> Localization:
-    from bas_tf import names
-    from bas_tf.jobs import localization
-
-    row = localization.row_of(photo, answer, class_names)
-    return Localization(
-        label=row["class"],
-        score=row["score"],
-        box=tuple(row["box"]),
-        map=answer[names.LOCALIZATION_MAP],
-        degenerate=row["degenerate"],
-        mask=answer.get(localization.MASK),
-        photo=photo,
-    )

@@ -160,6 +160,9 @@ def _eval() -> dict:
         # What a workdir's map is averaged over: widths of the network's input, and
         # their mirror images, as "160,224,flip"; "" is one view
         "views": "",
+        # all: also precision and recall of the boxes of all objects of a map, see
+        # `geometry.objects`; one: the largest component's box alone
+        "boxes": "one",
         "ten_crop": False,  # classify by the mean of ten crops
         "ten_crop_precision": "float32",  # of the nine crops that give no box
     }

@@ -12,9 +12,11 @@ from bas_tf.geometry.boxes import box_from_mask, iou_xyxy
 from bas_tf.geometry.components import normalize_map, resize_map
 from bas_tf.geometry.frames import Size
 
+ONE, ALL = BOXES = "one", "all"  # boxes of a map: the largest component's, or these
 MIN_SHARE = 0.2  # of the largest object's area
 NECK = 0.75  # a neck's width over that of its narrower side; wider ones are not cut
 MAX_IOU = 0.5  # of a box with a larger object's
+MAX_OBJECTS = 100  # components looked at
 _SIDE = 160  # necks are found in a copy of at most this width and height
 _LEVELS = 24  # of the distances tried
 
@@ -73,11 +75,8 @@ def label_objects(foreground: np.ndarray) -> np.ndarray:
     _, components, stats, _ = cv2.connectedComponentsWithStats(
         foreground.astype(np.uint8), connectivity=8
     )
-    areas = stats[:, cv2.CC_STAT_AREA].copy()
-    areas[0] = 0  # the background
     parts, count = np.zeros(foreground.shape, np.int32), 0
-    # Cutting may leave a quarter of the largest component as the largest object.
-    for i in np.flatnonzero(areas > MIN_SHARE / 4 * areas.max()):
+    for i in _candidates(components, stats):
         x, y, width, height = stats[i, :4]
         inside = np.s_[y : y + height, x : x + width]
         member = components[inside] == i
@@ -87,20 +86,32 @@ def label_objects(foreground: np.ndarray) -> np.ndarray:
     return _largest_first(parts, count)
 
 
+def _candidates(components: np.ndarray, stats: np.ndarray) -> list[int]:
+    """Components that may be objects, the largest first, in raster order where equal.
+
+    Cutting may leave a quarter of the largest component as the largest object.
+    """
+    areas = stats[:, cv2.CC_STAT_AREA]
+    least = MIN_SHARE / 4 * areas[1:].max(initial=0)
+
+    def order(i: int) -> tuple[int, int, int]:
+        top = stats[i, cv2.CC_STAT_TOP]
+        return -areas[i], top, np.argmax(components[top] == i)
+
+    return sorted(1 + np.flatnonzero(areas[1:] >= least), key=order)[:MAX_OBJECTS]
+
+
 def _largest_first(parts: np.ndarray, count: int) -> np.ndarray:
     """Renumbers parts 1 to `count` as `label_objects` says, and drops some."""
-    if not count:
-        return parts
-    ids, first, areas = np.unique(parts, return_index=True, return_counts=True)
-    ids, first, areas = (v[ids > 0] for v in (ids, first, areas))
-    order = np.lexsort([first, -areas])
-    order = order[areas[order] >= MIN_SHARE * areas.max()]
+    areas = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     new_ids, boxes = np.zeros(count + 1, np.int32), np.empty([0, 4])
-    for i in order:
-        box = box_from_mask(parts == ids[i])[np.newaxis]
+    for i in 1 + np.argsort(-areas, kind="stable"):
+        if areas[i - 1] < MIN_SHARE * areas.max():
+            break
+        box = box_from_mask(parts == i)[np.newaxis]
         if iou_xyxy(box, boxes).max(initial=0) <= MAX_IOU:
             boxes = np.vstack([boxes, box])
-            new_ids[ids[i]] = len(boxes)
+            new_ids[i] = len(boxes)
     return new_ids[parts]
 
 

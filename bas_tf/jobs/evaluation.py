@@ -12,6 +12,7 @@ from bas_tf.evaluators import figures, metrics_file
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.evaluators.predictions import LABEL, MAP_CLASSES, Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
+from bas_tf.geometry.objects import ALL, BOXES, ONE
 from bas_tf.jobs import experiment
 from bas_tf.ops import determinism
 from bas_tf.ops.precision import PRECISIONS
@@ -70,6 +71,11 @@ class Evaluator:
         if self._refine != NONE and not cuts_boxes:
             needs = f"needs protocol bas and eval.threshold_origin {figures.FIXED!r}"
             raise UserError(f"eval.refine is {self._refine!r}, which {needs}")
+        self._extra = {"all_boxes": True} if config.eval.get("boxes") == ALL else {}
+        if self._extra and (self._refine != NONE or protocol != "bas"):
+            raise UserError(
+                f"eval.boxes is {ALL!r}; needs protocol bas, eval.refine none"
+            )
         if self._rules.crops:
             preprocess.check_sizes(config.data.resize_size, config.data.crop_size)
         self._source = bad_images.guard_source(
@@ -105,10 +111,8 @@ class Evaluator:
         if origin == figures.VAL_OPTIMAL and self.split == "val":
             origin = figures.ORACLE  # chosen on the very boxes that are evaluated
         if origin == figures.VAL_OPTIMAL:
-            val_records, _, val_truth = self._read("val")
-            threshold = self._rules.choose_threshold(
-                predict("val"), val_truth, val_records
-            )
+            val, _, val_truth = self._read("val")
+            threshold = self._rules.choose_threshold(predict("val"), val_truth, val)
         predictions = predict(self.split, ten_crop=options.ten_crop)
         if origin == figures.SELF:
             some = pseudo_mask.threshold_sample(len(images))
@@ -122,6 +126,7 @@ class Evaluator:
             records=records,
             score_threshold=threshold,
             threshold_origin=origin,
+            **self._extra,
         )
         return EvaluationResult(
             document=self._document(evaluation, runner, model=model, seed=seed),
@@ -157,10 +162,8 @@ class Evaluator:
     def _check(self, runner: Runner, model: str) -> None:
         if self.config.eval.ten_crop:
             self._check_ten_crops(runner, model)
-        views, crop = (
-            self.config.eval.get("views", ""),
-            tuple(self.config.data.crop_size),
-        )
+        views = self.config.eval.get("views", "")
+        crop = tuple(self.config.data.crop_size)
         if runner.views != views:
             raise UserError(
                 f"eval.views is {views!r}, but {model} has {runner.views!r}"
@@ -261,6 +264,7 @@ def check_options(options) -> None:
             "[0, 1], of which it cuts in [0, 1)"
         )
     check_at_least("eval.batch_size", options.batch_size, 1)
+    check_choice("eval.boxes", options.get("boxes", ONE), BOXES)
     check_choice("eval.refine", options.get("refine", NONE), REFINEMENTS)
     check_choice("eval.map_class", options.get("map_class", LABEL), MAP_CLASSES)
     precision = options.get("ten_crop_precision", "float32")

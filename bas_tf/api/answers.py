@@ -2,7 +2,7 @@
 
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -49,30 +49,6 @@ class Localization:
         content = io.BytesIO()
         self.plot().save(content, "PNG")
         return content.getvalue()
-
-
-def localization_of(
-    photo: np.ndarray, answer: dict, class_names: Sequence[str]
-) -> Localization:
-    """From an answer of `localization.predict_photos`."""
-    from bas_tf import names
-    from bas_tf.jobs import localization
-
-    row = localization.row_of(photo, answer, class_names)
-    found = [{"box": row["box"], "score": 1.0}]
-    if localization.OBJECTS in answer:
-        found = localization.objects_of(answer)
-    return Localization(
-        label=row["class"],
-        score=row["score"],
-        box=tuple(row["box"]),
-        map=answer[names.LOCALIZATION_MAP],
-        degenerate=row["degenerate"],
-        mask=answer.get(localization.MASK),
-        photo=photo,
-        boxes=tuple(tuple(each["box"]) for each in found),
-        box_scores=tuple(each["score"] for each in found),
-    )
 
 
 class Evaluation(dict):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bas_tf.api import arguments
-from bas_tf.api.answers import Evaluation, Localization, localization_of
+from bas_tf.api.answers import Evaluation, Localization
 from bas_tf.api.arguments import Photo
 from bas_tf.errors import UserError, check_choice
 
@@ -80,7 +80,7 @@ class Model:
                 pixels, self._runner, refine=refine, boxes=boxes
             )
             found += [
-                localization_of(photo, answer, self.class_names)
+                _localization(photo, answer, self.class_names)
                 for photo, answer in zip(pixels, answers, strict=True)
             ]
         return found[0] if is_one else found
@@ -297,3 +297,24 @@ def from_preset(path: str | Path):
         objects = {"Localizer": Localizer}
         return keras.saving.load_model(Path(path).expanduser(), custom_objects=objects)
     return Model(path).keras_model
+
+
+def _localization(photo, answer, class_names) -> Localization:
+    from bas_tf import names
+    from bas_tf.jobs import localization
+
+    row = localization.row_of(photo, answer, class_names)
+    found = [{"box": row["box"], "score": 1.0}]
+    if localization.OBJECTS in answer:
+        found = localization.objects_of(answer)
+    return Localization(
+        label=row["class"],
+        score=row["score"],
+        box=tuple(row["box"]),
+        map=answer[names.LOCALIZATION_MAP],
+        degenerate=row["degenerate"],
+        mask=answer.get(localization.MASK),
+        photo=photo,
+        boxes=tuple(tuple(each["box"]) for each in found),
+        box_scores=tuple(each["score"] for each in found),
+    )

@@ -14,6 +14,7 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
 --known_labels takes each photo's class from the name of its folder, as for training
 photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
 Photos whose box has less than --min_confidence get no object.
+--boxes=all adds all objects of the class.
 The same command goes on where it was stopped. Exit code 2 also when some photos could
 not be read: they are named, and the others are done.
 """
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from absl import flags
 
-from bas_tf import entry_point
+from bas_tf import box_flags, entry_point
 from bas_tf.errors import UserError
 
 
@@ -45,6 +46,7 @@ def main(args: list[str]) -> None:
         with_masks=given.masks,
         refine=given.refine or "none",
         min_confidence=given.min_confidence or 0.0,
+        boxes=given.boxes,
     )
     print(f"{given.output}: {count} photos as {given.format}")
     if faults:
@@ -72,6 +74,7 @@ if __name__ == "__main__":
     )
     flags.DEFINE_bool("known_labels", False, "Take classes from the folders' names.")
     flags.DEFINE_bool("masks", False, "Add masks; not for voc.")
-    entry_point.define_refine_flag()
-    entry_point.define_min_confidence_flag("0, every photo has an object")
+    box_flags.define_refine_flag()
+    box_flags.define_min_confidence_flag("0, every photo has an object")
+    box_flags.define_boxes_flag()
     entry_point.run(main)

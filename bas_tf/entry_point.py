@@ -67,40 +67,6 @@ def define_bad_image_flag() -> None:
     )
 
 
-def define_refine_flag() -> None:
-    """Defines --refine, for commands that draw boxes."""
-    flags.DEFINE_enum(
-        "refine",
-        None,
-        ["none", "pamr", "grabcut"],
-        "Boxes of masks whose edges follow the photo's colours: grabcut is tighter, "
-        "pamr runs in TensorFlow. Default: the config's eval.refine, or none.",
-    )
-
-
-def define_views_flag() -> None:
-    """Defines --views, for commands that draw boxes."""
-    flags.DEFINE_string(
-        "views",
-        None,
-        "What a workdir's maps are averaged over, for tighter boxes: widths of the "
-        "network's input and mirror images, as 160,224,flip. Default: the config's "
-        "eval.views, or one view.",
-    )
-
-
-def define_min_confidence_flag(default: str) -> None:
-    """Defines --min_confidence, for commands that draw boxes; `default` in words."""
-    flags.DEFINE_float(
-        "min_confidence",
-        None,
-        "The confidence in [0, 1], about the IoU with the object, that the box of an "
-        f"object has at least. Default: {default}.",
-        lower_bound=0,
-        upper_bound=1,
-    )
-
-
 class _ReadConfig(flags.ArgumentParser):
     """Hands ml_collections the config that `_read_config` built from the file."""
 

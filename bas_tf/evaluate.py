@@ -23,7 +23,7 @@ from pathlib import Path
 
 from absl import flags
 
-from bas_tf import entry_point
+from bas_tf import box_flags, entry_point
 
 
 def main(args: list[str]) -> None:
@@ -74,6 +74,6 @@ if __name__ == "__main__":
     entry_point.define_path(
         "per_image", None, "A CSV file to write, one line per image."
     )
-    entry_point.define_refine_flag()
-    entry_point.define_views_flag()
+    box_flags.define_refine_flag()
+    box_flags.define_views_flag()
     entry_point.run(main)

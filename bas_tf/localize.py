@@ -4,10 +4,11 @@
 
 A PHOTO is a file or a folder, of which all photos are taken; names that begin with a
 dash go after `--`. DIR gets PHOTO_localized.png for each, and PHOTO_mask.png with
---refine=grabcut, which tightens the box. No label is needed; --class
-localizes a given one (workdirs only). A box with less than --min_confidence is not
-drawn, and `found` is false in predictions.json, which has it all the same. Exit code 2
-also when some photos could not be read: they are named, and the others are done.
+--refine=grabcut, which tightens the box. --boxes=all draws a box around each of
+several objects and lists them as "objects". No label is needed; --class localizes a
+given one (workdirs only). A box with less than --min_confidence is not drawn, and
+`found` is false in predictions.json, which has it all the same. Exit code 2 also when
+some photos could not be read: they are named, and the others are done.
 """
 
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
-from bas_tf import entry_point
+from bas_tf import box_flags, entry_point
 from bas_tf.errors import UserError
 
 
@@ -37,6 +38,7 @@ def main(args: list[str]) -> None:
         refine=flags.FLAGS.refine or "none",
         views=flags.FLAGS.views or "",
         min_confidence=FOUND_CONFIDENCE if least is None else least,
+        boxes=flags.FLAGS.boxes,
     )
     print(f"{output}: {len(rows)} overlays and {localization.PREDICTIONS_FILE}")
     if missing := len(paths) - len(rows):
@@ -53,7 +55,8 @@ if __name__ == "__main__":
     )
     entry_point.define_path("output", None, "The folder to write to.", required=True)
     flags.DEFINE_string("class", None, "Localize this class, predicted or not.")
-    entry_point.define_refine_flag()
-    entry_point.define_views_flag()
-    entry_point.define_min_confidence_flag("that of `found`, see docs/own_photos.md")
+    box_flags.define_refine_flag()
+    box_flags.define_views_flag()
+    box_flags.define_min_confidence_flag("that of `found`, see docs/own_photos.md")
+    box_flags.define_boxes_flag()
     entry_point.run(main)

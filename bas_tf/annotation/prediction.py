@@ -6,14 +6,14 @@ import numpy as np
 
 from bas_tf import names
 from bas_tf.annotation.data_set import Object, Photo
-from bas_tf.geometry import components
+from bas_tf.geometry import components, objects
 from bas_tf.jobs import localization
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.runners import Runner
 
 
 class Annotator:
-    """Finds the object of photos.
+    """Finds the object of photos, or all of them.
 
     Args:
       runner: the model.
@@ -21,6 +21,7 @@ class Annotator:
         model's threshold. Boxes are then those of the masks.
       refine: of `refined_boxes.REFINEMENTS`.
       min_confidence: photos below it get no object, see `metrics.confidence`.
+      boxes: of `objects.BOXES`.
 
     Raises:
       UserError: masks or a refinement of a model that does not say its threshold.
@@ -33,9 +34,11 @@ class Annotator:
         with_masks: bool,
         refine: str,
         min_confidence: float = 0.0,
+        boxes: str = objects.ONE,
     ):
         self._min_confidence = min_confidence
         self._runner, self._with_masks, self._refine = runner, with_masks, refine
+        self._boxes = boxes
         if with_masks or refine != refined_boxes.NONE:
             refined_boxes.threshold_of(runner)
 
@@ -52,20 +55,35 @@ class Annotator:
         answers = localization.predict_photos(
             [photo for _, photo in batch], self._runner,
             refine=self._refine, labels=given,
+            boxes=objects.ONE if self._with_masks else self._boxes,
         )  # fmt: skip
         for (name, photo), answer in zip(batch, answers, strict=True):
             label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
-            is_found = answer[names.CONFIDENCE] >= self._min_confidence
-            objects = (self._object(photo, answer, label),) if is_found else ()
-            yield Photo(name, photo.shape[1::-1], objects)
+            found = [
+                self._object(answer, label, *each)
+                for each in self._found(photo, answer)
+                if answer[names.CONFIDENCE] >= self._min_confidence
+            ]
+            yield Photo(name, photo.shape[1::-1], tuple(found))
 
-    def _object(self, photo: np.ndarray, answer: Mapping, label: int) -> Object:
-        box, degenerate = answer[names.BOXES], answer[names.DEGENERATE]
-        mask = None
-        if self._with_masks:
-            pixels = self._pixels(photo, answer)
-            box, degenerate = masks.box_of_mask(pixels)
-            mask = components.largest_component(pixels)
+    def _found(self, photo: np.ndarray, answer: Mapping) -> Iterator[tuple]:
+        """Box, whether nothing was found, and mask of each object."""
+        if not self._with_masks:
+            of_map = [answer[names.BOXES]]
+            for box in answer.get(localization.OBJECTS, [of_map])[0]:
+                yield box, answer[names.DEGENERATE], None
+            return
+        pixels = self._pixels(photo, answer)
+        if self._boxes == objects.ONE or not pixels.any():
+            yield *masks.box_of_mask(pixels), components.largest_component(pixels)
+            return
+        labels = objects.label_objects(pixels)
+        for i, box in enumerate(objects.boxes_of_labels(labels)[0], start=1):
+            yield box, False, labels == i
+
+    def _object(
+        self, answer: Mapping, label: int, box: np.ndarray, degenerate, mask
+    ) -> Object:
         # A file scores its best classes alone, one of a given class none.
         scores = answer.get(names.SCORES)
         return Object(

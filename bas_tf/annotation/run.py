@@ -18,6 +18,7 @@ from bas_tf.annotation.formats import FORMATS, WITHOUT_MASKS
 from bas_tf.annotation.journal import JOURNAL_FILE, Journal, check_folder
 from bas_tf.data import decode, photo_files
 from bas_tf.errors import UserError, check_choice
+from bas_tf.geometry import objects
 from bas_tf.jobs import output_check
 from bas_tf.jobs.photo_batches import read_batches
 from bas_tf.refinement import refined_boxes
@@ -38,6 +39,7 @@ def annotate_photos(
     with_masks: bool = False,
     refine: str = refined_boxes.NONE,
     min_confidence: float = 0.0,
+    boxes: str = objects.ONE,
 ) -> tuple[int, list[str]]:
     """Annotates photos and writes them as a data set; photos are read only.
 
@@ -52,7 +54,7 @@ def annotate_photos(
       load: returns the model.
       data_format: of `formats.FORMATS`.
       known_labels: classes are those that the photos' folders are named after.
-      with_masks, refine, min_confidence: see `prediction.Annotator`.
+      with_masks, refine, min_confidence, boxes: see `prediction.Annotator`.
 
     Returns:
       How many photos the data set has, and why others are not in it, a line each.
@@ -63,6 +65,7 @@ def annotate_photos(
     """
     check_choice("format", data_format, FORMATS)
     check_choice("refine", refine, refined_boxes.REFINEMENTS)
+    check_choice("boxes", boxes, objects.BOXES)
     if with_masks and data_format in WITHOUT_MASKS:
         raise UserError(f"format {data_format} has no masks; leave out masks")
     paths = photo_files.find_photos(arguments, output=output)
@@ -72,12 +75,18 @@ def annotate_photos(
     runner = load()
     labels = _folder_labels(photos, root, runner) if known_labels else {}
     annotator = prediction.Annotator(
-        runner, with_masks=with_masks, refine=refine, min_confidence=min_confidence
+        runner,
+        with_masks=with_masks,
+        refine=refine,
+        min_confidence=min_confidence,
+        boxes=boxes,
     )
     request = _request(model, root) | {
         "known_labels": known_labels, "masks": with_masks, "refine": refine,
         "min_confidence": min_confidence,
     }  # fmt: skip
+    if boxes == objects.ALL:
+        request["boxes"] = boxes
     with files.locked_folder(output):
         journal = Journal(output, request)
         faults += _fill(journal, photos, labels, annotator)

@@ -23,6 +23,8 @@ class Localization:
       found: the confidence is at least `metrics.confidence.FOUND_CONFIDENCE`.
       photo: uint8 [height, width, 3].
       mask: bool [height, width] of the object; None without a refinement.
+      boxes: of all objects, the largest first; `box` alone unless all were asked for.
+      box_scores: of `boxes`, the larger the better.
     """
 
     label: str
@@ -34,13 +36,15 @@ class Localization:
     found: bool
     photo: np.ndarray = dataclasses.field(repr=False)
     mask: np.ndarray | None = dataclasses.field(default=None, repr=False)
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    box_scores: tuple[float, ...] = ()
 
     def plot(self) -> Image.Image:
         """The photo with its map as heat, its box and its label."""
         from bas_tf.report import pictures
 
         label = f"{self.label} {self.score:.2f}"
-        boxes = [np.asarray(self.box)]
+        boxes = [np.asarray(box) for box in self.boxes or [self.box]]
         drawn = pictures.overlay(self.photo, self.map, boxes=boxes, label=label)
         return Image.fromarray(drawn)
 

@@ -41,7 +41,11 @@ class Model:
         return self._workdir("keras_model").trained[0]
 
     def localize(
-        self, photos: Photo | Sequence[Photo], *, refine: str = "none"
+        self,
+        photos: Photo | Sequence[Photo],
+        *,
+        refine: str = "none",
+        boxes: str = "one",
     ) -> Localization | list[Localization]:
         """Finds the object of a photo, or of each of a list.
 
@@ -49,6 +53,7 @@ class Model:
           photos: paths, PIL images or uint8 [height, width, 3] arrays; files and PIL
             images are turned as their EXIF says. A list is predicted in batches.
           refine: none, pamr or grabcut: masks, and boxes, that follow the colours.
+          boxes: one, or all: also the boxes of all objects of the class.
 
         Raises:
           ValueError: a photo that cannot be read.
@@ -69,7 +74,9 @@ class Model:
         found, each = [], [photos] if is_one else photos
         for batch in read_batches(each, arguments.pixels_of):
             pixels = [decoded for _, decoded in batch]
-            answers = localization.predict_photos(pixels, self._runner, refine=refine)
+            answers = localization.predict_photos(
+                pixels, self._runner, refine=refine, boxes=boxes
+            )
             found += [
                 _localization(photo, answer, self.class_names)
                 for photo, answer in zip(pixels, answers, strict=True)
@@ -86,6 +93,7 @@ class Model:
         masks: bool = False,
         refine: str = "none",
         min_confidence: float = 0.0,
+        boxes: str = "one",
     ) -> int:
         """Makes a labelled data set; the same call continues one that was stopped.
 
@@ -94,7 +102,8 @@ class Model:
           output: the folder that gets the data set.
           format: coco, yolo, voc, labelstudio or cvat, see `bas_tf.annotate`.
           known_labels: takes each photo's class from its folder's name.
-          masks, refine: adds masks, whose boxes are taken; refines as `localize`.
+          masks, refine, boxes: adds masks, whose boxes are taken; refines, and takes
+            one box or all, as `localize`.
           min_confidence: photos whose box has less get no object.
 
         Returns:
@@ -115,7 +124,7 @@ class Model:
                 self.path, [Path(photo).expanduser() for photo in chosen],
                 Path(output).expanduser(), load=lambda: self._runner,
                 data_format=format, known_labels=known_labels, with_masks=masks,
-                refine=refine, min_confidence=min_confidence,
+                refine=refine, boxes=boxes, min_confidence=min_confidence,
             )[0]  # fmt: skip
 
     def evaluate(
@@ -255,6 +264,9 @@ def _localization(photo, answer, class_names) -> Localization:
     from bas_tf.jobs import localization
 
     row = localization.row_of(photo, answer, class_names)
+    found = [{"box": row["box"], "score": 1.0}]
+    if localization.OBJECTS in answer:
+        found = localization.objects_of(answer)
     return Localization(
         label=row["class"],
         score=row["score"],
@@ -263,4 +275,6 @@ def _localization(photo, answer, class_names) -> Localization:
         **{key: row[key] for key in ("degenerate", "confidence", "found")},
         mask=answer.get(localization.MASK),
         photo=photo,
+        boxes=tuple(tuple(each["box"]) for each in found),
+        box_scores=tuple(each["score"] for each in found),
     )

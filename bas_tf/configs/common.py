@@ -33,6 +33,10 @@ def _data() -> dict:
         "image_size": (144, 144),  # synthetic: width, height of the drawings
         "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
         "seed": 0,  # synthetic: another seed draws other images
+        # synthetic: objects of one class in each drawing, and the largest IoU of their
+        # boxes; 0.0 keeps them apart, otherwise each overlaps another one
+        "objects_per_image": 1,
+        "object_overlap": 0.0,
         "resize_size": (256, 256),  # width, height; aspect not kept
         "crop_size": (224, 224),  # width, height; multiples of 32
         "batch_size": 32,  # global
@@ -158,6 +162,9 @@ def _eval() -> dict:
         # What a workdir's map is averaged over: widths of the network's input, and
         # their mirror images, as "160,224,flip"; "" is one view
         "views": "",
+        # all: also precision and recall of the boxes of all objects of a map, see
+        # `geometry.objects`; one: the largest component's box alone
+        "boxes": "one",
         "ten_crop": False,  # classify by the mean of ten crops
         "ten_crop_precision": "float32",  # of the nine crops that give no box
     }

@@ -28,6 +28,7 @@ from bas_tf.evaluators.figures import (
     spread_over_records,
 )
 from bas_tf.evaluators.ground_truth import GroundTruth, Size
+from bas_tf.evaluators.object_figures import object_figures
 from bas_tf.evaluators.pixel_figures import pixel_figures
 from bas_tf.evaluators.predictions import LabelFn, PredictFn, Predictions, predict_all
 from bas_tf.geometry.components import box_from_map
@@ -88,6 +89,7 @@ def evaluate_predictions(
     records: Sequence[Record],
     score_threshold: float,
     threshold_origin: str = "fixed",
+    all_boxes: bool = False,
 ) -> Evaluation:
     """Evaluates predictions that were made before; no model runs.
 
@@ -100,6 +102,7 @@ def evaluate_predictions(
       threshold_origin: "fixed" evaluates the boxes that the model drew. The others take
         boxes from the maps by `box_from_map`: "self" and "val-optimal" at
         `score_threshold`, "oracle" at the best threshold of this very split.
+      all_boxes: adds `object_figures`.
 
     Raises:
       UserError: unknown origin; "oracle" without true boxes.
@@ -121,6 +124,11 @@ def evaluate_predictions(
         figures={
             **_predicted_figures(predictions, truth, at),
             **_box_figures(ious, predictions, truth, at),
+            **(
+                object_figures(predictions.maps, truth, score_threshold, at)
+                if all_boxes
+                else {}
+            ),
             **_class_figures(predictions),
             **pixel_figures(predictions.maps, truth, records, score_threshold, at),
             **_prefixed({key: b.figures for key, b in baselines.items()}),

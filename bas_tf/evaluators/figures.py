@@ -27,7 +27,7 @@ class Figure:
       num_images: how many images it is about.
       interval_95: (low, high), by resampling images.
       average: over "images", "classes" (the mean over classes of each class's mean
-        over images) or "pixels", pooled over images.
+        over images), or "pixels" or "boxes", pooled over images.
       iou_thresholds: of a right box; empty where no box is evaluated.
       comparison: ">" or ">=", how a right box's IoU compares with its threshold; None
         without IoU thresholds.

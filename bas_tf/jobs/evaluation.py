@@ -12,6 +12,7 @@ from bas_tf.evaluators import figures, metrics_file
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.evaluators.predictions import LABEL, Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
+from bas_tf.geometry.objects import ALL
 from bas_tf.jobs import evaluation_options, experiment
 from bas_tf.ops import determinism
 from bas_tf.refinement import pseudo_mask
@@ -69,6 +70,11 @@ class Evaluator:
         if self._refine != NONE and not cuts_boxes:
             needs = f"needs protocol bas and eval.threshold_origin {figures.FIXED!r}"
             raise UserError(f"eval.refine is {self._refine!r}, which {needs}")
+        self._extra = {"all_boxes": True} if config.eval.get("boxes") == ALL else {}
+        if self._extra and (self._refine != NONE or protocol != "bas"):
+            raise UserError(
+                f"eval.boxes is {ALL!r}; needs protocol bas, eval.refine none"
+            )
         if self._rules.crops:
             preprocess.check_sizes(config.data.resize_size, config.data.crop_size)
         self._source = bad_images.guard_source(
@@ -107,10 +113,8 @@ class Evaluator:
         if origin == figures.VAL_OPTIMAL and self.split == "val":
             origin = figures.ORACLE  # chosen on the very boxes that are evaluated
         if origin == figures.VAL_OPTIMAL:
-            val_records, _, val_truth = self._read("val")
-            threshold = self._rules.choose_threshold(
-                predict("val"), val_truth, val_records
-            )
+            val, _, val_truth = self._read("val")
+            threshold = self._rules.choose_threshold(predict("val"), val_truth, val)
         predictions = predict(self.split, ten_crop=options.ten_crop)
         if origin == figures.SELF:
             some = pseudo_mask.threshold_sample(len(images))
@@ -124,6 +128,7 @@ class Evaluator:
             records=records,
             score_threshold=threshold,
             threshold_origin=origin,
+            **self._extra,
         )
         return EvaluationResult(
             document=self._document(evaluation, runner, model=model, seed=seed),
@@ -161,10 +166,8 @@ class Evaluator:
     def _check(self, runner: Runner, model: str) -> None:
         if self.config.eval.ten_crop:
             self._check_ten_crops(runner, model)
-        views, crop = (
-            self.config.eval.get("views", ""),
-            tuple(self.config.data.crop_size),
-        )
+        views = self.config.eval.get("views", "")
+        crop = tuple(self.config.data.crop_size)
         if runner.views != views:
             raise UserError(
                 f"eval.views is {views!r}, but {model} has {runner.views!r}"

@@ -3,6 +3,7 @@
 from bas_tf.errors import UserError, check_at_least, check_choice
 from bas_tf.evaluators.figures import THRESHOLD_ORIGINS
 from bas_tf.evaluators.predictions import LABEL, MAP_CLASSES
+from bas_tf.geometry.objects import BOXES, ONE
 from bas_tf.ops.precision import PRECISIONS
 from bas_tf.refinement.refined_boxes import NONE, REFINEMENTS
 
@@ -19,6 +20,7 @@ def check_options(options) -> None:
             "[0, 1], of which it cuts in [0, 1)"
         )
     check_at_least("eval.batch_size", options.batch_size, 1)
+    check_choice("eval.boxes", options.get("boxes", ONE), BOXES)
     check_choice("eval.refine", options.get("refine", NONE), REFINEMENTS)
     check_choice("eval.map", options.get("map", FOREGROUND), MAPS)
     check_choice("eval.map_class", options.get("map_class", LABEL), MAP_CLASSES)

@@ -58,12 +58,16 @@ def images_of(config, split: str) -> dict[str, Any]:
     data = config.data
     if data.source != "synthetic":
         return {"data.source": data.source, "data.root": data.root}
-    return {
+    images = {
         "data.source": data.source,
         "data.image_size": list(data.image_size),
         "data.seed": data.seed,
         f"data.num_images.{split}": data.num_images.get(split),
     }
+    if data.get("objects_per_image", 1) > 1:
+        for key in ("objects_per_image", "object_overlap"):
+            images[f"data.{key}"] = data[key]
+    return images
 
 
 def training_images(config, records):

@@ -10,7 +10,8 @@ from absl import logging
 
 from bas_tf import files, inference, names
 from bas_tf.data import decode, preprocess
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, check_choice
+from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
 from bas_tf.jobs.photo_batches import read_batches
@@ -22,6 +23,7 @@ from bas_tf.runners import Runner
 PREDICTIONS_FILE = "predictions.json"
 OVERLAY_SUFFIX, MASK_SUFFIX = "_localized.png", "_mask.png"
 MASK = "mask"  # bool [height, width] of an answer
+OBJECTS = "objects"  # float [k, 4] boxes and [k] scores of an answer
 _UNKNOWN_THRESHOLD = 0.5  # of a file of an older version, for its confidence
 
 
@@ -34,6 +36,7 @@ def localize_photos(
     refine: str = refined_boxes.NONE,
     views: str = "",
     min_confidence: float = FOUND_CONFIDENCE,
+    boxes: str = objects.ONE,
 ) -> list[dict]:
     """Localizes the object of each photo.
 
@@ -48,6 +51,8 @@ def localize_photos(
         PHOTO_mask.png: 255 object, 0 background.
       views: of a workdir, what maps are averaged over, see `refinement.views`.
       min_confidence: of a box that is found; overlays show no other.
+      boxes: of `objects.BOXES`; ALL adds all "objects" of the class, the largest first,
+        each with its box and score.
 
     Returns:
       What predictions.json holds: for each readable photo its file ("image"), the
@@ -75,10 +80,14 @@ def localize_photos(
         runner = given_class_runner(model, class_name)
     rows, faults = [], []
     for batch in read_batches(paths, decode.decode_image, faults):
-        answers = predict_photos([photo for _, photo in batch], runner, refine=refine)
+        answers = predict_photos(
+            [photo for _, photo in batch], runner, refine=refine, boxes=boxes
+        )
         for (path, photo), answer in zip(batch, answers, strict=True):
             row = {"image": str(path), "overlay": overlays[path]}
             row |= row_of(photo, answer, runner.class_names, min_confidence)
+            if OBJECTS in answer:
+                row["objects"] = objects_of(answer)
             if path in masks_of:
                 _write_mask(output / masks_of[path], answer[MASK])
                 row |= {"refine": refine, "mask": masks_of[path]}
@@ -99,11 +108,12 @@ def _write_mask(path: Path, mask: np.ndarray) -> None:
 
 
 def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> None:
+    drawn = row.get("objects", [row]) if row["found"] else []
     overlay = pictures.overlay(
         photo,
         answer[names.LOCALIZATION_MAP],
-        boxes=[np.asarray(row["box"])] if row["found"] else [],
-        label=f"{row['class']} {row['score']:.2f}" if row["found"] else "nothing found",
+        boxes=[np.asarray(each["box"]) for each in drawn],
+        label=f"{row['class']} {row['score']:.2f}" if drawn else "nothing found",
     )
     pictures.write_png(path, overlay)
 
@@ -114,14 +124,23 @@ def predict_photos(
     *,
     refine: str = refined_boxes.NONE,
     labels: Sequence[int] | None = None,
+    boxes: str = objects.ONE,
 ) -> Iterator[dict[str, Any]]:
     """The outputs of each photo, boxes in its pixels; refined, also its MASK.
+
+    With `objects.ALL` also its OBJECTS, of the refined mask where there is one.
 
     They are resized to the size it was trained at and go in one batch; a file of an
     older version that takes any size, and does not say, gets each as it is. With
     labels, maps and boxes are those of the labels, by `Runner.label_fn`. The
     names.CONFIDENCE is of the map, refined or not.
     """
+    check_choice("boxes", boxes, objects.BOXES)
+    if boxes == objects.ALL and runner.score_threshold is None:
+        raise UserError(
+            "boxes=all: the model's file does not say its score_threshold: export it "
+            "again"
+        )
     size_wh = runner.input_size_wh or runner.trained_size_wh
     if size_wh is None:
         batches = [photo[np.newaxis] for photo in photos]
@@ -157,7 +176,22 @@ def predict_photos(
                 )
                 box, degenerate = masks.box_of_mask(mask)
                 answer |= {names.BOXES: box, names.DEGENERATE: degenerate, MASK: mask}
+            if boxes == objects.ALL:
+                answer[OBJECTS] = _all_objects(answer, frame, runner.score_threshold)
             yield answer
+
+
+def _all_objects(
+    answer: dict, frame: CropFrame, score_threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    if MASK in answer:
+        return objects.boxes_of_labels(objects.label_objects(answer[MASK]))
+    boxes, scores = objects.objects_from_map(
+        answer[names.LOCALIZATION_MAP],
+        crop_size_wh=frame.crop_size_wh,
+        score_threshold=score_threshold,
+    )
+    return frame.crop_to_original(boxes), scores
 
 
 def given_class_runner(model: str, class_name: str) -> Runner:
@@ -203,6 +237,14 @@ def row_of(
         "confidence": round(answer[names.CONFIDENCE], 4),
         "found": answer[names.CONFIDENCE] >= min_confidence,
     }
+
+
+def objects_of(answer: dict) -> list[dict]:
+    """The "objects" of a row."""
+    return [
+        {"box": [round(float(v), 2) for v in box], "score": round(float(score), 4)}
+        for box, score in zip(*answer[OBJECTS], strict=True)
+    ]
 
 
 def _file_names(paths: Sequence[Path], suffix: str) -> dict[Path, str]:

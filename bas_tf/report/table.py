@@ -21,6 +21,8 @@ NAMES = {  # of metrics
     "pixel_iou": "Pixel IoU with the masks",
     "pixel_precision": "Pixel precision with the masks",
     "peak_in_mask": "Highest pixel on the object",
+    "all_boxes_precision": "Precision of all boxes",
+    "all_boxes_recall": "Recall of all true boxes",
     "width_fraction": "Width of the box",
     "height_fraction": "Height of the box",
     "num_images": "Images",

@@ -72,6 +72,28 @@ def box_of(entry) -> np.ndarray:
     return np.array([x, y, x + width, y + height])
 
 
+def test_all_objects_have_an_entry_each_with_their_own_mask(model, photos, tmp_path):
+    folders = {masks: tmp_path / str(masks) for masks in (False, True)}
+    for masks_, folder in folders.items():
+        assert model.annotate(photos, folder, masks=masks_, boxes="all") == 8
+    documents = [json.loads((f / coco.FILE).read_text()) for f in folders.values()]
+    boxes, with_masks = (document["annotations"] for document in documents)
+    assert len(boxes) > 8
+    found = model.localize([photos / i["file_name"] for i in documents[0]["images"]],
+                           boxes="all")  # fmt: skip
+    assert [each for one in found for each in one.boxes] == [
+        pytest.approx(box_of(entry), abs=0.02) for entry in boxes
+    ]
+    for entry in with_masks:
+        mask = masks.from_run_lengths(entry["segmentation"])
+        assert box_from_mask(mask).tolist() == box_of(entry).tolist()
+    of_first = [entry for entry in with_masks if entry["image_id"] == 1]
+    shared = sum(
+        masks.from_run_lengths(e["segmentation"]).astype(int) for e in of_first
+    )
+    assert shared.max() == 1
+
+
 def test_boxes_are_those_of_localize_in_the_upright_photo(model, photos, tmp_path):
     before = hashes_of(photos)
     assert model.annotate(photos, tmp_path / "out") == 8

@@ -10,6 +10,7 @@ import pytest
 
 from bas_tf.data.drawings.source import SyntheticSource, draw_example
 from bas_tf.data.records import DataError
+from bas_tf.geometry.boxes import iou_xyxy
 
 _SIZE = (64, 64)
 _CHANCE = 1 / 8
@@ -154,6 +155,22 @@ def test_centred_boxes_find_few_objects(records):
     assert 0.05 < best < 0.35
 
 
+@pytest.mark.parametrize("overlap", [0.0, 0.3])
+def test_several_objects_have_a_box_each_and_overlap_as_asked(overlap):
+    source = SyntheticSource(
+        image_size=(144, 144), num_images={"val": 40},
+        objects_per_image=3, object_overlap=overlap,
+    )  # fmt: skip
+    for record in source.records("val"):
+        boxes, mask = record.boxes_original, record.load_mask()
+        assert boxes.shape == (3, 4)
+        low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+        assert [*low, *high] == _box_by_hand(mask)
+        ious = iou_xyxy(boxes, boxes)[np.triu_indices(3, 1)]
+        assert ious.max() <= overlap + 0.04  # boxes of what is seen, in whole pixels
+        assert (ious.max() > 0) == (overlap > 0)
+
+
 def _features(image):
     """Coarse pixels and a joint colour histogram of 6 x 6 x 6 bins."""
     pixels = cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA).ravel() / 255
@@ -197,6 +214,8 @@ def test_unknown_split_names_the_known_ones():
         ({"image_size": (97, 32)}, "97x32.*3 times"),
         ({"num_images": {"val": 0}}, "'val' is 0.*at least 1"),
         ({"seed": -1}, "seed is -1"),
+        ({"objects_per_image": 0}, "objects_per_image is 0; 1 to 4"),
+        ({"object_overlap": 0.5}, "object_overlap is 0.5; 0 to 0.3"),
     ],
 )
 def test_arguments_out_of_range_are_named(arguments, message):

@@ -14,7 +14,9 @@ from bas_tf.configs import demo
 from bas_tf.data import preprocess
 from bas_tf.errors import UserError
 from bas_tf.evaluators import sweeps
+from bas_tf.geometry import objects
 from bas_tf.jobs import evaluation, evaluation_options, experiment, results
+from bas_tf.metrics.detection import box_counts
 from bas_tf.report import table
 from bas_tf.runners import Runner
 from tests.commands import exit_code_in_process
@@ -601,3 +603,28 @@ def test_the_cam_as_the_map_has_the_baselines_figures(demo_workdir):
         onnx = demo_workdir / "export/localizer.onnx"
         config = demo_config(map="cam", map_class="predicted")
         evaluation.evaluate_model(str(onnx), config, split="val")
+
+
+@pytest.mark.slow
+def test_all_boxes_are_measured_on_drawings_with_several_objects(demo_workdir):
+    config = demo.get_config("quicktest")
+    config.data.objects_per_image = 2
+    plain = evaluation.evaluate_model(str(demo_workdir), config, split="val")
+    config.eval.boxes = "all"
+    found = evaluation.evaluate_model(str(demo_workdir), config, split="val")
+    added = found.document["figures"].keys() - plain.document["figures"].keys()
+    assert added == {"all_boxes_precision", "all_boxes_recall"}
+    figure = found.document["figures"]["all_boxes_recall"]
+    assert (figure["average"], figure["iou_thresholds"]) == ("boxes", [0.5])
+    counts = np.zeros(3)
+    for scores, true in zip(found.predictions.maps, found.truth.boxes, strict=True):
+        boxes, _ = objects.objects_from_map(
+            scores, crop_size_wh=(64, 64), score_threshold=config.eval.score_threshold
+        )
+        counts += box_counts(boxes, true)
+    assert counts[2] == 64
+    assert figure["value"] == counts[0] / 64
+    with pytest.raises(UserError, match="eval.boxes is 'all'; needs protocol bas"):
+        evaluation.evaluate_model(
+            str(demo_workdir), config, split="val", protocol="maxboxacc"
+        )

@@ -32,6 +32,10 @@ def save(path, scene, size_wh, **options):
     return path
 
 
+def read_rows(output) -> list[dict]:
+    return json.loads((output / "predictions.json").read_text())
+
+
 def size_of(path) -> tuple[int, int]:
     with Image.open(path) as image:
         return image.size
@@ -69,6 +73,33 @@ def test_photos_of_odd_sizes(model, scenes, tmp_path):
         assert 0 < row["peak"][0] < size[0] and 0 < row["peak"][1] < size[1]
         assert 0 < row["score"] <= 1
         assert size_of(output / row["overlay"]) == size
+
+
+def test_all_objects_are_listed_and_drawn_the_largest_first(model, scenes, tmp_path):
+    """Each scene twice next to itself: the network has seen one object a picture."""
+    paths = [
+        save(tmp_path / f"{i}.png", np.hstack([scene, scene]), (144, 72))
+        for i, scene in enumerate(scenes)
+    ]
+    one, every = (
+        localization.localize_photos(
+            str(model), paths, tmp_path / boxes, class_name=None, boxes=boxes
+        )
+        for boxes in ("one", "all")
+    )
+    for row, with_objects in zip(one, every, strict=True):
+        found = with_objects.pop("objects")
+        assert with_objects == row
+        scores = [each["score"] for each in found]
+        assert scores[0] == 1 and scores == sorted(scores, reverse=True)
+        if not row["degenerate"] and len(found) == 1:
+            np.testing.assert_allclose(found[0]["box"], row["box"], atol=144 / 64)
+    counts = [len(row["objects"]) for row in read_rows(tmp_path / "all")]
+    assert max(counts) > 1
+    drawn = {
+        (tmp_path / boxes / "0_localized.png").read_bytes() for boxes in ("one", "all")
+    }
+    assert (len(drawn) == 1) == (counts[0] == 1)
 
 
 def test_a_workdir_and_its_files_agree_on_photos_of_the_networks_size(

@@ -1,13 +1,18 @@
 """Where a synthetic creature is: outline, pose, size and place, blind to its class."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from bas_tf.data.drawings import drawing
+from bas_tf.geometry.boxes import iou_xyxy
 
 _AREA_RANGE = (0.055, 0.58)  # leaves room for rounding inside 0.05 to 0.60
+_MAX_AREA = 0.50  # before the border cuts it
+_GROUP_AREA = 0.35  # the largest areas of all creatures of a group together
+_TRIES = 50  # places tried for each creature of a group before starting over
 _SHARE_CUT = 0.13
 _MARGIN = 0.015
 _SUBPIXELS = 4
@@ -32,7 +37,42 @@ class Body:
     emblem: np.ndarray
 
 
-def sample_body(rng: np.random.Generator, image_size: tuple[int, int]) -> Body:
+def sample_group(
+    rng: np.random.Generator, image_size: tuple[int, int], *, count: int, max_iou: float
+) -> list[Body]:
+    """Creatures of one picture, the largest first; one alone is `sample_body`'s.
+
+    Args:
+      rng: decides everything.
+      image_size: width and height.
+      count: how many; the more, the smaller.
+      max_iou: 0 keeps their boxes apart. Otherwise the box of each but the first drawn
+        overlaps that of an earlier one, by at most this IoU.
+    """
+    if count == 1:
+        return [sample_body(rng, image_size)]
+    frame, tries, group = drawing.frame_size(image_size), 0, []
+    while len(group) < count:
+        if tries % (_TRIES * count) == 0:
+            group, boxes = [], np.empty((0, 4))
+        tries += 1
+        body = sample_body(rng, image_size, max_area=_GROUP_AREA / count)
+        corners = np.clip(
+            [body.outline.min(axis=0), body.outline.max(axis=0)], 0, frame
+        )
+        overlap = iou_xyxy(corners.reshape(1, 4), boxes).max(initial=0)
+        if overlap <= max_iou and (overlap > 0 or max_iou == 0 or not group):
+            group.append(body)
+            boxes = np.vstack([boxes, corners.reshape(1, 4)])
+    return sorted(group, key=lambda body: -body.radius)
+
+
+def sample_body(
+    rng: np.random.Generator,
+    image_size: tuple[int, int],
+    *,
+    max_area: float = _MAX_AREA,
+) -> Body:
     """Draws until the creature covers 0.05 to 0.60 of the image.
 
     Depends on the aspect ratio of `image_size` (width, height) and not on its scale.
@@ -41,7 +81,7 @@ def sample_body(rng: np.random.Generator, image_size: tuple[int, int]) -> Body:
     overshoot = rng.uniform(0.10, 0.35) if rng.random() < _SHARE_CUT else 0.0
     probe_size = tuple(np.rint(48 * frame).astype(int))
     while True:
-        area = 0.07 * (0.50 / 0.07) ** (rng.random() ** 1.3)
+        area = 0.07 * (max_area / 0.07) ** (rng.random() ** 1.3)
         axis = rng.uniform(0, 2 * np.pi)
         outline = np.sqrt(area) * sample_outline(rng) @ drawing.rotation(axis)
         emblem = outline[rng.integers(len(outline))] * rng.uniform(0.3, 0.5)
@@ -106,3 +146,15 @@ def coverage(outline: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
 def mask_from_coverage(covered: np.ndarray) -> np.ndarray:
     """uint8 [height, width]: 255 where at least half of a pixel is covered, else 0."""
     return np.where(covered >= 128, 255, 0).astype(np.uint8)
+
+
+def visible_masks(coverages: Sequence[np.ndarray]) -> np.ndarray:
+    """What is seen of creatures, uint8 [n, height, width]: later ones hide earlier.
+
+    Args:
+      coverages: n of `coverage`.
+    """
+    masks = np.stack([mask_from_coverage(each) for each in coverages])
+    for i in range(len(masks) - 1):
+        masks[i][masks[i + 1 :].any(axis=0)] = 0
+    return masks

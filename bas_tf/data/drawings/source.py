@@ -7,7 +7,7 @@ any part of the body that shows both colours does. The emblem gives it away at a
 but is sometimes missing: a classifier is content with it, while the whole body is
 evidence, which is the situation that background activation suppression is made for.
 Body shape, pose, size and place and the whole background come from random streams that
-never see the label.
+never see the label. On request several creatures of one class share a picture.
 """
 
 import dataclasses
@@ -27,6 +27,8 @@ _LABEL, _GEOMETRY, _SCENERY, _SKIN = range(4)
 
 _MAX_ASPECT = 3
 _MIN_SIDE = 32
+_MAX_OBJECTS = 4
+_MAX_OVERLAP = 0.3  # more, and one creature may hide another
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Example:
 
     Attributes:
       image: RGB uint8 [height, width, 3].
-      mask: uint8 [height, width], 255 on the creature, else 0.
+      mask: uint8 [height, width], 255 on the creatures, else 0.
       label: index into `SyntheticSource.class_names`.
     """
 
@@ -55,6 +57,8 @@ class SyntheticSource:
         image_size: tuple[int, int] = (144, 144),
         num_images: Mapping[str, int],
         seed: int = 0,
+        objects_per_image: int = 1,
+        object_overlap: float = 0.0,
     ) -> None:
         """Sets what can be drawn; nothing is drawn yet.
 
@@ -62,12 +66,16 @@ class SyntheticSource:
           image_size: width and height in pixels.
           num_images: the number of images in every split.
           seed: another seed gives other images.
+          objects_per_image: creatures of the picture's class, 1 to 4.
+          object_overlap: 0 keeps their boxes apart; see `body.sample_group`.
 
         Raises:
           DataError: a side under 32 pixels, one side over three times the other, a
-            split without images, or a negative seed.
+            split without images, a negative seed, too many creatures or too close.
         """
         _check_arguments(image_size, num_images, seed)
+        _check_group(objects_per_image, object_overlap)
+        self._group = {"count": int(objects_per_image), "max_iou": object_overlap}
         self._image_size = (int(image_size[0]), int(image_size[1]))
         self._num_images = dict(num_images)
         self.splits = tuple(self._num_images)
@@ -87,20 +95,29 @@ class SyntheticSource:
     def _record(self, split: str, index: int) -> Record:
         size, scene = self._image_size, (self._seed, split, index)
 
+        def visible_masks() -> np.ndarray:
+            group = bodies.sample_group(_rng(*scene, _GEOMETRY), size, **self._group)
+            return bodies.visible_masks(
+                [bodies.coverage(b.outline, size) for b in group]
+            )
+
         def load_mask() -> np.ndarray:
-            body = bodies.sample_body(_rng(*scene, _GEOMETRY), size)
-            return bodies.mask_from_coverage(bodies.coverage(body.outline, size))
+            return visible_masks().max(axis=0)
 
         def draw() -> np.ndarray:
             return draw_example(
-                seed=self._seed, split=split, index=index, image_size=size
+                seed=self._seed,
+                split=split,
+                index=index,
+                image_size=size,
+                **self._group,
             ).image
 
         return Record(
             image_id=f"{split}/{index:06d}",
             label=_label(*scene),
             image=DrawnImage(draw, size),
-            boxes_original=boxes.box_from_mask(load_mask())[np.newaxis],
+            boxes_original=np.stack([boxes.box_from_mask(m) for m in visible_masks()]),
             load_mask=load_mask,
         )
 
@@ -112,6 +129,8 @@ def draw_example(
     index: int,
     image_size: tuple[int, int],
     hide_object: bool = False,
+    count: int = 1,
+    max_iou: float = 0.0,
 ) -> Example:
     """Draws one image with its exact mask.
 
@@ -121,15 +140,18 @@ def draw_example(
         scene.
       hide_object: leave the creature out; all other pixels stay, and mask and label are
         still the creature's.
+      count, max_iou: see `body.sample_group`; later ones are drawn over earlier ones.
     """
     scene = (seed, split, index)
     label = _label(*scene)
-    body = bodies.sample_body(_rng(*scene, _GEOMETRY), image_size)
-    covered = bodies.coverage(body.outline, image_size)
+    geometry, skin = _rng(*scene, _GEOMETRY), _rng(*scene, _SKIN)
+    group = bodies.sample_group(geometry, image_size, count=count, max_iou=max_iou)
+    covered = [bodies.coverage(body.outline, image_size) for body in group]
     image = draw_scenery(_rng(*scene, _SCENERY), image_size)
     if not hide_object:
-        draw_creature(image, _rng(*scene, _SKIN), SPECIES[label], body, covered)
-    mask = bodies.mask_from_coverage(covered)
+        for body, each in zip(group, covered, strict=True):
+            draw_creature(image, skin, SPECIES[label], body, each)
+    mask = bodies.visible_masks(covered).max(axis=0)
     return Example(image=image, mask=mask, label=label)
 
 
@@ -153,6 +175,18 @@ def _check_arguments(
             )
     if seed < 0:
         raise DataError(f"synthetic: seed is {seed}; at least 0 works")
+
+
+def _check_group(objects_per_image: int, object_overlap: float) -> None:
+    if not 1 <= objects_per_image <= _MAX_OBJECTS:
+        raise DataError(
+            f"synthetic: objects_per_image is {objects_per_image}; 1 to {_MAX_OBJECTS} "
+            "work"
+        )
+    if not 0 <= object_overlap <= _MAX_OVERLAP:
+        raise DataError(
+            f"synthetic: object_overlap is {object_overlap}; 0 to {_MAX_OVERLAP} work"
+        )
 
 
 def _rng(seed: int, split: str, index: int, stream: int) -> np.random.Generator:

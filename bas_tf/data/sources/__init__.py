@@ -19,9 +19,12 @@ TFDS = "tfds:"
 FOLDER_INPUTS = ("train", "val", "test", "masks")  # of source "folder"
 
 
-def _synthetic(*, image_size, num_images, seed, class_names=None, **_) -> Source:
+def _synthetic(*, image_size, num_images, class_names=None, **options) -> Source:
+    keys = ("seed", "objects_per_image", "object_overlap")
     source = SyntheticSource(
-        image_size=tuple(image_size), num_images=dict(num_images), seed=seed
+        image_size=tuple(image_size),
+        num_images=dict(num_images),
+        **{key: options[key] for key in keys if key in options},
     )
     if class_names and tuple(class_names) != source.class_names:
         raise DataError(

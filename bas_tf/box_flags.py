@@ -1,0 +1,48 @@
+"""Flags of the commands that draw boxes."""
+
+from absl import flags
+
+
+def define_refine_flag() -> None:
+    """Defines --refine, for commands that draw boxes."""
+    flags.DEFINE_enum(
+        "refine",
+        None,
+        ["none", "pamr", "grabcut"],
+        "Boxes of masks whose edges follow the photo's colours: grabcut is tighter, "
+        "pamr runs in TensorFlow. Default: the config's eval.refine, or none.",
+    )
+
+
+def define_views_flag() -> None:
+    """Defines --views, for commands that draw boxes."""
+    flags.DEFINE_string(
+        "views",
+        None,
+        "What a workdir's maps are averaged over, for tighter boxes: widths of the "
+        "network's input and mirror images, as 160,224,flip. Default: the config's "
+        "eval.views, or one view.",
+    )
+
+
+def define_boxes_flag() -> None:
+    """Defines --boxes, for commands that draw boxes."""
+    flags.DEFINE_enum(
+        "boxes",
+        "one",
+        ["one", "all"],
+        "one: the largest component of the map; all: every object of the class, each "
+        "with a score.",
+    )
+
+
+def define_min_confidence_flag(default: str) -> None:
+    """Defines --min_confidence, for commands that draw boxes; `default` in words."""
+    flags.DEFINE_float(
+        "min_confidence",
+        None,
+        "The confidence in [0, 1], about the IoU with the object, that the box of an "
+        f"object has at least. Default: {default}.",
+        lower_bound=0,
+        upper_bound=1,
+    )

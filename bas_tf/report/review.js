@@ -132,7 +132,7 @@ function drawn([x, y], [u, v]) {
     inside(Math.max(x, u, 1), width), inside(Math.max(y, v, 1), height)];
 }
 
-// The sides that a pointer holds; null outside of the box.
+// The sides that a pointer holds; null outside of the box, or within the whole photo.
 function heldSides([x0, y0, x1, y1], [x, y], reach) {
   if (x < x0 - reach || x > x1 + reach || y < y0 - reach || y > y1 + reach) return null;
   const near = (value, low, high, sides) => {
@@ -140,7 +140,9 @@ function heldSides([x0, y0, x1, y1], [x, y], reach) {
     return Math.min(toLow, toHigh) > reach ? [] : [sides[toLow < toHigh ? 0 : 1]];
   };
   const held = [...near(x, x0, x1, [0, 2]), ...near(y, y0, y1, [1, 3])];
-  return held.length ? held : ALL_SIDES;
+  const {width, height} = photos[current];
+  const canMove = x1 - x0 < width || y1 - y0 < height;
+  return held.length ? held : canMove ? ALL_SIDES : null;
 }
 
 // Where a pointer is, in pixels of the photo, and what it holds there.
@@ -282,4 +284,4 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   action();
 });
-show(0);
+show(Math.max(0, reviews.findIndex(({verdict}) => !verdict)));

@@ -39,12 +39,24 @@ def driver(tmp_path_factory):
 
 
 class Review:
-    """The page, opened."""
+    """The page in a browser."""
 
-    def __init__(self, driver, page):
-        self.driver = driver
-        driver.get(page.as_uri())
-        self.wait_for_photo()
+    def __init__(self, driver, page: Path):
+        self.driver, self._address = driver, page.as_uri()
+        self.driver.get(self._address)
+
+    def reopen(self, is_so) -> None:
+        """Closes and opens it until it is so.
+
+        A file that is opened again at once has an empty storage in one of some hundred
+        times in Chromium, and all of it the next time.
+        """
+
+        def opened() -> bool:
+            self.driver.get(self._address)
+            return is_so()
+
+        self.wait_for(opened)
 
     def script(self, source: str):
         return self.driver.execute_script(source)
@@ -55,10 +67,11 @@ class Review:
         WebDriverWait(self.driver, SECONDS, 0.02).until(lambda _: is_so())
 
     def wait_for_photo(self) -> None:
-        """Until it is shown; a problem of the page fails."""
+        """Until it is shown; a problem that the page reports fails."""
         self.wait_for(
-            lambda: self.script(
-                "return picture.complete && picture.style.visibility === ''"
+            lambda: (
+                self.script("return picture.style.visibility === ''")
+                or self.text("problem")
             )
         )
         assert self.text("problem") == ""
@@ -67,6 +80,7 @@ class Review:
         return self.driver.find_element("id", element_id).get_property("textContent")
 
     def photo(self) -> str:
+        self.wait_for_photo()
         return self.script("return picture.alt")
 
     def keys(self, *keys: str) -> None:
@@ -129,12 +143,12 @@ def test_what_is_decided_by_keys_and_pointer_is_read_back(data, driver, tmp_path
     x0, y0, x1, y1 = boxes[order[2]][0]
     page.keys(Keys.SHIFT, Keys.ALT, Keys.ARROW_RIGHT)  # its left edge
     page.keys(Keys.ALT, Keys.ARROW_UP)  # its bottom edge
+    page.keys(Keys.SHIFT, Keys.ARROW_LEFT)
     page.keys("3")
-    boxes[order[2]][0] = [round(x0 + 1), y0, x1, round(y1 - 1)]
+    boxes[order[2]][0] = [round(x0 + 1) - 1, y0, x1 - 1, round(y1 - 1)]
     kinds[order[2]][0] = CLASSES[2]
     page.keys("a")
-    page = Review(driver, tmp_path / "out" / review.FILE)  # closed, opened again
-    assert page.photo() == order[3]
+    page.reopen(lambda: page.photo() == order[3])
     x0, y0, x1, y1 = boxes[order[3]][0]
     page.drag((x1, y1), (x1 - 3, y1 - 2))  # its corner
     boxes[order[3]][0] = [x0, y0, x1 - 3, y1 - 2]
@@ -145,6 +159,7 @@ def test_what_is_decided_by_keys_and_pointer_is_read_back(data, driver, tmp_path
         page.keys(Keys.ENTER)
     assert page.photo() == order[4]
 
+    dragged = (order[0], order[3])
     accepted = [name for name in order if name not in (order[1], order[4])]
     saved = page.save(tmp_path / "saved")
     read = {entry.names[0]: entry for entry in read_coco_boxes(saved)}
@@ -152,7 +167,8 @@ def test_what_is_decided_by_keys_and_pointer_is_read_back(data, driver, tmp_path
     for name, entry in read.items():
         assert entry.size_wh == photos[name].size_wh
         assert list(entry.categories) == kinds[name]
-        np.testing.assert_allclose(entry.boxes, boxes[name], atol=1)
+        within = 1 if name in dragged else 0.011
+        np.testing.assert_allclose(entry.boxes, boxes[name], atol=within)
     images = json.loads(saved.read_text())["images"]
     assert sorted(image["file_name"] for image in images) == sorted(
         [*accepted, order[1]]
@@ -166,17 +182,29 @@ def _least_score(photo: Photo) -> float:
 
 @boxes_alone
 def test_a_decision_on_other_boxes_is_not_kept(data, driver, tmp_path):
-    page_file = tmp_path / "out" / review.FILE
-    first, *others = data.photos()
-    for right, kept in ((5.0, ""), (5.0, "rejected"), (6.0, "")):
-        (found, *_) = first.objects
-        found = dataclasses.replace(found, box=(0.0, 0.0, right, 9.0))
-        changed = dataclasses.replace(first, objects=(found,))
-        photos = dataclasses.replace(data, photos=lambda one=changed: iter([one]))
-        review.write(photos, tmp_path / "out")
-        page = Review(driver, page_file)
-        assert page.script("return stage.dataset.verdict") == kept
-        page.keys("x")
+    def write(right: float) -> None:
+        photo = next(data.photos())
+        found = dataclasses.replace(photo.objects[0], box=(0.0, 0.0, right, 9.0))
+        photo = dataclasses.replace(photo, objects=(found,))
+        one = dataclasses.replace(data, photos=lambda: iter([photo]))
+        review.write(one, tmp_path / "out")
+
+    write(5.0)
+    page = Review(driver, tmp_path / "out" / review.FILE)
+    page.keys("x")
+    write(5.0)
+    page.reopen(lambda: ": rejected." in page.text("state"))
+    write(6.0)
+    page.reopen(lambda: ": not reviewed." in page.text("state"))
+
+
+@boxes_alone
+def test_a_lost_photo_is_named(data, driver, tmp_path):
+    review.write(data, tmp_path / "out")
+    data.root.rename(tmp_path / "elsewhere")
+    page = Review(driver, tmp_path / "out" / review.FILE)
+    page.wait_for(lambda: page.text("problem"))
+    assert page.text("problem").startswith(f"{NAMES[-1]} cannot be shown")
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """A page on which a person reviews the boxes: review.html.
 
-It needs no server: it shows the photos from where they are, the least certain first,
-and the browser keeps the decisions and saves them as COCO.
+It needs no server: it shows the photos from where they are, the least certain first;
+the browser keeps the decisions and saves them as COCO.
 """
 
 import os
@@ -54,7 +54,7 @@ def _shown(photo: Photo, data: DataSet, output: Path, taken: set[str]) -> Path:
 
 def _entry(photo: Photo, image_id: int, path: Path, output: Path) -> dict[str, Any]:
     """A photo as the page's script reads it, at an address relative to the page."""
-    address = os.path.relpath(os.path.abspath(path), os.path.abspath(output))
+    address = os.path.relpath(path, output)
     objects = [
         {"label": found.label, "box": found.box, "confidence": _confidence(found),
          "degenerate": found.degenerate}

@@ -258,7 +258,7 @@ function actionOf(event) {
   const {key, target, shiftKey, altKey, repeat} = event, arrow = ARROWS[key];
   if (event.ctrlKey || event.metaKey) return null;
   if (target === labels) return key === "Escape" ? () => boxes[selected]?.focus() : null;
-  if (key === "Enter" && target.closest("button:not(.box), summary")) return null;
+  if (key === "Enter" && !repeat && target.closest("button:not(.box), summary")) return null;
   if (arrow && (shiftKey || altKey)) {
     const sides = !altKey ? ALL_SIDES : shiftKey ? [0, 1] : [2, 3];
     return () => adjust(sides, arrow, repeat);

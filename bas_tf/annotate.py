@@ -10,6 +10,7 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
   voc          Annotations/*.xml
   labelstudio  tasks.json, labeling_config.xml
   cvat         annotations/instances_default.json (upload as COCO 1.0), labels.json
+  review       review.html: a page to review the boxes, least certain first; no server
 
 --known_labels takes each photo's class from the name of its folder, as for training
 photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
@@ -68,8 +69,8 @@ if __name__ == "__main__":
     flags.DEFINE_enum(
         "format",
         None,
-        ["coco", "yolo", "voc", "labelstudio", "cvat"],
-        "Whose data set; another one is added without predicting again.",
+        ["coco", "yolo", "voc", "labelstudio", "cvat", "review"],
+        "Whose data set, or a page for review; another one predicts nothing again.",
         required=True,
     )
     flags.DEFINE_bool("known_labels", False, "Take classes from the folders' names.")

@@ -100,7 +100,8 @@ class Model:
         Args:
           photos: a folder, or files and folders; they are read only.
           output: the folder that gets the data set.
-          format: coco, yolo, voc, labelstudio or cvat, see `bas_tf.annotate`.
+          format: coco, yolo, voc, labelstudio, cvat or review, see
+            `bas_tf.annotate`.
           known_labels: takes each photo's class from its folder's name.
           masks, refine, boxes: adds masks, whose boxes are taken; refines, and takes
             one box or all, as `localize`.

@@ -104,6 +104,16 @@ def start_chromium(profile: Path):
     return webdriver.Chrome(options=options, service=service)
 
 
+def serious_faults(driver) -> list[dict]:
+    """What axe, loaded before, finds on the page as it is."""
+    found = driver.execute_async_script(
+        """const done = arguments[0];
+        axe.run().then(({violations}) => done(violations.map(({id, impact, nodes}) =>
+          ({id, impact, at: nodes.map((node) => node.html)}))));"""
+    )
+    return [fault for fault in found if fault["impact"] in ("serious", "critical")]
+
+
 class Page:
     """A site in a browser's window."""
 

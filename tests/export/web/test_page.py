@@ -26,6 +26,7 @@ from tests.export.web.page_session import (
     Page,
     ServedFolder,
     check_browser,
+    serious_faults,
     start_chromium,
 )
 
@@ -493,16 +494,6 @@ def test_everything_is_reached_by_keyboard_and_shows_it(page_at, photos):
     assert after == pytest.approx(before + 0.01)
 
 
-def serious_faults(page: Page) -> list[dict]:
-    """What axe, loaded before, finds on the page as it is."""
-    found = page.driver.execute_async_script(
-        """const done = arguments[0];
-        axe.run().then(({violations}) => done(violations.map(({id, impact, nodes}) =>
-          ({id, impact, at: nodes.map((node) => node.html)}))));"""
-    )
-    return [fault for fault in found if fault["impact"] in ("serious", "critical")]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(page_at, photos, tmp_path, scheme):
     page_at.driver.execute_cdp_cmd(
@@ -513,10 +504,10 @@ def test_axe_finds_nothing_serious(page_at, photos, tmp_path, scheme):
     (tmp_path / "empty.jpg").write_bytes(b"")
     page_at.choose(tmp_path / "empty.jpg")
     page_at.problem()
-    assert serious_faults(page_at) == []
+    assert serious_faults(page_at.driver) == []
     page_at.look(photos["plain.png"])
     page_at.script("document.getElementById('card').open = true")
-    assert serious_faults(page_at) == []
+    assert serious_faults(page_at.driver) == []
 
 
 def rectangle(page: Page, element_id: str) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from absl import flags
 
+flags.disclaim_key_flags()  # what is defined below is the command's own
+
 
 def define_refine_flag() -> None:
     """Defines --refine, for commands that draw boxes."""

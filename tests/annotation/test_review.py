@@ -129,7 +129,7 @@ def test_what_is_decided_by_keys_and_pointer_is_read_back(data, driver, tmp_path
     review.write(data, tmp_path / "out")
     page = Review(driver, tmp_path / "out" / review.FILE)
     photos = {photo.name: photo for photo in data.photos()}
-    order = sorted(photos, key=lambda name: _least_score(photos[name]))
+    order = sorted(photos, key=lambda name: _least_confidence(photos[name]))
     boxes = {name: [[*f.box] for f in photo.objects] for name, photo in photos.items()}
     kinds = {name: [f.label for f in photo.objects] for name, photo in photos.items()}
 
@@ -176,8 +176,8 @@ def test_what_is_decided_by_keys_and_pointer_is_read_back(data, driver, tmp_path
     assert hashes_of(data.root) == before
 
 
-def _least_score(photo: Photo) -> float:
-    return min(0 if found.degenerate else found.score for found in photo.objects)
+def _least_confidence(photo: Photo) -> float:
+    return min(0 if found.degenerate else found.confidence for found in photo.objects)
 
 
 @boxes_alone

@@ -6,19 +6,13 @@ import json
 import numpy as np
 import pytest
 
+from bas_tf.comparison import compared_runs, comparison
 from bas_tf.configs import demo
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.evaluators.figures import Evaluation
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
-from bas_tf.jobs import (
-    compared_runs,
-    comparison,
-    evaluation,
-    experiment,
-    results,
-    resuming,
-)
+from bas_tf.jobs import evaluation, experiment, results, resuming
 from bas_tf.metrics.bootstrap import RESAMPLES
 from bas_tf.training.checkpoint import Checkpointer
 from tests.commands import exit_code_in_process, only_error_line, run_command

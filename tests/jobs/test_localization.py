@@ -83,7 +83,12 @@ def test_all_objects_are_listed_and_drawn_the_largest_first(model, scenes, tmp_p
     ]
     one, every = (
         localization.localize_photos(
-            str(model), paths, tmp_path / boxes, class_name=None, boxes=boxes
+            str(model),
+            paths,
+            tmp_path / boxes,
+            class_name=None,
+            boxes=boxes,
+            min_confidence=0,
         )
         for boxes in ("one", "all")
     )

@@ -1,14 +1,19 @@
 """What an evaluator returns, by whatever protocol."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators.predictions import Predictions
-from bas_tf.metrics.bootstrap import Interval, class_mean_intervals, mean_intervals
+from bas_tf.metrics.bootstrap import (
+    Interval,
+    bootstrap_interval,
+    class_mean_intervals,
+    mean_intervals,
+)
 from bas_tf.metrics.class_means import ClassMeans
 from bas_tf.metrics.classification import classification_values
 
@@ -126,6 +131,34 @@ def mean_figures(
         num_images=len(rows),
         average="images",
     )
+
+
+def pooled_figures(
+    counts: np.ndarray,
+    statistics: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    *,
+    average: str,
+    facts: Facts,
+) -> dict[str, Figure]:
+    """Statistics of counts that are summed over images; a resample sums its images'.
+
+    Args:
+      counts: [n, k] of each image, n >= 1.
+      statistics: {name: sums or means [..., k] -> [...]}.
+      average: see `Figure`.
+      facts: of all of them.
+    """
+    rows = np.asarray(counts, np.float64)
+    return {
+        name: Figure(
+            value=float(statistic(rows.sum(axis=0))),
+            num_images=len(rows),
+            interval_95=bootstrap_interval(rows, statistic),
+            average=average,
+            **facts,
+        )
+        for name, statistic in statistics.items()
+    }
 
 
 def class_mean_figures(

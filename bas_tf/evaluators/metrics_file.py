@@ -59,7 +59,7 @@ def add_setting(document: dict[str, Any], key: str, value: str) -> None:
 
     Args:
       document: of `metrics_document`.
-      key: "refine" or "views".
+      key: "refine", "views" or "map".
       value: of the config's eval group.
     """
     document[key] = value

@@ -2,19 +2,16 @@
 
 import numpy as np
 
-from bas_tf.evaluators.figures import Facts, Figure, box_facts
+from bas_tf.evaluators.figures import Facts, Figure, box_facts, pooled_figures
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.geometry.objects import objects_from_map
 from bas_tf.metrics import detection
-from bas_tf.metrics.bootstrap import bootstrap_interval
 
 
 def object_figures(
     maps: np.ndarray, truth: GroundTruth, score_threshold: float, at: Facts
 ) -> dict[str, Figure]:
     """Precision and recall of all boxes against all true boxes.
-
-    A resample pools the images' boxes.
 
     Args:
       maps: float32 [records, h, w], not normalised.
@@ -32,15 +29,5 @@ def object_figures(
             score_threshold=score_threshold,
         )
         counts.append(detection.box_counts(boxes, true_boxes))
-    rows = np.array(counts, np.float64)  # [images, 3]
     facts = {**at, **box_facts(detection.IOU_THRESHOLD, detection.COMPARISON)}
-    return {
-        name: Figure(
-            value=float(statistic(rows.sum(axis=0))),
-            num_images=len(rows),
-            interval_95=bootstrap_interval(rows, statistic),
-            average="boxes",
-            **facts,
-        )
-        for name, statistic in detection.POOLED.items()
-    }
+    return pooled_figures(counts, detection.POOLED, average="boxes", facts=facts)

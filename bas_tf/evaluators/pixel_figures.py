@@ -6,11 +6,10 @@ import numpy as np
 
 from bas_tf.data.records import Record
 from bas_tf.evaluators import ground_truth
-from bas_tf.evaluators.figures import Facts, Figure, mean_figures
+from bas_tf.evaluators.figures import Facts, Figure, mean_figures, pooled_figures
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.geometry.components import normalize_map, resize_map
 from bas_tf.metrics import segmentation
-from bas_tf.metrics.bootstrap import bootstrap_interval
 
 
 def pixel_figures(
@@ -46,19 +45,8 @@ def pixel_figures(
         peaks.append(segmentation.is_peak_in_mask(score_map, mask))
     if not counts:
         return {}
-    rows = np.array(counts, np.float64)  # [images with masks, 3]
-    pooled = {
-        name: Figure(
-            value=float(statistic(rows.sum(axis=0))),
-            num_images=len(rows),
-            interval_95=bootstrap_interval(rows, statistic),
-            average="pixels",
-            **at,
-        )
-        for name, statistic in segmentation.POOLED.items()
-    }
     return {
-        **pooled,
+        **pooled_figures(counts, segmentation.POOLED, average="pixels", facts=at),
         **mean_figures(
             {"peak_in_mask": np.array(peaks)},
             {"peak_in_mask": {"map_class": at["map_class"]}},

@@ -57,12 +57,7 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    entry_point.define_path(
-        "model",
-        None,
-        "A workdir, a SavedModel, a .tflite or .onnx file.",
-        required=True,
-    )
+    box_flags.define_model_flag()
     entry_point.define_path(
         "output", None, "A new folder, or that of a run to go on with.", required=True
     )

@@ -2,7 +2,19 @@
 
 from absl import flags
 
+from bas_tf import entry_point
+
 flags.disclaim_key_flags()  # what is defined below is the command's own
+
+
+def define_model_flag() -> None:
+    """Defines --model, any that `experiment.load_runner` can load."""
+    entry_point.define_path(
+        "model",
+        None,
+        "A workdir, a SavedModel, a .tflite or .onnx file.",
+        required=True,
+    )
 
 
 def define_refine_flag() -> None:

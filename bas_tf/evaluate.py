@@ -31,10 +31,9 @@ def main(args: list[str]) -> None:
     from bas_tf.jobs import evaluation, output_check, results
 
     config = entry_point.config()
-    if flags.FLAGS.refine is not None:
-        config.eval.refine = flags.FLAGS.refine
-    if flags.FLAGS.views is not None:
-        config.eval.views = flags.FLAGS.views
+    for key in ("refine", "views"):
+        if flags.FLAGS[key].value is not None:
+            config.eval[key] = flags.FLAGS[key].value
     output_check.check_outputs(
         filter(None, (flags.FLAGS.output, flags.FLAGS.per_image)),
         models=[flags.FLAGS.model],
@@ -60,12 +59,7 @@ def main(args: list[str]) -> None:
 if __name__ == "__main__":
     entry_point.define_config_flag()
     entry_point.define_bad_image_flag()
-    entry_point.define_path(
-        "model",
-        None,
-        "A workdir, a SavedModel, a .tflite or .onnx file.",
-        required=True,
-    )
+    box_flags.define_model_flag()
     flags.DEFINE_string("split", "test", "The split to evaluate on.")
     flags.DEFINE_enum(
         "protocol", "bas", ["bas", "maxboxacc", "pxap"], "The evaluation protocol."

@@ -47,12 +47,7 @@ def main(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    entry_point.define_path(
-        "model",
-        None,
-        "A workdir, a SavedModel, a .tflite or .onnx file.",
-        required=True,
-    )
+    box_flags.define_model_flag()
     entry_point.define_path("output", None, "The folder to write to.", required=True)
     flags.DEFINE_string("class", None, "Localize this class, predicted or not.")
     box_flags.define_refine_flag()

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from bas_tf.errors import UserError
 from tests.commands import run_command
 from tests.fixtures import networks
 
@@ -53,6 +54,20 @@ def shared_dir() -> Path:
             f"{folder.name}/ with recorded numbers is not next to the repository"
         )
     return folder
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    """A Selenium driver of headless Chromium."""
+    from tests.export.web import page_session
+
+    try:
+        page_session.check_browser()
+    except UserError as error:
+        pytest.skip(str(error))
+    driver = page_session.start_chromium(tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture

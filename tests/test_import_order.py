@@ -14,7 +14,8 @@ bas_tf.configs
 bas_tf.files  bas_tf.ops  bas_tf.geometry  bas_tf.losses
 bas_tf.data  bas_tf.models  bas_tf.metrics
 bas_tf.inference  bas_tf.runners  bas_tf.evaluators  bas_tf.training
-bas_tf.entry_point  bas_tf.box_flags
+bas_tf.entry_point
+bas_tf.box_flags
 bas_tf.refinement
 bas_tf.report
 bas_tf.jobs

@@ -20,7 +20,7 @@ class Journal:
 
     Args:
       folder: the output.
-      request: the model and the settings, see `open_journal`.
+      request: the model and the settings, see `run.annotate_photos`.
     """
 
     def __init__(self, folder: Path, request: Mapping[str, Any]):

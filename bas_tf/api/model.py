@@ -265,9 +265,7 @@ def _localization(photo, answer, class_names) -> Localization:
     from bas_tf.jobs import localization
 
     row = localization.row_of(photo, answer, class_names)
-    found = [{"box": row["box"], "score": 1.0}]
-    if localization.OBJECTS in answer:
-        found = localization.objects_of(answer)
+    found = row.get("objects", [{"box": row["box"], "score": 1.0}])
     return Localization(
         label=row["class"],
         score=row["score"],

@@ -4,7 +4,8 @@ import dataclasses
 import functools
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,12 @@ from PIL import Image
 from bas_tf.data import decode
 
 READERS = min(os.cpu_count() or 1, 16)  # threads that read images at a time
+
+
+def in_parallel(function: Callable, *arguments: Sequence) -> list:
+    """As a list of `map`, in threads: OpenCV and Pillow do not hold Python's lock."""
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(function, *arguments))
 
 
 @dataclasses.dataclass(frozen=True)

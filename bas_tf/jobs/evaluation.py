@@ -51,8 +51,8 @@ class Evaluator:
     ):
         determinism.make_deterministic()
         check_choice("--protocol", protocol, PROTOCOLS)
-        evaluation_options.check_options(config.eval)
-        if views := config.eval.get("views", ""):
+        evaluation_options.check_options(config)
+        if views := evaluation_options.views(config):
             config = config.copy_and_resolve_references()
             sizes = scaled_sizes(views, config.data.resize_size, config.data.crop_size)
             config.data.resize_size, config.data.crop_size = sizes
@@ -166,7 +166,7 @@ class Evaluator:
     def _check(self, runner: Runner, model: str) -> None:
         if self.config.eval.ten_crop:
             self._check_ten_crops(runner, model)
-        views = self.config.eval.get("views", "")
+        views = evaluation_options.views(self.config)
         crop = tuple(self.config.data.crop_size)
         if runner.views != views:
             raise UserError(
@@ -268,7 +268,7 @@ def evaluate_model(model: str, config, **options) -> EvaluationResult:
         loaded,
         score_threshold=config.eval.score_threshold,
         scores_precision=evaluation_options.scores_precision(config),
-        views=config.eval.get("views", ""),
+        views=evaluation_options.views(config),
     )
     evaluator = Evaluator(config, class_names=runner.class_names, **options)
     return evaluator.evaluate(runner, model=str(model), seed=seed)

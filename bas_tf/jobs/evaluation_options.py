@@ -6,12 +6,16 @@ from bas_tf.evaluators.predictions import LABEL, MAP_CLASSES
 from bas_tf.geometry.objects import BOXES, ONE
 from bas_tf.ops.precision import PRECISIONS
 from bas_tf.refinement.refined_boxes import NONE, REFINEMENTS
+from bas_tf.refinement.views import parse_views
 
 FOREGROUND, CAM = MAPS = ("foreground", "cam")
 
 
-def check_options(options) -> None:
+def check_options(config) -> None:
     """Raises UserError for a mistake in a config's eval group."""
+    options = config.eval
+    if text := views(config):
+        parse_views(text, tuple(config.data.crop_size))
     origin = options.threshold_origin
     check_choice("eval.threshold_origin", origin, THRESHOLD_ORIGINS)
     if not 0 <= options.score_threshold < 1:
@@ -26,6 +30,11 @@ def check_options(options) -> None:
     check_choice("eval.map_class", options.get("map_class", LABEL), MAP_CLASSES)
     precision = options.get("ten_crop_precision", "float32")
     check_choice("eval.ten_crop_precision", precision, PRECISIONS)
+
+
+def views(config) -> str:
+    """What maps are averaged over; an older workdir does not say."""
+    return config.eval.get("views", "")
 
 
 def is_of_cam(options) -> bool:

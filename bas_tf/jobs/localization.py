@@ -10,13 +10,14 @@ from absl import logging
 
 from bas_tf import files, inference, names
 from bas_tf.data import decode, preprocess
+from bas_tf.data.images import in_parallel
 from bas_tf.errors import UserError, check_choice
 from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
 from bas_tf.jobs.photo_batches import read_batches
 from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence
-from bas_tf.refinement import masks, pseudo_mask, refined_boxes
+from bas_tf.refinement import masks, refined_boxes
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
 
@@ -86,8 +87,6 @@ def localize_photos(
         for (path, photo), answer in zip(batch, answers, strict=True):
             row = {"image": str(path), "overlay": overlays[path]}
             row |= row_of(photo, answer, runner.class_names, min_confidence)
-            if OBJECTS in answer:
-                row["objects"] = objects_of(answer)
             if path in masks_of:
                 _write_mask(output / masks_of[path], answer[MASK])
                 row |= {"refine": refine, "mask": masks_of[path]}
@@ -145,9 +144,7 @@ def predict_photos(
     if size_wh is None:
         batches = [photo[np.newaxis] for photo in photos]
     else:
-        resized = pseudo_mask.in_parallel(
-            lambda photo: preprocess.resize(photo, size_wh), photos
-        )
+        resized = in_parallel(lambda photo: preprocess.resize(photo, size_wh), photos)
         batches = [np.stack(resized)]
     remaining, remaining_labels = iter(photos), iter(labels or ())
     for batch in batches:
@@ -226,25 +223,27 @@ def row_of(
     class_id = int(np.argmax(answer[names.SCORES]))
     y, x = np.unravel_index(np.argmax(localization_map), localization_map.shape)
     scale = np.divide(photo.shape[:2], localization_map.shape)
-    return {
+    row = {
         "width": photo.shape[1],
         "height": photo.shape[0],
         "class": class_names[class_id],
         "score": float(answer[names.SCORES][class_id]),
-        "box": [round(float(v), 2) for v in answer[names.BOXES]],
+        "box": _rounded(answer[names.BOXES]),
         "peak": [float((x + 0.5) * scale[1]), float((y + 0.5) * scale[0])],
         "degenerate": bool(answer[names.DEGENERATE]),
         "confidence": round(answer[names.CONFIDENCE], 4),
         "found": answer[names.CONFIDENCE] >= min_confidence,
     }
+    if OBJECTS in answer:
+        row["objects"] = [
+            {"box": _rounded(box), "score": round(float(score), 4)}
+            for box, score in zip(*answer[OBJECTS], strict=True)
+        ]
+    return row
 
 
-def objects_of(answer: dict) -> list[dict]:
-    """The "objects" of a row."""
-    return [
-        {"box": [round(float(v), 2) for v in box], "score": round(float(score), 4)}
-        for box, score in zip(*answer[OBJECTS], strict=True)
-    ]
+def _rounded(box: np.ndarray) -> list[float]:
+    return [round(float(value), 2) for value in box]
 
 
 def _file_names(paths: Sequence[Path], suffix: str) -> dict[Path, str]:

@@ -2,7 +2,7 @@
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -42,23 +42,21 @@ def read_batches(
 
 
 def _decoded(photos, read, faults) -> Iterator[tuple[Photo, Pixels]]:
-    waiting, remaining = collections.deque(), iter(photos)
+    waiting = collections.deque()
     with ThreadPoolExecutor(READERS) as pool:
-        while True:
-            while len(waiting) < READERS + 2:
-                photo = next(remaining, _END)
-                if photo is _END:
-                    break
-                waiting.append((photo, pool.submit(read, photo)))
-            if not waiting:
-                return
-            photo, future = waiting.popleft()
-            try:
-                yield photo, future.result()
-            except DataError as error:
-                if faults is None:
-                    raise
-                faults.append(one_line(error))
+        for photo in photos:
+            waiting.append((photo, pool.submit(read, photo)))
+            if len(waiting) > READERS + 1:
+                yield from _result(*waiting.popleft(), faults)
+        for photo, future in waiting:
+            yield from _result(photo, future, faults)
 
 
-_END = object()
+def _result(photo, future: Future, faults) -> Iterator[tuple[Photo, Pixels]]:
+    """The photo, once it is decoded, or none."""
+    try:
+        yield photo, future.result()
+    except DataError as error:
+        if faults is None:
+            raise
+        faults.append(one_line(error))

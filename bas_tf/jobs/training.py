@@ -228,7 +228,7 @@ def _check_evaluation(config, source: Source, split: str, *, on_bad_image: str) 
     Raises:
       UserError: a mistake in the eval group or the split; unreadable photos in it.
     """
-    evaluation_options.check_options(config.eval)
+    evaluation_options.check_options(config)
     chosen_on_val = config.eval.threshold_origin == figures.VAL_OPTIMAL
     uses_val = chosen_on_val or config.train.select_by
     for name in dict.fromkeys([split, *["val"] * bool(uses_val)]):

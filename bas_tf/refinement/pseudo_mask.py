@@ -1,11 +1,10 @@
 """Masks to train on: of a map and its photo's colours, where the two agree."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 
 import numpy as np
 
-from bas_tf.data.images import READERS
+from bas_tf.data.images import in_parallel
 from bas_tf.data.pseudo_masks import BACKGROUND, OBJECT
 from bas_tf.refinement import grabcut
 from bas_tf.refinement.masks import map_at
@@ -70,9 +69,3 @@ def threshold_without_boxes(
         else:
             high = middle
     return round((low + high) / 2, 3)
-
-
-def in_parallel(function: Callable, *arguments: Sequence) -> list:
-    """As a list of `map`, in threads: OpenCV does not hold Python's lock."""
-    with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(function, *arguments))

@@ -1,13 +1,10 @@
 """The choice of a refinement, on one photo and as part of a model."""
 
-import dataclasses
-
 import numpy as np
 
-from bas_tf import names
 from bas_tf.errors import UserError, check_choice
 from bas_tf.refinement import grabcut, masks
-from bas_tf.runners import Runner
+from bas_tf.runners.runner import Runner, box_outputs, with_outputs
 
 NONE, PAMR, GRABCUT = "none", "pamr", "grabcut"
 REFINEMENTS = (NONE, PAMR, GRABCUT)
@@ -48,32 +45,14 @@ def refined_runner(runner: Runner, refine: str) -> Runner:
     threshold = threshold_of(runner)
 
     def boxes_of(images, maps) -> dict[str, np.ndarray]:
-        found = [
+        return box_outputs(
             masks.box_of_mask(
                 refined_mask(image, m, refine=refine, score_threshold=threshold)
             )
             for image, m in zip(_as_pixels(images), maps, strict=True)
-        ]
-        boxes, degenerate = zip(*found, strict=True)
-        return {
-            names.BOXES: np.stack(boxes),
-            names.DEGENERATE: np.array(degenerate),
-        }
+        )
 
-    def predict_fn(images):
-        outputs = dict(runner.predict_fn(images))
-        return outputs | boxes_of(images, outputs[names.LOCALIZATION_MAP])
-
-    def label_fn(images, labels):
-        outputs = dict(runner.label_fn(images, labels))
-        outputs |= names.of_label(boxes_of(images, outputs[names.LABEL_MAP]))
-        if names.LOCALIZATION_MAP in outputs:
-            outputs |= boxes_of(images, outputs[names.LOCALIZATION_MAP])
-        return outputs
-
-    return dataclasses.replace(
-        runner, predict_fn=predict_fn, label_fn=label_fn if runner.label_fn else None
-    )
+    return with_outputs(runner, boxes_of)
 
 
 def threshold_of(runner: Runner) -> float:

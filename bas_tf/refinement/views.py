@@ -12,7 +12,7 @@ from bas_tf.errors import UserError
 from bas_tf.geometry import components
 from bas_tf.geometry.frames import Size
 from bas_tf.models.localizer import Localizer
-from bas_tf.runners import Runner
+from bas_tf.runners.runner import Runner, boxes_of_maps
 
 MULTIPLE = 32  # every side of an input is one of its multiples
 _MAP_SCALE = 4  # of a mean of different grids
@@ -135,20 +135,8 @@ def averaged_runner(localizer: Localizer, runner: Runner, text: str) -> Runner:
 
     def of_classes(images, class_ids) -> dict[str, np.ndarray]:
         maps = mean_over_views(lambda seen: in_graph(seen, class_ids), images, views)
-        found = [
-            components.box_from_map(
-                score_map,
-                crop_size_wh=largest_wh,
-                score_threshold=runner.score_threshold,
-            )
-            for score_map in maps[names.LOCALIZATION_MAP]
-        ]
-        boxes, degenerate = zip(*found, strict=True)
-        return {
-            **maps,
-            names.BOXES: np.stack(boxes),
-            names.DEGENERATE: np.array(degenerate),
-        }
+        mean = maps[names.LOCALIZATION_MAP]
+        return {**maps, **boxes_of_maps(mean, largest_wh, runner.score_threshold)}
 
     def scores_fn(images) -> np.ndarray:
         size_wh = runner.input_size_wh

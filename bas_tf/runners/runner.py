@@ -1,11 +1,13 @@
 """A loaded model, and what every file's loader makes of its outputs."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from bas_tf import names
+from bas_tf.geometry import components
+from bas_tf.geometry.frames import Size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,3 +87,55 @@ def evaluated_outputs(outputs: dict, num_classes: int = 0) -> dict[str, np.ndarr
         names.BOXES: outputs[names.BOXES],
         names.DEGENERATE: outputs[names.DEGENERATE].reshape(-1),
     }
+
+
+def with_outputs(
+    runner: Runner,
+    outputs_of: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]],
+    *,
+    source: str = names.LOCALIZATION_MAP,
+    **changes,
+) -> Runner:
+    """A model some of whose outputs are made from its maps, of either class.
+
+    Args:
+      runner: the model.
+      outputs_of: (images, maps [n, h, w]) -> the outputs that replace its own.
+      source: which maps: names.LOCALIZATION_MAP or CAM, of the label as well.
+      **changes: attributes of the new model.
+    """
+
+    def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = runner.predict_fn(images)
+        return {**outputs, **outputs_of(images, outputs[source])}
+
+    def label_fn(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = runner.label_fn(images, labels)
+        of_label = outputs_of(images, names.as_prediction(outputs)[source])
+        predicted = outputs_of(images, outputs[source]) if source in outputs else {}
+        return {**outputs, **predicted, **names.of_label(of_label)}
+
+    return dataclasses.replace(
+        runner,
+        predict_fn=predict_fn,
+        label_fn=label_fn if runner.label_fn else None,
+        **changes,
+    )
+
+
+def box_outputs(found: Iterable[tuple[np.ndarray, bool]]) -> dict[str, np.ndarray]:
+    """names.BOXES and DEGENERATE of (box, whether it is degenerate) pairs."""
+    boxes, degenerate = zip(*found, strict=True)
+    return {names.BOXES: np.stack(boxes), names.DEGENERATE: np.array(degenerate)}
+
+
+def boxes_of_maps(
+    maps: np.ndarray, size_wh: Size, score_threshold: float
+) -> dict[str, np.ndarray]:
+    """names.BOXES and DEGENERATE of maps [n, h, w], see `components.box_from_map`."""
+    return box_outputs(
+        components.box_from_map(
+            m, crop_size_wh=size_wh, score_threshold=score_threshold
+        )
+        for m in maps
+    )

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from bas_tf import files, names
 from bas_tf.data import bad_images
+from bas_tf.data.images import in_parallel
 from bas_tf.data.pseudo_masks import INDEX_FILE, content_hash, mask_paths
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
@@ -122,7 +123,7 @@ def _write_batch(
         if mask is not None:
             files.write_file(paths[i], cv2.imencode(".png", mask)[1].tobytes())
 
-    pseudo_mask.in_parallel(make, missing, photos, maps)
+    in_parallel(make, missing, photos, maps)
     return {
         record.image_id: {"sha256": digest, "mask": path.is_file()}
         for record, digest, path in zip(records, hashes, paths, strict=True)

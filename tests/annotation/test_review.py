@@ -14,28 +14,14 @@ from bas_tf.annotation import review
 from bas_tf.annotation.data_set import Photo
 from bas_tf.data import decode
 from bas_tf.data.annotations.coco_boxes import read_coco_boxes
-from bas_tf.errors import UserError
 from bas_tf.export.web import build
 from tests.annotation.conftest import CLASSES, NAMES, hashes_of
 from tests.export.web.page_session import (
     SECONDS,
-    check_browser,
     serious_faults,
-    start_chromium,
 )
 
 boxes_alone = pytest.mark.parametrize("data", [False], indirect=True, ids=["boxes"])
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    try:
-        check_browser()
-    except UserError as error:
-        pytest.skip(str(error))
-    driver = start_chromium(tmp_path_factory.mktemp("profile"))
-    yield driver
-    driver.quit()
 
 
 class Review:

@@ -65,6 +65,13 @@ def test_faults_of_the_evaluated_split(folder_config, tmp_path, spoil):
     assert not (tmp_path / "run" / experiment.CONFIG_FILE).exists()
 
 
+def test_unknown_views_are_found_before_the_training(folder_config, tmp_path):
+    folder_config.eval.views = "large"
+    with pytest.raises(UserError, match="eval.views is 'large'"):
+        _train(folder_config, tmp_path / "run")
+    assert not (tmp_path / "run" / experiment.CONFIG_FILE).exists()
+
+
 def test_a_single_class_is_refused_and_a_fault(folder_config, tmp_path):
     for split in ("train", "val"):
         shutil.rmtree(tmp_path / "photos" / split / "dog")

@@ -18,16 +18,13 @@ from PIL import Image
 from bas_tf import names
 from bas_tf.data import decode, preprocess
 from bas_tf.data.drawings.source import draw_example
-from bas_tf.errors import UserError
 from bas_tf.export.web import build, server, site
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import localization
 from tests.export.web.page_session import (
     Page,
     ServedFolder,
-    check_browser,
     serious_faults,
-    start_chromium,
 )
 
 pytestmark = pytest.mark.slow
@@ -36,17 +33,6 @@ PIXELS = 2  # of the photo, between a box here and there
 EXIF_ORIENTATION = 0x0112
 # In the order of the Tab key, where a photo was looked at.
 CONTROLS = ["choose", "camera", "opacity", "wanted", "summary", "a"]
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    try:
-        check_browser()
-    except UserError as error:
-        pytest.skip(str(error))
-    driver = start_chromium(tmp_path_factory.mktemp("profile"))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,7 @@ def export_version(workdir: str | Path, serving_dir: str | Path) -> Path:
     from bas_tf.jobs import experiment
 
     serving_dir = Path(serving_dir)
+    files.check_place(serving_dir / server_files.MODELS)
     loaded = experiment.load_experiment(workdir)
     requests = warm_up.warm_up_requests(
         input_size_wh=tuple(loaded.config.data.crop_size),

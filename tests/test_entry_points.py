@@ -364,18 +364,6 @@ def test_a_workdir_of_another_config_is_named_and_left_alone(refused, demo_workd
     assert before == {p: p.read_bytes() for p in demo_workdir.iterdir() if p.is_file()}
 
 
-def test_a_workdir_of_another_version_is_told(refused, tmp_path):
-    config = demo.get_config("quicktest")
-    del config.model["variant"], config.model["top_k"]
-    config.model.backbone = "resnet50"
-    resuming.write_experiment(tmp_path / "old", config, ("a", "b"))
-    line = refused(
-        "export.saved_model", f"--workdir={tmp_path / 'old'}", "--output=WORKDIR"
-    )
-    assert "the config's model group lacks a setting" in line and "top_k" in line
-    assert "train it again" in line
-
-
 @pytest.mark.slow
 def test_localize_of_a_text_file_alone_writes_nothing(refused, demo_workdir, tmp_path):
     text = tmp_path / "note.jpg"

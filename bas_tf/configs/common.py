@@ -19,6 +19,14 @@ def base_config() -> ml_collections.ConfigDict:
     return ml_collections.ConfigDict(groups)
 
 
+def with_defaults(saved: dict) -> ml_collections.ConfigDict:
+    """The config of a workdir; what an older version did not know has its default."""
+    config = base_config().to_dict()
+    for group, values in saved.items():
+        config[group] = config.get(group, {}) | values
+    return ml_collections.ConfigDict(config)
+
+
 def _data() -> dict:
     """Where photos come from, and how they become batches."""
     return {

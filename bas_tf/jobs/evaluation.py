@@ -52,7 +52,7 @@ class Evaluator:
         determinism.make_deterministic()
         check_choice("--protocol", protocol, PROTOCOLS)
         evaluation_options.check_options(config)
-        if views := evaluation_options.views(config):
+        if views := config.eval.views:
             config = config.copy_and_resolve_references()
             sizes = scaled_sizes(views, config.data.resize_size, config.data.crop_size)
             config.data.resize_size, config.data.crop_size = sizes
@@ -64,13 +64,13 @@ class Evaluator:
                 f"eval.ten_crop is True, but protocol {protocol} resizes images to the "
                 "network's input and has no margin to crop from: set it to False"
             )
-        self._refine = config.eval.get("refine", NONE)
+        self._refine = config.eval.refine
         is_fixed = config.eval.threshold_origin == figures.FIXED
         cuts_boxes = self._rules.takes_boxes and is_fixed
         if self._refine != NONE and not cuts_boxes:
             needs = f"needs protocol bas and eval.threshold_origin {figures.FIXED!r}"
             raise UserError(f"eval.refine is {self._refine!r}, which {needs}")
-        self._extra = {"all_boxes": True} if config.eval.get("boxes") == ALL else {}
+        self._extra = {"all_boxes": True} if config.eval.boxes == ALL else {}
         if self._extra and (self._refine != NONE or protocol != "bas"):
             raise UserError(
                 f"eval.boxes is {ALL!r}; needs protocol bas, eval.refine none"
@@ -101,10 +101,10 @@ class Evaluator:
             the threshold's origin needs.
         """
         self._check(runner, model)
-        if evaluation_options.is_of_cam(self.config.eval):
+        if self.config.eval.map == evaluation_options.CAM:
             runner = cam_runner(runner, self.config.eval.score_threshold)
         runner = refined_runner(runner, self._refine)
-        map_class = evaluation_options.map_class(self.config)
+        map_class = self.config.eval.map_class
         label_fn = runner.label_fn if map_class == LABEL else None
         predict = functools.partial(self._predict, runner, label_fn)
         options = self.config.eval
@@ -159,14 +159,14 @@ class Evaluator:
             metrics_file.add_setting(document, "refine", self._refine)
         if runner.views:
             metrics_file.add_setting(document, "views", runner.views)
-        if evaluation_options.is_of_cam(self.config.eval):
+        if self.config.eval.map == evaluation_options.CAM:
             metrics_file.add_setting(document, "map", evaluation_options.CAM)
         return document
 
     def _check(self, runner: Runner, model: str) -> None:
         if self.config.eval.ten_crop:
             self._check_ten_crops(runner, model)
-        views = evaluation_options.views(self.config)
+        views = self.config.eval.views
         crop = tuple(self.config.data.crop_size)
         if runner.views != views:
             raise UserError(
@@ -268,7 +268,7 @@ def evaluate_model(model: str, config, **options) -> EvaluationResult:
         loaded,
         score_threshold=config.eval.score_threshold,
         scores_precision=evaluation_options.scores_precision(config),
-        views=evaluation_options.views(config),
+        views=config.eval.views,
     )
     evaluator = Evaluator(config, class_names=runner.class_names, **options)
     return evaluator.evaluate(runner, model=str(model), seed=seed)

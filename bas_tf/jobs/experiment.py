@@ -11,6 +11,7 @@ from typing import Any
 
 import ml_collections
 
+from bas_tf.configs.common import with_defaults
 from bas_tf.data.records import Source
 from bas_tf.data.sources import load_source
 from bas_tf.errors import UserError, check_choice
@@ -64,7 +65,7 @@ def images_of(config, split: str) -> dict[str, Any]:
         "data.seed": data.seed,
         f"data.num_images.{split}": data.num_images.get(split),
     }
-    if data.get("objects_per_image", 1) > 1:
+    if data.objects_per_image > 1:
         for key in ("objects_per_image", "object_overlap"):
             images[f"data.{key}"] = data[key]
     return images
@@ -79,7 +80,7 @@ def training_images(config, records):
     from bas_tf.data import pipeline
     from bas_tf.data.pseudo_masks import PseudoMasks
 
-    folder = config.data.get("pseudo_masks")
+    folder = config.data.pseudo_masks
     return pipeline.TrainingImages(
         records,
         masks=PseudoMasks(folder, records) if folder else None,
@@ -116,25 +117,18 @@ def build_model(
     from bas_tf.ops.precision import layers_computing_in
 
     model = config.model
-    try:
-        options = {
-            "classifier": {
-                "variant": model.classifier,
-                "width": model.classifier_width,
-                "final_relu": model.final_relu,
-            },
-            "normalize_generator_input": model.normalize_generator_input,
-            "top_k": model.top_k,
-            "backbone_options": {
-                key: model[key] for key in backbones.OPTIONS.get(model.backbone, ())
-            },
-        }
-    except (KeyError, AttributeError) as error:  # a workdir of an older version
-        reason = str(error.args[0]).splitlines()[0]
-        raise UserError(
-            f"the config's model group lacks a setting: {reason}; the workdir was "
-            "made by another version: train it again with this one"
-        ) from error
+    options = {
+        "classifier": {
+            "variant": model.classifier,
+            "width": model.classifier_width,
+            "final_relu": model.final_relu,
+        },
+        "normalize_generator_input": model.normalize_generator_input,
+        "top_k": model.top_k,
+        "backbone_options": {
+            key: model[key] for key in backbones.OPTIONS.get(model.backbone, ())
+        },
+    }
     with layers_computing_in(precision):
         localizer = build_localizer(
             backbone=model.backbone,
@@ -171,8 +165,8 @@ def load_experiment(workdir: str | Path | Experiment) -> Experiment:
     except ValueError as error:  # no JSON, or no text
         raise UserError(f"{path}: not valid JSON ({error})") from error
     try:
-        config, class_names = saved["config"], tuple(saved["class_names"])
-        return Experiment(Path(workdir), ml_collections.ConfigDict(config), class_names)
+        config, class_names = with_defaults(saved["config"]), saved["class_names"]
+        return Experiment(Path(workdir), config, tuple(class_names))
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path}: not of a training of this project; expected the {CONFIG_FILE} of "
@@ -198,7 +192,7 @@ def restore(experiment: Experiment, localizer) -> int:
 
 def selects_best(config) -> bool:
     """Whether each epoch is evaluated and the best one's weights are kept."""
-    return bool(config.train.get("select_by") and config.train.epochs)
+    return bool(config.train.select_by and config.train.epochs)
 
 
 def load_runner(

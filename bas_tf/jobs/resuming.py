@@ -91,8 +91,8 @@ def _check_same_training(saved: Experiment, config, class_names) -> None:
     for key in sorted(before.keys() | now.keys()):
         if key.split(".")[0] not in TRAINING_GROUPS or key in FREE_KEYS:
             continue
-        if not (key in before and key in now) and not (before | now)[key]:
-            continue  # a switch that came later, or has gone, off
+        if key not in now and not before[key]:
+            continue  # a switch that has gone, off
         if before.get(key) != now.get(key):
             raise UserError(
                 f"{saved.workdir}: was trained with {key}={before.get(key)!r}, "

@@ -64,7 +64,7 @@ def run_training(
         another worker that is gone.
       TrainingDivergedError: a loss is not finite.
     """
-    if rounds := config.train.get("self_training_rounds"):
+    if rounds := config.train.self_training_rounds:
         raise UserError(
             f"train.self_training_rounds is {rounds}, which is for bas_tf.train; set "
             "it to 0"

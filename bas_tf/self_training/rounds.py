@@ -61,7 +61,7 @@ def stages(config, workdir: Path) -> list[tuple]:
     Raises:
       UserError: a setting that does not go with rounds.
     """
-    rounds = config.train.get("self_training_rounds", 0)
+    rounds = config.train.self_training_rounds
     check_at_least("train.self_training_rounds", rounds, 0)
     if not rounds:
         return [(config, workdir)]

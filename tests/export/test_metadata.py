@@ -201,8 +201,6 @@ def test_the_license_is_the_configs(localizer_files, demo_workdir):
     assert license_of(config) == "not stated"
     config.export.license = "CC-BY-4.0"
     assert license_of(config) == "CC-BY-4.0"
-    del config.export.license  # a workdir of an older version
-    assert license_of(config) == "not stated"
 
 
 @pytest.mark.slow

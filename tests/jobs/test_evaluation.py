@@ -15,7 +15,7 @@ from bas_tf.data import preprocess
 from bas_tf.errors import UserError
 from bas_tf.evaluators import sweeps
 from bas_tf.geometry import objects
-from bas_tf.jobs import evaluation, evaluation_options, experiment, results
+from bas_tf.jobs import evaluation, experiment, results
 from bas_tf.metrics.detection import box_counts
 from bas_tf.report import table
 from bas_tf.runners import Runner
@@ -147,15 +147,6 @@ def test_ten_crops_of_a_file_that_tells_the_best_classes_only(demo_workdir, file
         "scores of its best 5 classes: ten crops need those of all 8; set it to "
         "False, or evaluate the workdir it comes from"
     )
-
-
-def test_a_config_without_the_precision_of_ten_crops(photo_folder, fresh_runner):
-    """As a workdir of an older version has it."""
-    evaluator = folder_evaluator(photo_folder, ten_crop=True)
-    del evaluator.config.eval["ten_crop_precision"]
-    assert evaluation_options.scores_precision(evaluator.config) == "float32"
-    document = evaluator.evaluate(fresh_runner, model="fresh").document
-    assert document["ten_crop_precision"] == "float32"
 
 
 def plain_ten_crops(runner: Runner, images) -> np.ndarray:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from bas_tf.configs import common
 from bas_tf.errors import UserError
-from bas_tf.jobs import resuming
+from bas_tf.jobs import experiment, resuming
 
 
 def test_tensorflow_has_its_version_whichever_build_is_installed():
@@ -19,6 +19,20 @@ def test_a_package_that_is_not_there_is_told(monkeypatch):
     found = resuming.versions()
     assert found["no-such-package"] == "not installed"
     assert found["numpy"][0].isdigit()
+
+
+def test_a_workdir_from_before_a_key_has_its_default(tmp_path):
+    config = common.base_config()
+    del config.data.objects_per_image, config.model.top_k
+    resuming.write_experiment(tmp_path, config, ("a", "b"))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "1.index").touch()
+    assert experiment.load_experiment(tmp_path).config.model.top_k == 1
+    resuming.check_workdir(tmp_path, common.base_config(), ("a", "b"))
+    other = common.base_config()
+    other.data.objects_per_image = 2
+    with pytest.raises(UserError, match="objects_per_image=1, the config says 2"):
+        resuming.check_workdir(tmp_path, other, ("a", "b"))
 
 
 @pytest.mark.parametrize(

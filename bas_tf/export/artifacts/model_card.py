@@ -113,7 +113,7 @@ def model_card(loaded: experiment.Experiment, *, steps: int) -> str:
         config=config,
         steps=steps,
         head=HEADS[config.model.classifier],
-        license=config.export.get("license", ""),
+        license=config.export.license,
         start=start,
         start_name=PurePath(config.model.weights).name,
         imagenet_terms=(

@@ -100,7 +100,7 @@ def model_document(
             "steps": steps,
         },
         "figures": recorded_figures(loaded.workdir / results.METRICS_FILE),
-        "license": config.export.get("license") or NOT_STATED,
+        "license": config.export.license or NOT_STATED,
     }
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+SPLITS = ("train", "val", "test")  # of a photo, by its first folder
+
 
 @dataclasses.dataclass(frozen=True)
 class Object:
@@ -58,6 +60,7 @@ class DataSet:
       root: the folder of the photos.
       model_name: what annotated them.
       has_masks: whether masks were asked for.
+      margin: of crops, see `crops.region`.
     """
 
     photos: Callable[[], Iterator[Photo]]
@@ -65,6 +68,7 @@ class DataSet:
     root: Path
     model_name: str
     has_masks: bool = False
+    margin: float = 0.0
 
 
 def to_row(photo: Photo) -> dict[str, Any]:

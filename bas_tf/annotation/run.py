@@ -12,7 +12,7 @@ from absl import logging
 from tqdm import tqdm
 
 from bas_tf import files
-from bas_tf.annotation import prediction
+from bas_tf.annotation import crops, prediction
 from bas_tf.annotation.data_set import DataSet
 from bas_tf.annotation.formats import FORMATS, WITHOUT_MASKS
 from bas_tf.annotation.journal import JOURNAL_FILE, Journal, check_folder
@@ -40,6 +40,7 @@ def annotate_photos(
     refine: str = refined_boxes.NONE,
     min_confidence: float = 0.0,
     boxes: str = objects.ONE,
+    margin: float | None = None,
 ) -> tuple[int, list[str]]:
     """Annotates photos and writes them as a data set; photos are read only.
 
@@ -55,6 +56,7 @@ def annotate_photos(
       data_format: of `formats.FORMATS`.
       known_labels: classes are those that the photos' folders are named after.
       with_masks, refine, min_confidence, boxes: see `prediction.Annotator`.
+      margin: of crops alone, see `crops.region`; None is `crops.MARGIN`.
 
     Returns:
       How many photos the data set has, and why others are not in it, a line each.
@@ -68,6 +70,12 @@ def annotate_photos(
     check_choice("boxes", boxes, objects.BOXES)
     if with_masks and data_format in WITHOUT_MASKS:
         raise UserError(f"format {data_format} has no masks; leave out masks")
+    if margin is None:
+        margin = crops.MARGIN
+    elif data_format != "crops":
+        raise UserError(f"format {data_format} has no margin; leave out margin")
+    if not 0 <= margin <= 1:
+        raise UserError(f"margin is {margin}; 0 to 1")
     paths = photo_files.find_photos(arguments, output=output)
     _check_output(output, arguments, model)
     root = _shared_folder(arguments)
@@ -98,6 +106,7 @@ def annotate_photos(
         data = DataSet(
             lambda: journal.photos(done), runner.class_names, root,
             model_name=Path(request["model"]).name, has_masks=with_masks,
+            margin=margin,
         )  # fmt: skip
         FORMATS[data_format](data, output)
     return len(done), faults

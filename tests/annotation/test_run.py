@@ -240,6 +240,9 @@ def test_mistakes_are_one_line_and_leave_nothing(
     photo = min(photos.rglob("*.png"))
     assert "is a file" in refused(f"--output={photo}", coco_format, photos)
     assert "format voc has no masks" in refused(new, "--format=voc", "--masks", photos)
+    assert "format coco has no margin" in refused(
+        new, coco_format, "--margin=0", photos
+    )
     stray = photos / "stray.png"
     shutil.copy(photo, stray)
     line = refused(new, coco_format, "--known_labels", photos)

@@ -16,7 +16,8 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
 --known_labels takes each photo's class from the name of its folder, as for training
 photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
 Photos whose box has less than --min_confidence get no object.
---boxes=all adds all objects of the class.
+--boxes=all adds all objects of the class. --order=confidence puts the least certain
+photos first, in coco and labelstudio as in review.
 The same command goes on where it was stopped. Exit code 2 also when some photos could
 not be read: they are named, and the others are done.
 """
@@ -50,6 +51,7 @@ def main(args: list[str]) -> None:
         min_confidence=given.min_confidence or 0.0,
         boxes=given.boxes,
         margin=given.margin,
+        order=given.order,
     )
     print(f"{given.output}: {count} photos as {given.format}")
     if faults:
@@ -82,5 +84,11 @@ if __name__ == "__main__":
         "side. Default: 0.1. Only for crops.",
         lower_bound=0,
         upper_bound=1,
+    )
+    flags.DEFINE_enum(
+        "order",
+        "photos",
+        ["photos", "confidence"],
+        "confidence: the least certain photos first, in coco and labelstudio.",
     )
     entry_point.run(main)

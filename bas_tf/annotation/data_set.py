@@ -29,6 +29,11 @@ class Object:
     confidence: float | None = None
     mask: dict[str, list[int]] | None = None
 
+    @property
+    def known_confidence(self) -> float | None:
+        """That of the box where the object has one, else of the class."""
+        return self.score if self.confidence is None else self.confidence
+
 
 @dataclasses.dataclass(frozen=True)
 class Photo:
@@ -48,6 +53,15 @@ class Photo:
     def stem(self) -> str:
         """The name without its ending."""
         return str(PurePosixPath(self.name).with_suffix(""))
+
+    @property
+    def certainty(self) -> float:
+        """The lowest of its objects; 0 where nothing was found or nothing is scored."""
+        certainties = [
+            0.0 if found.degenerate else found.known_confidence or 0.0
+            for found in self.objects
+        ]
+        return min(certainties, default=0.0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,4 +15,7 @@ FORMATS: dict[str, Callable[[DataSet, Path], None]] = {
     "crops": crops.write,
     "review": review.write,
 }
+ORDERS = PHOTOS, CONFIDENCE = "photos", "confidence"
+# A file a photo; CVAT shows the frames of its task in their own order.
+WITHOUT_ORDER = ("yolo", "voc", "cvat", "crops")
 WITHOUT_MASKS = ("voc",)  # its masks are pictures with a palette, and rarely read

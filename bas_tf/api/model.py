@@ -95,6 +95,7 @@ class Model:
         min_confidence: float = 0.0,
         boxes: str = "one",
         margin: float | None = None,
+        order: str = "photos",
     ) -> int:
         """Makes a labelled data set; the same call continues one that was stopped.
 
@@ -108,6 +109,7 @@ class Model:
             one box or all, as `localize`.
           min_confidence: photos whose box has less get no object.
           margin: of crops: what share of a box is added on each side; 0.1 if None.
+          order: photos, or confidence: the least certain first.
 
         Returns:
           How many photos it has; others are logged.
@@ -128,7 +130,7 @@ class Model:
                 Path(output).expanduser(), load=lambda: self._runner,
                 data_format=format, known_labels=known_labels, with_masks=masks,
                 refine=refine, boxes=boxes, min_confidence=min_confidence,
-                margin=margin,
+                margin=margin, order=order,
             )[0]  # fmt: skip
 
     def evaluate(

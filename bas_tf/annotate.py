@@ -10,12 +10,14 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
   voc          Annotations/*.xml
   labelstudio  tasks.json, labeling_config.xml
   cvat         annotations/instances_default.json (upload as COCO 1.0), labels.json
+  crops        crops/<class>/: each object cut out, with a --margin
   review       review.html: a page to review the boxes, least certain first; no server
 
 --known_labels takes each photo's class from the name of its folder, as for training
 photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
 Photos whose box has less than --min_confidence get no object.
---boxes=all adds all objects of the class.
+--boxes=all adds all objects of the class. --order=confidence puts the least certain
+photos first, in coco and labelstudio as in review.
 The same command goes on where it was stopped. Exit code 2 also when some photos could
 not be read: they are named, and the others are done.
 """
@@ -48,6 +50,8 @@ def main(args: list[str]) -> None:
         refine=given.refine or "none",
         min_confidence=given.min_confidence or 0.0,
         boxes=given.boxes,
+        margin=given.margin,
+        order=given.order,
     )
     print(f"{given.output}: {count} photos as {given.format}")
     if faults:
@@ -64,7 +68,7 @@ if __name__ == "__main__":
     flags.DEFINE_enum(
         "format",
         None,
-        ["coco", "yolo", "voc", "labelstudio", "cvat", "review"],
+        ["coco", "yolo", "voc", "labelstudio", "cvat", "crops", "review"],
         "Whose data set, or a page for review; another one predicts nothing again.",
         required=True,
     )
@@ -73,4 +77,18 @@ if __name__ == "__main__":
     box_flags.define_refine_flag()
     box_flags.define_min_confidence_flag("0, every photo has an object")
     box_flags.define_boxes_flag()
+    flags.DEFINE_float(
+        "margin",
+        None,
+        "By how much of its width and height a crop is larger than its box on each "
+        "side. Default: 0.1. Only for crops.",
+        lower_bound=0,
+        upper_bound=1,
+    )
+    flags.DEFINE_enum(
+        "order",
+        "photos",
+        ["photos", "confidence"],
+        "confidence: the least certain photos first, in coco and labelstudio.",
+    )
     entry_point.run(main)

@@ -33,6 +33,8 @@ COMMANDS = {
         "[no]known_labels",
         "[no]masks",
         "min_confidence",
+        "margin",
+        "order",
     ],
     "bas_tf.check_data": ["config", "on_bad_image", "output", "write_shards"],
     "bas_tf.import_weights": [

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+SPLITS = ("train", "val", "test")  # of a photo, by its first folder
+
 
 @dataclasses.dataclass(frozen=True)
 class Object:
@@ -27,6 +29,11 @@ class Object:
     confidence: float | None = None
     mask: dict[str, list[int]] | None = None
 
+    @property
+    def known_confidence(self) -> float | None:
+        """That of the box where the object has one, else of the class."""
+        return self.score if self.confidence is None else self.confidence
+
 
 @dataclasses.dataclass(frozen=True)
 class Photo:
@@ -47,6 +54,15 @@ class Photo:
         """The name without its ending."""
         return str(PurePosixPath(self.name).with_suffix(""))
 
+    @property
+    def certainty(self) -> float:
+        """The lowest of its objects; 0 where nothing was found or nothing is scored."""
+        certainties = [
+            0.0 if found.degenerate else found.known_confidence or 0.0
+            for found in self.objects
+        ]
+        return min(certainties, default=0.0)
+
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
@@ -58,6 +74,7 @@ class DataSet:
       root: the folder of the photos.
       model_name: what annotated them.
       has_masks: whether masks were asked for.
+      margin: of crops, see `crops.region`.
     """
 
     photos: Callable[[], Iterator[Photo]]
@@ -65,6 +82,7 @@ class DataSet:
     root: Path
     model_name: str
     has_masks: bool = False
+    margin: float = 0.0
 
 
 def to_row(photo: Photo) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bas_tf.annotation import coco, cvat, label_studio, review, voc, yolo
+from bas_tf.annotation import coco, crops, cvat, label_studio, review, voc, yolo
 from bas_tf.annotation.data_set import DataSet
 
 FORMATS: dict[str, Callable[[DataSet, Path], None]] = {
@@ -12,6 +12,10 @@ FORMATS: dict[str, Callable[[DataSet, Path], None]] = {
     "voc": voc.write,
     "labelstudio": label_studio.write,
     "cvat": cvat.write,
+    "crops": crops.write,
     "review": review.write,
 }
+ORDERS = PHOTOS, CONFIDENCE = "photos", "confidence"
+# A file a photo; CVAT shows the frames of its task in their own order.
+WITHOUT_ORDER = ("yolo", "voc", "cvat", "crops")
 WITHOUT_MASKS = ("voc",)  # its masks are pictures with a palette, and rarely read

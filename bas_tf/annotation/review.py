@@ -4,13 +4,14 @@ It needs no server: it shows the photos from where they are, the least certain f
 the browser keeps the decisions and saves them as COCO.
 """
 
+import operator
 import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from bas_tf import files
-from bas_tf.annotation.data_set import DataSet, Object, Photo
+from bas_tf.annotation.data_set import DataSet, Photo
 from bas_tf.data import decode
 from bas_tf.report import pictures
 from bas_tf.report.templates import load_template
@@ -25,11 +26,14 @@ def write(data: DataSet, output: Path) -> None:
     Masks are not shown and not saved.
     """
     taken: set[str] = set()
-    photos = [
-        _entry(photo, image_id, _shown(photo, data, output, taken), output)
+    rated = [
+        (
+            photo.certainty,
+            _entry(photo, image_id, _shown(photo, data, output, taken), output),
+        )
         for image_id, photo in enumerate(data.photos(), start=1)
     ]
-    photos.sort(key=_certainty)
+    photos = [entry for _, entry in sorted(rated, key=operator.itemgetter(0))]
     page = load_template("review.html.j2").render(
         count=len(photos),
         class_names=data.class_names,
@@ -56,7 +60,7 @@ def _entry(photo: Photo, image_id: int, path: Path, output: Path) -> dict[str, A
     """A photo as the page's script reads it, at an address relative to the page."""
     address = os.path.relpath(path, output)
     objects = [
-        {"label": found.label, "box": found.box, "confidence": _confidence(found),
+        {"label": found.label, "box": found.box, "confidence": found.known_confidence,
          "degenerate": found.degenerate}
         for found in photo.objects
     ]  # fmt: skip
@@ -64,17 +68,3 @@ def _entry(photo: Photo, image_id: int, path: Path, output: Path) -> dict[str, A
         "id": image_id, "name": photo.name, "address": quote(os.fsencode(address)),
         "width": photo.size_wh[0], "height": photo.size_wh[1], "objects": objects,
     }  # fmt: skip
-
-
-def _confidence(found: Object) -> float | None:
-    """That of the box where the object has one, else of the class."""
-    return found.score if found.confidence is None else found.confidence
-
-
-def _certainty(entry: dict[str, Any]) -> float:
-    """The lowest of its objects; 0 where nothing was found or nothing is scored."""
-    certainties = [
-        0.0 if found["degenerate"] else found["confidence"] or 0.0
-        for found in entry["objects"]
-    ]
-    return min(certainties, default=0.0)

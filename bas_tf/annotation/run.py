@@ -12,9 +12,16 @@ from absl import logging
 from tqdm import tqdm
 
 from bas_tf import files
-from bas_tf.annotation import prediction
+from bas_tf.annotation import crops, prediction
 from bas_tf.annotation.data_set import DataSet
-from bas_tf.annotation.formats import FORMATS, WITHOUT_MASKS
+from bas_tf.annotation.formats import (
+    CONFIDENCE,
+    FORMATS,
+    ORDERS,
+    PHOTOS,
+    WITHOUT_MASKS,
+    WITHOUT_ORDER,
+)
 from bas_tf.annotation.journal import JOURNAL_FILE, Journal, check_folder
 from bas_tf.data import decode, photo_files
 from bas_tf.errors import UserError, check_choice
@@ -40,6 +47,8 @@ def annotate_photos(
     refine: str = refined_boxes.NONE,
     min_confidence: float = 0.0,
     boxes: str = objects.ONE,
+    margin: float | None = None,
+    order: str = PHOTOS,
 ) -> tuple[int, list[str]]:
     """Annotates photos and writes them as a data set; photos are read only.
 
@@ -55,6 +64,8 @@ def annotate_photos(
       data_format: of `formats.FORMATS`.
       known_labels: classes are those that the photos' folders are named after.
       with_masks, refine, min_confidence, boxes: see `prediction.Annotator`.
+      margin: of crops alone, see `crops.region`; None is `crops.MARGIN`.
+      order: of `formats.ORDERS`; by CONFIDENCE the least certain photo is first.
 
     Returns:
       How many photos the data set has, and why others are not in it, a line each.
@@ -63,11 +74,9 @@ def annotate_photos(
       UserError: an unusable output or setting; nothing is written then. No photo that
         can be read, or the output cannot be written.
     """
-    check_choice("format", data_format, FORMATS)
     check_choice("refine", refine, refined_boxes.REFINEMENTS)
     check_choice("boxes", boxes, objects.BOXES)
-    if with_masks and data_format in WITHOUT_MASKS:
-        raise UserError(f"format {data_format} has no masks; leave out masks")
+    _check_format(data_format, with_masks=with_masks, margin=margin, order=order)
     paths = photo_files.find_photos(arguments, output=output)
     _check_output(output, arguments, model)
     root = _shared_folder(arguments)
@@ -95,12 +104,32 @@ def annotate_photos(
             raise UserError(f"none of {len(paths)} photos can be read; {faults[0]}")
         for fault in faults:
             logging.error("skipped %s", fault)
+        if order == CONFIDENCE:
+            certainty = {each.name: each.certainty for each in journal.photos(done)}
+            done.sort(key=certainty.get)
         data = DataSet(
             lambda: journal.photos(done), runner.class_names, root,
             model_name=Path(request["model"]).name, has_masks=with_masks,
+            margin=crops.MARGIN if margin is None else margin,
         )  # fmt: skip
         FORMATS[data_format](data, output)
     return len(done), faults
+
+
+def _check_format(
+    data_format: str, *, with_masks: bool, margin: float | None, order: str
+) -> None:
+    check_choice("format", data_format, FORMATS)
+    check_choice("order", order, ORDERS)
+    lacks = f"format {data_format} has no"
+    if with_masks and data_format in WITHOUT_MASKS:
+        raise UserError(f"{lacks} masks; leave out masks")
+    if order != PHOTOS and data_format in WITHOUT_ORDER:
+        raise UserError(f"{lacks} order; leave out order")
+    if margin is not None and data_format != "crops":
+        raise UserError(f"{lacks} margin; leave out margin")
+    if margin is not None and not 0 <= margin <= 1:
+        raise UserError(f"margin is {margin}; 0 to 1")
 
 
 def _check_output(

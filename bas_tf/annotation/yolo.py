@@ -12,12 +12,11 @@ import numpy as np
 
 from bas_tf import files
 from bas_tf.annotation import polygons
-from bas_tf.annotation.data_set import DataSet, Object, Photo
+from bas_tf.annotation.data_set import SPLITS, DataSet, Object, Photo
 from bas_tf.data import decode
 from bas_tf.refinement import masks
 
 IMAGES, LABELS, FILE = "images", "labels", "data.yaml"
-_SPLITS = ("train", "val", "test")
 
 
 def write(data: DataSet, output: Path) -> None:
@@ -34,7 +33,7 @@ def write(data: DataSet, output: Path) -> None:
         if not copy.is_file():
             files.write_file(copy, decode.read_file(data.root / photo.name))
         found.add(name.partition("/")[0])
-    splits = [split for split in _SPLITS if split in found]
+    splits = [split for split in SPLITS if split in found]
     files.write_file(output / FILE, description(data.class_names, splits).encode())
 
 

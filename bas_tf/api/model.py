@@ -94,18 +94,22 @@ class Model:
         refine: str = "none",
         min_confidence: float = 0.0,
         boxes: str = "one",
+        margin: float | None = None,
+        order: str = "photos",
     ) -> int:
         """Makes a labelled data set; the same call continues one that was stopped.
 
         Args:
           photos: a folder, or files and folders; they are read only.
           output: the folder that gets the data set.
-          format: coco, yolo, voc, labelstudio, cvat or review, see
+          format: coco, yolo, voc, labelstudio, cvat, crops or review, see
             `bas_tf.annotate`.
           known_labels: takes each photo's class from its folder's name.
           masks, refine, boxes: adds masks, whose boxes are taken; refines, and takes
             one box or all, as `localize`.
           min_confidence: photos whose box has less get no object.
+          margin: of crops: what share of a box is added on each side; 0.1 if None.
+          order: photos, or confidence: the least certain first.
 
         Returns:
           How many photos it has; others are logged.
@@ -126,6 +130,7 @@ class Model:
                 Path(output).expanduser(), load=lambda: self._runner,
                 data_format=format, known_labels=known_labels, with_masks=masks,
                 refine=refine, boxes=boxes, min_confidence=min_confidence,
+                margin=margin, order=order,
             )[0]  # fmt: skip
 
     def evaluate(

@@ -156,10 +156,10 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
     files.write_file(path, encode_image(image, ".png"))
 
 
-def encode_image(image: np.ndarray, extension: str) -> bytes:
-    """The file content of RGB uint8 pixels: ".png", or ".jpg" at quality 90."""
+def encode_image(image: np.ndarray, extension: str, *, jpeg_quality: int = 90) -> bytes:
+    """The file content of RGB uint8 pixels: ".png" or ".jpg"."""
     options = {
-        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 90],
+        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality],
         ".png": [cv2.IMWRITE_PNG_COMPRESSION, 1],  # smaller than the default's, as fast
     }
     _, content = cv2.imencode(extension, image[..., ::-1], options[extension])

@@ -1,5 +1,6 @@
 """Each format, written and read back: by our readers, by hand, by pycocotools."""
 
+import dataclasses
 import json
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
@@ -9,11 +10,15 @@ import numpy as np
 import pytest
 import yaml
 
-from bas_tf.annotation import coco, cvat, label_studio, voc, yolo
+from bas_tf.annotation import coco, crops, cvat, label_studio, voc, yolo
+from bas_tf.annotation.data_set import Object, Photo
 from bas_tf.annotation.formats import FORMATS
+from bas_tf.data import decode
 from bas_tf.data.annotations.box_files import BoxFile
+from bas_tf.data.sources.folder import FolderSource
+from bas_tf.errors import DataError
 from bas_tf.refinement import masks
-from tests.annotation.conftest import CLASSES, NAMES, hashes_of
+from tests.annotation.conftest import CLASSES, NAMES, hashes_of, write_photo
 
 
 def boxes_of(photo) -> np.ndarray:
@@ -159,6 +164,61 @@ def test_a_photo_folder_called_images_does_not_hide_the_labels(data, tmp_path):
     copy = tmp_path / "out" / "images" / "images_" / "a.jpg"
     assert copy.read_bytes() == path.read_bytes()
     assert (tmp_path / "out" / "labels" / "images_" / "a.txt").is_file()
+
+
+def test_crops_are_upright_and_a_classifiers_data_set(data, tmp_path, caplog):
+    """Noise: only the right pixels, turned the right way, are alike."""
+    before = hashes_of(data.root)
+    crops.write(dataclasses.replace(data, margin=0.2), tmp_path)
+    assert hashes_of(data.root) == before
+    assert "without a crop, nothing was found in them: 1" in caplog.text
+    names = ("train/cat/a b.jpg", "train/cat/a b_2.jpg", *NAMES[1:-1])
+    assert set(hashes_of(tmp_path / "crops")) == set(names)
+    found = [(photo, each) for photo in data.photos() for each in photo.objects]
+    for name, (photo, each) in zip(names, found[:-1], strict=True):
+        crop = decode.decode_image(tmp_path / "crops" / name)
+        x0, y0, x1, y1 = each.box
+        x, y = 0.2 * (x1 - x0), 0.2 * (y1 - y0)
+        left, top = max(round(x0 - x), 0), max(round(y0 - y), 0)
+        upright = decode.decode_image(data.root / photo.name)
+        expected = upright[top : round(y1 + y), left : round(x1 + x)]
+        assert crop.shape == expected.shape
+        assert np.corrcoef(crop.ravel(), expected.ravel())[0, 1] > 0.9
+        assert name.endswith(".jpg") or (crop == expected).all()
+    source = FolderSource(root=str(tmp_path / "crops"))
+    assert source.class_names == tuple(sorted(CLASSES))
+    assert [len(source.records(split)) for split in ("train", "val")] == [6, 2]
+
+
+def test_crops_of_one_name_are_kept_apart_and_follow_the_margin(data, tmp_path):
+    """Made again for another margin alone; a class with a slash is one folder."""
+    photos = [
+        Photo(name, (90, 61), (Object("C/V", None, (10.0, 20.0, 30.0, 25.0)),))
+        for name in ("a/1.jpg", "A_1.jpg", "A/C/1.jpeg", "C/V/1.jpg", "1.JPG")
+    ]
+    for photo in photos:
+        (data.root / photo.name).parent.mkdir(parents=True, exist_ok=True)
+        (data.root / photo.name).write_bytes((data.root / NAMES[0]).read_bytes())
+    named = dataclasses.replace(
+        data, photos=lambda: iter(photos), class_names=("C_V", "C/V")
+    )
+    crops.write(named, tmp_path)
+    paths = [tmp_path / "crops" / "C_V_2" / name for name in
+             ("a_1.jpg", "A_1_2.jpg", "A_C_1.jpg", "C_V_1.jpg", "1.jpg")]  # fmt: skip
+    assert sorted(
+        path for path in tmp_path.rglob("*.jpg") if "crops" in path.parts
+    ) == sorted(paths)
+    made = [path.stat().st_mtime_ns for path in paths]
+    paths[0].unlink()
+    crops.write(named, tmp_path)
+    assert [path.stat().st_mtime_ns for path in paths[1:]] == made[1:]
+    crops.write(dataclasses.replace(named, margin=1.0), tmp_path)
+    sizes = {decode.decode_image(path).shape for path in paths}
+    assert sizes == {(15, 50, 3)}  # 10 - 20 is outside the photo
+    paths[0].unlink()
+    write_photo(data.root / photos[0].name, np.zeros([8, 9, 3], np.uint8), 1)
+    with pytest.raises(DataError, match="is 9 x 8 pixels, was 90 x 61 when"):
+        crops.write(named, tmp_path)
 
 
 def test_label_studio_regions_are_percentages_that_fit_the_config(data, tmp_path):

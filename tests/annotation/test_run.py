@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import bas_tf
-from bas_tf.annotation import coco
+from bas_tf.annotation import coco, label_studio
 from bas_tf.annotation.formats import FORMATS
 from bas_tf.annotation.journal import JOURNAL_FILE
 from bas_tf.geometry.boxes import box_from_mask, iou_xyxy
@@ -160,6 +160,18 @@ def test_photos_of_less_confidence_have_no_object(model, photos, tmp_path):
     assert kept == {path for path in paths if certain[path] >= least}
 
 
+def test_by_confidence_the_least_certain_photos_come_first(model, photos, tmp_path):
+    certain = {p.name: model.localize(p).confidence for p in photos.rglob("*.png")}
+    for form in ("coco", "labelstudio"):  # the second from the first's predictions
+        model.annotate(photos, tmp_path / "out", form, order="confidence")
+    images = json.loads((tmp_path / "out" / coco.FILE).read_text())["images"]
+    values = [certain[image["file_name"].split("/")[-1]] for image in images]
+    assert values == pytest.approx(sorted(values), abs=1e-3) and len(set(values)) > 1
+    tasks = json.loads((tmp_path / "out" / label_studio.FILE).read_text())
+    scores = [task["predictions"][0]["score"] for task in tasks]
+    assert scores == sorted(scores) and len(scores) == 8
+
+
 def test_every_format_is_added_without_predicting_again(model, photos, tmp_path):
     model.annotate(photos, tmp_path / "out")
     before = (tmp_path / "out" / JOURNAL_FILE).stat().st_mtime_ns
@@ -240,6 +252,13 @@ def test_mistakes_are_one_line_and_leave_nothing(
     photo = min(photos.rglob("*.png"))
     assert "is a file" in refused(f"--output={photo}", coco_format, photos)
     assert "format voc has no masks" in refused(new, "--format=voc", "--masks", photos)
+    assert "format coco has no margin" in refused(
+        new, coco_format, "--margin=0", photos
+    )
+    by_confidence = "--order=confidence"
+    assert "format yolo has no order" in refused(
+        new, "--format=yolo", by_confidence, photos
+    )
     stray = photos / "stray.png"
     shutil.copy(photo, stray)
     line = refused(new, coco_format, "--known_labels", photos)

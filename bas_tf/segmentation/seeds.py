@@ -11,7 +11,7 @@ from bas_tf.metrics.segmentation import label_confusion
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
 THRESHOLDS = np.arange(20, 45) / 100  # of the published seeds, the best was taken
-_STRIDE = 4  # of the low maps
+STRIDE = 4  # of the low maps
 _GRID = 16  # the high maps are made for a multiple of it and cropped
 
 MapsFn = Callable[[np.ndarray], np.ndarray]
@@ -60,7 +60,7 @@ def _maps_of_network(photo, keys, network, scales) -> tuple[np.ndarray, np.ndarr
     height, width = photo.shape[:2]
     low, high = (
         np.zeros([len(keys), *(-(-side // step) * size for side in (height, width))])
-        for step, size in ((_STRIDE, 1), (_GRID, _GRID))
+        for step, size in ((STRIDE, 1), (_GRID, _GRID))
     )
     for scale in scales:
         image = resize_bicubic(photo, (round(width * scale), round(height * scale)))

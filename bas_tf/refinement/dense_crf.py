@@ -6,18 +6,14 @@ Davis, Eurographics 2010).
 
 import numpy as np
 
-ITERATIONS = 10
+_ITERATIONS = 10
 _CERTAINTY = 0.7  # of the given labels
 _SMOOTHNESS, _PLACE_SPREAD = 3, 3  # weight and pixels
 _APPEARANCE, _WIDE_SPREAD, _COLOUR_SPREAD = 10, 50, 5
 
 
 def mean_field(
-    photo: np.ndarray,
-    label_maps: np.ndarray,
-    num_labels: int,
-    *,
-    iterations: int = ITERATIONS,
+    photo: np.ndarray, label_maps: np.ndarray, num_labels: int
 ) -> np.ndarray:
     """How likely each label is at each pixel, for several maps of one photo at once.
 
@@ -25,7 +21,6 @@ def mean_field(
       photo: uint8 [height, width, 3].
       label_maps: int [maps, height, width], below `num_labels`.
       num_labels: with background, at least 2.
-      iterations: updates of all pixels.
 
     Returns:
       float32 [maps, height, width, num_labels].
@@ -43,7 +38,7 @@ def mean_field(
         return _SMOOTHNESS * smoothness(beliefs) + _APPEARANCE * appearance(beliefs)
 
     beliefs = _softmax(logits)
-    for _ in range(iterations):
+    for _ in range(_ITERATIONS):
         received = np.stack([messages(each) for each in beliefs])
         beliefs = _softmax(logits + received)
     return beliefs.reshape(count, height, width, num_labels)

@@ -13,6 +13,7 @@ from keras import layers
 
 from bas_tf.geometry.components import resize_map
 from bas_tf.metrics.segmentation import UNSURE
+from bas_tf.models.input_scaling import INPUT_SCALINGS
 from bas_tf.ops.precision import at_least_float32
 from bas_tf.segmentation.affinity import offsets, path, shifted
 from bas_tf.segmentation.seeds import STRIDE, resize_bicubic
@@ -21,7 +22,7 @@ CANVAS = 512
 RADIUS = 10  # of the pairs: 152
 STAGE_STRIDES = (4, 4, 8, 16, 16)  # of the stem after its pooling, layer1 .. layer4
 _EPSILON = 1e-5
-_MEAN_PIXEL = (123.675, 116.28, 103.53)
+_MEAN_PIXEL = INPUT_SCALINGS["torch"][0]
 
 
 class EdgeBranch(layers.Layer):
@@ -77,7 +78,10 @@ class EdgeBranch(layers.Layer):
 
 
 def edge_targets(labels):
-    """Confident labels [..., h, w] at stride 4, as Pillow's nearest neighbour picks."""
+    """Confident labels [..., h, w], multiples of 4, at stride 4.
+
+    Picks the third of each four, as Pillow's nearest neighbour does.
+    """
     return labels[..., STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
 
 

@@ -58,13 +58,14 @@ def make_seeds(
 
 def _maps_of_network(photo, keys, network, scales) -> tuple[np.ndarray, np.ndarray]:
     height, width = photo.shape[:2]
-    low, high = (
-        np.zeros([len(keys), *(-(-side // step) * size for side in (height, width))])
-        for step, size in ((STRIDE, 1), (_GRID, _GRID))
-    )
+    low = np.zeros([len(keys), -(-height // STRIDE), -(-width // STRIDE)])
+    grid = -(-height // _GRID), -(-width // _GRID)
+    high = np.zeros([len(keys), grid[0] * _GRID, grid[1] * _GRID])
     for scale in scales:
-        image = resize_bicubic(photo, (round(width * scale), round(height * scale)))
-        straight, mirrored = network(np.stack([image, image[:, ::-1]]))
+        size_wh = (max(1, round(side * scale)) for side in (width, height))
+        image = resize_bicubic(photo, tuple(size_wh))
+        pair = np.stack([image, image[:, ::-1]])
+        straight, mirrored = np.asarray(network(pair))
         maps = (straight + mirrored[:, ::-1])[..., keys]  # [h', w', labels]
         for total in (low, high):
             for i in range(len(keys)):

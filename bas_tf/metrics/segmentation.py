@@ -1,10 +1,11 @@
-"""Foreground pixels against true masks, where there are any."""
+"""Pixels against true masks, where there are any: of an object, of each class."""
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 OBJECT, IGNORE = 255, 128
+UNSURE = 255  # in a map of labels, where 0 is background
 
 
 def pixel_counts(
@@ -44,6 +45,38 @@ def pixel_precision(counts: np.ndarray) -> np.ndarray:
     """Share of the predicted pixels that are on the object; as `pixel_iou`."""
     _, predicted, both = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
     return _divide(both, predicted)
+
+
+def label_confusion(
+    truth: np.ndarray, predicted: np.ndarray, num_labels: int
+) -> np.ndarray:
+    """Pixels by true and predicted label; sum it over images.
+
+    Args:
+      truth: int of any shape: 0 background, labels below `num_labels`, or UNSURE,
+        whose pixels do not count.
+      predicted: int of that shape, likewise; UNSURE counts as background.
+      num_labels: with background.
+
+    Returns:
+      int64 [num_labels, num_labels]: a row for each true label.
+    """
+    counts = truth != UNSURE
+    truth = truth[counts].astype(np.int64)
+    predicted = np.where(predicted == UNSURE, 0, predicted)[counts]
+    cells = np.bincount(truth * num_labels + predicted, minlength=num_labels**2)
+    return cells.reshape(num_labels, num_labels)
+
+
+def label_ious(confusion: np.ndarray) -> np.ndarray:
+    """IoU of each label, background first: [..., n, n] -> float64 [..., n].
+
+    NaN for a label that is neither true nor predicted anywhere: `np.nanmean` is the
+    mean IoU. One that is predicted but never true has 0, and counts.
+    """
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
+    union = confusion.sum(axis=-1) + confusion.sum(axis=-2) - hits
+    return np.divide(hits, union, out=np.full_like(hits, np.nan), where=union > 0)
 
 
 POOLED: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {

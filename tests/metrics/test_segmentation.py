@@ -44,3 +44,15 @@ def test_the_peak_is_on_the_object_or_not():
         assert segmentation.is_peak_in_mask(score_map, mask) is expected
     # All zeros, as of a degenerate map: the first pixel is no peak.
     assert not segmentation.is_peak_in_mask(np.zeros([1, 3], np.float32), mask)
+
+
+def test_labels_by_hand():
+    truth = np.array([[0, 0, 1, 255], [2, 2, 1, 255]], np.uint8)
+    predicted = np.array([[0, 1, 1, 1], [2, 255, 3, 2]], np.uint8)
+    confusion = segmentation.label_confusion(truth, predicted, 5)
+    rows = [[1, 1, 0, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 0, 0]]
+    np.testing.assert_array_equal(confusion, np.pad(rows, [(0, 1), (0, 1)]))
+    # 3 is predicted, never true: 0. 4 is neither.
+    ious = [1 / 3, 1 / 3, 1 / 2, 0, np.nan]
+    np.testing.assert_array_equal(segmentation.label_ious(confusion), ious)
+    assert np.isnan(segmentation.label_ious(np.zeros([2, 3, 3]))).all()

@@ -1,0 +1,127 @@
+"""Seeds: maps of a photo's labels over several scales, and the labels they give."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image
+
+from bas_tf.geometry.components import resize_map
+from bas_tf.metrics.segmentation import label_confusion
+
+SCALES = (1.0, 0.5, 1.5, 2.0)
+THRESHOLDS = np.arange(20, 45) / 100  # of the published seeds, the best was taken
+STRIDE = 4  # of the low maps
+_GRID = 16  # the high maps are made for a multiple of it and cropped
+
+MapsFn = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Seeds:
+    """Maps of the labels of one photo, each with its highest value at 1.
+
+    Attributes:
+      keys: int [labels], classes from 0.
+      low: float32 [labels, ceil(height / 4), ceil(width / 4)] in [0, 1].
+      high: float32 [labels, height, width] in [0, 1].
+    """
+
+    keys: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def make_seeds(
+    photo: np.ndarray,
+    keys: Sequence[int],
+    networks: Sequence[MapsFn],
+    scales: Sequence[float] = SCALES,
+) -> Seeds:
+    """Maps of a photo's labels, summed over scales and mirror images.
+
+    Args:
+      photo: uint8 [height, width, 3].
+      keys: the classes whose maps are wanted.
+      networks: images uint8 [2, h, w, 3] -> maps float [2, h', w', classes], none
+        negative. The maps of several (BAS and CAM) are added, each with its highest
+        value at 1.
+      scales: of the photo.
+    """
+    keys = np.asarray(keys, np.int64)
+    maps = [_maps_of_network(photo, keys, network, scales) for network in networks]
+    low, high = maps[0]
+    if len(maps) > 1:
+        low, high = (_normalized(sum(each)) for each in zip(*maps, strict=True))
+    return Seeds(keys, low, high)
+
+
+def _maps_of_network(photo, keys, network, scales) -> tuple[np.ndarray, np.ndarray]:
+    height, width = photo.shape[:2]
+    low = np.zeros([len(keys), -(-height // STRIDE), -(-width // STRIDE)])
+    grid = -(-height // _GRID), -(-width // _GRID)
+    high = np.zeros([len(keys), grid[0] * _GRID, grid[1] * _GRID])
+    for scale in scales:
+        size_wh = (max(1, round(side * scale)) for side in (width, height))
+        image = resize_bicubic(photo, tuple(size_wh))
+        pair = np.stack([image, image[:, ::-1]])
+        straight, mirrored = np.asarray(network(pair))
+        maps = (straight + mirrored[:, ::-1])[..., keys]  # [h', w', labels]
+        for total in (low, high):
+            for i in range(len(keys)):
+                total[i] += resize_map(maps[..., i], total.shape[:0:-1])
+    return _normalized(low), _normalized(high[:, :height, :width])
+
+
+def resize_bicubic(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
+    """Antialiased bicubic resize: uint8 [h, w, 3] -> uint8 [size_h, size_w, 3]."""
+    return np.asarray(Image.fromarray(image).resize(size_wh, Image.Resampling.BICUBIC))
+
+
+def _normalized(maps: np.ndarray) -> np.ndarray:
+    """Each map over its highest value; one of zeros stays so."""
+    highest = maps.max(axis=(1, 2), keepdims=True, initial=0)
+    return (maps / (highest + 1e-5)).astype(np.float32)
+
+
+def label_map(maps: np.ndarray, keys: np.ndarray, threshold: float) -> np.ndarray:
+    """Each pixel's label: that of its highest map, if above the threshold.
+
+    Args:
+      maps: float [labels, h, w].
+      keys: int [labels], below 254.
+      threshold: a map's value that still is background.
+
+    Returns:
+      uint8 [h, w]: 0 background, else the class + 1.
+    """
+    background = np.full([1, *maps.shape[1:]], threshold, maps.dtype)
+    highest = np.concatenate([background, maps]).argmax(axis=0)  # the first of equals
+    return np.append(0, np.asarray(keys) + 1).astype(np.uint8)[highest]
+
+
+def confusions_at_thresholds(
+    maps: np.ndarray,
+    keys: np.ndarray,
+    truth: np.ndarray,
+    num_labels: int,
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> np.ndarray:
+    """Confusions of one photo's label maps, to be summed over photos.
+
+    Args:
+      maps: float [labels, h, w].
+      keys: int [labels].
+      truth: uint8 [h, w], see `label_confusion`.
+      num_labels: with background.
+      thresholds: of `label_map`.
+
+    Returns:
+      int64 [thresholds, num_labels, num_labels].
+    """
+    return np.stack(
+        [
+            label_confusion(truth, label_map(maps, keys, t), num_labels)
+            for t in thresholds
+        ]
+    )

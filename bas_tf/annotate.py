@@ -14,7 +14,8 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
 
 --known_labels takes each photo's class from the name of its folder, as for training
 photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
-Photos whose box has less than --min_confidence get no object.
+Photos whose box has less than --min_confidence get no object, nor do those of a model's
+class _none (docs/own_photos.md).
 --boxes=all adds all objects of the class.
 The same command goes on where it was stopped. Exit code 2 also when some photos could
 not be read: they are named, and the others are done.
@@ -37,7 +38,7 @@ def main(args: list[str]) -> None:
     from bas_tf.jobs import experiment
 
     given = flags.FLAGS
-    count, faults = run.annotate_photos(
+    count, empty, faults = run.annotate_photos(
         given.model,
         args,
         Path(given.output),
@@ -49,7 +50,8 @@ def main(args: list[str]) -> None:
         min_confidence=given.min_confidence or 0.0,
         boxes=given.boxes,
     )
-    print(f"{given.output}: {count} photos as {given.format}")
+    without = f", {empty} of them without an object" if empty else ""
+    print(f"{given.output}: {count} photos as {given.format}{without}")
     if faults:
         total = count + len(faults)
         print(f"error: {len(faults)} of {total} photos not read", file=sys.stderr)

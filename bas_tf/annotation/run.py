@@ -11,7 +11,7 @@ from typing import Any
 from absl import logging
 from tqdm import tqdm
 
-from bas_tf import files
+from bas_tf import files, names
 from bas_tf.annotation import prediction
 from bas_tf.annotation.data_set import DataSet
 from bas_tf.annotation.formats import FORMATS, WITHOUT_MASKS
@@ -40,7 +40,7 @@ def annotate_photos(
     refine: str = refined_boxes.NONE,
     min_confidence: float = 0.0,
     boxes: str = objects.ONE,
-) -> tuple[int, list[str]]:
+) -> tuple[int, int, list[str]]:
     """Annotates photos and writes them as a data set; photos are read only.
 
     The photos done are kept in `journal.JOURNAL_FILE`: the same call goes on from
@@ -57,7 +57,8 @@ def annotate_photos(
       with_masks, refine, min_confidence, boxes: see `prediction.Annotator`.
 
     Returns:
-      How many photos the data set has, and why others are not in it, a line each.
+      How many photos the data set has, how many of these without an object, and why
+      others are not in it, a line each.
 
     Raises:
       UserError: an unusable output or setting; nothing is written then. No photo that
@@ -96,11 +97,13 @@ def annotate_photos(
         for fault in faults:
             logging.error("skipped %s", fault)
         data = DataSet(
-            lambda: journal.photos(done), runner.class_names, root,
+            lambda: journal.photos(done),
+            tuple(name for name in runner.class_names if name != names.NO_OBJECT), root,
             model_name=Path(request["model"]).name, has_masks=with_masks,
         )  # fmt: skip
         FORMATS[data_format](data, output)
-    return len(done), faults
+        empty = sum(not photo.objects for photo in data.photos())
+    return len(done), empty, faults
 
 
 def _check_output(

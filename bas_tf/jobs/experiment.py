@@ -64,10 +64,10 @@ def images_of(config, split: str) -> dict[str, Any]:
         "data.seed": data.seed,
         f"data.num_images.{split}": data.num_images.get(split),
     }
-    if data.get("objects_per_image", 1) > 1:
-        for key in ("objects_per_image", "object_overlap"):
-            images[f"data.{key}"] = data[key]
-    return images
+    several, empty = data.get("objects_per_image", 1) > 1, data.get("none_every", 0)
+    keys = ["objects_per_image", "object_overlap"] * several
+    keys += ["none_every"] * bool(empty)
+    return images | {f"data.{key}": data[key] for key in keys}
 
 
 def training_images(config, records):

@@ -89,6 +89,19 @@ def test_a_stopped_round_continues_to_the_same_end(config, tmp_path, stop_at):
         assert path.is_file() == photo["mask"]
 
 
+def test_drawings_of_the_class_none_get_no_mask_and_count_for_found(config, tmp_path):
+    config.data.none_every = 10
+    assert rounds.run_training(config, tmp_path)
+    index = json.loads((tmp_path / "teacher_1_masks" / INDEX_FILE).read_text())
+    assert len(index["photos"]) == 29
+    assert "train/000009" not in index["photos"]
+    evaluated = evaluation.evaluate_model(str(tmp_path), config, split="val")
+    metrics = evaluated.document["metrics"]
+    assert metrics["num_images_without_object"] == 1
+    assert {"found", "none_found", "confidence_auroc"} <= metrics.keys()
+    assert evaluated.document["figures"]["gt_known_loc"]["num_images"] == 15
+
+
 def test_masks_of_another_teacher_are_not_gone_on_with(config, tmp_path):
     """Both are fresh networks: no step makes them differ more."""
     config.train.self_training_rounds = config.train.epochs = 0

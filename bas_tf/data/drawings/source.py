@@ -88,7 +88,7 @@ class SyntheticSource:
             self.class_names = (*self.class_names, NO_OBJECT)
 
     def records(self, split: str) -> Sequence[Record]:
-        """The split's records; without `none_every` the classes' counts differ by one at most.
+        """The split's records; the creatures' classes differ in number by one at most.
 
         Raises:
           DataError: the source has no such split.

@@ -33,5 +33,5 @@ def found_figures(
     if is_empty.all():
         return figures, counts
     figures |= mean_figures({"found": is_found[~is_empty]}, {"found": facts})
-    of_all = auroc(confidences[~is_empty], confidences[is_empty])
-    return figures, {**counts, "confidence_auroc": of_all}
+    area = auroc(confidences[~is_empty], confidences[is_empty])
+    return figures, {**counts, "confidence_auroc": area}

@@ -20,7 +20,6 @@ from bas_tf.names import NO_OBJECT
 
 FOUND_CONFIDENCE = 0.5  # rates: "Confidence" in docs/results.md
 _WAYS = np.array([0.25, 0.5, 0.75])  # from the threshold to either end
-_SIDES = "left", "right"
 _STRIDE = 8  # input pixels per pixel of the map
 
 
@@ -62,5 +61,6 @@ def object_scores(scores: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
     """How often a positive [n] is above a negative [m]; equal ones count half."""
     negative = np.sort(negative)
-    below, up_to = (np.searchsorted(negative, positive, side) for side in _SIDES)
+    below = np.searchsorted(negative, positive, "left")
+    up_to = np.searchsorted(negative, positive, "right")
     return float((below + up_to).mean() / (2 * len(negative)))

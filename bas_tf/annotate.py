@@ -15,7 +15,8 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
 
 --known_labels takes each photo's class from the name of its folder, as for training
 photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
-Photos whose box has less than --min_confidence get no object.
+Photos whose box has less than --min_confidence get no object, nor do those of a model's
+class _none (docs/own_photos.md).
 --boxes=all adds all objects of the class. --order=confidence puts the least certain
 photos first, in coco and labelstudio as in review.
 The same command goes on where it was stopped. Exit code 2 also when some photos could
@@ -39,7 +40,7 @@ def main(args: list[str]) -> None:
     from bas_tf.jobs import experiment
 
     given = flags.FLAGS
-    count, faults = run.annotate_photos(
+    count, empty, faults = run.annotate_photos(
         given.model,
         args,
         Path(given.output),
@@ -53,7 +54,8 @@ def main(args: list[str]) -> None:
         margin=given.margin,
         order=given.order,
     )
-    print(f"{given.output}: {count} photos as {given.format}")
+    without = f", {empty} of them without an object" if empty else ""
+    print(f"{given.output}: {count} photos as {given.format}{without}")
     if faults:
         total = count + len(faults)
         print(f"error: {len(faults)} of {total} photos not read", file=sys.stderr)

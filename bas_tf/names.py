@@ -4,6 +4,17 @@ Shapes use: batch, height x width of the network's input, h x w of the feature m
 (stride 8), h' x w' of the class maps (stride 16), classes.
 """
 
+from collections.abc import Sequence
+
+# Classes ---------------------------------------------------------------------
+NO_OBJECT = "_none"  # of photos without an object, see "Nothing there" in own_photos.md
+
+
+def no_object_id(class_names: Sequence[str]) -> int | None:
+    """The class id of NO_OBJECT; None where the classes have no such class."""
+    return class_names.index(NO_OBJECT) if NO_OBJECT in class_names else None
+
+
 # Batches ---------------------------------------------------------------------
 IMAGES = "images"  # [batch, height, width, 3] uint8 or float32, 0..255, RGB
 MASKS = "masks"  # [batch, height, width, 1] uint8: 255 object, 0 background, 128 unsure

@@ -20,7 +20,8 @@ class Annotator:
       with_masks: whether objects have masks: the refined one, or the map cut at the
         model's threshold. Boxes are then those of the masks.
       refine: of `refined_boxes.REFINEMENTS`.
-      min_confidence: photos below it get no object, see `metrics.confidence`.
+      min_confidence: photos below it get no object, see `metrics.confidence`; nor do
+        those of the class names.NO_OBJECT.
       boxes: of `objects.BOXES`.
 
     Raises:
@@ -62,7 +63,8 @@ class Annotator:
             found = [
                 self._object(answer, label, *each)
                 for each in self._found(photo, answer)
-                if answer[names.CONFIDENCE] >= self._min_confidence
+                if self._runner.class_names[label] != names.NO_OBJECT
+                and answer[names.CONFIDENCE] >= self._min_confidence
             ]
             yield Photo(name, photo.shape[1::-1], tuple(found))
 

@@ -11,7 +11,7 @@ from typing import Any
 from absl import logging
 from tqdm import tqdm
 
-from bas_tf import files
+from bas_tf import files, names
 from bas_tf.annotation import crops, prediction
 from bas_tf.annotation.data_set import DataSet
 from bas_tf.annotation.formats import (
@@ -49,7 +49,7 @@ def annotate_photos(
     boxes: str = objects.ONE,
     margin: float | None = None,
     order: str = PHOTOS,
-) -> tuple[int, list[str]]:
+) -> tuple[int, int, list[str]]:
     """Annotates photos and writes them as a data set; photos are read only.
 
     The photos done are kept in `journal.JOURNAL_FILE`: the same call goes on from
@@ -68,7 +68,8 @@ def annotate_photos(
       order: of `formats.ORDERS`; by CONFIDENCE the least certain photo is first.
 
     Returns:
-      How many photos the data set has, and why others are not in it, a line each.
+      How many photos the data set has, how many of these without an object, and why
+      others are not in it, a line each.
 
     Raises:
       UserError: an unusable output or setting; nothing is written then. No photo that
@@ -108,12 +109,14 @@ def annotate_photos(
             certainty = {each.name: each.certainty for each in journal.photos(done)}
             done.sort(key=certainty.get)
         data = DataSet(
-            lambda: journal.photos(done), runner.class_names, root,
+            lambda: journal.photos(done),
+            tuple(name for name in runner.class_names if name != names.NO_OBJECT), root,
             model_name=Path(request["model"]).name, has_masks=with_masks,
             margin=crops.MARGIN if margin is None else margin,
         )  # fmt: skip
         FORMATS[data_format](data, output)
-    return len(done), faults
+        empty = sum(not photo.objects for photo in data.photos())
+    return len(done), empty, faults
 
 
 def _check_format(

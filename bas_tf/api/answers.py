@@ -20,7 +20,8 @@ class Localization:
       map: float32 [h, w] in [0, 1], the foreground at the network's resolution.
       degenerate: the map is empty; the box is the whole photo.
       confidence: in the box, in [0, 1], see `metrics.confidence`.
-      found: the confidence is at least `metrics.confidence.FOUND_CONFIDENCE`.
+      found: the confidence is at least `metrics.confidence.FOUND_CONFIDENCE`, and the
+        class is not names.NO_OBJECT.
       photo: uint8 [height, width, 3].
       mask: bool [height, width] of the object; None without a refinement.
       boxes: of all objects, the largest first; `box` alone unless all were asked for.

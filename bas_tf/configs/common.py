@@ -45,6 +45,7 @@ def _data() -> dict:
         # boxes; 0.0 keeps them apart, otherwise each overlaps another one
         "objects_per_image": 1,
         "object_overlap": 0.0,
+        "none_every": 0,  # synthetic: 10: each tenth drawing shows no object; 0: off
         "resize_size": (256, 256),  # width, height; aspect not kept
         "crop_size": (224, 224),  # width, height; multiples of 32
         "batch_size": 32,  # global

@@ -27,6 +27,7 @@ from bas_tf.evaluators.figures import (
     mean_figures,
     spread_over_records,
 )
+from bas_tf.evaluators.found_figures import found_figures
 from bas_tf.evaluators.ground_truth import GroundTruth, Size
 from bas_tf.evaluators.object_figures import object_figures
 from bas_tf.evaluators.pixel_figures import pixel_figures
@@ -119,6 +120,7 @@ def evaluate_predictions(
         "map_class": predictions.map_class,
     }
     baselines = _baselines(predictions, truth)
+    found, of_found = found_figures(predictions, at)
     spread = functools.partial(spread_over_records, len(predictions), truth.images)
     return Evaluation(
         figures={
@@ -130,12 +132,14 @@ def evaluate_predictions(
                 else {}
             ),
             **_class_figures(predictions),
+            **found,
             **pixel_figures(predictions.maps, truth, records, score_threshold, at),
             **_prefixed({key: b.figures for key, b in baselines.items()}),
         },
         other_metrics={
             **_prefixed({key: b.best for key, b in baselines.items()}),
             **_counts(predictions, truth, degenerate),
+            **of_found,
         },
         **how,
         map_class=predictions.map_class,

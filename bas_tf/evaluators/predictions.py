@@ -1,17 +1,18 @@
 """One pass of a predict_fn over a data set, kept so that nothing runs twice."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from bas_tf import names
 from bas_tf.errors import UserError
 from bas_tf.metrics.classification import top_class_ids
-from bas_tf.metrics.confidence import confidence
+from bas_tf.metrics.confidence import confidence, object_scores
 from bas_tf.metrics.localization import LABEL, PREDICTED
 
 MAP_CLASSES = (LABEL, PREDICTED)
+_OBJECT_SCORES = "object_scores"
 
 PredictFn = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 LabelFn = Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
@@ -36,6 +37,8 @@ class Predictions:
         model that averages the maps of its top-k predicted classes is that mean.
       predicted: where map_class is LABEL, the same images with the maps of what the
         model predicts; None of a model that does not classify.
+      no_object: the class id of photos without an object, if there is one.
+      object_scores: then float32 [n], the best score of another class.
     """
 
     labels: np.ndarray
@@ -47,6 +50,8 @@ class Predictions:
     cams: np.ndarray | None
     map_class: str = PREDICTED
     predicted: "Predictions | None" = None
+    no_object: int | None = None
+    object_scores: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,7 +69,8 @@ class Predictions:
 
     def confidences(self, score_threshold: float) -> np.ndarray:
         """`metrics.confidence` of each image's box at a threshold: float64 [n]."""
-        scores = self.scores[:, np.newaxis] if self.classifies else self.class_ids
+        best = self.scores if self.object_scores is None else self.object_scores
+        scores = best[:, np.newaxis] if self.classifies else self.class_ids
         pairs = zip(scores, self.maps, strict=True)
         found = [confidence(s, m, score_threshold=score_threshold) for s, m in pairs]
         return np.array(found, np.float64)
@@ -77,6 +83,7 @@ def predict_all(
     predict_fn: PredictFn | None = None,
     label_fn: LabelFn | None = None,
     rank_fn: RankFn | None = None,
+    class_names: Sequence[str] = (),
 ) -> Predictions:
     """Runs the model once over every image.
 
@@ -94,12 +101,15 @@ def predict_all(
         The result is LABEL.
       rank_fn: (scores [b, classes], positions in the records [b]) -> the scores
         [b, classes] that classes are ranked by; None ranks by the predict_fn's own.
+      class_names: the model's; only names.NO_OBJECT among them matters.
 
     Raises:
       UserError: a label is none of the model's classes: another data set's model.
       ValueError: the batches do not hold every record exactly once.
     """
-    pieces = [_piece(batch, predict_fn, label_fn, rank_fn) for batch in batches]
+    pieces = [
+        _piece(batch, predict_fn, label_fn, rank_fn, class_names) for batch in batches
+    ]
     columns = _in_order(pieces, num_records)
 
     def predictions(keys: tuple[str, ...], **reading) -> Predictions:
@@ -112,6 +122,8 @@ def predict_all(
             boxes=columns[boxes],
             degenerate=columns[degenerate],
             cams=columns.get(cam),
+            no_object=names.no_object_id(class_names),
+            object_scores=columns.get(_OBJECT_SCORES),
             **reading,
         )
 
@@ -122,7 +134,9 @@ def predict_all(
     return predictions(_OF_LABEL, map_class=LABEL, predicted=predicted)
 
 
-def _piece(batch: Mapping, predict_fn, label_fn, rank_fn) -> dict[str, np.ndarray]:
+def _piece(
+    batch: Mapping, predict_fn, label_fn, rank_fn, class_names: Sequence[str]
+) -> dict[str, np.ndarray]:
     """One batch's part of every column, and of names.INDEX; see `predict_all`."""
     images = np.asarray(batch[names.IMAGES])
     labels = np.asarray(batch[names.LABELS], np.int64)
@@ -139,7 +153,7 @@ def _piece(batch: Mapping, predict_fn, label_fn, rank_fn) -> dict[str, np.ndarra
     return {
         names.INDEX: index,
         names.LABELS: labels,
-        **_classes(scores, len(labels)),
+        **_classes(scores, len(labels), class_names),
         **{k: keep(outputs[k]) for k, keep in _KEPT.items() if k in outputs},
     }
 
@@ -164,14 +178,19 @@ def _check_labels(labels: np.ndarray, num_classes: int) -> None:
         )
 
 
-def _classes(scores: np.ndarray | None, count: int) -> dict[str, np.ndarray]:
-    """The first classes and the best one's score; none from a model without scores."""
+def _classes(
+    scores: np.ndarray | None, count: int, class_names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The first classes and the best scores; none from a model without scores."""
     if scores is None:
         return {
             names.CLASS_IDS: np.empty([count, 0], np.int32),
             names.SCORES: np.full(count, np.nan, np.float32),
         }
-    return {names.CLASS_IDS: top_class_ids(scores), names.SCORES: scores.max(axis=-1)}
+    best = {names.CLASS_IDS: top_class_ids(scores), names.SCORES: scores.max(axis=-1)}
+    if names.NO_OBJECT in class_names:
+        best[_OBJECT_SCORES] = object_scores(scores, class_names).max(axis=-1)
+    return best
 
 
 def _as_maps(maps) -> np.ndarray:

@@ -24,6 +24,7 @@ from bas_tf.data.sources import SOURCES, TFDS
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import one_line
 from bas_tf.jobs.record_check import Finding, Seen, look_at_all, reaches_outside
+from bas_tf.names import NO_OBJECT
 
 SPLITS = ("train", "val", "test")
 # A single box that also fits into the turned frame says nothing about the others.
@@ -230,6 +231,8 @@ def _note_gaps(report: Report, split: str, records: Sequence[Record]) -> None:
     if summary["images_with_boxes"] == 0:
         return
     for record in records:
+        if report.classes[record.label] == NO_OBJECT:
+            continue
         if record.boxes_original is None or not len(record.boxes_original):
             name = record.image_id
             note = Finding("image_without_boxes", split, (name,), f"{name}: no box")

@@ -4,6 +4,8 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from bas_tf import inference
 from bas_tf.data import bad_images, pipeline, preprocess
 from bas_tf.data.records import Record
@@ -117,7 +119,8 @@ class Evaluator:
             threshold = self._rules.choose_threshold(predict("val"), val_truth, val)
         predictions = predict(self.split, ten_crop=options.ten_crop)
         if origin == figures.SELF:
-            some = pseudo_mask.threshold_sample(len(images))
+            shown = np.flatnonzero(predictions.labels != predictions.no_object)
+            some = shown[pseudo_mask.threshold_sample(len(shown))]
             crop_size = tuple(self.config.data.crop_size)
             crops = pipeline.centre_crops(images, some, crop_size_wh=crop_size)
             maps = predictions.maps[some]
@@ -246,6 +249,7 @@ class Evaluator:
                 predict_fn=runner.predict_fn,
                 label_fn=label_fn,
                 rank_fn=rank_fn if ten_crop else None,
+                class_names=self.class_names,
             )
 
 

@@ -65,10 +65,9 @@ def images_of(config, split: str) -> dict[str, Any]:
         "data.seed": data.seed,
         f"data.num_images.{split}": data.num_images.get(split),
     }
-    if data.objects_per_image > 1:
-        for key in ("objects_per_image", "object_overlap"):
-            images[f"data.{key}"] = data[key]
-    return images
+    keys = ["objects_per_image", "object_overlap"] * (data.objects_per_image > 1)
+    keys += ["none_every"] * bool(data.none_every)
+    return images | {f"data.{key}": data[key] for key in keys}
 
 
 def training_images(config, records):

@@ -16,7 +16,7 @@ from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
 from bas_tf.jobs.photo_batches import read_batches
-from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence
+from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence, object_scores
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
@@ -51,7 +51,8 @@ def localize_photos(
       refine: of `refined_boxes.REFINEMENTS`. Unless it is NONE, output also gets
         PHOTO_mask.png: 255 object, 0 background.
       views: of a workdir, what maps are averaged over, see `refinement.views`.
-      min_confidence: of a box that is found; overlays show no other.
+      min_confidence: of a box that is found; overlays show no other, and none where
+        the class is names.NO_OBJECT.
       boxes: of `objects.BOXES`; ALL adds all "objects" of the class, the largest first,
         each with its box and score.
 
@@ -160,7 +161,9 @@ def predict_photos(
             box = frame.crop_to_original(answer[names.BOXES][np.newaxis])[0]
             answer[names.BOXES] = box
             answer[names.CONFIDENCE] = confidence(
-                answer.get(names.SCORES, np.empty(0)),
+                object_scores(
+                    answer.get(names.SCORES, np.empty(0)), runner.class_names
+                ),
                 answer[names.LOCALIZATION_MAP],
                 score_threshold=runner.score_threshold or _UNKNOWN_THRESHOLD,
             )
@@ -232,7 +235,8 @@ def row_of(
         "peak": [float((x + 0.5) * scale[1]), float((y + 0.5) * scale[0])],
         "degenerate": bool(answer[names.DEGENERATE]),
         "confidence": round(answer[names.CONFIDENCE], 4),
-        "found": answer[names.CONFIDENCE] >= min_confidence,
+        "found": class_names[class_id] != names.NO_OBJECT
+        and answer[names.CONFIDENCE] >= min_confidence,
     }
     if OBJECTS in answer:
         row["objects"] = [

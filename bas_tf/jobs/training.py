@@ -1,12 +1,14 @@
 """One training run from a config: builds the parts, hands them to the loop."""
 
 import contextlib
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 from absl import logging
 
+from bas_tf import names
 from bas_tf.data import bad_images, pipeline, preprocess
 from bas_tf.data.class_counts import (
     check_every_class_has_images,
@@ -95,6 +97,7 @@ def _train(
     resuming.check_photos(workdir, photos)
     steps = pipeline.num_batches(images, config.data.batch_size)
     localizer, sgd = _build_network(config, distribution, source.class_names, steps)
+    no_object = names.no_object_id(source.class_names)
     checkpointer, steps_done = _restore(config, workdir, localizer, sgd, steps)
     first_step = steps_done or 0
     writes = strategy.is_chief(distribution)
@@ -123,7 +126,7 @@ def _train(
             localizer=localizer,
             optimizer=sgd,
             strategy=distribution,
-            method=method,
+            method=dataclasses.replace(method, no_object=no_object),
             epoch_batches=_make_epoch_batches(config, images, distribution),
             steps_per_epoch=steps,
             batch_size=config.data.batch_size,

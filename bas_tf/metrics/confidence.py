@@ -6,13 +6,17 @@ half and three quarters of the way from the model's threshold t down to 0 and up
 
   confidence = mean over the cuts of IoU(box at the cut, box at t) * score
 
-The score is the best class's: that of other objects and of empty scenes is low.
+The score is the best class's: that of other objects and of empty scenes is low. The
+class of photos without an object does not count, see `object_scores`.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from bas_tf.geometry.boxes import iou_xyxy
 from bas_tf.geometry.components import boxes_at_thresholds
+from bas_tf.names import NO_OBJECT
 
 FOUND_CONFIDENCE = 0.5  # rates: "Confidence" in docs/results.md
 _WAYS = np.array([0.25, 0.5, 0.75])  # from the threshold to either end
@@ -25,8 +29,8 @@ def confidence(
     """Of one photo's box, about its IoU with the object: in [0, 1].
 
     Args:
-      scores: [n] softmax of all or of the best classes; empty from a file that does
-        not classify, whose confidence is that of the map alone.
+      scores: [n] `object_scores` of all or of the best classes; empty from a file that
+        does not classify, whose confidence is that of the map alone.
       localization_map: [h, w] float, not yet normalised.
       score_threshold: of the box, in [0, 1).
 
@@ -46,3 +50,17 @@ def confidence(
     ious = np.where(degenerate[1:], 0, iou_xyxy(boxes[:1], boxes[1:])[0])
     score = min(np.max(scores), 1.0) if np.size(scores) else 1.0
     return float(ious.mean() * score)
+
+
+def object_scores(scores: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
+    """Softmax [..., classes] without that of NO_OBJECT; empty ones stay empty."""
+    is_object = [name != NO_OBJECT for name in class_names]
+    return scores[..., is_object] if np.size(scores) else scores
+
+
+def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """How often a positive [n] is above a negative [m]; equal ones count half."""
+    negative = np.sort(negative)
+    below = np.searchsorted(negative, positive, "left")
+    up_to = np.searchsorted(negative, positive, "right")
+    return float((below + up_to).mean() / (2 * len(negative)))

@@ -23,6 +23,10 @@ NAMES = {  # of metrics
     "peak_in_mask": "Highest pixel on the object",
     "all_boxes_precision": "Precision of all boxes",
     "all_boxes_recall": "Recall of all true boxes",
+    "found": "Photos of an object: found",
+    "none_found": "Photos without an object: found",
+    "confidence_auroc": "AUROC of the confidence",
+    "num_images_without_object": "Images of _none",
     "width_fraction": "Width of the box",
     "height_fraction": "Height of the box",
     "num_images": "Images",
@@ -51,7 +55,7 @@ _ROW_NAMES = {
     "saved_model": "SavedModel",
     "onnx": "ONNX",
 }
-_PLAIN_NUMBERS = ("score_threshold", "mean_map")
+_PLAIN_NUMBERS = ("score_threshold", "mean_map", "confidence_auroc")
 _UNITS = ("B", "kB", "MB", "GB")
 
 

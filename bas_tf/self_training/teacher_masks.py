@@ -31,6 +31,8 @@ def write_masks(
 ) -> dict[str, int]:
     """Writes a mask of each training photo whose map and colours agree.
 
+    Photos of the class names.NO_OBJECT get none and are not counted.
+
     The map of the photo's own class, averaged over sizes and mirror images, is cut at
     the threshold that the photos themselves give, and refined by GrabCut. The same call
     continues where an earlier one was stopped.
@@ -55,7 +57,8 @@ def write_masks(
     )
     source = experiment.open_source(config, teacher.class_names)
     source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=output)
-    records = source.records("train")
+    no_object = names.no_object_id(teacher.class_names)
+    records = [r for r in source.records("train") if r.label != no_object]
     maps_of = _make_maps_fn(teacher)
     index = _begin(teacher, records, output, maps_of)
     if not index["finished"]:

@@ -21,7 +21,9 @@ class Method:
     `accumulation_steps` and `jit_compile` say how a step is computed: in how many
     parts, one after the other, a replica takes its share of the batch (BatchNorm then
     sees one part at a time); and whether XLA compiles the forward and backward pass.
-    `uses_masks`: batches have names.MASKS, and the loss L_mask.
+    `uses_masks`: batches have names.MASKS, and the loss L_mask. `no_object`: the class
+    id of photos without an object, if there is one: they train the classifier, and the
+    area term empties their map; what asks for an object in it is 0.
 
     Raises:
       UserError: an unknown `objective` or `background_wins`, or no part at all.
@@ -35,6 +37,7 @@ class Method:
     accumulation_steps: int = 1
     jit_compile: bool = False
     uses_masks: bool = False
+    no_object: int | None = None
 
     def __post_init__(self):
         # Told at once, not when the classifier's epochs are over.
@@ -186,7 +189,7 @@ def _terms(
             terms[names.MASK_LOSS] = tf.zeros_like(terms[names.AREA_CONSTRAINT_LOSS])
             terms[names.HAS_MASK] = tf.zeros_like(labels, tf.bool)
         return terms
-    return bas_terms(
+    terms = bas_terms(
         localizer,
         images,
         labels,
@@ -195,6 +198,12 @@ def _terms(
         objective=method.objective,
         batch_statistics=method.batch_statistics,
     )
+    if method.no_object is not None:
+        has_object = tf.not_equal(labels, method.no_object)
+        of_object = losses.objective_term(method.objective)
+        for name in (names.FOREGROUND_REGION_GUIDANCE_LOSS, of_object):
+            terms[name] = tf.where(has_object, terms[name], 0.0)
+    return terms
 
 
 def _sums(terms, loss, method: Method, labels) -> dict[str, tf.Tensor]:

@@ -1,6 +1,7 @@
 """The own-data layout, with real files; every mistake answered in one line."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -252,3 +253,17 @@ def test_class_folders_without_splits_are_split_by_name(tmp_path):
     assert train[5].boxes_original.tolist() == [[1, 1, 4, 3]]
     with pytest.raises(DataError, match="/test: no such split"):
         source.records("test")
+
+
+def test_photos_without_an_object_are_the_last_class_and_have_no_box(photo_folder):
+    for split in ("train", "val"):
+        shutil.copytree(photo_folder / split / "cat", photo_folder / split / "_none")
+    source = FolderSource(root=str(photo_folder))
+    assert source.class_names == ("cat", "dog", "_none")  # by name it would be first
+    empty = [r for r in source.records("val") if r.label == 2]
+    assert [r.image_id for r in empty] == ["val/_none/0.jpg", "val/_none/1.jpg"]
+    assert all(r.boxes_original is None for r in empty)
+    with open(photo_folder / "boxes.csv", "a") as file:
+        file.write("val/_none/0.jpg,1,2,3,4\n")
+    with pytest.raises(DataError, match="val/_none/0.jpg: has a box, but _none is for"):
+        FolderSource(root=str(photo_folder)).records("val")

@@ -171,6 +171,20 @@ def test_several_objects_have_a_box_each_and_overlap_as_asked(overlap):
         assert (ious.max() > 0) == (overlap > 0)
 
 
+def test_each_third_drawing_on_request_shows_no_creature():
+    options = {"image_size": _SIZE, "num_images": {"val": 6}}
+    source = SyntheticSource(**options, none_every=3)
+    plain = SyntheticSource(**options).records("val")
+    for i, (record, other) in enumerate(zip(source.records("val"), plain, strict=True)):
+        if is_none := i % 3 == 2:
+            assert source.class_names[record.label] == "_none"
+            assert record.boxes_original is record.load_mask is None
+        else:
+            assert record.label == other.label
+        image = _draw(i, split="val", hide_object=is_none).image
+        np.testing.assert_array_equal(record.load_image(), image)
+
+
 def _features(image):
     """Coarse pixels and a joint colour histogram of 6 x 6 x 6 bins."""
     pixels = cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA).ravel() / 255

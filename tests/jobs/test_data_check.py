@@ -192,3 +192,11 @@ def test_a_source_with_no_known_split_is_a_fault():
     report = data_check.check_source(WrittenSource({}, splits=("unlabelled",)))
     assert kinds(report.faults) == ["no_split"]
     assert format_data(report.document()).endswith("1 fault")
+
+
+def test_a_photo_without_an_object_lacks_no_box():
+    empty = dataclasses.replace(record("b"), label=1)
+    photos = {"train": [record("a", [0, 0, 9, 9]), empty]}
+    report = data_check.check_source(WrittenSource(photos, ("cat", "_none")))
+    assert report.splits["train"]["images_per_class"] == {"cat": 1, "_none": 1}
+    assert report.faults == report.notes == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bas_tf.metrics.confidence import confidence
+from bas_tf.metrics.confidence import auroc, confidence
 
 SCORES = np.array([0.1, 0.8])
 
@@ -33,3 +33,9 @@ def test_a_file_that_does_not_classify_has_that_of_its_map():
     score_map = steps(0.3, 0.7, 1.0)
     of_map = confidence(np.ones(1), score_map, score_threshold=0.5)
     assert confidence(np.empty(0), score_map, score_threshold=0.5) == of_map
+
+
+def test_auroc_counts_pairs_and_half_of_ties(rng):
+    positive, negative = rng.integers(0, 5, 30) / 4, rng.integers(0, 4, 20) / 4
+    pairs = [(p > n) + (p == n) / 2 for p in positive for n in negative]
+    assert auroc(positive, negative) == pytest.approx(np.mean(pairs))

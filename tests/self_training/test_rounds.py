@@ -10,7 +10,7 @@ from PIL import Image
 from bas_tf.configs import demo
 from bas_tf.data.pseudo_masks import INDEX_FILE, mask_paths
 from bas_tf.errors import UserError
-from bas_tf.jobs import evaluation, experiment, training
+from bas_tf.jobs import evaluation, experiment, results, training
 from bas_tf.self_training import rounds, teacher_masks
 from tests.training import narrow
 
@@ -87,6 +87,20 @@ def test_a_stopped_round_continues_to_the_same_end(config, tmp_path, stop_at):
     paths = mask_paths(masks[0], list(photos))
     for path, photo in zip(paths, photos.values(), strict=True):
         assert path.is_file() == photo["mask"]
+
+
+def test_drawings_of_the_class_none_get_no_mask_and_count_for_found(config, tmp_path):
+    config.data.none_every = 10
+    assert rounds.run_training(config, tmp_path)
+    index = json.loads((tmp_path / "teacher_1_masks" / INDEX_FILE).read_text())
+    assert len(index["photos"]) == 29
+    assert "train/000009" not in index["photos"]
+    evaluated = evaluation.evaluate_model(str(tmp_path), config, split="val")
+    metrics = evaluated.document["metrics"]
+    assert metrics["num_images_without_object"] == 1
+    assert {"found", "none_found", "confidence_auroc"} <= metrics.keys()
+    assert evaluated.document["figures"]["gt_known_loc"]["num_images"] == 15
+    assert re.search(r"AUROC of the .*: [01]\.\d{3}, ag", results.describe(evaluated))
 
 
 def test_masks_of_another_teacher_are_not_gone_on_with(config, tmp_path):

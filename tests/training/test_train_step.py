@@ -156,3 +156,20 @@ def test_the_replica_of_a_broken_loss_is_named(mirrored):
         match=r"step 5: loss, .*area.* is not finite \(replica 1 of 2, from 0\)",
     ):
         loop.check_finite(values, 5, np.flatnonzero(broken), 2)
+
+
+def test_photos_without_an_object_train_the_classifier_and_the_area_alone():
+    """All of class 2; the same weights without such a class have all four terms."""
+    batches = make_batches(4).map(
+        lambda batch: {**batch, names.LABELS: 2 * tf.ones_like(batch[names.LABELS])}
+    )
+    (plain,), (empty,) = (
+        take_steps(build_narrow(), batches, **method)
+        for method in ({}, {"no_object": 2})
+    )
+    kept = (names.CLASSIFICATION_LOSS, names.AREA_CONSTRAINT_LOSS)
+    for key in train_step.Method(**FROZEN).terms:
+        assert plain[key] != 0
+        assert empty[key] == (plain[key] if key in kept else 0), key
+    expected = empty[kept[0]] + FROZEN["beta"] * empty[kept[1]]
+    np.testing.assert_allclose(empty[names.LOSS], expected, rtol=1e-6)

@@ -7,7 +7,8 @@ any part of the body that shows both colours does. The emblem gives it away at a
 but is sometimes missing: a classifier is content with it, while the whole body is
 evidence, which is the situation that background activation suppression is made for.
 Body shape, pose, size and place and the whole background come from random streams that
-never see the label. On request several creatures of one class share a picture.
+never see the label. On request several creatures of one class share a picture, or some
+pictures are of the class NO_OBJECT and show the background alone.
 """
 
 import dataclasses
@@ -21,6 +22,7 @@ from bas_tf.data.drawings.painting import SPECIES, draw_creature, draw_scenery
 from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import DataError, Record
 from bas_tf.geometry import boxes
+from bas_tf.names import NO_OBJECT
 
 # Independent random streams of one image.
 _LABEL, _GEOMETRY, _SCENERY, _SKIN = range(4)
@@ -59,6 +61,7 @@ class SyntheticSource:
         seed: int = 0,
         objects_per_image: int = 1,
         object_overlap: float = 0.0,
+        none_every: int = 0,
     ) -> None:
         """Sets what can be drawn; nothing is drawn yet.
 
@@ -68,6 +71,7 @@ class SyntheticSource:
           seed: another seed gives other images.
           objects_per_image: creatures of the picture's class, 1 to 4.
           object_overlap: 0 keeps their boxes apart; see `body.sample_group`.
+          none_every: each so many-th image shows no creature; 0 for none.
 
         Raises:
           DataError: a side under 32 pixels, one side over three times the other, a
@@ -79,10 +83,12 @@ class SyntheticSource:
         self._image_size = (int(image_size[0]), int(image_size[1]))
         self._num_images = dict(num_images)
         self.splits = tuple(self._num_images)
-        self._seed = seed
+        self._seed, self._none_every = seed, none_every
+        if none_every:
+            self.class_names = (*self.class_names, NO_OBJECT)
 
     def records(self, split: str) -> Sequence[Record]:
-        """The split's records; the classes' counts differ by one at most.
+        """The split's records; the creatures' classes differ in number by one at most.
 
         Raises:
           DataError: the source has no such split.
@@ -94,6 +100,7 @@ class SyntheticSource:
 
     def _record(self, split: str, index: int) -> Record:
         size, scene = self._image_size, (self._seed, split, index)
+        is_none = bool(self._none_every) and (index + 1) % self._none_every == 0
 
         def visible_masks() -> np.ndarray:
             group = bodies.sample_group(_rng(*scene, _GEOMETRY), size, **self._group)
@@ -110,9 +117,13 @@ class SyntheticSource:
                 split=split,
                 index=index,
                 image_size=size,
+                hide_object=is_none,
                 **self._group,
             ).image
 
+        if is_none:
+            no_object = self.class_names.index(NO_OBJECT)
+            return Record(f"{split}/{index:06d}", no_object, DrawnImage(draw, size))
         return Record(
             image_id=f"{split}/{index:06d}",
             label=_label(*scene),

@@ -20,7 +20,7 @@ FOLDER_INPUTS = ("train", "val", "test", "masks")  # of source "folder"
 
 
 def _synthetic(*, image_size, num_images, class_names=None, **options) -> Source:
-    keys = ("seed", "objects_per_image", "object_overlap")
+    keys = ("seed", "objects_per_image", "object_overlap", "none_every")
     source = SyntheticSource(
         image_size=tuple(image_size),
         num_images=dict(num_images),

@@ -11,6 +11,9 @@ Optional, for evaluation only, is one form of true boxes (several an image allow
 
 and `root/masks/<same path>.png`: 0 background, 255 object, 128 ignore.
 
+A class folder `_none` holds photos without any object: a class, the last one, whose
+photos have no true box.
+
 A root without `train/` whose folders hold photos is split here: of each class every
 fifth photo by name is val, the others are train. Their ids begin with that split.
 """
@@ -34,6 +37,7 @@ from bas_tf.data.listing import (
     visible_entries,
 )
 from bas_tf.data.records import DataError, OnFault, Record, raise_fault
+from bas_tf.names import NO_OBJECT
 
 VAL_EVERY = 5
 _NO_CLASSES = ("boxes", "masks")
@@ -43,7 +47,7 @@ class FolderSource:
     """Labelled photos in folders.
 
     Attributes:
-      class_names: the class folders of `train`, sorted (or `class_names` as given).
+      class_names: the class folders of `train`, sorted, NO_OBJECT last (or as given).
 
     Args:
       root: the folder that holds `train/`, `val/`, `test/`.
@@ -71,7 +75,9 @@ class FolderSource:
             raise DataError(f"data.root is {root!r}: no such folder")
         self._rescale_boxes, self._on_fault = rescale_boxes, on_fault
         self._is_split_here = _is_split_here(self.root)
-        names = class_names or self._class_folders("train")
+        names = class_names or sorted(
+            self._class_folders("train"), key=lambda name: name == NO_OBJECT
+        )
         self.class_names = tuple(names)
 
     @functools.cached_property
@@ -197,6 +203,8 @@ class FolderSource:
     ) -> tuple[Record, BoxesOfPhoto]:
         """`masks` are the names in the photo's folder of masks."""
         boxes = self.box_file.of(image_id)
+        if self.class_names[label] == NO_OBJECT:
+            boxes, masks = _without_object(image_id, boxes), frozenset()
         mask = self._mask_path(image_id).with_suffix(".png")
         record = Record(
             image_id=image_id,
@@ -208,6 +216,14 @@ class FolderSource:
             else None,
         )
         return record, boxes
+
+
+def _without_object(image_id: str, boxes: BoxesOfPhoto) -> BoxesOfPhoto:
+    """None for a photo of NO_OBJECT, and a fault where it was given some."""
+    if boxes.boxes is None or not len(boxes.boxes):
+        return BoxesOfPhoto()
+    fault = f"{image_id}: has a box, but {NO_OBJECT} is for photos without an object"
+    return BoxesOfPhoto(faults=(fault,))
 
 
 def _is_split_here(root: Path) -> bool:

@@ -1,5 +1,7 @@
 """GrabCut from a localization map (Rother, Kolmogorov and Blake, SIGGRAPH 2004)."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
@@ -67,8 +69,36 @@ def cut(photo: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
     trimap = np.where(scores > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[scores > SURE_FOREGROUND] = cv2.GC_FGD
     trimap[scores < SURE_BACKGROUND] = cv2.GC_BGD
-    if not ((trimap == cv2.GC_FGD).any() and (trimap == cv2.GC_BGD).any()):
+    return _cut_trimap(photo, trimap) if (trimap == cv2.GC_FGD).any() else None
+
+
+def cuts_inside(
+    photo: np.ndarray, scores: np.ndarray, inside: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Masks of an object that is known to lie inside a region: bool [h, w] each.
+
+    The first begins from the map; the second takes all of the region for likely object,
+    as where the map is wrong.
+
+    Args:
+      photo: uint8 [h, w, 3].
+      scores: [h, w] of `masks.map_at`.
+      inside: bool [h, w].
+    """
+    by_map = cut(photo, np.where(inside, scores, 0))
+    if by_map is not None:
+        yield by_map
+    likely = np.where(scores > SURE_FOREGROUND, cv2.GC_FGD, cv2.GC_PR_FGD)
+    by_region = _cut_trimap(photo, np.where(inside, likely, cv2.GC_BGD))
+    if by_region is not None:
+        yield by_region
+
+
+def _cut_trimap(photo: np.ndarray, trimap: np.ndarray) -> np.ndarray | None:
+    """None where no pixel is sure to be background."""
+    if not (trimap == cv2.GC_BGD).any():
         return None
+    trimap = trimap.astype(np.uint8)
     cv2.setRNGSeed(0)  # its colour clusters begin at random
     models = np.zeros([1, 65]), np.zeros([1, 65])
     cv2.grabCut(photo, trimap, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)

@@ -41,3 +41,33 @@ def test_a_mask_is_the_object_or_left_out_where_map_and_colours_disagree(photos)
     for score_map in (twice_as_wide, np.full_like(right, 0.5)):
         found = pseudo_mask.pseudo_mask(photo, score_map, score_threshold=0.4)
         assert found is None
+
+
+def test_a_mask_keeps_to_corrected_boxes_or_is_unsure_inside(photos):
+    """Of two equal squares one has a box; half the size of a photo that is cut."""
+    photo = np.repeat(np.repeat(photos[0], 4, axis=0), 4, axis=1)
+    photo[80:240, 300:380] = photo[80:240, 120:200]
+    box, bright = np.array([120, 80, 280, 240]), photo.max(axis=2) > 128
+    masked = {}
+    for name, score_map in (
+        ("map", map_of(photos[0])),
+        ("elsewhere", np.roll(map_of(photos[0]), 12, axis=1)),
+    ):
+        mask = pseudo_mask.corrected_mask(
+            photo, score_map, box[np.newaxis], score_threshold=0.4
+        )
+        assert mask.shape < photo.shape[:2]
+        masked[name] = cv2.resize(mask, photo.shape[1::-1], interpolation=0)
+    expected = np.zeros_like(bright)
+    expected[80:240, 120:280] = bright[80:240, 120:280]
+    for mask in masked.values():  # by the map, and by the box where the map is wrong
+        assert set(np.unique(mask)) == {0, 255}
+        assert np.mean((mask == 255) != expected) < 0.01
+    too_large = np.array([[40, 20, 290, 340]])
+    unsure = pseudo_mask.corrected_mask(
+        photo, map_of(photos[0]), too_large, score_threshold=0.4
+    )
+    unsure = cv2.resize(unsure, photo.shape[1::-1], interpolation=0)
+    assert (unsure[24:336, 44:286] == 128).all()
+    unsure[16:344, 36:294] = 0
+    assert not unsure.any()

@@ -1,7 +1,5 @@
 """GrabCut from a localization map (Rother, Kolmogorov and Blake, SIGGRAPH 2004)."""
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 
@@ -72,26 +70,24 @@ def cut(photo: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
     return _cut_trimap(photo, trimap) if (trimap == cv2.GC_FGD).any() else None
 
 
-def cuts_inside(
+def cut_inside(
     photo: np.ndarray, scores: np.ndarray, inside: np.ndarray
-) -> Iterator[np.ndarray]:
-    """Masks of an object that is known to lie inside a region: bool [h, w] each.
+) -> np.ndarray | None:
+    """The mask of an object that is known to lie inside a region and to fill it.
 
-    The first begins from the map; the second takes all of the region for likely object,
-    as where the map is wrong.
+    All of the region is likely object at first, wherever the map ends: it is corrected
+    where it was wrong.
 
     Args:
       photo: uint8 [h, w, 3].
-      scores: [h, w] of `masks.map_at`.
+      scores: [h, w] of `masks.map_at`; says what is surely object.
       inside: bool [h, w].
+
+    Returns:
+      bool [h, w]; None where the region is the whole photo.
     """
-    by_map = cut(photo, np.where(inside, scores, 0))
-    if by_map is not None:
-        yield by_map
     likely = np.where(scores > SURE_FOREGROUND, cv2.GC_FGD, cv2.GC_PR_FGD)
-    by_region = _cut_trimap(photo, np.where(inside, likely, cv2.GC_BGD))
-    if by_region is not None:
-        yield by_region
+    return _cut_trimap(photo, np.where(inside, likely, cv2.GC_BGD))
 
 
 def _cut_trimap(photo: np.ndarray, trimap: np.ndarray) -> np.ndarray | None:

@@ -68,10 +68,10 @@ def corrected_mask(
     inside = np.zeros(small.shape[:2], bool)
     for place in places:
         inside[place] = True
-    for mask in grabcut.cuts_inside(small, scores, inside):
-        if all(_fills(mask[place]) for place in places):
-            return np.where(mask, OBJECT, BACKGROUND).astype(np.uint8)
-    return np.where(inside, UNSURE, BACKGROUND).astype(np.uint8)
+    mask, value = grabcut.cut_inside(small, scores, inside), OBJECT
+    if mask is None or not all(_fills(mask[place]) for place in places):
+        mask, value = inside, UNSURE
+    return np.where(mask, value, BACKGROUND).astype(np.uint8)
 
 
 def _fills(mask: np.ndarray) -> bool:

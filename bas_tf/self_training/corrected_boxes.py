@@ -53,10 +53,12 @@ def read_corrected_boxes(
         logging.warning("%s", note)
     if others:
         logging.warning(
-            "%s: skipped %d photos that are no training photos, the first is %r",
+            "%s: skipped %d photos that are not training photos, the first is %r",
             key, len(others), others[0],
         )  # fmt: skip
-    logging.info("%s: of %d of %d training photos", key, len(corrected), len(records))
+    logging.info(
+        "%s: boxes of %d of %d training photos", key, len(corrected), len(records)
+    )
     return corrected
 
 

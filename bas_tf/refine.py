@@ -5,9 +5,10 @@ r"""Writes masks of the training photos, by a trained localizer and their colour
       --config.model.weights=runs/photos --config.train.classifier_epochs=0 \
       --workdir=runs/tighter
 
-No box and no true mask is looked at. A photo whose map and colours disagree gets no
-mask. An interrupted command continues where it stopped. `train.self_training_rounds`
-does both commands within one training.
+No true box and no true mask is looked at. A photo whose map and colours disagree gets
+no mask. Boxes that a person has corrected (--config.data.corrected_boxes=FILE) bound
+the masks of their photos. An interrupted command continues where it stopped.
+`train.self_training_rounds` does both commands within one training.
 """
 
 from pathlib import Path

@@ -23,7 +23,9 @@ def write(data: DataSet, output: Path, *, file_name: str = FILE) -> None:
         for i, name in enumerate(data.class_names, start=1)
     ]
     with files.replacing(output / file_name) as file:
-        file.write(f'{{"categories": {json.dumps(categories)},\n"images": '.encode())
+        info = {"folder": data.folder}
+        file.write(f'{{"info": {json.dumps(info)},\n'.encode())
+        file.write(f'"categories": {json.dumps(categories)},\n"images": '.encode())
         write_list(file, (image(photo, i) for i, photo in _numbered(data)))
         file.write(b',\n"annotations": ')
         write_list(file, _annotations(data))

@@ -84,6 +84,11 @@ class DataSet:
     has_masks: bool = False
     margin: float = 0.0
 
+    @property
+    def folder(self) -> str:
+        """The last two names of `root`, which can say the photos' split and class."""
+        return "/".join(self.root.parts[-2:]).lstrip("/")
+
 
 def to_row(photo: Photo) -> dict[str, Any]:
     """What `json` can write."""

@@ -37,7 +37,7 @@ def write(data: DataSet, output: Path) -> None:
     page = load_template("review.html.j2").render(
         count=len(photos),
         class_names=data.class_names,
-        document={"photos": photos, "classes": data.class_names},
+        document={"photos": photos, "classes": data.class_names, "folder": data.folder},
     )
     files.write_file(output / FILE, page.encode())
 

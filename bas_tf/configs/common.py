@@ -52,6 +52,10 @@ def _data() -> dict:
         # A folder of masks of training photos, of bas_tf.refine or another tool:
         # the map is trained towards them, too. "": labels alone
         "pseudo_masks": "",
+        # folder: a file of boxes of some training photos that a person corrected, as
+        # bas_tf.annotate's review saves it. The masks of bas_tf.refine, and of
+        # train.self_training_rounds, keep to them
+        "corrected_boxes": "",
         "cache": True,  # keep resized images in memory
     }
 

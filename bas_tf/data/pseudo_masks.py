@@ -45,6 +45,9 @@ class PseudoMasks:
       folder: of bas_tf.refine, or of any masks at `mask_paths`.
       records: of split train.
 
+    Attributes:
+      has_corrections: whether bas_tf.refine made some by `data.corrected_boxes`.
+
     Raises:
       UserError: no mask in it for any photo, unless bas_tf.refine made none; a folder
         of bas_tf.refine that is not finished, or was made from other photos.
@@ -56,6 +59,7 @@ class PseudoMasks:
         self._paths = [path if path.is_file() else None for path in paths]
         self._records = records
         self.count = sum(path is not None for path in self._paths)
+        self.has_corrections = False
         made_by_refine = (self.folder / INDEX_FILE).is_file()
         if not self.count and not made_by_refine:
             raise UserError(
@@ -73,6 +77,7 @@ class PseudoMasks:
                 f"{path}: the masks are not finished; the same bas_tf.refine command "
                 "continues"
             )
+        self.has_corrections = bool(index.get("corrected_boxes"))
         masked = [r for r, p in zip(self._records, self._paths, strict=True) if p]
         for record in masked[:: len(masked) // _CHECKED + 1]:
             known = index["photos"].get(record.image_id, {}).get("sha256")
@@ -99,3 +104,13 @@ class PseudoMasks:
                 "a mask needs its photo's proportions"
             )
         return np.asarray(mask.resize(size_wh, Image.Resampling.NEAREST))
+
+
+def check_corrected(corrected_boxes: str | None, masks: PseudoMasks | None) -> None:
+    """Raises UserError for `data.corrected_boxes` that no mask was made with."""
+    if corrected_boxes and not (masks and masks.has_corrections):
+        raise UserError(
+            f"data.corrected_boxes={corrected_boxes}: this training has no masks that "
+            "were made with it; set train.self_training_rounds to 1 or more, or run "
+            "bas_tf.refine with it and set data.pseudo_masks to its --output"
+        )

@@ -67,8 +67,34 @@ def cut(photo: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
     trimap = np.where(scores > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[scores > SURE_FOREGROUND] = cv2.GC_FGD
     trimap[scores < SURE_BACKGROUND] = cv2.GC_BGD
-    if not ((trimap == cv2.GC_FGD).any() and (trimap == cv2.GC_BGD).any()):
+    return _cut_trimap(photo, trimap) if (trimap == cv2.GC_FGD).any() else None
+
+
+def cut_inside(
+    photo: np.ndarray, scores: np.ndarray, inside: np.ndarray
+) -> np.ndarray | None:
+    """The mask of an object that is known to lie inside a region and to fill it.
+
+    All of the region is likely object at first, wherever the map ends: it is corrected
+    where it was wrong.
+
+    Args:
+      photo: uint8 [h, w, 3].
+      scores: [h, w] of `masks.map_at`; says what is surely object.
+      inside: bool [h, w].
+
+    Returns:
+      bool [h, w]; None where the region is the whole photo.
+    """
+    likely = np.where(scores > SURE_FOREGROUND, cv2.GC_FGD, cv2.GC_PR_FGD)
+    return _cut_trimap(photo, np.where(inside, likely, cv2.GC_BGD))
+
+
+def _cut_trimap(photo: np.ndarray, trimap: np.ndarray) -> np.ndarray | None:
+    """None where no pixel is sure to be background."""
+    if not (trimap == cv2.GC_BGD).any():
         return None
+    trimap = trimap.astype(np.uint8)
     cv2.setRNGSeed(0)  # its colour clusters begin at random
     models = np.zeros([1, 65]), np.zeros([1, 65])
     cv2.grabCut(photo, trimap, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)

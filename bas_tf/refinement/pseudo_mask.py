@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from bas_tf.data.images import in_parallel
-from bas_tf.data.pseudo_masks import BACKGROUND, OBJECT
+from bas_tf.data.pseudo_masks import BACKGROUND, OBJECT, UNSURE
+from bas_tf.geometry import boxes
+from bas_tf.geometry.components import largest_component
 from bas_tf.refinement import grabcut
 from bas_tf.refinement.masks import map_at
 
 MIN_AGREEMENT = 0.6  # IoU of the refined mask and the map's own
+MIN_BOX_AGREEMENT = 0.8  # IoU of a corrected box and the box of the mask in it
 _THRESHOLD_PHOTOS = 64
 _LOWEST, _HIGHEST, _STEPS = 0.2, 0.8, 6  # of the threshold's bisection
 
@@ -34,6 +37,50 @@ def pseudo_mask(
     if mask is None or (mask & coarse).sum() < MIN_AGREEMENT * (mask | coarse).sum():
         return None
     return np.where(mask, OBJECT, BACKGROUND).astype(np.uint8)
+
+
+def corrected_mask(
+    photo: np.ndarray,
+    score_map: np.ndarray,
+    corrected_boxes: np.ndarray,
+    *,
+    score_threshold: float,
+) -> np.ndarray:
+    """The mask of objects whose boxes are known: outside of them is no object.
+
+    Args:
+      photo: uint8 [height, width, 3].
+      score_map: float [h, w] of the whole photo.
+      corrected_boxes: [n, 4] half-open, pixels of the photo.
+      score_threshold: in (0, 1).
+
+    Returns:
+      As `pseudo_mask`; UNSURE inside the boxes where GrabCut does not fill each.
+    """
+    small = grabcut.bounded(photo)
+    size_wh = small.shape[1::-1]
+    scores = map_at(score_map, size_wh, score_threshold=score_threshold)
+    scale = np.tile(np.divide(size_wh, photo.shape[1::-1]), 2)
+    corners = np.rint(corrected_boxes * scale).astype(int)
+    low = np.minimum(corners[:, :2], np.array(size_wh) - 1)
+    high = np.maximum(corners[:, 2:], low + 1)
+    places = [np.s_[y0:y1, x0:x1] for (x0, y0), (x1, y1) in zip(low, high, strict=True)]
+    inside = np.zeros(small.shape[:2], bool)
+    for place in places:
+        inside[place] = True
+    mask, value = grabcut.cut_inside(small, scores, inside), OBJECT
+    if mask is None or not all(_fills(mask[place]) for place in places):
+        mask, value = inside, UNSURE
+    return np.where(mask, value, BACKGROUND).astype(np.uint8)
+
+
+def _fills(mask: np.ndarray) -> bool:
+    """Whether the largest component's box is about the whole picture."""
+    component = largest_component(mask)
+    if component is None:
+        return False
+    box, (height, width) = boxes.box_from_mask(component), mask.shape
+    return boxes.iou_xyxy([box], [[0, 0, width, height]]).item() >= MIN_BOX_AGREEMENT
 
 
 def threshold_sample(count: int) -> range:

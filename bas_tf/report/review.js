@@ -1,6 +1,6 @@
 "use strict";
 const element = (id) => document.getElementById(id);
-const {photos, classes} = JSON.parse(element("data").textContent);
+const {photos, classes, folder} = JSON.parse(element("data").textContent);
 const stage = element("stage"), picture = element("picture"), labels = element("label");
 const KEPT = `bas_tf review ${location.pathname} `;
 const ALL_SIDES = [0, 1, 2, 3]; // left, top, right, bottom: places in a box
@@ -220,6 +220,7 @@ function corrections() {
       };
     }));
   return {
+    info: {folder},
     categories: classes.map((name, i) => ({id: i + 1, name, supercategory: ""})),
     images: reviewed.map(({photo: {id, name, width, height}}) =>
       ({id, file_name: name, width, height})),

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from bas_tf.errors import UserError, check_at_least
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.jobs import evaluation, results, training
+from bas_tf.jobs import evaluation, experiment, results, training
 from bas_tf.self_training import teacher_masks
+from bas_tf.self_training.corrected_boxes import read_corrected_boxes
 
 
 def train_and_evaluate(
@@ -45,13 +46,16 @@ def run_training(
     stopped.
     """
     *teachers, student = stages(config, workdir)
+    if teachers and (boxes := config.data.corrected_boxes):
+        source = experiment.open_source(config)  # its faults come before any training
+        read_corrected_boxes(boxes, source, source.records("train"))
     for teacher, folder in teachers:
         if not training.run_training(
             teacher, folder, on_bad_image=on_bad_image, **options
         ):
             return False
         masks = masks_of(folder)
-        teacher_masks.write_masks(folder, teacher, masks, on_bad_image=on_bad_image)
+        teacher_masks.write_masks(folder, config, masks, on_bad_image=on_bad_image)
     return training.run_training(*student, on_bad_image=on_bad_image, **options)
 
 
@@ -75,6 +79,7 @@ def stages(config, workdir: Path) -> list[tuple]:
     first.train.self_training_rounds = 0
     folders = [*(workdir / f"teacher_{i + 1}" for i in range(rounds)), workdir]
     later = [_student(first, teacher) for teacher in folders[:-1]]
+    first.data.corrected_boxes = ""  # it has no masks that they could correct
     return list(zip([first, *later], folders, strict=True))
 
 

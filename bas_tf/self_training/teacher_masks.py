@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -20,6 +20,7 @@ from bas_tf.geometry.frames import Size
 from bas_tf.jobs import experiment, output_check, resuming
 from bas_tf.refinement import grabcut, pseudo_mask
 from bas_tf.refinement.views import MULTIPLE, Views, mean_over_views
+from bas_tf.self_training.corrected_boxes import fingerprint, read_corrected_boxes
 
 BATCH = 16  # photos in memory at a time
 _SCALES = (1.0, 1.2, 1.4)  # of the size it was trained at, and mirrored
@@ -34,12 +35,13 @@ def write_masks(
     Photos of the class names.NO_OBJECT get none and are not counted.
 
     The map of the photo's own class, averaged over sizes and mirror images, is cut at
-    the threshold that the photos themselves give, and refined by GrabCut. The same call
+    the threshold that the photos themselves give, and refined by GrabCut. A photo of
+    `data.corrected_boxes` always gets a mask, one inside its boxes. The same call
     continues where an earlier one was stopped.
 
     Args:
       workdir: of a training.
-      config: its data group says where the photos are.
+      config: its data group says where the photos and corrected boxes are.
       output: gets a PNG for each photo, see `data.pseudo_masks`, and INDEX_FILE.
       on_bad_image: "error" or "skip", see `bad_images`.
 
@@ -48,25 +50,26 @@ def write_masks(
 
     Raises:
       UserError: the data has other classes, an output that is not writable or belongs
-        to another teacher or other photos.
-      DataError: a photo that cannot be read.
+        to another teacher, other photos or other corrected boxes.
+      DataError: a photo that cannot be read, or `corrected_boxes` that do not fit.
     """
     teacher = experiment.load_experiment(workdir)
     output_check.check_outputs(
         [output / INDEX_FILE], models=[teacher], config=config, splits=["train"]
     )
-    source = experiment.open_source(config, teacher.class_names)
-    source = bad_images.guard_source(source, on_bad_image=on_bad_image, folder=output)
+    opened = experiment.open_source(config, teacher.class_names)
+    source = bad_images.guard_source(opened, on_bad_image=on_bad_image, folder=output)
     no_object = names.no_object_id(teacher.class_names)
     records = [r for r in source.records("train") if r.label != no_object]
+    corrected = read_corrected_boxes(config.data.corrected_boxes, opened, records)
     maps_of = _make_maps_fn(teacher)
-    index = _begin(teacher, records, output, maps_of)
+    index = _begin(teacher, records, output, maps_of, corrected)
     if not index["finished"]:
         paths = mask_paths(output, [record.image_id for record in records])
         for start in tqdm(range(0, len(records), BATCH), "masks", unit="batch"):
             some = slice(start, start + BATCH)
             index["photos"] |= _write_batch(
-                records[some], paths[some], maps_of, index["score_threshold"]
+                records[some], paths[some], maps_of, index["score_threshold"], corrected
             )
         index["finished"] = True
         files.write_json(output / INDEX_FILE, index)
@@ -75,15 +78,18 @@ def write_masks(
     return {"photos": len(photos), "masks": masks, "disagree": len(photos) - masks}
 
 
-def _begin(teacher, records: Sequence[Record], output: Path, maps_of) -> dict:
+def _begin(
+    teacher, records: Sequence[Record], output: Path, maps_of, corrected: Mapping
+) -> dict:
     """The index of masks to go on with, or a new one, written."""
-    path, identity = output / INDEX_FILE, _identity(teacher, records)
+    path = output / INDEX_FILE
+    identity = _identity(teacher, records) | {"corrected_boxes": fingerprint(corrected)}
     if path.is_file():
         index = json.loads(path.read_text(encoding="utf-8"))
         if {key: index.get(key) for key in identity} != identity:
             raise UserError(
-                f"{path}: has masks by another teacher or of other photos; use another "
-                "--output, or delete it"
+                f"{path}: has masks by another teacher, of other photos or of other "
+                "corrected boxes; use another folder, or delete this one"
             )
         return index
     some = [records[i] for i in pseudo_mask.threshold_sample(len(records))]
@@ -111,7 +117,11 @@ def _identity(teacher: experiment.Experiment, records: Sequence[Record]) -> dict
 
 
 def _write_batch(
-    records: Sequence[Record], paths: Sequence[Path], maps_of, score_threshold: float
+    records: Sequence[Record],
+    paths: Sequence[Path],
+    maps_of,
+    score_threshold: float,
+    corrected: Mapping[str, np.ndarray],
 ) -> dict[str, dict]:
     """Masks of a few photos; those that are there already are not made again."""
     hashes = [content_hash(record) for record in records]
@@ -120,9 +130,12 @@ def _write_batch(
     maps = maps_of(photos, [records[i].label for i in missing]) if photos else []
 
     def make(i: int, photo: np.ndarray, score_map: np.ndarray) -> None:
-        mask = pseudo_mask.pseudo_mask(
-            photo, score_map, score_threshold=score_threshold
-        )
+        options = {"score_threshold": score_threshold}
+        boxes = corrected.get(records[i].image_id)
+        if boxes is None:
+            mask = pseudo_mask.pseudo_mask(photo, score_map, **options)
+        else:
+            mask = pseudo_mask.corrected_mask(photo, score_map, boxes, **options)
         if mask is not None:
             files.write_file(paths[i], cv2.imencode(".png", mask)[1].tobytes())
 

@@ -151,6 +151,7 @@ def test_what_is_decided_by_keys_and_pointer_is_read_back(data, driver, tmp_path
     read = {entry.names[0]: entry for entry in read_coco_boxes(saved)}
     assert sorted(read) == sorted(accepted)
     for name, entry in read.items():
+        assert entry.names[1] == f"{data.folder}/{name}"
         assert entry.size_wh == photos[name].size_wh
         assert list(entry.categories) == kinds[name]
         within = 1 if name in dragged else 0.011

@@ -12,16 +12,9 @@ import numpy as np
 from bas_tf.data import decode
 from bas_tf.data.annotations import box_names
 from bas_tf.data.annotations.annotation_files import ImageBoxes
-from bas_tf.data.annotations.coco_boxes import read_coco_boxes
-from bas_tf.data.annotations.csv_boxes import read_csv_boxes
-from bas_tf.data.annotations.voc_boxes import read_voc_boxes
+from bas_tf.data.annotations.box_forms import find_boxes, read_boxes
 from bas_tf.data.records import DataError
 
-BOX_FORMS: dict[str, Callable[[Path], list[ImageBoxes]]] = {
-    "boxes.csv": read_csv_boxes,
-    "boxes.json": read_coco_boxes,
-    "boxes": read_voc_boxes,
-}
 _SHOWN = 3
 _HEAD = 1 << 16  # bytes that tell the size of most photos
 _TIFF = (b"II", b"MM")  # keeps its size anywhere in the file
@@ -59,6 +52,8 @@ class BoxFile:
       class_names: a box whose category is a class counts on photos of it alone.
       rescale: whether boxes drawn on a smaller or larger copy are scaled.
       photo_path: an image_id's file.
+      path: the file or folder; None looks for the root's own. Of another one a name
+        that fits no photo, or several, is a note and not a fault.
     """
 
     def __init__(
@@ -70,15 +65,17 @@ class BoxFile:
         class_names: Iterable[str],
         photo_path: Callable[[str], Path],
         rescale: bool = False,
+        path: Path | None = None,
     ):
-        self.path: Path | None = None
+        self.path = path
         self.faults: list[str] = []
         self.notes: list[str] = []
-        self._root, self._rescale = root, rescale
+        self._root, self._rescale, self._is_own = root, rescale, path is None
         self._photo_path = photo_path
         self._entries: dict[str, list[ImageBoxes]] = {}
         try:
-            entries = self._read(root)
+            self.path = path or find_boxes(root)
+            entries = read_boxes(self.path) if self.path else []
         except DataError as error:
             self.faults.append(str(error))
             return
@@ -87,6 +84,11 @@ class BoxFile:
             self._choose_categories({_fold_class(name) for name in class_names})
             if not self._entries and not self.faults:
                 self.faults.append(f"{self.path}: holds no box of a photo in {root}")
+
+    @property
+    def image_ids(self) -> list[str]:
+        """The photos that have boxes."""
+        return list(self._entries)
 
     def of(self, image_id: str) -> BoxesOfPhoto:
         """A photo's boxes; reads its size where the file states one."""
@@ -100,15 +102,6 @@ class BoxFile:
             faults += [fault] if fault else []
         slips = tuple(slip for entry in entries for slip in entry.slips)
         return BoxesOfPhoto(np.concatenate(boxes), tuple(faults), slips)
-
-    def _read(self, root: Path) -> list[ImageBoxes]:
-        found = [form for form in BOX_FORMS if (root / form).exists()]
-        if len(found) > 1:
-            raise DataError(f"{root}: holds boxes as {' and '.join(found)}; keep one")
-        if not found:
-            return []
-        self.path = root / found[0]
-        return BOX_FORMS[found[0]](self.path)
 
     def _match(
         self,
@@ -137,7 +130,7 @@ class BoxFile:
             )
         if lost or (left_out and not self._entries):
             bare = [name for name in image_ids if name not in self._entries]
-            self.faults.append(
+            (self.faults if self._is_own else self.notes).append(
                 f"{self.path}: {len(lost or left_out)} of its {len(names)} names fit "
                 f"no photo of {self._root}, or several: {_first(lost or left_out)}; "
                 f"{len(bare)} of {len(image_ids)} photos have no box: {_first(bare)}"

@@ -23,7 +23,8 @@ def read_coco_boxes(path: Path) -> list[ImageBoxes]:
     not looked at.
 
     Returns:
-      One entry for each image with boxes.
+      One entry for each image with boxes. `info.folder`, where it is given, is what the
+      photos' folder is called: their second name begins with it.
 
     Raises:
       DataError: not JSON, or an entry is wrong; it names the entry.
@@ -47,15 +48,21 @@ def read_coco_boxes(path: Path) -> list[ImageBoxes]:
         if not annotation.get("iscrowd"):
             category = _category(annotation, categories)
             found.setdefault(image_id, []).append((box, category))
-    entries = []
+    folder, entries = _folder(content), []
     for image_id, image in images.items():
         if image_id in found:
             boxes, kinds = zip(*found[image_id], strict=True)
             size = stated_size(image.get("width"), image.get("height"))
-            entries.append(
-                ImageBoxes((image["file_name"],), np.stack(boxes), kinds, size)
-            )
+            name = image["file_name"]
+            names = (name, f"{folder}/{name}") if folder else (name,)
+            entries.append(ImageBoxes(names, np.stack(boxes), kinds, size))
     return entries
+
+
+def _folder(content: dict) -> str:
+    info = content.get("info")
+    folder = info.get("folder") if isinstance(info, dict) else None
+    return folder if isinstance(folder, str) else ""
 
 
 def _read_images(path: Path, content) -> dict[int | str, dict]:

@@ -83,6 +83,10 @@ class FolderSource:
     @functools.cached_property
     def box_file(self) -> BoxFile:
         """The boxes of all splits, with what is wrong with them."""
+        return self.match_boxes()
+
+    def match_boxes(self, path: Path | None = None) -> BoxFile:
+        """The boxes of any file, of the photos of all splits; None: of the root's."""
         return BoxFile(
             self.root,
             [i for split in self.splits for i in self._photos_of(split)],
@@ -90,6 +94,7 @@ class FolderSource:
             class_names=self.class_names,
             rescale=self._rescale_boxes,
             photo_path=self._photo_path,
+            path=path,
         )
 
     @property

@@ -101,11 +101,21 @@ def assert_equal(answer, row: dict) -> None:
     np.testing.assert_allclose(box, row["box"], atol=PIXELS, err_msg=answer.photo)
 
 
+def border_style(page: Page) -> str:
+    return page.script(
+        "return getComputedStyle(document.getElementById('box')).borderTopStyle"
+    )
+
+
 def test_photos_get_the_python_runners_answers(page_at, photos, artifacts, tmp_path):
     model = artifacts / "localizer_float32.tflite"
     rows = expected_rows(model, list(photos.values()), tmp_path)
     for path, row in zip(photos.values(), rows, strict=True):
-        assert_equal(page_at.look(path), row)
+        answer = page_at.look(path)
+        assert_equal(answer, row)
+        assert answer.confidence == pytest.approx(row["confidence"], abs=0.01)
+        assert answer.found == row["found"]
+        assert border_style(page_at) == ("solid" if row["found"] else "dashed")
     assert page_at.text("status").startswith("large.jpg: ")
     assert page_at.text("problem") == ""
 

@@ -19,9 +19,9 @@ def page() -> Path:
 
 @pytest.fixture(scope="session")
 def compiled(page, tmp_path_factory) -> Path:
-    """A folder with three of the sources as JavaScript, to run each by itself."""
+    """A folder with four of the sources as JavaScript, to run each by itself."""
     folder = tmp_path_factory.mktemp("compiled")
-    names = ("resize.ts", "heat.ts", "score.ts")
+    names = ("resize.ts", "heat.ts", "score.ts", "confidence.ts")
     sources = [build.PAGE / "src" / name for name in names]
     subprocess.run(
         [shutil.which("node"), build.PACKAGES / "typescript" / "bin" / "tsc",

@@ -41,12 +41,16 @@ class Answer:
       photo: its name and size.
       class_name: the title above the box's place.
       score: of the class; None where it was asked for.
+      confidence: of the box.
+      found: the page does not say that there is nothing.
       box: float [4], x0, y0, x1, y1 in pixels of the photo; None for the whole photo.
     """
 
     photo: str
     class_name: str
     score: float | None
+    confidence: float
+    found: bool
     box: np.ndarray | None
 
 
@@ -187,11 +191,14 @@ class Page:
     def answer(self) -> Answer:
         """The answer that is shown."""
         score = re.search(r"score [<>]?([\d.]+)", self.text("score"))
+        confidence = self.text("confidence")
         numbers = re.findall(r"\d+\.\d", self.text("place"))
         return Answer(
             photo=self.text("caption"),
             class_name=self.text("best"),
             score=float(score[1]) if score else None,
+            confidence=float(re.search(r"onfidence [<>]?(\d\.\d+)", confidence)[1]),
+            found=not confidence.startswith("Nothing found"),
             box=np.array(numbers, float) if numbers else None,
         )
 

@@ -101,11 +101,21 @@ def assert_equal(answer, row: dict) -> None:
     np.testing.assert_allclose(box, row["box"], atol=PIXELS, err_msg=answer.photo)
 
 
+def border_style(page: Page) -> str:
+    return page.script(
+        "return getComputedStyle(document.getElementById('box')).borderTopStyle"
+    )
+
+
 def test_photos_get_the_python_runners_answers(page_at, photos, artifacts, tmp_path):
     model = artifacts / "localizer_float32.tflite"
     rows = expected_rows(model, list(photos.values()), tmp_path)
     for path, row in zip(photos.values(), rows, strict=True):
-        assert_equal(page_at.look(path), row)
+        answer = page_at.look(path)
+        assert_equal(answer, row)
+        assert answer.confidence == pytest.approx(row["confidence"], abs=0.002)
+        assert answer.found == row["found"]
+        assert border_style(page_at) == ("solid" if row["found"] else "dashed")
     assert page_at.text("status").startswith("large.jpg: ")
     assert page_at.text("problem") == ""
 
@@ -437,11 +447,15 @@ def test_the_scores_of_a_sure_network_are_told_as_bounds(page_at, photos):
     page_at.look(photos["plain.png"])
     count = len(shown_scores(page_at))
     assert count not in (0, 4)  # or a box would be taken for scores
-    page_at.script(  # where the page reads its scores, they are those of a surer one
+    page_at.script(  # where the page reads scores and map, they are of a surer one
         """const read = Array.from;
+        const surer = {
+          [arguments[0]]: (_, i) => (i === 0 ? 0.9999 : 0.00002),
+          64: (_, i) => Number(i < 32),
+        };
         Array.from = (values, ...rest) =>
-          values instanceof Float32Array && values.length === arguments[0]
-            ? read(values, (_, i) => (i === 0 ? 0.9999 : 0.00002))
+          values instanceof Float32Array && values.length in surer
+            ? read(values, surer[values.length])
             : read(values, ...rest);""",
         count,
     )
@@ -449,7 +463,8 @@ def test_the_scores_of_a_sure_network_are_told_as_bounds(page_at, photos):
     assert shown_scores(page_at) == [">0.999", *["<0.001"] * (count - 1)]
     assert page_at.text("score") == "score >0.999"
     assert page_at.text("tag").endswith(" >0.99")
-    assert ", score >0.99. " in page_at.text("status")
+    assert ", score >0.99. Confidence 0.9" in page_at.text("status")
+    assert border_style(page_at) == "solid"
 
 
 def focused(page: Page) -> str:

@@ -1,5 +1,6 @@
 // A photo and what was found in it, on the page.
 
+import { confidence, FOUND_CONFIDENCE } from "./confidence";
 import { element, withText } from "./elements";
 import { heatColours } from "./heat";
 import type { Box, Found } from "./localizer";
@@ -90,12 +91,24 @@ export function showAnswer(
     ? "Nothing stands out: the box is the whole photo."
     : `Box from ${left}, ${top} to ${right}, ${bottom}.`;
   element("place").textContent = place;
+  const trust = confidence(best.score, found.map, found.threshold);
+  const trusted = trustText(trust);
+  element("box").classList.toggle("unsure", trust < FOUND_CONFIDENCE);
+  element("confidence").textContent = trusted;
   element("result").hidden = false;
   const sentence = asked
     ? `Where the ${title} would be in ${shown.name}; ${choice}.`
     : `${shown.name}: ${title}, score ${scoreText(best.score, 2)}.`;
-  element("picture").setAttribute("aria-label", `${sentence} ${place}`);
-  return `${sentence} ${place}`;
+  const answer = `${sentence} ${trusted} ${place}`;
+  element("picture").setAttribute("aria-label", answer);
+  return answer;
+}
+
+function trustText(trust: number): string {
+  const text = scoreText(trust, 3);
+  if (trust >= FOUND_CONFIDENCE) return `Confidence ${text}.`;
+  const why = `confidence ${text} is below ${FOUND_CONFIDENCE}`;
+  return `Nothing found: ${why}. The dashed box is a guess.`;
 }
 
 /** The best classes with their scores, as bars. */

@@ -13,6 +13,8 @@ export interface Found {
   box: Box;
   /** The map says nothing; the box is the whole photo. */
   degenerate: boolean;
+  /** That the map was cut at. */
+  threshold: number;
   map: { values: number[]; width: number; height: number };
 }
 
@@ -72,11 +74,13 @@ export class Localizer {
     const values = async (name: string) =>
       name in outputs ? Array.from(await outputs[name].data(), Number) : [];
     const scores = await values("scores");
-    const [, height, width] = this.file.document.outputs.localization_map.shape;
+    const { outputs: shapes, score_threshold: threshold } = this.file.document;
+    const [, height, width] = shapes.localization_map.shape;
     return {
       classes: (await values("class_ids")).map((id, i) => ({ id, score: scores[i] })),
       box: (await values("boxes")) as Box,
       degenerate: (await values("degenerate"))[0] !== 0,
+      threshold,
       map: { values: await values("localization_map"), width, height },
     };
   }

@@ -60,6 +60,7 @@ COMMANDS = {
         "[no]given_class",
         "[no]no_boxes",
         "input_type",
+        "refine",
     ],
     "export.onnx": ["workdir", "output"],
     "export.layer_errors": ["workdir", "artifact", "output"],

@@ -4,7 +4,8 @@ r"""Exports a trained localizer as TFLite (LiteRT) files.
       --quantize=none --quantize=int8
 
 Writes localizer_<quantization>.tflite; --any_size, --given_class and --no_boxes write
-additional files.
+additional files. --refine=pamr writes localizer_<quantization>_pamr.tflite instead, in
+which boxes follow the colours.
 """
 
 from absl import flags
@@ -26,6 +27,7 @@ def main(args: list[str]) -> None:
         flags.FLAGS.quantize,
         variants=tuple(variants),
         input_type=flags.FLAGS.input_type,
+        refine=flags.FLAGS.refine,
         data_root=flags.FLAGS.data_root,
     ):
         print(f"{path}  {path.stat().st_size:,} bytes")
@@ -61,5 +63,11 @@ if __name__ == "__main__":
         "uint8",
         conversion.INPUT_TYPES,
         "Type of the image input; int8 is the pixel minus 128.",
+    )
+    flags.DEFINE_enum(
+        "refine",
+        "none",
+        conversion.REFINEMENTS,
+        "Boxes of maps whose edges follow the image's colours, in the graph.",
     )
     entry_point.run(main)

@@ -6,8 +6,8 @@ r"""Evaluates a trained workdir and every exported file with the same evaluator.
 Prints one table with figures of protocol bas, then how close each file is to Keras, its
 latency and its process's peak memory, measured alternately. Exits 1 if a file loses
 more than --max_drop of GT-known, predicted-map or Top-1 Loc against Keras; GT-known Loc
-needs a file that takes a class. All see only the centre crop, whatever the workdir's
-eval.ten_crop says.
+needs a file that takes a class. A file that refines its boxes is compared with Keras's
+refined alike. All see only the centre crop, whatever the workdir's eval.ten_crop says.
 """
 
 import sys
@@ -24,6 +24,7 @@ def main(args: list[str]) -> None:
     from bas_tf import files
     from bas_tf.export.evaluation import timing
     from bas_tf.jobs import evaluation, experiment, output_check, results
+    from bas_tf.refinement.refined_boxes import refined_runner
     from bas_tf.report import table
 
     files.check_place(flags.FLAGS.output)
@@ -40,24 +41,30 @@ def main(args: list[str]) -> None:
         split=flags.FLAGS.split or loaded.config.eval.split,
         class_names=loaded.class_names,
     )
-    keras_result = evaluator.evaluate(
-        experiment.load_runner(loaded),
-        model=flags.FLAGS.workdir,
-        seed=loaded.config.train.seed,
-    )
-    keras_row = results.table_row("keras", keras_result.document["metrics"])
-    rows = verification.verify_artifacts(evaluator, keras_result, artifacts)
+    keras, rows, every, lost = experiment.load_runner(loaded), [], [], []
+    for refine, of_files in verification.by_refinement(artifacts).items():
+        keras_result = evaluator.evaluate(
+            refined_runner(keras, refine),
+            model=flags.FLAGS.workdir,
+            seed=loaded.config.train.seed,
+        )
+        name = "keras" if refine == "none" else f"keras_{refine}"
+        keras_row = results.table_row(name, keras_result.document["metrics"])
+        found = verification.verify_artifacts(evaluator, keras_result, of_files)
+        lost += verification.lost_too_much(found, keras_row, flags.FLAGS.max_drop)
+        every += [] if every else results.baseline_rows(keras_result)
+        every += [keras_row, *found]
+        rows += found
     speed = timing.measure(
         artifacts,
         size_wh=tuple(loaded.config.data.crop_size),
         num_threads=flags.FLAGS.num_threads,
     )
-    rows = [{**row, **speed[row["name"]]} for row in rows]
-    every = [*results.baseline_rows(keras_result), keras_row, *rows]
+    for row in rows:
+        row |= speed[row["name"]]
     document = {key: keras_result.document[key] for key in results.SETTING_KEYS}
     files.write_json(flags.FLAGS.output, {**document, "rows": every})
     print(f"{table.format_table(every)}\n\n{verification.format_nearness(rows)}")
-    lost = verification.lost_too_much(rows, keras_row, flags.FLAGS.max_drop)
     for line in lost:
         print(line, file=sys.stderr)
     sys.exit(1 if lost else 0)

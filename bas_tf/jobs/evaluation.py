@@ -68,8 +68,8 @@ class Evaluator:
             )
         self._refine = config.eval.refine
         is_fixed = config.eval.threshold_origin == figures.FIXED
-        cuts_boxes = self._rules.takes_boxes and is_fixed
-        if self._refine != NONE and not cuts_boxes:
+        self._takes_boxes = self._rules.takes_boxes and is_fixed
+        if self._refine != NONE and not self._takes_boxes:
             needs = f"needs protocol bas and eval.threshold_origin {figures.FIXED!r}"
             raise UserError(f"eval.refine is {self._refine!r}, which {needs}")
         self._extra = {"all_boxes": True} if config.eval.boxes == ALL else {}
@@ -158,8 +158,8 @@ class Evaluator:
         document["data"] = experiment.images_of(self.config, self.split)
         if self.config.eval.ten_crop:
             document["ten_crop_precision"] = runner.scores_precision
-        if self._refine != NONE:
-            metrics_file.add_setting(document, "refine", self._refine)
+        if runner.refine != NONE and self._takes_boxes:
+            metrics_file.add_setting(document, "refine", runner.refine)
         if runner.views:
             metrics_file.add_setting(document, "views", runner.views)
         if self.config.eval.map == evaluation_options.CAM:
@@ -167,6 +167,10 @@ class Evaluator:
         return document
 
     def _check(self, runner: Runner, model: str) -> None:
+        if self._extra and runner.refine != NONE:
+            raise UserError(
+                f"eval.boxes is {ALL!r}, but {model} refines the box of one object"
+            )
         if self.config.eval.ten_crop:
             self._check_ten_crops(runner, model)
         views = self.config.eval.views
@@ -184,7 +188,7 @@ class Evaluator:
                 f"the model's classes {runner.class_names[:3]}… are not the data's "
                 f"{self.class_names[:3]}…"
             )
-        if self._rules.takes_boxes and self.config.eval.threshold_origin == "fixed":
+        if self._takes_boxes:
             _check_threshold(runner, model, self.config.eval.score_threshold)
 
     def _check_ten_crops(self, runner: Runner, model: str) -> None:

@@ -1,14 +1,49 @@
 """Pixel-adaptive mask refinement (Araslanov and Roth, CVPR 2020, section 4.3).
 
 A pixel's score becomes the mean of its neighbours', weighted by how alike their colours
-are, again and again. TensorFlow operations without weights: they run in a graph.
+are, again and again. TensorFlow operations without weights: they run in a graph, and
+convert to LiteRT with built-in operators only.
 """
 
 import tensorflow as tf
 
-DILATIONS = (1, 2, 4, 8, 12, 24)
-ITERATIONS = 10
+from bas_tf.ops import boxes_from_maps, score_maps
+
+DILATIONS = (1, 2, 4, 8, 12)
+ITERATIONS = 6
+REDUCTION = 2  # maps are refined in a copy of the image that is this much smaller
 _DIRECTIONS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
+
+
+def refined_boxes(
+    maps: tf.Tensor, images: tf.Tensor, *, score_threshold: float
+) -> dict[str, tf.Tensor]:
+    """names.BOXES and DEGENERATE of `refined_scores`, in pixels of the images."""
+    scores = refined_scores(maps, images, score_threshold=score_threshold)
+    return boxes_from_maps.boxes_from_maps(scores, score_threshold=0.5)
+
+
+def refined_scores(
+    maps: tf.Tensor, images: tf.Tensor, *, score_threshold: float
+) -> tf.Tensor:
+    """Maps refined by their images, the same in Keras and in exported files.
+
+    Args:
+      maps: [batch, h, w, 1] float, not yet normalised.
+      images: [batch, height, width, 3] in 0..255, height and width static.
+      score_threshold: where a normalised map is cut, in (0, 1).
+
+    Returns:
+      [batch, height, width, 1] float32 in [0, 1], to be cut at 0.5.
+    """
+    size_hw = images.shape[1:3]
+    small_hw = [max(1, side // REDUCTION) for side in size_hw]
+    scores = score_maps.resize_bilinear(score_maps.normalize_min_max(maps), small_hw)
+    below = 0.5 * scores / score_threshold  # as `masks.map_at`
+    above = 0.5 + 0.5 * (scores - score_threshold) / (1 - score_threshold)
+    scores = tf.where(scores <= score_threshold, below, above)
+    small = score_maps.resize_bilinear(images, small_hw)
+    return score_maps.resize_bilinear(refine_maps(scores, small), size_hw)
 
 
 def refine_maps(
@@ -46,15 +81,11 @@ def refine_maps(
 def _neighbours(x: tf.Tensor, dilations: tuple[int, ...]) -> tf.Tensor:
     """[neighbours, batch, h, w, channels]; what lies outside is the edge's."""
     height, width = tf.shape(x)[1], tf.shape(x)[2]
-    found = []
-    for distance in dilations:
-        rows = [tf.clip_by_value(tf.range(height) + d * distance, 0, height - 1)
-                for d in (-1, 0, 1)]  # fmt: skip
-        columns = [tf.clip_by_value(tf.range(width) + d * distance, 0, width - 1)
-                   for d in (-1, 0, 1)]  # fmt: skip
-        for y, x_ in _DIRECTIONS:
-            moved = tf.gather(
-                tf.gather(x, rows[y + 1], axis=1), columns[x_ + 1], axis=2
-            )
-            found.append(moved)
-    return tf.stack(found)
+    rim = max(dilations)
+    rows = tf.clip_by_value(tf.range(-rim, height + rim), 0, height - 1)
+    columns = tf.clip_by_value(tf.range(-rim, width + rim), 0, width - 1)
+    padded = tf.gather(tf.gather(x, rows, axis=1), columns, axis=2)
+    starts = [(rim + y * d, rim + x_ * d) for d in dilations for y, x_ in _DIRECTIONS]
+    return tf.stack(
+        [padded[:, top : top + height, left : left + width] for top, left in starts]
+    )

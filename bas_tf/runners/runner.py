@@ -32,6 +32,7 @@ class Runner:
         for a file that draws the map of a given class, only that. None if no class can
         be given, unless top-k maps are averaged, where the label is not used.
       views: what its maps are averaged over, see `refinement.views`; "" for one view.
+      refine: what its boxes are refined by, of `refined_boxes.REFINEMENTS`.
     """
 
     predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -44,6 +45,7 @@ class Runner:
     label_fn: Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]] | None = None
     trained_size_wh: tuple[int, int] | None = None
     views: str = ""
+    refine: str = "none"
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Softmax [batch, classes], computing as little else as possible.

@@ -7,8 +7,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 from bas_tf import names
 from bas_tf.errors import UserError
+from bas_tf.export.evaluation import verification
 from bas_tf.export.litert import conversion
 from bas_tf.jobs import evaluation, experiment
+from bas_tf.refinement import refined_boxes
 from tests.export.conftest import assert_boxes_of_hard_images
 
 pytestmark = pytest.mark.slow
@@ -203,3 +205,64 @@ def test_other_inputs_give_the_very_same(
     assert set(found) == set(expected)
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def refined_files(demo_workdir, tmp_path_factory) -> list:
+    """The float32 files, full and of a given class, whose boxes PAMR refines."""
+    return conversion.export_tflite(
+        demo_workdir, tmp_path_factory.mktemp("refined"), ["none"],
+        variants=("full", "given_class"), refine="pamr",
+    )  # fmt: skip
+
+
+def test_a_refined_file_has_the_boxes_of_keras_refined(
+    refined_files, keras_reference, keras_runner
+):
+    keras = refined_boxes.refined_runner(keras_runner, "pamr")
+    crops, labels = keras_reference.crops, np.arange(32) % 8
+    expected = keras.label_fn(crops, labels)
+    assert (expected[names.BOXES] != keras_reference.outputs[names.BOXES]).any()
+    full, given_class = (experiment.load_runner(path) for path in refined_files)
+    assert full.refine == given_class.refine == "pamr"
+    found = full.predict_fn(crops) | given_class.label_fn(crops, labels)
+    for key in (names.BOXES, names.LABEL_BOXES):
+        np.testing.assert_allclose(found[key], expected[key], atol=1)
+    own = keras_reference.outputs[names.LOCALIZATION_MAP]
+    np.testing.assert_allclose(found[names.LOCALIZATION_MAP], own, atol=1e-5)
+    assert refined_files[0].name == "localizer_float32_pamr.tflite"
+    assert "CUSTOM" not in operators(refined_files[0])
+
+
+def test_a_refined_file_is_evaluated_next_to_keras_refined(
+    refined_files, localizer_files, demo_workdir
+):
+    config = experiment.load_experiment(demo_workdir).config
+    found = evaluation.evaluate_model(str(refined_files[0]), config, split="test")
+    config.eval.refine = "pamr"
+    keras = evaluation.evaluate_model(str(demo_workdir), config, split="test")
+    assert found.document["refine"] == keras.document["refine"] == "pamr"
+    difference = np.abs(found.predictions.boxes - keras.predictions.boxes).max()
+    assert difference <= 1
+    artifacts = {"refined": refined_files[0], "plain": localizer_files["none"]}
+    assert verification.by_refinement(artifacts) == {
+        "none": {"plain": localizer_files["none"]},
+        "pamr": {"refined": refined_files[0]},
+    }
+
+
+@pytest.mark.parametrize(
+    "refine, variant, message",
+    [
+        ("grabcut", "full", "--refine is 'grabcut'; known: none, pamr"),
+        ("pamr", "no_boxes", "--refine=pamr: files of --no_boxes have no box"),
+    ],
+)
+def test_what_cannot_be_refined_writes_nothing(
+    demo_workdir, tmp_path, refine, variant, message
+):
+    with pytest.raises(UserError, match=message):
+        conversion.export_tflite(
+            demo_workdir, tmp_path / "out", ["none"], variants=(variant,), refine=refine
+        )
+    assert not (tmp_path / "out").exists()

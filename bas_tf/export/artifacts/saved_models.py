@@ -103,7 +103,7 @@ def write_saved_model(loaded, folder: Path) -> None:
     model_card.write_model_card(card, loaded, steps=steps)
 
 
-def served_localizer(loaded):
+def served_localizer(loaded, *, refine: str = "none"):
     """The trained localizer of an experiment, ready to be exported, and its steps."""
     from bas_tf.export.artifacts import signatures
 
@@ -112,5 +112,6 @@ def served_localizer(loaded):
         localizer,
         input_size_wh=tuple(loaded.config.data.crop_size),
         score_threshold=loaded.config.eval.score_threshold,
+        refine=refine,
     )
     return served, steps

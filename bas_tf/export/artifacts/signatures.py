@@ -9,10 +9,13 @@ from bas_tf import inference, names
 from bas_tf.export.artifacts import narrow_windows
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import masking
+from bas_tf.refinement import pamr
+from bas_tf.refinement.refined_boxes import NONE
 
 # Between the parts of a file, [1, h, w, 3] of the network's size.
 PIXELS = "pixels"  # uint8
 SCALED = "scaled"  # float32, as the weights were trained on
+PHOTO = "photo"  # float32 in 0..255, by which a map is refined
 TOP = 5  # classes reported; fewer when there are fewer
 
 
@@ -22,6 +25,7 @@ class ServedLocalizer(tf.Module):
     Args:
       input_size_wh: the size that the network sees.
       score_threshold: where the normalised map is cut, in [0, 1).
+      refine: what boxes of edge files are refined by: none or pamr.
     """
 
     def __init__(
@@ -30,12 +34,14 @@ class ServedLocalizer(tf.Module):
         *,
         input_size_wh: tuple[int, int],
         score_threshold: float,
+        refine: str = NONE,
     ):
         super().__init__(name="served_localizer")
         self.localizer = localizer
         self.input_size_wh = input_size_wh
         self._size_hw = (input_size_wh[1], input_size_wh[0])
         self._score_threshold = score_threshold
+        self.refine = refine
 
     def batch_function(self):
         """A tf.function of images of the network's size: uint8 [batch, h, w, 3]."""
@@ -53,6 +59,8 @@ class ServedLocalizer(tf.Module):
     def edge_pixels(self, input_dtype: tf.DType = tf.uint8):
         """A tf.function: IMAGES [1, h, w, 3] of the network's size -> SCALED float32.
 
+        Boxes that are refined need PHOTO as well.
+
         Args:
           input_dtype: uint8; int8, which is the pixel less 128; or float32 in 0..255,
             which is rounded to whole pixels.
@@ -64,7 +72,8 @@ class ServedLocalizer(tf.Module):
                 images = tf.cast(images, tf.int32) + 128
             elif images.dtype == tf.float32:
                 images = tf.clip_by_value(tf.round(images), 0.0, 255.0)
-            return {SCALED: self.scaled(images)}
+            photo = {} if self.refine == NONE else {PHOTO: tf.cast(images, tf.float32)}
+            return {SCALED: self.scaled(images), **photo}
 
         return graph_function(serve, [spec])
 
@@ -100,7 +109,8 @@ class ServedLocalizer(tf.Module):
           layers: of `edge_layers`, of the same variant.
           variant: "full" answers as the SavedModel; "no_boxes" leaves BOXES and
             DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] next to FEATURES
-            and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class.
+            and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class. The two
+            with BOXES take PHOTO too where boxes are refined.
           int8_kernels: keeps the generator's kernels in int8, each class with a scale
             of its own. What is computed is float32.
         """
@@ -111,6 +121,8 @@ class ServedLocalizer(tf.Module):
             )
         ]
         class_ids = tf.TensorSpec([1], tf.int32, name=names.CLASS_IDS)
+        photo = tf.TensorSpec([1, *self._size_hw, 3], tf.float32, name=PHOTO)
+        to_refine = [] if self.refine == NONE else [photo]
         maps_of = _maps_function(self.localizer, int8_kernels)
 
         def no_boxes(class_maps, features):
@@ -122,19 +134,26 @@ class ServedLocalizer(tf.Module):
                 names.LOCALIZATION_MAP: maps,
             }
 
-        def full(class_maps, features):
+        def full(class_maps, features, *photo):
             outputs = no_boxes(class_maps, features)
-            return {**outputs, **self._boxes(outputs[names.LOCALIZATION_MAP])}
+            return {**outputs, **self._boxes(outputs[names.LOCALIZATION_MAP], *photo)}
 
-        def given_class(features, class_ids):
+        def given_class(features, class_ids, *photo):
             maps = maps_of(features, class_ids[:, tf.newaxis])
-            return {**self._boxes(maps), names.LOCALIZATION_MAP: maps}
+            return {**self._boxes(maps, *photo), names.LOCALIZATION_MAP: maps}
 
-        functions = {"full": full, "no_boxes": no_boxes, "given_class": given_class}
-        specs = [*answers, class_ids] if variant == "given_class" else answers
-        return graph_function(functions[variant], specs)
+        functions = {
+            "full": (full, [*answers, *to_refine]),
+            "no_boxes": (no_boxes, answers),
+            "given_class": (given_class, [*answers, class_ids, *to_refine]),
+        }
+        return graph_function(*functions[variant])
 
-    def _boxes(self, maps: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _boxes(self, maps: tf.Tensor, *photo: tf.Tensor) -> dict[str, tf.Tensor]:
+        if photo:
+            return pamr.refined_boxes(
+                maps, *photo, score_threshold=self._score_threshold
+            )
         return inference.map_to_boxes(
             maps, self._size_hw, score_threshold=self._score_threshold
         )

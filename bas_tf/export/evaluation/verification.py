@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bas_tf.errors import UserError
 from bas_tf.export.artifacts.onnx_files import ONNX_FILE
+from bas_tf.runners.tflite_document import read_tflite_document
 
 EVALUATED = ("gt_known_loc", "predicted_map_loc", "top1_loc")
 SAVED_MODEL = "saved_model"
@@ -29,6 +30,15 @@ def find_artifacts(folder: Path) -> dict[str, Path]:
             f"--artifacts={folder}: no saved_model/, no localizer_*.tflite and no "
             f"{ONNX_FILE}"
         )
+    return found
+
+
+def by_refinement(artifacts: dict[str, Path]) -> dict[str, dict[str, Path]]:
+    """{what boxes are refined by: its files}, "none" first, with or without a file."""
+    found = {"none": {}}
+    for name, path in artifacts.items():
+        document = read_tflite_document(path) if path.suffix == ".tflite" else {}
+        found.setdefault(document.get("refine", "none"), {})[name] = path
     return found
 
 

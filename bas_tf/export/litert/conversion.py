@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bas_tf import files
-from bas_tf.errors import UserError
+from bas_tf.errors import UserError, check_choice
 from bas_tf.names import BOXES, IMAGES, LABELS_FILE, SIGNATURE
 
 QUANTIZATIONS = {  # --quantize: in a file's name
@@ -25,6 +25,7 @@ PREFIXES = {
     "given_class": "given_class",
 }
 INPUT_TYPES = ("uint8", "int8", "float32")
+REFINEMENTS = ("none", "pamr")  # that run in a graph
 
 
 def export_tflite(
@@ -34,6 +35,7 @@ def export_tflite(
     *,
     variants: tuple[str, ...] = ("full",),
     input_type: str = "uint8",
+    refine: str = "none",
     data_root: str | None = None,
 ) -> list[Path]:
     """Writes a file for each variant and quantization; labels and a card next to them.
@@ -48,11 +50,12 @@ def export_tflite(
       quantizations: keys of QUANTIZATIONS.
       variants: keys of PREFIXES.
       input_type: of INPUT_TYPES; int8 is the pixel less 128.
+      refine: of REFINEMENTS: what boxes are refined by; maps are the network's own.
       data_root: where int8's calibration images are, if moved.
 
     Raises:
-      UserError: an output that is read, an unknown quantization, frames of any size not
-        of uint8, too few calibration images.
+      UserError: an output that is read, an unknown quantization or refinement, no box
+        to refine, frames of any size not of uint8, too few calibration images.
     """
     from bas_tf.export.artifacts import model_card, saved_models
     from bas_tf.export.litert import calibration, file_document, metadata
@@ -62,12 +65,19 @@ def export_tflite(
         raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
     if unknown := set(quantizations) - set(QUANTIZATIONS):
         raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
+    check_choice("--refine", refine, REFINEMENTS)
     loaded, output = experiment.load_experiment(workdir), Path(output)
+    if refine != "none":
+        _check_refines(refine, variants, loaded.config.eval.score_threshold)
     if data_root is not None:
         loaded.config.data.root = data_root
-    _check_outputs(loaded, output, quantizations, variants, input_type)
+    paths = {
+        of_file: output / file_name(*of_file, input_type, refine)
+        for of_file in itertools.product(variants, quantizations)
+    }
+    _check_outputs(loaded, output, paths.values(), quantizations)
     crops = calibration.crops_of(loaded) if "int8" in quantizations else None
-    served, steps = saved_models.served_localizer(loaded)
+    served, steps = saved_models.served_localizer(loaded, refine=refine)
     labels = "\n".join(loaded.class_names) + "\n"
     files.write_file(output / LABELS_FILE, labels.encode())
     model_card.write_model_card(output / model_card.CARD_FILE, loaded, steps=steps)
@@ -81,8 +91,9 @@ def export_tflite(
             steps=steps,
             quantization=quantization,
             crops=crops,
+            refine=refine,
         )
-        path = output / file_name(variant, quantization, input_type)
+        path = paths[variant, quantization]
         files.write_file(path, metadata.with_metadata(content, document))
         files.write_json(path.with_name(f"{path.name}.json"), document)
         written.append(path)
@@ -109,25 +120,37 @@ def _converted(
     }
 
 
-def _check_outputs(loaded, output: Path, quantizations, variants, input_type) -> None:
+def _check_refines(refine: str, variants, score_threshold: float) -> None:
+    if "no_boxes" in variants:
+        raise UserError(f"--refine={refine}: files of --no_boxes have no box to refine")
+    if not score_threshold:
+        raise UserError(
+            f"--refine={refine}: eval.score_threshold is {score_threshold}; one above "
+            "0 is needed"
+        )
+
+
+def _check_outputs(loaded, output: Path, paths, quantizations) -> None:
     """Raises UserError for a file to write that is read, or cannot be written."""
     from bas_tf.export.artifacts import model_card
     from bas_tf.jobs import output_check
 
-    names = [LABELS_FILE, model_card.CARD_FILE]
-    for variant, quantization in itertools.product(variants, quantizations):
-        name = file_name(variant, quantization, input_type)
-        names += [name, f"{name}.json"]
+    written = [output / LABELS_FILE, output / model_card.CARD_FILE]
+    for path in paths:
+        written += [path, path.with_name(f"{path.name}.json")]
     output_check.check_outputs(
-        [output / name for name in names],
+        written,
         models=[loaded],
         config=loaded.config if "int8" in quantizations else None,
     )
 
 
-def file_name(variant: str, quantization: str, input_type: str) -> str:
-    """As localizer_int8.tflite, given_class_float16.tflite, or with _int8_input."""
+def file_name(
+    variant: str, quantization: str, input_type: str, refine: str = "none"
+) -> str:
+    """As localizer_int8.tflite, given_class_float16.tflite; then _int8_input, _pamr."""
     suffix = "" if input_type == "uint8" else f"_{input_type}_input"
+    suffix += "" if refine == "none" else f"_{refine}"
     return f"{PREFIXES[variant]}_{QUANTIZATIONS[quantization]}{suffix}.tflite"
 
 
@@ -150,11 +173,13 @@ def convert_localizer(
     """
     import tensorflow as tf
 
-    from bas_tf.export.artifacts.signatures import SCALED
+    from bas_tf.export.artifacts.signatures import PHOTO, SCALED
     from bas_tf.export.litert import chain
 
     layers = served.edge_layers(variant)
     wires = {name: name for name in layers.get_concrete_function().structured_outputs}
+    if served.refine != "none":
+        wires[PHOTO] = PHOTO
     pixels = _part(served.edge_pixels(tf.as_dtype(input_type)))
 
     @functools.cache

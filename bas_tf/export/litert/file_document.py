@@ -58,6 +58,7 @@ def model_document(
     steps: int,
     quantization: str,
     crops: np.ndarray | None,
+    refine: str = "none",
 ) -> dict[str, Any]:
     """All that is known of one file, as `json` can write it.
 
@@ -65,11 +66,17 @@ def model_document(
       tflite: the converted file, of which inputs and outputs are reported.
       steps: of the training, that are behind its weights.
       crops: the images that int8 was calibrated on; not told of other files.
+      refine: what its boxes are refined by; only told of a file that refines.
     """
     config = loaded.config
     inputs, outputs = signature_tensors(tflite)
     is_given = names.CLASS_IDS in inputs
     meanings = MEANINGS_OF_GIVEN_CLASS if is_given else MEANINGS
+    refinement = {}
+    if refine != "none":
+        refinement = {"refine": refine}
+        of_map = f"{meanings[names.LOCALIZATION_MAP]}, after {refine} refined the map"
+        meanings = {**meanings, names.LOCALIZATION_MAP: of_map}
     return {
         "format": DOCUMENT_FORMAT,
         "name": loaded.workdir.resolve().name,
@@ -89,6 +96,7 @@ def model_document(
         },
         "score_threshold": config.eval.score_threshold,
         "top_k": localizer.top_k,
+        **refinement,
         "quantization": quantization,
         "calibration": calibration_document(crops) if quantization == "int8" else None,
         "float_operators": (

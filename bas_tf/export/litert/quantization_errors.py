@@ -161,7 +161,9 @@ def float_file(loaded, document: dict) -> bytes:
         variant = "given_class"
     elif names.BOXES not in document["outputs"]:
         variant = "no_boxes"
-    served, _ = saved_models.served_localizer(loaded)
+    served, _ = saved_models.served_localizer(
+        loaded, refine=document.get("refine", "none")
+    )
     input_type = document["inputs"][names.IMAGES]["dtype"]
     return conversion.convert_localizer(
         served, ["none"], variant=variant, input_type=input_type

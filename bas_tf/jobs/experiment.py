@@ -77,12 +77,14 @@ def training_images(config, records):
       UserError: masks that do not fit, see `PseudoMasks`.
     """
     from bas_tf.data import pipeline
-    from bas_tf.data.pseudo_masks import PseudoMasks
+    from bas_tf.data.pseudo_masks import PseudoMasks, check_corrected
 
     folder = config.data.pseudo_masks
+    masks = PseudoMasks(folder, records) if folder else None
+    check_corrected(config.data.corrected_boxes, masks)
     return pipeline.TrainingImages(
         records,
-        masks=PseudoMasks(folder, records) if folder else None,
+        masks=masks,
         resize_size_wh=tuple(config.data.resize_size),
         keep=config.data.cache,
     )

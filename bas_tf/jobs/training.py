@@ -14,7 +14,6 @@ from bas_tf.data.class_counts import (
     check_every_class_has_images,
     check_several_classes,
 )
-from bas_tf.data.pseudo_masks import check_corrected
 from bas_tf.data.records import Record, Source
 from bas_tf.data.sources import check_has_split
 from bas_tf.errors import UserError, check_at_least
@@ -177,7 +176,6 @@ def _writing_hooks(
 def _training_images(config, records: Sequence[Record]) -> pipeline.TrainingImages:
     """The training split; how many of it have a pseudo-mask is logged."""
     images = experiment.training_images(config, records)
-    check_corrected(config.data.corrected_boxes, images.masks)
     if images.masks is not None:
         logging.log(
             logging.INFO if images.masks.count else logging.WARNING,

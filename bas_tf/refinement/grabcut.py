@@ -5,7 +5,7 @@ import numpy as np
 
 from bas_tf.refinement.masks import map_at
 
-SURE_FOREGROUND, SURE_BACKGROUND = 0.8, 0.2  # of a map whose threshold is at 0.5
+SURE = 0.2, 0.8  # background below, object above; of a map whose threshold is at 0.5
 ITERATIONS = 5
 # Refined area over the map's area; beyond, colours do not tell object from background.
 MIN_AREA_RATIO, MAX_AREA_RATIO = 0.6, 1.6
@@ -36,37 +36,44 @@ def grabcut_mask(
 
 
 def bounded_cut(
-    photo: np.ndarray, score_map: np.ndarray, *, score_threshold: float
+    photo: np.ndarray,
+    score_map: np.ndarray,
+    *,
+    score_threshold: float,
+    sure: tuple[float, float] = SURE,
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """The refined mask and the map's own, in a copy of at most MAX_PIXELS.
 
-    Takes what `grabcut_mask` takes.
+    Takes what `grabcut_mask` and `cut` take.
 
     Returns:
       bool [h, w] each; no refined one without a `cut`, or where the areas disagree.
     """
     small = bounded(photo)
     scores = map_at(score_map, small.shape[1::-1], score_threshold=score_threshold)
-    mask, coarse = cut(small, scores), scores > 0.5
+    mask, coarse = cut(small, scores, sure), scores > 0.5
     if mask is not None:
         ratio = mask.sum() / max(coarse.sum(), 1)
         mask = mask if MIN_AREA_RATIO <= ratio <= MAX_AREA_RATIO else None
     return mask, coarse
 
 
-def cut(photo: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
+def cut(
+    photo: np.ndarray, scores: np.ndarray, sure: tuple[float, float] = SURE
+) -> np.ndarray | None:
     """The object's mask by the photo's colours.
 
     Args:
       photo: uint8 [h, w, 3].
       scores: [h, w] of `masks.map_at`.
+      sure: scores below the first are background for sure, above the second object.
 
     Returns:
       bool [h, w]; None where no pixel is sure to be object, or none background.
     """
     trimap = np.where(scores > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    trimap[scores > SURE_FOREGROUND] = cv2.GC_FGD
-    trimap[scores < SURE_BACKGROUND] = cv2.GC_BGD
+    trimap[scores < sure[0]] = cv2.GC_BGD
+    trimap[scores > sure[1]] = cv2.GC_FGD
     return _cut_trimap(photo, trimap) if (trimap == cv2.GC_FGD).any() else None
 
 
@@ -86,7 +93,7 @@ def cut_inside(
     Returns:
       bool [h, w]; None where the region is the whole photo.
     """
-    likely = np.where(scores > SURE_FOREGROUND, cv2.GC_FGD, cv2.GC_PR_FGD)
+    likely = np.where(scores > SURE[1], cv2.GC_FGD, cv2.GC_PR_FGD)
     return _cut_trimap(photo, np.where(inside, likely, cv2.GC_BGD))
 
 

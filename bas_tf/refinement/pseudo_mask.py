@@ -12,6 +12,7 @@ from bas_tf.refinement import grabcut
 from bas_tf.refinement.masks import map_at
 
 MIN_AGREEMENT = 0.6  # IoU of the refined mask and the map's own
+_SURE = 0.1, 0.95  # stricter than for boxes: a photo that this spoils gets no mask
 MIN_BOX_AGREEMENT = 0.8  # IoU of a corrected box and the box of the mask in it
 _THRESHOLD_PHOTOS = 64
 _LOWEST, _HIGHEST, _STEPS = 0.2, 0.8, 6  # of the threshold's bisection
@@ -32,7 +33,7 @@ def pseudo_mask(
       BACKGROUND.
     """
     mask, coarse = grabcut.bounded_cut(
-        photo, score_map, score_threshold=score_threshold
+        photo, score_map, score_threshold=score_threshold, sure=_SURE
     )
     if mask is None or (mask & coarse).sum() < MIN_AGREEMENT * (mask | coarse).sum():
         return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from bas_tf.data.annotations.box_files import check_not_shares
+from bas_tf.data.annotations.box_files import BoxFile, check_not_shares
 from bas_tf.data.records import DataError, Record, Source
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import UserError
@@ -73,7 +73,7 @@ def fingerprint(corrected: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
     return {"count": len(corrected), "sha256": digest.hexdigest()}
 
 
-def _boxes_of(record: Record, file) -> np.ndarray:
+def _boxes_of(record: Record, file: BoxFile) -> np.ndarray:
     of_photo = file.of(record.image_id)
     if of_photo.faults:
         raise DataError(f"data.corrected_boxes: {of_photo.faults[0]}")

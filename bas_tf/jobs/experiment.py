@@ -64,13 +64,13 @@ def images_of(config, split: str) -> dict[str, Any]:
         "data.seed": data.seed,
         f"data.num_images.{split}": data.num_images.get(split),
     }
+    group = ("objects_per_image", "object_overlap")
     if data.get("objects_per_image", 1) > 1:
-        for key in ("objects_per_image", "object_overlap"):
-            images[f"data.{key}"] = data[key]
+        images |= {f"data.{key}": data[key] for key in group}
     return images
 
 
-def training_images(config, records):
+def training_images(config, records, num_classes: int):
     """Records of the training split as `pipeline.TrainingImages`.
 
     Raises:
@@ -80,8 +80,10 @@ def training_images(config, records):
     from bas_tf.data.pseudo_masks import PseudoMasks
 
     folder = config.data.get("pseudo_masks")
+    is_single = config.loss.get("classification", "single") == "single"
     return pipeline.TrainingImages(
         records,
+        num_classes=None if is_single else num_classes,
         masks=PseudoMasks(folder, records) if folder else None,
         resize_size_wh=tuple(config.data.resize_size),
         keep=config.data.cache,
@@ -123,6 +125,7 @@ def build_model(
                 "width": model.classifier_width,
                 "final_relu": model.final_relu,
             },
+            "head_biases": model.head_biases,
             "normalize_generator_input": model.normalize_generator_input,
             "top_k": model.top_k,
             "backbone_options": {
@@ -285,10 +288,7 @@ def keras_runner(
         config = config.copy_and_resolve_references()
         config.model.weights = ""
         classifier = build_model(config, len(class_names), precision=scores_precision)
-        for copied, variable in zip(
-            classifier.variables, localizer.variables, strict=True
-        ):
-            copied.assign(variable)
+        classifier.set_weights(localizer.get_weights())
     return runners.Runner(
         inference.make_predict_fn(localizer, score_threshold=score_threshold),
         tuple(class_names),

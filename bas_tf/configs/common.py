@@ -22,8 +22,8 @@ def base_config() -> ml_collections.ConfigDict:
 def _data() -> dict:
     """Where photos come from, and how they become batches."""
     return {
-        # folder (train/<class>/, val/<class>/…), cub, ilsvrc, open_images30k,
-        # stanford_cars, stanford_dogs, fgvc_aircraft,
+        # folder (train/<class>/, val/<class>/…, labels.csv), cub, ilsvrc,
+        # open_images30k, stanford_cars, stanford_dogs, fgvc_aircraft,
         # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
         "source": "folder",
         "root": "",  # data folder; for tfds its data_dir, "" for the default
@@ -33,10 +33,11 @@ def _data() -> dict:
         "image_size": (144, 144),  # synthetic: width, height of the drawings
         "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
         "seed": 0,  # synthetic: another seed draws other images
-        # synthetic: objects of one class in each drawing, and the largest IoU of their
-        # boxes; 0.0 keeps them apart, otherwise each overlaps another one
+        # synthetic: objects in each drawing, and the largest IoU of their boxes; 0.0
+        # keeps them apart, otherwise each overlaps another one
         "objects_per_image": 1,
         "object_overlap": 0.0,
+        "classes_per_image": 1,  # synthetic: how many classes the objects are of
         "resize_size": (256, 256),  # width, height; aspect not kept
         "crop_size": (224, 224),  # width, height; multiples of 32
         "batch_size": 32,  # global

@@ -64,9 +64,9 @@ def images_of(config, split: str) -> dict[str, Any]:
         "data.seed": data.seed,
         f"data.num_images.{split}": data.num_images.get(split),
     }
-    group = ("objects_per_image", "object_overlap")
+    group = ("objects_per_image", "object_overlap", "classes_per_image")
     if data.get("objects_per_image", 1) > 1:
-        images |= {f"data.{key}": data[key] for key in group}
+        images |= {f"data.{key}": data[key] for key in group if data.get(key, 1) != 1}
     return images
 
 

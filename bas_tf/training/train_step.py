@@ -25,8 +25,8 @@ class Method:
     "multilabel": batches have names.PRESENT, and L_mcls in place of L_cls.
 
     Raises:
-      UserError: an unknown `objective`, `classification` or `background_wins`, or no
-        part at all.
+      UserError: an unknown `objective`, `classification` or `background_wins`, masks
+        with "multilabel", or no part at all.
     """
 
     alpha: float
@@ -46,6 +46,11 @@ class Method:
         losses.objective_term(self.objective)
         choices = losses.CLASSIFICATIONS
         check_choice("loss.classification", self.classification, choices)
+        if self.uses_masks and self.classification == "multilabel":
+            raise UserError(
+                "data.pseudo_masks has masks of one class a photo, loss.classification "
+                "'multilabel' trains maps of them all: leave one of them out"
+            )
         check_at_least("train.accumulation_steps", self.accumulation_steps, 1)
 
     @property

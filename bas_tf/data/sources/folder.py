@@ -11,6 +11,10 @@ Optional, for evaluation only, is one form of true boxes (several an image allow
 
 and `root/masks/<same path>.png`: 0 background, 255 object, 128 ignore.
 
+Where photos show several classes, a photo lies in the folder of one of them, and
+`root/labels.csv` (image,classes) names all: train/cat/1.jpg,cat;dog. Boxes and masks
+are of the folder's class.
+
 A root without `train/` whose folders hold photos is split here: of each class every
 fifth photo by name is val, the others are train. Their ids begin with that split.
 """
@@ -25,6 +29,7 @@ from absl import logging
 from bas_tf.data import decode
 from bas_tf.data.annotations.annotation_files import labels_of
 from bas_tf.data.annotations.box_files import BoxesOfPhoto, BoxFile, check_not_shares
+from bas_tf.data.annotations.csv_labels import read_csv_labels
 from bas_tf.data.images import image_file
 from bas_tf.data.listing import (
     class_folders,
@@ -37,6 +42,7 @@ from bas_tf.data.records import DataError, OnFault, Record, raise_fault
 
 VAL_EVERY = 5
 _NO_CLASSES = ("boxes", "masks")
+LABELS = "labels.csv"
 
 
 class FolderSource:
@@ -79,12 +85,29 @@ class FolderSource:
         """The boxes of all splits, with what is wrong with them."""
         return BoxFile(
             self.root,
-            [i for split in self.splits for i in self._photos_of(split)],
+            self._image_ids,
             splits=self.splits,
             class_names=self.class_names,
             rescale=self._rescale_boxes,
             photo_path=self._photo_path,
         )
+
+    @functools.cached_property
+    def _labels(self) -> dict[str, tuple[int, ...]]:
+        """All classes of the photos that labels.csv names."""
+        if not (self.root / LABELS).exists():
+            return {}
+        return read_csv_labels(
+            self.root / LABELS,
+            self._image_ids,
+            splits=self.splits,
+            class_names=self.class_names,
+        )
+
+    @functools.cached_property
+    def _image_ids(self) -> list[str]:
+        """Of all splits."""
+        return [i for split in self.splits for i in self._photos_of(split)]
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -97,8 +120,8 @@ class FolderSource:
         A class whose folder is absent or holds no photo has no records.
 
         Raises:
-          DataError: no such split, a class that is not known, no photo at all, or boxes
-            that are lost or of other pixels than the photo's.
+          DataError: no such split, a class that is not known, no photo at all, boxes
+            that are lost or of other pixels than the photo's, or a wrong labels.csv.
         """
         records, boxes = self.records_and_boxes(split)
         wrong = [fault for each in boxes for fault in each.faults]
@@ -206,6 +229,7 @@ class FolderSource:
             load_mask=functools.partial(decode.decode_mask, mask)
             if mask.name in masks
             else None,
+            other_labels=tuple(i for i in self._labels.get(image_id, ()) if i != label),
         )
         return record, boxes
 

@@ -11,6 +11,7 @@ from bas_tf.errors import check_choice
 
 EPSILON = 1e-8
 MASKED_WEIGHT = 0.25  # of L_bas where a pseudo-mask says what is object
+CLASSIFICATIONS = ("single", "multilabel")
 BACKGROUND_WINS = {"zero": 0.0, "one": 1.0, "gradient": None}
 OBJECTIVES = {  # of the generator, each with its term
     "bas": names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,
@@ -29,6 +30,26 @@ def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
       [batch] float32, >= 0.
     """
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def multilabel_classification_loss(logits: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
+    """L_mcls = sum_p log(1 + sum_n exp(S_n - S_p)), p present and n absent classes.
+
+    Each present class against the absent ones alone (journal extension). With one
+    present class it is L_cls; without any, or without an absent one, it is 0.
+
+    Args:
+      logits: S, [batch, classes] float32.
+      present: [batch, classes], 1 for each class in the image, else 0.
+
+    Returns:
+      [batch] float32, >= 0.
+    """
+    present = tf.cast(present, tf.bool)
+    lowest = logits.dtype.min / 2  # not -inf, whose gradient is NaN
+    absent = tf.reduce_logsumexp(tf.where(present, lowest, logits), axis=1)
+    margins = tf.nn.softplus(absent[:, tf.newaxis] - logits)
+    return tf.reduce_sum(tf.where(present, margins, 0), axis=1)
 
 
 def foreground_region_guidance_loss(

@@ -1,7 +1,7 @@
 """Keys of batches and model outputs, defined once for all code.
 
 Shapes use: batch, height x width of the network's input, h x w of the feature map
-(stride 8), h' x w' of the class maps (stride 16), classes.
+(stride 8; 16 on request), h' x w' of the class maps (stride 16), classes.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ def no_object_id(class_names: Sequence[str]) -> int | None:
 IMAGES = "images"  # [batch, height, width, 3] uint8 or float32, 0..255, RGB
 MASKS = "masks"  # [batch, height, width, 1] uint8: 255 object, 0 background, 128 unsure
 LABELS = "labels"  # [batch] int32, class ids in [0, classes)
+PRESENT = "present"  # [batch, classes] uint8, 1 for each class in the image, LABELS too
 INDEX = "index"  # [batch] int64, position of each image in its split's records
 PADDING = -1  # the INDEX of examples that only fill up a batch
 

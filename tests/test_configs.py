@@ -22,6 +22,7 @@ VARIANTS = {
     "ablation": ("synthetic", "butterflies", "synthetic_quicktest"),
     "butterflies_efficientnet_lite0": ("",),
     "demo": ("", "quicktest"),
+    "drawings_multilabel": ("", "quicktest"),
     "tinyvid_efficientnet_lite0": ("",),
     **dict.fromkeys([*PAPER, *LIKE_CUB], ("", "extension")),
 }

@@ -15,6 +15,30 @@ def test_classification_loss_is_cross_entropy_of_the_scores():
     np.testing.assert_allclose(loss, [1.407606], rtol=1e-5)
 
 
+def test_multilabel_loss_is_that_of_each_present_class_against_the_absent():
+    """Image 0, classes 0 and 3: log(1 + e^-2 + e^-3) + log(1 + e^-.5 + e^-1.5);
+    image 1, class 1: its cross-entropy. Half of their sum is 0.8283897."""
+    logits = tf.constant([[2, 0, -1, 0.5], [0, 1, 1, -2]], tf.float64)
+    present = tf.constant([[1, 0, 0, 1], [0, 1, 0, 0]])
+    first = np.log(1 + np.exp(-2) + np.exp(-3)) + np.log(
+        1 + np.exp(-0.5) + np.exp(-1.5)
+    )
+    single = losses.classification_loss(logits[1:], tf.constant([1]))
+    loss = losses.multilabel_classification_loss(logits, present)
+    np.testing.assert_allclose(loss, [first, single[0]], rtol=1e-14)
+    assert np.mean(loss) == pytest.approx(0.828389723807426, rel=1e-14)
+
+
+@pytest.mark.parametrize("present", [0, 1])
+def test_multilabel_loss_of_none_or_all_classes_is_0_without_a_gradient(present):
+    logits = tf.constant([[100.0, -1e30, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = losses.multilabel_classification_loss(logits, [[present] * 3])
+    assert float(loss[0]) == 0
+    np.testing.assert_array_equal(tape.gradient(loss, logits), np.zeros([1, 3]))
+
+
 def test_area_constraint_loss_is_the_mean_of_each_map():
     maps = tf.constant([[[[0.0], [1.0]], [[1.0], [0.2]]], [[[0.5]] * 2] * 2])
     loss = losses.area_constraint_loss(maps)

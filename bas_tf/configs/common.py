@@ -30,8 +30,8 @@ def with_defaults(saved: dict) -> ml_collections.ConfigDict:
 def _data() -> dict:
     """Where photos come from, and how they become batches."""
     return {
-        # folder (train/<class>/, val/<class>/…), cub, ilsvrc, open_images30k,
-        # stanford_cars, stanford_dogs, fgvc_aircraft,
+        # folder (train/<class>/, val/<class>/…, labels.csv), cub, ilsvrc,
+        # open_images30k, stanford_cars, stanford_dogs, fgvc_aircraft,
         # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
         "source": "folder",
         "root": "",  # data folder; for tfds its data_dir, "" for the default
@@ -41,11 +41,12 @@ def _data() -> dict:
         "image_size": (144, 144),  # synthetic: width, height of the drawings
         "num_images": {"train": 2048, "val": 256, "test": 512},  # synthetic
         "seed": 0,  # synthetic: another seed draws other images
-        # synthetic: objects of one class in each drawing, and the largest IoU of their
-        # boxes; 0.0 keeps them apart, otherwise each overlaps another one
+        # synthetic: objects in each drawing, and the largest IoU of their boxes; 0.0
+        # keeps them apart, otherwise each overlaps another one
         "objects_per_image": 1,
         "object_overlap": 0.0,
         "none_every": 0,  # synthetic: 10: each tenth drawing shows no object; 0: off
+        "classes_per_image": 1,  # synthetic: how many classes the objects are of
         "resize_size": (256, 256),  # width, height; aspect not kept
         "crop_size": (224, 224),  # width, height; multiples of 32
         "batch_size": 32,  # global
@@ -77,6 +78,8 @@ def _model() -> dict:
         "classifier": "paper",  # paper, linear, separable
         "classifier_width": 1024,  # paper, separable: channels of the hidden layers
         "final_relu": True,  # ReLU on the class maps
+        "head_biases": True,  # of the class maps and the foreground generator
+        "trunk_stride": 8,  # resnet50: 8 (paper), 16 (its segmentation network)
         "normalize_generator_input": False,
         "top_k": 1,  # predicted classes whose maps are averaged
     }
@@ -89,6 +92,12 @@ def _loss() -> dict:
         "alpha": 0.5,  # weight of foreground region guidance
         "beta": 1.5,  # weight of the area constraint
         "background_wins": "zero",  # L_bas where S^b >= S: zero, one, gradient
+        # single: a softmax over the classes (L_cls). multilabel: each class in the
+        # photo against those that are not (L_mcls); one of them, drawn anew in each
+        # epoch, is the label of the other terms
+        "classification": "single",
+        # True: L_frg trains the map alone, not the classifier (extension, segmentation)
+        "frg_stops_class_maps": False,
     }
 
 
@@ -98,10 +107,15 @@ def _optimizer() -> dict:
         "kind": "sgd",  # sgd (torch's, with the paper's rate groups), adam
         "base_rate": 1e-3,
         "momentum": 0.9,
+        "nesterov": True,  # sgd
         "l2": 5e-4,
-        "schedule": "step",  # step, cosine
+        # sgd: rate of biases and BatchNorm's beta relative to the other weights; 0
+        # leaves them as they are
+        "bias_rate": 2.0,
+        "schedule": "step",  # step, cosine, poly: times (1 - step / T)^0.9
         "drop_epochs": (80,),  # step: a drop after each of these epochs
         "drop_factor": 0.1,
+        "poly_total_steps": 0,  # T of poly; 0: the number of steps
         "warmup_steps": 0,
         # Maximum global norm of the gradient of all replicas together; 0: off
         "clip_norm": 0.0,

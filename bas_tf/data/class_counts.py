@@ -29,7 +29,7 @@ def check_every_class_has_images(
     Raises:
       DataError: classes have no record; it says how many, and names the first five.
     """
-    labels = {record.label for record in records}
+    labels = {label for record in records for label in record.labels}
     empty = [name for label, name in enumerate(class_names) if label not in labels]
     if not empty:
         return

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.data import preprocess
+from bas_tf.data.epoch_order import draw_labels, training_positions
 from bas_tf.data.images import READERS
 from bas_tf.data.preprocess import Size
 from bas_tf.data.pseudo_masks import PseudoMasks
@@ -68,7 +69,11 @@ class TrainingImages(ResizedImages):
 
     Args:
       masks: of some of the images, see `PseudoMasks`; None without any.
+      num_classes: for batches with names.PRESENT; None for those without.
       **options: see `ResizedImages`.
+
+    Attributes:
+      present: uint8 [images, num_classes], 1 for the classes of each; None likewise.
     """
 
     def __init__(
@@ -76,10 +81,15 @@ class TrainingImages(ResizedImages):
         records: Sequence[Record],
         *,
         masks: PseudoMasks | None = None,
+        num_classes: int | None = None,
         **options,
     ):
         super().__init__(records, **options)
-        self.masks = masks
+        self.masks, self.present = masks, None
+        if num_classes is not None:
+            self.present = np.zeros([len(records), num_classes], np.uint8)
+            for row, record in zip(self.present, records, strict=True):
+                row[list(record.labels)] = 1
         self._kept_masks: dict[int, np.ndarray] = {}
 
     def crop_mask(self, index: int, offset: Size, crop_size_wh: Size) -> np.ndarray:
@@ -137,31 +147,6 @@ def num_batches(images: ResizedImages, batch_size: int) -> int:
     return len(images) // batch_size
 
 
-def training_positions(
-    count: int,
-    *,
-    batch_size: int,
-    seed: int,
-    epoch: int,
-    worker: tuple[int, int] = (0, 1),
-) -> np.ndarray:
-    """Which images a worker's share of every batch of an epoch has.
-
-    The order is one permutation of all records, across the files they lie in.
-
-    Args:
-      count: of images.
-      batch_size, seed, epoch, worker: see `train_batches`.
-
-    Returns:
-      int64 [batches, batch / workers].
-    """
-    order = np.random.default_rng([seed, epoch]).permutation(count)
-    batches = order[: count // batch_size * batch_size].reshape(-1, batch_size)
-    which, workers = worker
-    return np.split(batches, workers, axis=1)[which].astype(np.int64)
-
-
 def training_crop(
     images: TrainingImages, position: int, *, crop_size_wh: Size, seed: int, epoch: int
 ) -> np.ndarray:
@@ -210,7 +195,8 @@ def train_batches(
     Returns:
       A dataset of {names.IMAGES: uint8 [batch, crop_h, crop_w, 3],
       names.LABELS: int32 [batch]}; with masks also names.MASKS, uint8
-      [batch, crop_h, crop_w, 1], see `PseudoMasks`.
+      [batch, crop_h, crop_w, 1], see `PseudoMasks`. Of images with several classes,
+      names.PRESENT has them all, uint8 [batch, classes], and LABELS one, `draw_labels`.
     """
     batches = training_positions(
         len(images), batch_size=batch_size, seed=seed, epoch=epoch, worker=worker
@@ -221,13 +207,22 @@ def train_batches(
             images, position, crop_size_wh=crop_size_wh, seed=seed, epoch=epoch
         )
 
+    labels, present = images.labels, images.present
+    if present is not None:
+        labels = draw_labels(present, seed=seed, epoch=epoch)
+        present = tf.constant(present)
+
     def as_trained(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         crops, masks = batch[names.IMAGES][..., :3], batch[names.IMAGES][..., 3:]
         found = {names.IMAGES: crops, names.LABELS: batch[names.LABELS]}
-        return found if images.masks is None else found | {names.MASKS: masks}
+        if images.masks is not None:
+            found[names.MASKS] = masks
+        if present is not None:
+            found[names.PRESENT] = tf.gather(present, batch[names.INDEX])
+        return found
 
     channels = 3 if images.masks is None else 4
-    dataset = _read_in_parallel(batches, load, (*crop_size_wh, channels), images.labels)
+    dataset = _read_in_parallel(batches, load, (*crop_size_wh, channels), labels)
     return dataset.map(as_trained).prefetch(2)
 
 

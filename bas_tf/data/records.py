@@ -42,12 +42,15 @@ class Record:
     Attributes:
       image_id: path relative to the source's root, or a name of the same form.
       label: class id in [0, classes).
+      other_labels: ids of further classes in the image, where a source knows them.
       image: the picture; see `bas_tf/data/images.py`.
       boxes_original: float32 [n, 4] true boxes x0, y0, x1, y1, half-open, in pixels
         of the upright original image, as they were given: some may be empty or
         inverted. None when unknown. Evaluation only.
       load_mask: returns uint8 [height, width]: 0 background, 255 object, 128 ignore;
         None when there is no mask. Evaluation only.
+      load_class_mask: returns uint8 [height, width]: 0 background, k + 1 class k, 255
+        ignore; None when there is none. Evaluation only.
     """
 
     image_id: str
@@ -55,6 +58,13 @@ class Record:
     image: RecordImage
     boxes_original: np.ndarray | None = None
     load_mask: Callable[[], np.ndarray] | None = None
+    other_labels: tuple[int, ...] = ()
+    load_class_mask: Callable[[], np.ndarray] | None = None
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """All classes in the image."""
+        return (self.label, *self.other_labels)
 
     def load_image(self) -> np.ndarray:
         """The upright image, RGB uint8 [height, width, 3].

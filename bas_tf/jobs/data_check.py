@@ -194,7 +194,7 @@ def frame_faults(
 def _summary(
     records: Sequence[Record], seen: Sequence[Seen], classes: Sequence[str]
 ) -> dict[str, Any]:
-    counts = Counter(record.label for record in records)
+    counts = Counter(label for record in records for label in record.labels)
     boxes = [
         0 if record.boxes_original is None else len(record.boxes_original)
         for record in records

@@ -66,11 +66,12 @@ def images_of(config, split: str) -> dict[str, Any]:
         f"data.num_images.{split}": data.num_images.get(split),
     }
     keys = ["objects_per_image", "object_overlap"] * (data.objects_per_image > 1)
+    keys += ["classes_per_image"] * (data.classes_per_image > 1)
     keys += ["none_every"] * bool(data.none_every)
     return images | {f"data.{key}": data[key] for key in keys}
 
 
-def training_images(config, records):
+def training_images(config, records, num_classes: int):
     """Records of the training split as `pipeline.TrainingImages`.
 
     Raises:
@@ -79,11 +80,12 @@ def training_images(config, records):
     from bas_tf.data import pipeline
     from bas_tf.data.pseudo_masks import PseudoMasks, check_corrected
 
-    folder = config.data.pseudo_masks
+    folder, is_single = config.data.pseudo_masks, config.loss.classification == "single"
     masks = PseudoMasks(folder, records) if folder else None
     check_corrected(config.data.corrected_boxes, masks)
     return pipeline.TrainingImages(
         records,
+        num_classes=None if is_single else num_classes,
         masks=masks,
         resize_size_wh=tuple(config.data.resize_size),
         keep=config.data.cache,
@@ -124,6 +126,7 @@ def build_model(
             "width": model.classifier_width,
             "final_relu": model.final_relu,
         },
+        "head_biases": model.head_biases,
         "normalize_generator_input": model.normalize_generator_input,
         "top_k": model.top_k,
         "backbone_options": {
@@ -280,10 +283,7 @@ def keras_runner(
         config = config.copy_and_resolve_references()
         config.model.weights = ""
         classifier = build_model(config, len(class_names), precision=scores_precision)
-        for copied, variable in zip(
-            classifier.variables, localizer.variables, strict=True
-        ):
-            copied.assign(variable)
+        classifier.set_weights(localizer.get_weights())
     return runners.Runner(
         inference.make_predict_fn(localizer, score_threshold=score_threshold),
         tuple(class_names),

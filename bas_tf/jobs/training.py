@@ -18,12 +18,7 @@ from bas_tf.data.records import Record, Source
 from bas_tf.data.sources import check_has_split
 from bas_tf.errors import UserError, check_at_least
 from bas_tf.evaluators import figures
-from bas_tf.jobs import (
-    evaluation_options,
-    experiment,
-    resuming,
-    training_hooks,
-)
+from bas_tf.jobs import evaluation_options, experiment, resuming, training_hooks
 from bas_tf.ops import determinism
 from bas_tf.training import (
     checkpoint,
@@ -92,7 +87,7 @@ def _train(
     source, records = _open_training_data(
         config, workdir, on_bad_image, evaluated_split
     )
-    images = _training_images(config, records)
+    images = _training_images(config, records, len(source.class_names))
     photos = resuming.photo_set(records)
     resuming.check_photos(workdir, photos)
     steps = pipeline.num_batches(images, config.data.batch_size)
@@ -173,9 +168,9 @@ def _writing_hooks(
     )
 
 
-def _training_images(config, records: Sequence[Record]) -> pipeline.TrainingImages:
+def _training_images(config, records: Sequence[Record], num_classes: int):
     """The training split; how many of it have a pseudo-mask is logged."""
-    images = experiment.training_images(config, records)
+    images = experiment.training_images(config, records, num_classes)
     if images.masks is not None:
         logging.log(
             logging.INFO if images.masks.count else logging.WARNING,
@@ -287,13 +282,16 @@ def build_optimizer(config, steps_per_epoch: int) -> keras.optimizers.Optimizer:
         total_steps=config.train.epochs * steps_per_epoch,
         warmup_steps=options.warmup_steps,
         drop_factor=options.drop_factor,
+        poly_total_steps=options.poly_total_steps,
         drop_steps=tuple(epoch * steps_per_epoch for epoch in options.drop_epochs),
     )
     return optimizer.make_optimizer(
         options.kind,
         schedule,
         momentum=options.momentum,
+        nesterov=options.nesterov,
         l2=options.l2,
+        bias_rate=options.bias_rate,
         clip_norm=options.clip_norm,
         ema=options.ema,
         scale_losses=config.train.precision == "mixed_float16",

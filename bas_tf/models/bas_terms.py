@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from bas_tf import losses, names
 from bas_tf.models.activation_map_constraint import background_activation, masked_logits
+from bas_tf.models.backbones.backbone import CLASS_MAP_STRIDE
 from bas_tf.ops import masking
 
 
@@ -13,10 +14,12 @@ def bas_terms(
     images: tf.Tensor,
     labels: tf.Tensor,
     masks: tf.Tensor | None = None,
+    present: tf.Tensor | None = None,
     *,
     background_wins: str,
     objective: str = "bas",
     batch_statistics: bool = True,
+    frg_stops_class_maps: bool = False,
 ) -> dict[str, tf.Tensor]:
     """The four losses of a batch, [batch] each, and the scores S.
 
@@ -29,12 +32,14 @@ def bas_terms(
       images: [batch, height, width, 3] in 0..255.
       labels: [batch] int.
       masks: pseudo-masks; adds MASK_LOSS and HAS_MASK, see `losses.mask_loss`.
+      present: names.PRESENT, of which `labels` is one each; L_mcls replaces L_cls.
       background_wins: see `losses.background_activation_suppression_loss`.
       objective: "bas" for L_bas, "ce" for L_ce.
       batch_statistics: True, as the paper: the backbone's BatchNorm normalises by
         each batch, the frozen pass by its own. False: by the moving statistics
         that the classifier's epochs left, so that what is hidden stays hidden: a
         background pass cannot rescale its few remaining activations to strength.
+      frg_stops_class_maps: L_frg trains M_y alone, not the classifier (extension).
 
     Returns:
       The four loss names (the objective's, see `losses.OBJECTIVES`, among them),
@@ -53,11 +58,15 @@ def bas_terms(
     # two always alike: nobody has more than two users.
     seen_map = tf.identity(foreground_map)
     constrained = seen_map if masks is None else tf.identity(seen_map)
-    halved = tf.cast(masking.average_pool_2x2(seen_map), class_maps.dtype)
-    foreground_logits = masking.global_average_pool(class_maps * halved)
+    if localizer.backbone.trunk_stride < CLASS_MAP_STRIDE:
+        seen_map = masking.average_pool_2x2(seen_map)
+    guided = tf.stop_gradient(class_maps) if frg_stops_class_maps else class_maps
+    foreground_logits = masking.global_average_pool(
+        guided * tf.cast(seen_map, class_maps.dtype)
+    )
     activation = masking.select_score(logits, labels)
     terms = {
-        names.CLASSIFICATION_LOSS: losses.classification_loss(logits, labels),
+        names.CLASSIFICATION_LOSS: _classification_loss(logits, labels, present),
         names.FOREGROUND_REGION_GUIDANCE_LOSS: losses.foreground_region_guidance_loss(
             foreground_logits, labels
         ),
@@ -91,13 +100,14 @@ def classifier_terms(
     localizer: keras.Model,
     images: tf.Tensor,
     labels: tf.Tensor,
+    present: tf.Tensor | None = None,
     *,
     objective: str = "bas",
 ) -> dict[str, tf.Tensor]:
     """The terms of the epochs that train the classifier alone: the others are 0."""
     _, class_maps = localizer.backbone(images, training=True)
     logits = masking.global_average_pool(class_maps)
-    classification = losses.classification_loss(logits, labels)
+    classification = _classification_loss(logits, labels, present)
     return {
         names.CLASSIFICATION_LOSS: classification,
         names.FOREGROUND_REGION_GUIDANCE_LOSS: tf.zeros_like(classification),
@@ -105,3 +115,9 @@ def classifier_terms(
         losses.objective_term(objective): tf.zeros_like(classification),
         names.LOGITS: logits,
     }
+
+
+def _classification_loss(logits, labels, present) -> tf.Tensor:
+    if present is None:
+        return losses.classification_loss(logits, labels)
+    return losses.multilabel_classification_loss(logits, present)

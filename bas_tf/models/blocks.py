@@ -168,6 +168,7 @@ class Classifier(layers.Layer):
         split into a depthwise 3x3 and a 1x1 to `width` channels, at 1/9 of its cost.
       final_relu: ReLU on the class maps; the journal extension leaves it out.
       width: channels of the two hidden layers.
+      use_bias: of the class maps.
     """
 
     def __init__(
@@ -177,6 +178,7 @@ class Classifier(layers.Layer):
         variant: str = "paper",
         final_relu: bool = True,
         width: int = 1024,
+        use_bias: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -191,6 +193,7 @@ class Classifier(layers.Layer):
             num_classes,
             1,
             activation="relu" if final_relu else None,
+            use_bias=use_bias,
             name="class_maps",
         )
         self.convolutions = [*hidden, class_maps]
@@ -223,9 +226,11 @@ class ClassMaps(layers.Conv2D):
             return super().call(inputs)
         kernel = tf.convert_to_tensor(self.kernel)[0, 0]
         weights = tf.transpose(tf.gather(kernel, class_ids, axis=1))  # [batch, c]
-        bias = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
         maps = inputs @ weights[:, tf.newaxis, :, tf.newaxis]
-        return self.activation(maps + bias[:, tf.newaxis, tf.newaxis, tf.newaxis])
+        if self.use_bias:
+            bias = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
+            maps += bias[:, tf.newaxis, tf.newaxis, tf.newaxis]
+        return self.activation(maps)
 
 
 def _hidden_convolution(width: int, kernel_size: int, *, name: str) -> layers.Conv2D:

@@ -1,5 +1,6 @@
 """The foreground generator: M = sigmoid(conv3x3(F)), one map a class (section 3.1)."""
 
+import numpy as np
 import tensorflow as tf
 from keras import layers
 
@@ -17,11 +18,19 @@ class ForegroundGenerator(layers.Layer):
       normalize_input: BatchNorm without affine, times 0.1, before the convolution.
         Features behind a ReLU have one sign: unnormalised, their sum saturates the
         sigmoid within a few steps at the generator's tenfold rate.
+      use_bias: False holds the bias at 0.
     """
 
-    def __init__(self, num_classes: int, *, normalize_input: bool = False, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        normalize_input: bool = False,
+        use_bias: bool = True,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        self.num_classes = num_classes
+        self.num_classes, self.use_bias = num_classes, use_bias
         self.norm = None
         if normalize_input:
             self.norm = BatchNormalization(
@@ -33,9 +42,11 @@ class ForegroundGenerator(layers.Layer):
         self.kernel = self.add_weight(
             name="kernel", shape=shape, initializer="glorot_uniform"
         )
-        self.bias = self.add_weight(
-            name="bias", shape=(self.num_classes,), initializer="zeros"
-        )
+        self.bias = np.zeros(self.num_classes, self.variable_dtype)
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.num_classes,), initializer="zeros"
+            )
         if self.norm is not None:
             self.norm.build(input_shape)
         self.built = True

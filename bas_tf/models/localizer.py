@@ -160,6 +160,7 @@ def build_localizer(
     num_classes: int,
     input_size_wh: tuple[int, int],
     classifier: dict | None = None,
+    head_biases: bool = True,
     normalize_generator_input: bool = False,
     top_k: int = 1,
     backbone_options: dict | None = None,
@@ -173,6 +174,7 @@ def build_localizer(
       input_size_wh: width and height of the images it will mostly see; multiples of
         32. Other multiples of 32 work too.
       classifier: options of `blocks.Classifier` (variant, final_relu, width).
+      head_biases: whether the class maps and the generator have a bias.
       normalize_generator_input: see `ForegroundGenerator`.
       top_k: see `Localizer`.
       backbone_options: more options of the backbone, as {"width": 0.5}.
@@ -189,13 +191,14 @@ def build_localizer(
         )
     network = backbones.BACKBONES[backbone](
         num_classes=num_classes,
-        classifier=classifier or {},
+        classifier={**(classifier or {}), "use_bias": head_biases},
         name="backbone",
         **(backbone_options or {}),
     )
     generator = ForegroundGenerator(
         num_classes,
         normalize_input=normalize_generator_input,
+        use_bias=head_biases,
         name="foreground_generator",
     )
     localizer = Localizer(
@@ -206,6 +209,7 @@ def build_localizer(
         "num_classes": num_classes,
         "input_size_wh": [width, height],
         "classifier": classifier,
+        "head_biases": head_biases,
         "normalize_generator_input": normalize_generator_input,
         "top_k": top_k,
         "backbone_options": backbone_options,

@@ -75,6 +75,11 @@ def stages(config, workdir: Path) -> list[tuple]:
             f"with train.strategy={config.train.strategy!r}: run bas_tf.refine, then "
             "train with data.pseudo_masks"
         )
+    if config.loss.classification == "multilabel":
+        raise UserError(
+            f"train.self_training_rounds is {rounds}, whose masks are of one class a "
+            "photo: it must be 0 with loss.classification 'multilabel'"
+        )
     first = config.copy_and_resolve_references()
     first.train.self_training_rounds = 0
     folders = [*(workdir / f"teacher_{i + 1}" for i in range(rounds)), workdir]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from bas_tf import losses, names
-from bas_tf.errors import UserError, check_at_least
+from bas_tf.errors import UserError, check_at_least, check_choice
 from bas_tf.models.bas_terms import bas_terms, classifier_terms
 from bas_tf.models.localizer import Localizer
 from bas_tf.training.global_update import GlobalUpdate
@@ -21,18 +21,22 @@ class Method:
     `accumulation_steps` and `jit_compile` say how a step is computed: in how many
     parts, one after the other, a replica takes its share of the batch (BatchNorm then
     sees one part at a time); and whether XLA compiles the forward and backward pass.
-    `uses_masks`: batches have names.MASKS, and the loss L_mask. `no_object`: the class
-    id of photos without an object, if there is one: they train the classifier, and the
-    area term empties their map; what asks for an object in it is 0.
+    `uses_masks`: batches have names.MASKS, and the loss L_mask. `classification`
+    "multilabel": batches have names.PRESENT, and L_mcls in place of L_cls. `no_object`:
+    the class id of photos without an object, if there is one: they train the
+    classifier, and the area term empties their map; what asks for an object in it is 0.
 
     Raises:
-      UserError: an unknown `objective` or `background_wins`, or no part at all.
+      UserError: an unknown `objective`, `classification` or `background_wins`, masks
+        with "multilabel", or no part at all.
     """
 
     alpha: float
     beta: float
     objective: str = "bas"
     background_wins: str = "zero"
+    classification: str = "single"
+    frg_stops_class_maps: bool = False
     batch_statistics: bool = True
     accumulation_steps: int = 1
     jit_compile: bool = False
@@ -43,7 +47,24 @@ class Method:
         # Told at once, not when the classifier's epochs are over.
         losses.background_constant(self.background_wins)
         losses.objective_term(self.objective)
+        choices = losses.CLASSIFICATIONS
+        check_choice("loss.classification", self.classification, choices)
+        if self.uses_masks and self.classification == "multilabel":
+            raise UserError(
+                "data.pseudo_masks has masks of one class a photo, loss.classification "
+                "'multilabel' trains maps of them all: leave one of them out"
+            )
         check_at_least("train.accumulation_steps", self.accumulation_steps, 1)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Keys of a batch: images, labels, and those of `bas_terms` by their names."""
+        return (
+            names.IMAGES,
+            names.LABELS,
+            *[names.MASKS] * self.uses_masks,
+            *[names.PRESENT] * (self.classification == "multilabel"),
+        )
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -92,11 +113,10 @@ def make_train_step(
         localizer, optimizer, method, variables,
         bas_active=bas_active, batch_size=batch_size,
     )  # fmt: skip
-    inputs = [names.IMAGES, names.LABELS, *[names.MASKS] * method.uses_masks]
 
     def replica_step(batch):
         before = [tf.identity(v.value) for v in statistics]
-        gradients, sums = compute(*(batch[name] for name in inputs))
+        gradients, sums = compute(*(batch[name] for name in method.inputs))
         optimizer.apply(gradients, variables)
         for variable, value in zip(statistics, before, strict=True):
             skipped = optimizer.steps_since_overflow.value < 1
@@ -127,13 +147,15 @@ def _make_compute(
     bas_active: bool,
     batch_size: int,
 ) -> Callable:
-    """(images, labels[, masks]) -> gradients of the scaled loss, and sums to report."""
+    """`Method.inputs` -> gradients of the scaled loss, and sums to report."""
 
-    def compute(images, labels, *masks):
+    def compute(images, labels, *others):
+        others = dict(zip(method.inputs[2:], others, strict=True))
         with tf.GradientTape() as tape:
             terms = _terms(
-                localizer, images, labels, *masks, method=method, bas_active=bas_active
-            )
+                localizer, images, labels, method=method, bas_active=bas_active,
+                **others,
+            )  # fmt: skip
             total = losses.weighted_sum(
                 terms,
                 alpha=method.alpha,
@@ -142,7 +164,8 @@ def _make_compute(
             )
             loss = tf.reduce_sum(total) / batch_size
             scaled = optimizer.scale_loss(loss)
-        return tape.gradient(scaled, variables), _sums(terms, loss, method, labels)
+        sums = _sums(terms, loss, method, labels, others.get(names.PRESENT))
+        return tape.gradient(scaled, variables), sums
 
     if method.jit_compile:
         compute = tf.function(compute, jit_compile=True, autograph=False)
@@ -181,10 +204,12 @@ def _broken_replica(means: tf.Tensor, replicas: int) -> tf.Tensor:
 
 
 def _terms(
-    localizer, images, labels, masks=None, *, method: Method, bas_active: bool
+    localizer, images, labels, masks=None, present=None, *, method, bas_active: bool
 ) -> dict[str, tf.Tensor]:
     if not bas_active:
-        terms = classifier_terms(localizer, images, labels, objective=method.objective)
+        terms = classifier_terms(
+            localizer, images, labels, present, objective=method.objective
+        )
         if masks is not None:
             terms[names.MASK_LOSS] = tf.zeros_like(terms[names.AREA_CONSTRAINT_LOSS])
             terms[names.HAS_MASK] = tf.zeros_like(labels, tf.bool)
@@ -194,9 +219,11 @@ def _terms(
         images,
         labels,
         masks,
+        present,
         background_wins=method.background_wins,
         objective=method.objective,
         batch_statistics=method.batch_statistics,
+        frg_stops_class_maps=method.frg_stops_class_maps,
     )
     if method.no_object is not None:
         has_object = tf.not_equal(labels, method.no_object)
@@ -206,11 +233,16 @@ def _terms(
     return terms
 
 
-def _sums(terms, loss, method: Method, labels) -> dict[str, tf.Tensor]:
-    """names.LOSS as it is; of the terms and the hits, sums over the examples."""
-    hits = tf.equal(
-        tf.argmax(terms[names.LOGITS], axis=-1, output_type=tf.int32), labels
-    )
+def _sums(terms, loss, method: Method, labels, present) -> dict[str, tf.Tensor]:
+    """names.LOSS as it is; of the terms and the hits, sums over the examples.
+
+    A hit is an example whose best class is its label, or one that is present.
+    """
+    best = tf.argmax(terms[names.LOGITS], axis=-1, output_type=tf.int32)
+    if present is None:
+        hits = tf.equal(best, labels)
+    else:
+        hits = tf.gather(present, best, axis=1, batch_dims=1)
     return {
         names.LOSS: loss,
         **{term: tf.reduce_sum(terms[term]) for term in method.terms},

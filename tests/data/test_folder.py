@@ -267,3 +267,45 @@ def test_photos_without_an_object_are_the_last_class_and_have_no_box(photo_folde
         file.write("val/_none/0.jpg,1,2,3,4\n")
     with pytest.raises(DataError, match="val/_none/0.jpg: has a box, but _none is for"):
         FolderSource(root=str(photo_folder)).records("val")
+
+
+def write_labels(root, *rows: str, header: str = "image,classes") -> None:
+    (root / "labels.csv").write_text("\n".join([header, *rows]) + "\n")
+
+
+def test_labels_csv_names_all_classes_of_a_photo(photo_folder):
+    """Whether or not its folder's is among them, and in another's spelling."""
+    write_labels(
+        photo_folder, "train/cat/0.jpg,dog;cat", r"train\cat\1.jpg, dog ;",
+        "/data/train/dog/0.jpg,dog", "test/cat/9.jpg,dog",
+    )  # fmt: skip
+    source = FolderSource(root=str(photo_folder), class_names=("dog", "emu", "cat"))
+    labels = {r.image_id: r.labels for r in source.records("train")}
+    assert labels == {
+        "train/cat/0.jpg": (2, 0), "train/cat/1.jpg": (2, 0), "train/cat/2.jpg": (2,),
+        "train/dog/0.jpg": (0,), "train/dog/1.jpg": (0,), "train/dog/2.jpg": (0,),
+    }  # fmt: skip
+    assert all(len(record.labels) == 1 for record in source.records("val"))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("train/cat/lost.jpg,dog", ":3: 'train/cat/lost.jpg' names no photo"),
+        ("train/cat/0.jpg,dog", ":3: 'train/cat/0.jpg' names a photo once more"),
+        ("train/cat/1.jpg,dog;cow", ":3: 'cow' is not one of the 2 classes .cat, dog"),
+        ("train/cat/1.jpg,cat,dog", ":3: expected a photo, a comma and its classes"),
+        ("train/cat/1.jpg,;", ":3: expected a photo, a comma and its classes"),
+        ('train/cat/1.jpg,"cat', ":3: not valid CSV"),
+    ],
+)
+def test_a_wrong_line_of_labels_csv_is_named(photo_folder, row, message):
+    write_labels(photo_folder, "train/cat/0.jpg,cat", row)
+    with pytest.raises(DataError, match=f"labels.csv{message}"):
+        FolderSource(root=str(photo_folder)).records("train")
+
+
+def test_labels_csv_has_a_header(photo_folder):
+    write_labels(photo_folder, header="train/cat/0.jpg,cat")
+    with pytest.raises(DataError, match="labels.csv: first line is .*'image,classes'"):
+        FolderSource(root=str(photo_folder)).records("train")

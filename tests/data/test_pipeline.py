@@ -1,10 +1,12 @@
 """Order, augmentation, resuming and bad files of the input pipeline."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from bas_tf import names
-from bas_tf.data import pipeline
+from bas_tf.data import epoch_order, pipeline
 from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
 from bas_tf.errors import DataError
@@ -65,6 +67,38 @@ def test_crops_move_and_half_are_mirrored():
     assert tops == set(range(9))  # 32 - 24 = 8 rows of play
     # 320 fair coins: mean 0.5, standard error 0.028
     assert abs(np.mean(mirrored) - 0.5) < 4 * 0.028
+
+
+def test_the_label_of_several_classes_is_drawn_anew_in_each_epoch():
+    """Image i has class i % 3 and, when odd, class 3: about half of 400 draws each."""
+    images = images_of(11)
+    records = [
+        dataclasses.replace(record, other_labels=(3,) * (i % 2))
+        for i, record in enumerate(images._records)
+    ]
+    options = {"resize_size_wh": (40, 32), "keep": True, "num_classes": 4}
+    images = pipeline.TrainingImages(records, **options)
+    np.testing.assert_array_equal(images.present[:2], [[1, 0, 0, 0], [0, 1, 0, 1]])
+    drawn = np.stack(
+        [epoch_order.draw_labels(images.present, seed=0, epoch=e) for e in range(400)]
+    )
+    expected = np.arange(11) % 3
+    assert (drawn[:, ::2] == expected[::2]).all()
+    odd = drawn[:, 1::2]
+    assert ((odd == expected[1::2]) | (odd == 3)).all()
+    shares = (odd == 3).mean(axis=0)
+    assert (np.abs(shares - 0.5) < 4 * 0.025).all()  # standard error 0.5 / sqrt(400)
+    # Not by the number of images, nor by where a batch begins.
+    fewer = epoch_order.draw_labels(images.present[:6], seed=0, epoch=7)
+    np.testing.assert_array_equal(fewer, drawn[7, :6])
+    options = {"crop_size_wh": (32, 24), "batch_size": 4, "seed": 0, "epoch": 7}
+    for worker in ((0, 1), (1, 2)):
+        for batch in pipeline.train_batches(
+            images, first_batch=1, worker=worker, **options
+        ):
+            index = batch[names.IMAGES][:, 0, 0, 2].numpy()
+            np.testing.assert_array_equal(batch[names.LABELS], drawn[7, index])
+            np.testing.assert_array_equal(batch[names.PRESENT], images.present[index])
 
 
 def test_workers_share_every_batch():

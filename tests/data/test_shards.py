@@ -37,6 +37,8 @@ def make_folder(parent):
     path.parent.mkdir(parents=True)
     Image.fromarray(mask).save(path)
     (root / "boxes.csv").write_text("\n".join(rows) + "\n")
+    labels = "image,classes\ntrain/a/photo ä 0.png,b;a\n"
+    (root / "labels.csv").write_text(labels, encoding="utf-8")
     return FolderSource(root=str(root))
 
 
@@ -61,7 +63,7 @@ SOURCES = {
 
 
 def assert_equal_records(ours, theirs):
-    assert (ours.image_id, ours.label) == (theirs.image_id, theirs.label)
+    assert (ours.image_id, ours.labels) == (theirs.image_id, theirs.labels)
     assert (ours.boxes_original is None) == (theirs.boxes_original is None)
     if theirs.boxes_original is not None:
         assert ours.boxes_original.dtype == np.float32

@@ -185,6 +185,34 @@ def test_each_third_drawing_on_request_shows_no_creature():
         np.testing.assert_array_equal(record.load_image(), image)
 
 
+@pytest.mark.parametrize("overlap", [0.0, 0.3])
+def test_objects_of_several_classes_have_a_mask_by_class(overlap):
+    """Three objects of two classes; geometry and scenery are those of one class."""
+    options = {"image_size": (144, 144), "num_images": {"val": 40},
+               "objects_per_image": 3, "object_overlap": overlap}  # fmt: skip
+    source = SyntheticSource(**options, classes_per_image=2)
+    alike = SyntheticSource(**options).records("val")
+    pairs, twice = set(), 0
+    for record, other in zip(source.records("val"), alike, strict=True):
+        classes, whole = record.load_class_mask(), other.load_mask()
+        assert classes.dtype == np.uint8
+        assert set(np.unique(classes)) == {0, *(1 + label for label in record.labels)}
+        np.testing.assert_array_equal(classes > 0, whole > 0)
+        mask = record.load_mask() > 0
+        np.testing.assert_array_equal(classes == 1 + record.label, mask)
+        assert record.label == other.label
+        assert len(record.labels) == 2
+        twice += len(record.boxes_original) == 2
+        low = record.boxes_original[:, :2].min(axis=0)
+        assert [*low] == _box_by_hand(mask)[:2]
+        changed = (record.load_image() != other.load_image()).any(axis=2)
+        assert changed[classes == 1 + record.other_labels[0]].mean() > 0.3
+        assert not changed[cv2.dilate(whole, np.ones((5, 5))) == 0].any()
+        pairs.add(record.labels)
+    assert len(pairs) > 25  # of 56
+    assert 10 < twice < 30  # the label's class is as often the second one's
+
+
 def _features(image):
     """Coarse pixels and a joint colour histogram of 6 x 6 x 6 bins."""
     pixels = cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA).ravel() / 255
@@ -230,6 +258,7 @@ def test_unknown_split_names_the_known_ones():
         ({"seed": -1}, "seed is -1"),
         ({"objects_per_image": 0}, "objects_per_image is 0; 1 to 4"),
         ({"object_overlap": 0.5}, "object_overlap is 0.5; 0 to 0.3"),
+        ({"classes_per_image": 2}, "classes_per_image is 2; 1 to 1, which is objects"),
     ],
 )
 def test_arguments_out_of_range_are_named(arguments, message):

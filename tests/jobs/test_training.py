@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf.configs import demo
+from bas_tf.configs import demo, drawings_multilabel
 from bas_tf.errors import UserError
 from bas_tf.jobs import evaluation, experiment, resuming, training
 from bas_tf.training import checkpoint
@@ -102,6 +102,10 @@ def test_without_the_split_that_evaluates_nothing_is_trained(
         ({"train.log_every_steps": 0}, "train.log_every_steps is 0; 1 or more"),
         ({"train.accumulation_steps": 0}, "train.accumulation_steps is 0; 1 or more"),
         ({"data.crop_size": (96, 96)}, "data.crop_size is .96, 96., of which"),
+        (
+            {"loss.classification": "multilabel", "data.pseudo_masks": "masks"},
+            "data.pseudo_masks has masks of one class a photo",
+        ),
         ({"eval.threshold_origin": "best"}, "eval.threshold_origin is 'best'; known:"),
         ({"eval.score_threshold": 42.0}, "eval.score_threshold is 42.0; a map has"),
     ],
@@ -185,6 +189,27 @@ def test_two_replicas_save_by_a_thread_and_continue(config, tmp_path, monkeypatc
     for path in (tmp_path / "checkpoints").glob("step-6.*"):
         path.unlink()
     training.run_training(config, tmp_path)
+    for path, value in weights_at(config, tmp_path, 6).items():
+        np.testing.assert_array_equal(value, through[path], err_msg=path)
+
+
+def test_several_classes_on_two_replicas_continue_within_an_epoch(
+    config, tmp_path, monkeypatch
+):
+    """The second run starts after step 4 of 2 x 3, with the labels of that epoch."""
+    several = drawings_multilabel.get_config("quicktest")
+    config.data.update(objects_per_image=2, classes_per_image=2)
+    config.loss = several.loss
+    config.train.update(epochs=2, classifier_epochs=1, checkpoint_every_steps=2)
+    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 9500)
+    config.train.strategy = "mirrored"
+    training.run_training(config, tmp_path)
+    through = weights_at(config, tmp_path, 6)
+    for path in (tmp_path / "checkpoints").glob("step-6.*"):
+        path.unlink()
+    training.run_training(config, tmp_path)
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     for path, value in weights_at(config, tmp_path, 6).items():
         np.testing.assert_array_equal(value, through[path], err_msg=path)
 

@@ -55,6 +55,17 @@ def test_trunk_at_stride_8_and_head_at_stride_16(name, options, channels, rng):
         assert np.min(class_maps) >= 0 < np.max(class_maps)
 
 
+def test_resnets_trunk_at_stride_16_feeds_a_head_of_its_size():
+    """Layer 3 halves in place of the pooling; one more step is no option."""
+    backbone = build("resnet50", trunk_stride=16)
+    features, class_maps = backbone(np.zeros([1, 64, 96, 3], np.uint8))
+    assert features.shape == (1, 4, 6, 1024)
+    assert class_maps.shape == (1, 4, 6, 3)
+    assert backbone.trunk_stride == 16
+    with pytest.raises(UserError, match="model.trunk_stride is 32; known: 8, 16"):
+        build("resnet50", trunk_stride=32)
+
+
 @pytest.mark.parametrize("name", backbones.BACKBONES)
 def test_the_classifiers_options_reach_every_backbone(name):
     """VGG16's head has 512 channels, MobileNet's 1024, EfficientNet's 1280."""

@@ -115,8 +115,12 @@ def test_masks_of_another_teacher_are_not_gone_on_with(config, tmp_path):
         teacher_masks.write_masks(tmp_path / "1", config, output)
 
 
-def test_rounds_refuse_several_machines(config, tmp_path):
-    config.train.strategy = "multi_worker"
+@pytest.mark.parametrize(
+    "change",
+    [{"train.strategy": "multi_worker"}, {"loss.classification": "multilabel"}],
+)
+def test_rounds_refuse_several_machines_and_several_classes(config, tmp_path, change):
+    config.update_from_flattened_dict(change)
     with pytest.raises(UserError, match="train.self_training_rounds"):
         rounds.stages(config, tmp_path)
 

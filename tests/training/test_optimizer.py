@@ -25,6 +25,34 @@ def test_rate_groups_of_the_reference(path, factor):
     assert optimizer.rate_multiplier(path) == factor
 
 
+@pytest.mark.parametrize(
+    ("path", "factor"),
+    [("bn/beta", 0), ("bn/gamma", 1), ("foreground_generator/bias", 0)],
+)
+def test_biases_stay_at_a_rate_of_0(path, factor):
+    assert optimizer.rate_multiplier(path, bias_rate=0.0) == factor
+
+
+def test_momentum_without_nesterov_by_hand():
+    """v = 1, then 0.5 * 1 + 1 = 1.5: p = 0 - 0.1 - 0.15; decay 0."""
+    variable = keras.Variable([0.0], dtype="float64", name="kernel")
+    sgd = optimizer.make_optimizer("sgd", 0.1, momentum=0.5, l2=0.0, nesterov=False)
+    for _ in range(2):
+        sgd.apply([tf.constant([1.0], tf.float64)], [variable])
+    np.testing.assert_allclose(variable.numpy(), [-0.25], rtol=1e-6)
+
+
+def test_poly_schedule_has_a_horizon_of_its_own():
+    """(1 - t/4)^0.9 at 0, 2: 1, 0.5359; of the training's own 2 steps, at 1: 0.5359."""
+    options = {"kind": "poly", "base_rate": 1.0, "total_steps": 2}
+    longer = optimizer.make_schedule(**options, poly_total_steps=4)
+    half = 0.5**0.9
+    np.testing.assert_allclose([longer(0), longer(2)], [1, half], rtol=1e-6)
+    assert float(optimizer.make_schedule(**options)(1)) == pytest.approx(half)
+    with pytest.raises(UserError, match="poly_total_steps is 1; 2 or more"):
+        optimizer.make_schedule(**options, poly_total_steps=1)
+
+
 def test_step_schedule_drops_after_the_named_steps():
     schedule = optimizer.make_schedule(
         kind="step", base_rate=1.0, total_steps=9, drop_steps=(3, 6)
@@ -52,8 +80,10 @@ def test_optimizers_by_name():
 
 
 def test_unknown_schedule_is_refused_by_name():
-    with pytest.raises(UserError, match="optimizer.schedule is 'poly'.*step, cosine"):
-        optimizer.make_schedule(kind="poly", base_rate=1.0, total_steps=1)
+    with pytest.raises(
+        UserError, match="optimizer.schedule is 'lin'.*step, cosine, poly"
+    ):
+        optimizer.make_schedule(kind="lin", base_rate=1.0, total_steps=1)
 
 
 def take_plain_steps(gradients, *, rate=0.5, start=(0.0, 0.0), **options):

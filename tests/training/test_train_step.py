@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf import names
+from bas_tf import losses, names
 from bas_tf.errors import UserError
 from bas_tf.training import loop, strategy, train_step
 from bas_tf.training.optimizer import TorchSGD
@@ -28,7 +28,8 @@ def make_batches(size: int, count: int = 1) -> tf.data.Dataset:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, [count * size, 32, 32, 3]).astype(np.uint8)
     labels = rng.integers(0, 3, count * size).astype(np.int32)
-    examples = {names.IMAGES: images, names.LABELS: labels}
+    present = np.eye(3, dtype=np.uint8)[labels] | np.eye(3, dtype=np.uint8)[labels % 2]
+    examples = {names.IMAGES: images, names.LABELS: labels, names.PRESENT: present}
     return tf.data.Dataset.from_tensor_slices(examples).batch(size)
 
 
@@ -118,17 +119,43 @@ def mirrored(monkeypatch):
 
 
 @pytest.mark.slow
-def test_two_replicas_in_two_parts_each_equal_one(in_float64, mirrored):
+@pytest.mark.parametrize("classification", losses.CLASSIFICATIONS)
+def test_two_replicas_in_two_parts_each_equal_one(in_float64, mirrored, classification):
     """With clipping and averages: the gradient is that of both replicas together."""
     single = build_narrow(clip_norm=0.1, ema=0.9)
     start = values_of(single[0])
-    take_steps(single, make_batches(8, 2))
+    take_steps(single, make_batches(8, 2), classification=classification)
     with mirrored.scope():
         double = build_narrow(clip_norm=0.1, ema=0.9)
-    take_steps(double, make_batches(8, 2), distribution=mirrored, accumulation_steps=2)
+    take_steps(
+        double, make_batches(8, 2), distribution=mirrored, accumulation_steps=2,
+        classification=classification,
+    )  # fmt: skip
     assert_same_change(start, values_of(single[0]), values_of(double[0]), 1e-9)
     for a, b in zip(single[1].variables, double[1].variables, strict=True):
         np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_a_hit_of_several_classes_is_any_of_them(build):
+    """The classifier is sure of class 0, which is in every second image."""
+    localizer, sgd = build(base_rate=0.0)
+    class_maps = localizer.backbone.head.layers[-1].convolutions[-1]
+    class_maps.kernel.assign(tf.zeros_like(class_maps.kernel))
+    class_maps.bias.assign([9.0, 0.0, 0.0])
+    step = train_step.make_train_step(
+        localizer=localizer, optimizer=sgd, strategy=tf.distribute.get_strategy(),
+        method=train_step.Method(**FROZEN, classification="multilabel"),
+        bas_active=False, batch_size=4,
+    )  # fmt: skip
+    values = step({
+        names.IMAGES: tf.zeros([4, 64, 64, 3], tf.uint8),
+        names.LABELS: tf.constant([2, 2, 2, 2]),
+        names.PRESENT: tf.constant([[1, 0, 1], [0, 0, 1]] * 2, tf.uint8),
+    })  # fmt: skip
+    assert float(values["accuracy"]) == 0.5
+    # Class 2 against 1 alone: log 2; against 0 and 1: log(2 + e^9).
+    expected = (np.log(2) + np.log1p(1 + np.exp(9))) / 2 + np.log1p(np.exp(-9)) / 2
+    assert float(values[names.CLASSIFICATION_LOSS]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_several_replicas_are_not_compiled(mirrored):

@@ -7,8 +7,8 @@ any part of the body that shows both colours does. The emblem gives it away at a
 but is sometimes missing: a classifier is content with it, while the whole body is
 evidence, which is the situation that background activation suppression is made for.
 Body shape, pose, size and place and the whole background come from random streams that
-never see the label. On request several creatures of one class share a picture, or some
-pictures are of the class NO_OBJECT and show the background alone.
+never see the label. On request several creatures share a picture, of one class or more,
+or some pictures are of the class NO_OBJECT and show the background alone.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from bas_tf.geometry import boxes
 from bas_tf.names import NO_OBJECT
 
 # Independent random streams of one image.
-_LABEL, _GEOMETRY, _SCENERY, _SKIN = range(4)
+_LABEL, _GEOMETRY, _SCENERY, _SKIN, _OTHERS = range(5)
 
 _MAX_ASPECT = 3
 _MIN_SIDE = 32
@@ -39,13 +39,38 @@ class Example:
 
     Attributes:
       image: RGB uint8 [height, width, 3].
-      mask: uint8 [height, width], 255 on the creatures, else 0.
+      mask: uint8 [height, width], 255 on the creatures of the label, else 0.
       label: index into `SyntheticSource.class_names`.
     """
 
     image: np.ndarray
     mask: np.ndarray
     label: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Creatures:
+    """Those of one picture, the first at the back.
+
+    Attributes:
+      shapes: their geometry.
+      coverages: of `body.coverage`, one each.
+      labels: int [n], their classes.
+    """
+
+    shapes: Sequence[bodies.Body]
+    coverages: Sequence[np.ndarray]
+    labels: np.ndarray
+
+    def visible_masks(self, label: int) -> np.ndarray:
+        """What is seen of those of a class: uint8 [k, height, width], 255 or 0."""
+        return bodies.visible_masks(self.coverages)[self.labels == label]
+
+    def class_mask(self) -> np.ndarray:
+        """uint8 [height, width]: 0 background, k + 1 class k."""
+        shown = bodies.visible_masks(self.coverages) > 0
+        values = (self.labels + 1).astype(np.uint8)[:, np.newaxis, np.newaxis]
+        return (shown * values).max(axis=0)
 
 
 class SyntheticSource:
@@ -62,6 +87,7 @@ class SyntheticSource:
         objects_per_image: int = 1,
         object_overlap: float = 0.0,
         none_every: int = 0,
+        classes_per_image: int = 1,
     ) -> None:
         """Sets what can be drawn; nothing is drawn yet.
 
@@ -69,17 +95,24 @@ class SyntheticSource:
           image_size: width and height in pixels.
           num_images: the number of images in every split.
           seed: another seed gives other images.
-          objects_per_image: creatures of the picture's class, 1 to 4.
+          objects_per_image: creatures in a picture, 1 to 4.
           object_overlap: 0 keeps their boxes apart; see `body.sample_group`.
           none_every: each so many-th image shows no creature; 0 for none.
+          classes_per_image: how many classes these are of. Boxes and mask are of the
+            label's creatures; the class mask shows all.
 
         Raises:
           DataError: a side under 32 pixels, one side over three times the other, a
-            split without images, a negative seed, too many creatures or too close.
+            split without images, a negative seed, too many creatures or too close, or
+            more classes than creatures.
         """
         _check_arguments(image_size, num_images, seed)
-        _check_group(objects_per_image, object_overlap)
-        self._group = {"count": int(objects_per_image), "max_iou": object_overlap}
+        _check_group(objects_per_image, object_overlap, classes_per_image)
+        self._group = {
+            "count": int(objects_per_image),
+            "max_iou": object_overlap,
+            "classes": int(classes_per_image),
+        }
         self._image_size = (int(image_size[0]), int(image_size[1]))
         self._num_images = dict(num_images)
         self.splits = tuple(self._num_images)
@@ -101,15 +134,13 @@ class SyntheticSource:
     def _record(self, split: str, index: int) -> Record:
         size, scene = self._image_size, (self._seed, split, index)
         is_none = bool(self._none_every) and (index + 1) % self._none_every == 0
+        label = _label(*scene)
 
-        def visible_masks() -> np.ndarray:
-            group = bodies.sample_group(_rng(*scene, _GEOMETRY), size, **self._group)
-            return bodies.visible_masks(
-                [bodies.coverage(b.outline, size) for b in group]
-            )
+        def creatures() -> _Creatures:
+            return _creatures(scene, size, **self._group)
 
         def load_mask() -> np.ndarray:
-            return visible_masks().max(axis=0)
+            return creatures().visible_masks(label).max(axis=0)
 
         def draw() -> np.ndarray:
             return draw_example(
@@ -124,12 +155,16 @@ class SyntheticSource:
         if is_none:
             no_object = self.class_names.index(NO_OBJECT)
             return Record(f"{split}/{index:06d}", no_object, DrawnImage(draw, size))
+        drawn = creatures()
+        masks = drawn.visible_masks(label)
         return Record(
             image_id=f"{split}/{index:06d}",
-            label=_label(*scene),
+            label=label,
             image=DrawnImage(draw, size),
-            boxes_original=np.stack([boxes.box_from_mask(m) for m in visible_masks()]),
+            boxes_original=np.stack([boxes.box_from_mask(m) for m in masks]),
             load_mask=load_mask,
+            other_labels=tuple(sorted({*drawn.labels.tolist()} - {label})),
+            load_class_mask=lambda: creatures().class_mask(),
         )
 
 
@@ -142,6 +177,7 @@ def draw_example(
     hide_object: bool = False,
     count: int = 1,
     max_iou: float = 0.0,
+    classes: int = 1,
 ) -> Example:
     """Draws one image with its exact mask.
 
@@ -152,18 +188,31 @@ def draw_example(
       hide_object: leave the creature out; all other pixels stay, and mask and label are
         still the creature's.
       count, max_iou: see `body.sample_group`; later ones are drawn over earlier ones.
+      classes: how many they are of.
     """
-    scene = (seed, split, index)
-    label = _label(*scene)
-    geometry, skin = _rng(*scene, _GEOMETRY), _rng(*scene, _SKIN)
-    group = bodies.sample_group(geometry, image_size, count=count, max_iou=max_iou)
-    covered = [bodies.coverage(body.outline, image_size) for body in group]
+    scene, skin = (seed, split, index), _rng(seed, split, index, _SKIN)
+    drawn = _creatures(scene, image_size, count=count, max_iou=max_iou, classes=classes)
     image = draw_scenery(_rng(*scene, _SCENERY), image_size)
     if not hide_object:
-        for body, each in zip(group, covered, strict=True):
-            draw_creature(image, skin, SPECIES[label], body, each)
-    mask = bodies.visible_masks(covered).max(axis=0)
+        for body, covered, each in zip(
+            drawn.shapes, drawn.coverages, drawn.labels, strict=True
+        ):
+            draw_creature(image, skin, SPECIES[each], body, covered)
+    label = _label(*scene)
+    mask = drawn.visible_masks(label).max(axis=0)
     return Example(image=image, mask=mask, label=label)
+
+
+def _creatures(
+    scene: tuple[int, str, int], size: tuple[int, int], *, classes: int, **group
+) -> _Creatures:
+    """Who is in a picture: the label and, drawn without repetition, other classes."""
+    shapes = bodies.sample_group(_rng(*scene, _GEOMETRY), size, **group)
+    coverages = [bodies.coverage(body.outline, size) for body in shapes]
+    label, rng = _label(*scene), _rng(*scene, _OTHERS)
+    others = rng.permutation([i for i in range(len(SPECIES)) if i != label])
+    labels = rng.permutation([label, *others[: classes - 1]])
+    return _Creatures(shapes, coverages, np.resize(labels, len(shapes)))
 
 
 def _check_arguments(
@@ -188,7 +237,9 @@ def _check_arguments(
         raise DataError(f"synthetic: seed is {seed}; at least 0 works")
 
 
-def _check_group(objects_per_image: int, object_overlap: float) -> None:
+def _check_group(
+    objects_per_image: int, object_overlap: float, classes_per_image: int
+) -> None:
     if not 1 <= objects_per_image <= _MAX_OBJECTS:
         raise DataError(
             f"synthetic: objects_per_image is {objects_per_image}; 1 to {_MAX_OBJECTS} "
@@ -197,6 +248,11 @@ def _check_group(objects_per_image: int, object_overlap: float) -> None:
     if not 0 <= object_overlap <= _MAX_OVERLAP:
         raise DataError(
             f"synthetic: object_overlap is {object_overlap}; 0 to {_MAX_OVERLAP} work"
+        )
+    if not 1 <= classes_per_image <= objects_per_image:
+        raise DataError(
+            f"synthetic: classes_per_image is {classes_per_image}; 1 to "
+            f"{objects_per_image}, which is objects_per_image, work"
         )
 
 

@@ -7,7 +7,7 @@ from bas_tf.data.drawings.source import SyntheticSource
 from bas_tf.data.records import DataError, Source
 from bas_tf.data.sources.cub import CubSource
 from bas_tf.data.sources.fgvc_aircraft import FgvcAircraftSource
-from bas_tf.data.sources.folder import FolderSource
+from bas_tf.data.sources.folder import LABELS, FolderSource
 from bas_tf.data.sources.ilsvrc import IlsvrcSource
 from bas_tf.data.sources.open_images30k import OpenImages30kSource
 from bas_tf.data.sources.shards import TABLE, ShardSource
@@ -20,7 +20,9 @@ FOLDER_INPUTS = ("train", "val", "test", "masks")  # of source "folder"
 
 
 def _synthetic(*, image_size, num_images, class_names=None, **options) -> Source:
-    keys = ("seed", "objects_per_image", "object_overlap", "none_every")
+    keys = (
+        "seed", "objects_per_image", "object_overlap", "classes_per_image", "none_every"
+    )  # fmt: skip
     source = SyntheticSource(
         image_size=tuple(image_size),
         num_images=dict(num_images),
@@ -71,7 +73,7 @@ def source_inputs(name: str, root: str, *splits: str) -> list[Path]:
     places = [Path(root, name) for name in (*FOLDER_INPUTS, *splits)]
     if not Path(root, "train").is_dir():  # its folders are classes, see `folder`
         places += [path for path in Path(root).glob("*") if path.is_dir()]
-    return [*places, *Path(root).glob("boxes*")]
+    return [*places, *Path(root).glob("boxes*"), *Path(root).glob(LABELS)]
 
 
 def check_has_split(source: Source, split: str) -> None:

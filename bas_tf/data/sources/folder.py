@@ -14,6 +14,10 @@ and `root/masks/<same path>.png`: 0 background, 255 object, 128 ignore.
 A class folder `_none` holds photos without any object: a class, the last one, whose
 photos have no true box.
 
+Where photos show several classes, a photo lies in the folder of one of them, and
+`root/labels.csv` (image,classes) names all: train/cat/1.jpg,cat;dog. Boxes and masks
+are of the folder's class.
+
 A root without `train/` whose folders hold photos is split here: of each class every
 fifth photo by name is val, the others are train. Their ids begin with that split.
 """
@@ -28,6 +32,7 @@ from absl import logging
 from bas_tf.data import decode
 from bas_tf.data.annotations.annotation_files import labels_of
 from bas_tf.data.annotations.box_files import BoxesOfPhoto, BoxFile, check_not_shares
+from bas_tf.data.annotations.csv_labels import read_csv_labels
 from bas_tf.data.images import image_file
 from bas_tf.data.listing import (
     class_folders,
@@ -41,6 +46,7 @@ from bas_tf.names import NO_OBJECT
 
 VAL_EVERY = 5
 _NO_CLASSES = ("boxes", "masks")
+LABELS = "labels.csv"
 
 
 class FolderSource:
@@ -89,13 +95,30 @@ class FolderSource:
         """The boxes of any file, of the photos of all splits; None: of the root's."""
         return BoxFile(
             self.root,
-            [i for split in self.splits for i in self._photos_of(split)],
+            self._image_ids,
             splits=self.splits,
             class_names=self.class_names,
             rescale=self._rescale_boxes,
             photo_path=self._photo_path,
             path=path,
         )
+
+    @functools.cached_property
+    def _labels(self) -> dict[str, tuple[int, ...]]:
+        """All classes of the photos that labels.csv names."""
+        if not (self.root / LABELS).exists():
+            return {}
+        return read_csv_labels(
+            self.root / LABELS,
+            self._image_ids,
+            splits=self.splits,
+            class_names=self.class_names,
+        )
+
+    @functools.cached_property
+    def _image_ids(self) -> list[str]:
+        """Of all splits."""
+        return [i for split in self.splits for i in self._photos_of(split)]
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -108,8 +131,8 @@ class FolderSource:
         A class whose folder is absent or holds no photo has no records.
 
         Raises:
-          DataError: no such split, a class that is not known, no photo at all, or boxes
-            that are lost or of other pixels than the photo's.
+          DataError: no such split, a class that is not known, no photo at all, boxes
+            that are lost or of other pixels than the photo's, or a wrong labels.csv.
         """
         records, boxes = self.records_and_boxes(split)
         wrong = [fault for each in boxes for fault in each.faults]
@@ -219,6 +242,7 @@ class FolderSource:
             load_mask=functools.partial(decode.decode_mask, mask)
             if mask.name in masks
             else None,
+            other_labels=tuple(i for i in self._labels.get(image_id, ()) if i != label),
         )
         return record, boxes
 

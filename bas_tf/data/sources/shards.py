@@ -4,11 +4,13 @@
   DIR/<split>-00000.array_record   image files, as they are; after an image its mask
 
 The rows let a split open without reading its images. The format checks every record
-that it reads, so a changed byte is an error, never another image.
+that it reads, so a changed byte is an error, never another image. Masks by class are
+not kept.
 """
 
 import functools
 import io
+import itertools
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -47,6 +49,7 @@ class Row(NamedTuple):
       file: which of the split's files.
       position: of the image in it; a mask is the record after it.
       has_mask: whether there is one.
+      other_labels: as `label`; tables of older versions lack them.
     """
 
     image_id: str
@@ -56,6 +59,7 @@ class Row(NamedTuple):
     file: int
     position: int
     has_mask: bool
+    other_labels: Sequence[int] = ()
 
 
 class ShardFile:
@@ -118,8 +122,8 @@ class ShardSource:
                 raise DataError(f"{file.path}: no such file, but {TABLE} names it")
         rows = _parse(self._table, 1 + self.splits.index(split))
         return [
-            _record(row, files[row.file], labels[row.label])
-            for row in map(Row._make, rows)
+            _record(row, files[row.file], labels)
+            for row in itertools.starmap(Row, rows)
         ]
 
 
@@ -130,7 +134,8 @@ def _parse(table: ShardFile, position: int):
         raise DataError(f"{table.path}: not a table of shards ({error})") from error
 
 
-def _record(row: Row, file: ShardFile, label: int) -> Record:
+def _record(row: Row, file: ShardFile, labels: Sequence[int]) -> Record:
+    """`labels` are those of the table's classes."""
     name = f"{row.image_id} ({file.path}, record {row.position})"
 
     def load_mask() -> np.ndarray:
@@ -142,12 +147,13 @@ def _record(row: Row, file: ShardFile, label: int) -> Record:
         boxes = np.array(boxes, np.float32).reshape(-1, 4)
     return Record(
         image_id=row.image_id,
-        label=label,
+        label=labels[row.label],
         image=StoredImage(
             functools.partial(file.read, row.position), name, upright=row.upright
         ),
         boxes_original=boxes,
         load_mask=load_mask if row.has_mask else None,
+        other_labels=tuple(labels[i] for i in row.other_labels),
     )
 
 
@@ -228,7 +234,7 @@ def _write_split(
             Row(
                 record.image_id, int(record.label), upright,
                 None if boxes is None else np.asarray(boxes, np.float32).tolist(),
-                file, position, len(contents) > 1,
+                file, position, len(contents) > 1, list(map(int, record.other_labels)),
             )
         )  # fmt: skip
         position, size = position + len(contents), size + sum(map(len, contents))

@@ -200,7 +200,8 @@ def box_scale(sizes_wh: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
 def _maps_function(localizer: Localizer, int8_kernels: bool):
     """features, class_ids [batch, k] -> maps, by kernels that are constants."""
     generator = localizer.generator
-    kernels, biases = generator.kernels_by_class().numpy(), generator.bias.numpy()
+    kernels = generator.kernels_by_class().numpy()
+    biases = tf.convert_to_tensor(generator.bias).numpy()
     if int8_kernels:
         largest = np.abs(kernels).max(axis=(1, 2, 3), keepdims=True)
         scales = np.where(largest > 0, largest, 1).astype(np.float32) / 127

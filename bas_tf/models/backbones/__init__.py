@@ -16,5 +16,5 @@ BACKBONES = {
 OPTIONS = {  # keys of a config's `model` that a backbone takes
     "inception_v3": ("variant",),
     "mobilenet_v1": ("width", "head_downsampling", "variant"),
-    "resnet50": ("variant",),
+    "resnet50": ("variant", "trunk_stride"),
 }

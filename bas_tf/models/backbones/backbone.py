@@ -1,4 +1,4 @@
-"""What every backbone is: a trunk at stride 8, a head at stride 16."""
+"""What every backbone is: a trunk at stride 8 (or 16), a head at stride 16."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,8 @@ import keras
 
 from bas_tf.models import blocks
 from bas_tf.models.input_scaling import input_scaling
+
+CLASS_MAP_STRIDE = 16
 
 
 class Head(keras.Sequential):
@@ -24,8 +26,9 @@ class Backbone(keras.Model):
 
     Attributes:
       trunk: f1, pixels 0..255 [batch, height, width, 3] -> F [batch, h, w, channels]
-        with h = height / 8, rectified: hiding multiplies by zero.
-      head: f2, F -> class maps A [batch, h / 2, w / 2, classes].
+        with h = height / trunk_stride, rectified: hiding multiplies by zero.
+      head: f2, F -> class maps A [batch, height / 16, width / 16, classes].
+      trunk_stride: as given.
       variant: as given.
 
     Args:
@@ -35,6 +38,7 @@ class Backbone(keras.Model):
       classifier: options of `blocks.Classifier`.
       scaling: a name of `input_scaling`; the weights may bring another.
       variant: which published network's details it has, for the weights to check.
+      trunk_stride: 8, or 16 with a head that keeps its size.
     """
 
     def __init__(
@@ -46,10 +50,11 @@ class Backbone(keras.Model):
         classifier: dict,
         scaling: str = "torch",
         variant: str = "paper",
+        trunk_stride: int = 8,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.variant = variant
+        self.variant, self.trunk_stride = variant, trunk_stride
         pixels = blocks.PixelScaling(**input_scaling(scaling), name="scaling")
         last = blocks.Classifier(num_classes, name="classifier", **classifier)
         self.trunk = keras.Sequential([pixels, *trunk], name="trunk")

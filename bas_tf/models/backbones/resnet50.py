@@ -1,18 +1,20 @@
 """ResNet50 with the paper's modifications: layer3 and layer4 keep stride 1.
 
 trunk f1: the stem, layer1 .. layer3, stride 8, 1024 channels; head f2: 2x2 max
-pooling, layer4 at stride 16 (2048 channels), then the classifier.
+pooling, layer4 at stride 16 (2048 channels), then the classifier. With a trunk at
+stride 16 layer3 has stride 2 and nothing is pooled (journal extension, segmentation).
 """
 
 import keras
 from keras import layers
 
-from bas_tf.errors import check_choice
+from bas_tf.errors import UserError, check_choice
 from bas_tf.models import blocks
 from bas_tf.models.backbones.backbone import Backbone
 
-TRUNK = ((1, 3, 64, 1), (2, 4, 128, 2), (3, 6, 256, 1))  # layer, blocks, width, stride
-HEAD = (4, 3, 512, 1)
+TRUNK = ((1, 3, 64, 1), (2, 4, 128, 2))  # layer, blocks, width, stride
+LAST_OF_TRUNK, HEAD = (3, 6, 256), (4, 3, 512, 1)
+TRUNK_STRIDES = (8, 16)
 EXPANSION = 4
 VARIANTS = ("paper", "keras")
 
@@ -85,24 +87,35 @@ class ResNet50(Backbone):
     Args:
       num_classes: classes.
       variant: see `Bottleneck`.
+      trunk_stride: 8 (paper) or 16.
       classifier: options of `blocks.Classifier`.
     """
 
     def __init__(
-        self, *, num_classes: int, variant: str = "paper", classifier: dict, **kwargs
+        self,
+        *,
+        num_classes: int,
+        variant: str = "paper",
+        trunk_stride: int = 8,
+        classifier: dict,
+        **kwargs,
     ):
         check_choice("model.variant", variant, VARIANTS)
+        if trunk_stride not in TRUNK_STRIDES:
+            raise UserError(f"model.trunk_stride is {trunk_stride}; known: 8, 16")
         trunk = [
             blocks.ConvNormActivation(64, 7, 2, name="stem"),
             blocks.PaddedMaxPooling(3, 2, (1, 1), name="stem_pool"),
         ]
-        for layer in TRUNK:
+        for layer in (*TRUNK, (*LAST_OF_TRUNK, trunk_stride // 8)):
             trunk += build_layer(*layer, variant)
+        pool = [layers.MaxPooling2D(2, name="pool")] if trunk_stride == 8 else []
         super().__init__(
             trunk,
-            [layers.MaxPooling2D(2, name="pool"), *build_layer(*HEAD, variant)],
+            [*pool, *build_layer(*HEAD, variant)],
             num_classes=num_classes,
             classifier=classifier,
             variant=variant,
+            trunk_stride=trunk_stride,
             **kwargs,
         )

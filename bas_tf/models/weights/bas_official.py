@@ -51,6 +51,8 @@ def read(localizer: Localizer, path) -> Weights:
 
 
 def canonical(name: str) -> str:
-    """Without DataParallel's prefix; CUB's Inception names its head `classifier`."""
+    """The ILSVRC naming: without DataParallel's prefix; CUB's Inception names its head
+    `classifier`, the segmentation network its only convolution without a number."""
     name = name.removeprefix("module.")
-    return re.sub(r"^classifier\.", "classifier_cls.", name)
+    name = re.sub(r"^classifier\.", "classifier_cls.", name)
+    return re.sub(r"^classifier_cls\.weight$", "classifier_cls.4.weight", name)

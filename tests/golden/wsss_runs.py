@@ -1,0 +1,133 @@
+"""The journal extension's segmentation network: its weights, passes and steps."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from bas_tf import losses, names
+from bas_tf.models import build_localizer
+from bas_tf.models.bas_terms import bas_terms
+from bas_tf.models.weights import bas_official
+from bas_tf.models.weights.assign import assign_weights
+from bas_tf.models.weights.torch_names import torch_layout, torch_name
+from bas_tf.training.optimizer import make_optimizer
+from tests.golden import weights
+from tests.models.weights.legacy_torch import contiguous
+from tests.models.weights.zip_torch import zip_file
+
+CLASSES, ALPHA, BETA = 20, 0.2, 1.2
+L2 = 1e-4
+MOMENTUM = 1e-4  # the original hands its weight decay to torch's momentum, too
+OPTIONS = {"background_wins": "one", "frg_stops_class_maps": True}
+TERMS = {  # recorded name: ours
+    "score": names.LOGITS,
+    "score_frg": names.FOREGROUND_LOGITS,
+    "S": names.ACTIVATION,
+    "S_bg": names.BACKGROUND_ACTIVATION,
+    "ratio_per_sample": names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,
+    "area_per_sample": names.AREA_CONSTRAINT_LOSS,
+    "frg_per_sample": names.FOREGROUND_REGION_GUIDANCE_LOSS,
+    "mcls_per_sample": names.CLASSIFICATION_LOSS,
+}
+COLUMNS = {  # of the recorded losses, without their total
+    "mcls": names.CLASSIFICATION_LOSS,
+    "frg": names.FOREGROUND_REGION_GUIDANCE_LOSS,
+    "bas": names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,
+    "ac": names.AREA_CONSTRAINT_LOSS,
+}
+
+
+def arrays(shared_dir: Path, name: str) -> dict[str, np.ndarray]:
+    """All arrays of a recorded file."""
+    with np.load(shared_dir / "golden" / f"wsss_{name}.npz") as recorded:
+        return dict(recorded)
+
+
+def state_dict(shared_dir: Path) -> dict[str, np.ndarray]:
+    """Every entry of network A, rebuilt by its rule."""
+    text = (shared_dir / "golden" / "wsss_names.json").read_text()
+    shapes = {name: tuple(shape) for name, shape in json.loads(text)["A"]}
+    return {name: weights.entry(name, shape, shapes) for name, shape in shapes.items()}
+
+
+def load(entries: dict[str, np.ndarray], checkpoint: Path):
+    """The localizer with these weights, by way of a checkpoint of the original."""
+    tensors = {
+        f"module.{name}": contiguous(str(i), array)
+        for i, (name, array) in enumerate(entries.items())
+    }
+    checkpoint.write_bytes(zip_file(tensors))
+    localizer = build_localizer(
+        backbone="resnet50",
+        num_classes=CLASSES,
+        input_size_wh=(160, 128),
+        classifier={"variant": "linear", "final_relu": False},
+        head_biases=False,
+        backbone_options={"trunk_stride": 16},
+    )
+    assign_weights(localizer, bas_official.read(localizer, str(checkpoint)))
+    localizer.backbone.set_input_scaling("none")
+    return localizer
+
+
+def terms_of(localizer, batch, *, training: bool = True):
+    """`batch` is images, labels and the present classes."""
+    images, labels, present = batch
+    return bas_terms(
+        localizer, images, labels, present=present, batch_statistics=training, **OPTIONS
+    )
+
+
+def gradients_by_term(localizer, batch):
+    """{term: {recorded name: gradient of the batch's mean}}; None for no gradient."""
+    variables = localizer.trainable_variables
+    with tf.GradientTape(persistent=True) as tape:
+        terms = terms_of(localizer, batch)
+        means = {name: tf.reduce_mean(terms[ours]) for name, ours in COLUMNS.items()}
+    return {
+        name: dict(zip(named(variables), tape.gradient(mean, variables), strict=True))
+        for name, mean in means.items()
+    }
+
+
+def train(localizer, batch, rates):
+    """Of a step at each rate: losses, gradients, parameters, statistics, by name."""
+    variables = localizer.trainable_variables
+    moving = [v for v in localizer.variables if "/moving_" in v.path]
+    sgd = make_optimizer(
+        "sgd", rates[0], momentum=MOMENTUM, l2=L2, nesterov=False, bias_rate=0.0
+    )
+    sgd.build(variables)
+    done = []
+    for rate in rates:
+        sgd.learning_rate = rate
+        with tf.GradientTape() as tape:
+            terms = terms_of(localizer, batch)
+            loss = tf.reduce_mean(losses.weighted_sum(terms, alpha=ALPHA, beta=BETA))
+        through = [terms[names.LOGITS], terms[names.FOREGROUND_MAP]]
+        gradients, of_terms = tape.gradient(loss, (variables, through))
+        sgd.apply(gradients, variables)
+        means = [np.mean(terms[ours]) for ours in COLUMNS.values()]
+        done.append(
+            {
+                "losses": [*means, float(loss)],
+                "gradients": named(variables, gradients),
+                "of_terms": dict(zip(("score", "map"), of_terms, strict=True)),
+                "parameters": named(variables, variables),
+                "statistics": named(moving, moving),
+            }
+        )
+    return done
+
+
+def named(variables, values=None) -> dict[str, np.ndarray]:
+    """{recorded name: array in torch layout} of values that belong to variables."""
+    out = {}
+    for variable, value in zip(variables, values or variables, strict=True):
+        name = torch_name(variable.path, "resnet50")
+        name = name.replace("classifier_cls.4.", "classifier_cls.")
+        array = np.array(tf.convert_to_tensor(value))
+        out[name] = torch_layout(array, variable.path)
+    return out

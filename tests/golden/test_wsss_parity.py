@@ -1,7 +1,7 @@
 """The segmentation network's training equals the recorded one of the extension.
 
-Scales as in `test_parity`. Measured in float64: forward and losses 8e-14, gradients
-1e-12, steps 6e-12, BatchNorm 1e-14.
+Scales as in `test_parity`. Measured in float64: losses 8e-14, steps 6e-12, BatchNorm
+1e-14.
 """
 
 import numpy as np

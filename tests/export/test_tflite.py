@@ -238,6 +238,7 @@ def test_a_refined_file_is_evaluated_next_to_keras_refined(
     refined_files, localizer_files, demo_workdir
 ):
     config = experiment.load_experiment(demo_workdir).config
+    config.eval.map_class = "predicted"
     found = evaluation.evaluate_model(str(refined_files[0]), config, split="test")
     config.eval.refine = "pamr"
     keras = evaluation.evaluate_model(str(demo_workdir), config, split="test")

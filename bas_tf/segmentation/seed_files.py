@@ -99,12 +99,9 @@ def write_label_maps(
     index = _read_index(output / INDEX_FILE, made_by, paths)
     if index is None:
         used = _threshold(choices.threshold, source, seeds_of, num_labels)
-        confusions = np.zeros([1 + len(THRESHOLDS), num_labels, num_labels], int)
-        index = {
-            **made_by, "used_threshold": used, "done": 0, "measured": 0,
-            "confusions": confusions.tolist(),
-        }  # fmt: skip
-    _write_rest(records, paths, seeds_of, index, output / INDEX_FILE)
+        index = {**made_by, "used_threshold": used, "done": 0, "measured": 0}
+        files.write_json(output / INDEX_FILE, index)
+    confusions = _write_rest(records, paths, seeds_of, index, output, num_labels)
     figures = {
         **dataclasses.asdict(choices),
         "used_threshold": index["used_threshold"],
@@ -112,7 +109,7 @@ def write_label_maps(
         "num_measured": index["measured"],
     }
     if index["measured"]:
-        figures |= _ious(np.array(index["confusions"]), teacher.class_names)
+        figures |= _ious(confusions, teacher.class_names)
         files.write_json(output / FIGURES_FILE, figures)
     return figures
 
@@ -188,11 +185,18 @@ def _write_rest(
     paths: Sequence[Path],
     seeds_of: SeedsFn,
     index: dict,
-    index_path: Path,
-) -> None:
-    """Label maps of the records that the index does not have yet; it is updated."""
-    confusions = np.array(index["confusions"])
-    files.write_json(index_path, index)
+    output: Path,
+    num_labels: int,
+) -> np.ndarray:
+    """Label maps of the records that the index does not have yet; it is updated.
+
+    Returns:
+      int64 [1 + thresholds, labels, labels]: confusions of all files with their true
+      masks, and of the label maps at each of THRESHOLDS.
+    """
+    confusions = np.zeros([1 + len(THRESHOLDS), num_labels, num_labels], np.int64)
+    if index["measured"]:
+        confusions[:] = index["confusions"]
     places = range(index["done"], len(records))
     for i in tqdm(places, "label maps", unit="photo"):
         found = seeds_of(records[i])
@@ -202,13 +206,16 @@ def _write_rest(
         labels = label_maps.resize_labels(labels, records[i].image.read_size_wh())
         files.write_file(paths[i], cv2.imencode(".png", labels)[1].tobytes())
         if records[i].load_class_mask:
-            truth, num_labels = records[i].load_class_mask(), confusions.shape[-1]
+            truth = records[i].load_class_mask()
             confusions[0] += label_confusion(truth, labels, num_labels)
             confusions[1:] += label_maps.threshold_confusions(found, truth, num_labels)
             index["measured"] += 1
         if (i + 1) % _SAVE_EVERY == 0 or i + 1 == len(records):
-            index |= {"done": i + 1, "confusions": confusions.tolist()}
-            files.write_json(index_path, index)
+            index["done"] = i + 1
+            if index["measured"]:
+                index["confusions"] = confusions.tolist()
+            files.write_json(output / INDEX_FILE, index)
+    return confusions
 
 
 def _mean_ious(confusions: np.ndarray) -> np.ndarray:
@@ -219,7 +226,7 @@ def _ious(confusions: np.ndarray, class_names: Sequence[str]) -> dict:
     """IoUs of the files and the best of THRESHOLDS; None for a class never seen.
 
     Args:
-      confusions: int [1 + thresholds, labels, labels], the files' first.
+      confusions: of `_write_rest`.
       class_names: labels - 1 of them.
     """
     of_files = label_ious(confusions[0]).tolist()

@@ -75,10 +75,10 @@ def write_label_maps(
       measured those of `_ious`.
 
     Raises:
-      UserError: the data has other or too many classes, a threshold that is none, an
-        output that is not writable or has files of something else.
-      DataError: a photo that cannot be read, a split that is not there, or one without
-        masks that the threshold should come from.
+      UserError: the data has other or too many classes; a threshold that is none, or
+        comes from masks that are not there; an output that is not writable or has files
+        of something else.
+      DataError: a photo that cannot be read, or a split that is not there.
     """
     _check(teacher, config, choices)
     output_check.check_outputs(
@@ -156,7 +156,7 @@ def _read_index(path: Path, made_by: dict, paths: Sequence[Path]) -> dict | None
     index = json.loads(path.read_text(encoding="utf-8"))
     if other := [key for key, value in made_by.items() if index.get(key) != value]:
         raise UserError(
-            f"{path}: has label maps of another {' and '.join(other)}; use another "
+            f"{path}: has label maps with other {', '.join(other)}; use another "
             "folder, or delete this one"
         )
     return index

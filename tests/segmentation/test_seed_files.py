@@ -94,8 +94,7 @@ def test_files_and_their_iou_after_a_stop(refine, trained, tmp_path, monkeypatch
     assert figures["num_measured"] == COUNT
     assert f"mIoU {direct.mean():.3f}; oracle {figures['oracle_miou']:.3f}" in out
     code, _, err = refine("--maps=bas")
-    assert code == 2
-    assert "has label maps of another maps and refine and thres" in only_error_line(err)
+    assert code == 2 and "other maps, refine, threshold; use" in only_error_line(err)
 
 
 def test_the_best_threshold_of_unrefined_maps_is_the_oracle(refine, tmp_path):

@@ -36,6 +36,7 @@ COMMANDS = {
         "margin",
         "order",
     ],
+    "bas_tf.refine": ["labels", "maps", "output", "refine", "split", "threshold"],
     "bas_tf.check_data": ["config", "on_bad_image", "output", "write_shards"],
     "bas_tf.import_weights": [
         "source",

@@ -37,6 +37,8 @@ def make_seeds(
     keys: Sequence[int],
     networks: Sequence[MapsFn],
     scales: Sequence[float] = SCALES,
+    *,
+    multiple: int = 1,
 ) -> Seeds:
     """Maps of a photo's labels, summed over scales and mirror images.
 
@@ -47,23 +49,30 @@ def make_seeds(
         negative. The maps of several (BAS and CAM) are added, each with its highest
         value at 1.
       scales: of the photo.
+      multiple: the sides of images are the nearest multiples of it.
     """
     keys = np.asarray(keys, np.int64)
-    maps = [_maps_of_network(photo, keys, network, scales) for network in networks]
+    sizes_wh = [
+        tuple(
+            multiple * max(1, round(side * scale / multiple))
+            for side in photo.shape[1::-1]
+        )
+        for scale in scales
+    ]
+    maps = [_maps_of_network(photo, keys, network, sizes_wh) for network in networks]
     low, high = maps[0]
     if len(maps) > 1:
         low, high = (_normalized(sum(each)) for each in zip(*maps, strict=True))
     return Seeds(keys, low, high)
 
 
-def _maps_of_network(photo, keys, network, scales) -> tuple[np.ndarray, np.ndarray]:
+def _maps_of_network(photo, keys, network, sizes_wh) -> tuple[np.ndarray, np.ndarray]:
     height, width = photo.shape[:2]
     low = np.zeros([len(keys), -(-height // STRIDE), -(-width // STRIDE)])
     grid = -(-height // _GRID), -(-width // _GRID)
     high = np.zeros([len(keys), grid[0] * _GRID, grid[1] * _GRID])
-    for scale in scales:
-        size_wh = (max(1, round(side * scale)) for side in (width, height))
-        image = resize_bicubic(photo, tuple(size_wh))
+    for size_wh in sizes_wh:
+        image = resize_bicubic(photo, size_wh)
         pair = np.stack([image, image[:, ::-1]])
         straight, mirrored = np.asarray(network(pair))
         maps = (straight + mirrored[:, ::-1])[..., keys]  # [h', w', labels]

@@ -28,7 +28,11 @@ _THRESHOLD_PIXELS = 160 * 160
 
 
 def write_masks(
-    workdir: Path, config, output: Path, *, on_bad_image: str = "error"
+    workdir: Path | experiment.Experiment,
+    config,
+    output: Path,
+    *,
+    on_bad_image: str = "error",
 ) -> dict[str, int]:
     """Writes a mask of each training photo whose map and colours agree.
 
@@ -83,10 +87,10 @@ def _begin(
 ) -> dict:
     """The index of masks to go on with, or a new one, written."""
     path = output / INDEX_FILE
-    identity = _identity(teacher, records) | {"corrected_boxes": fingerprint(corrected)}
+    made_by = identity(teacher, records) | {"corrected_boxes": fingerprint(corrected)}
     if path.is_file():
         index = json.loads(path.read_text(encoding="utf-8"))
-        if {key: index.get(key) for key in identity} != identity:
+        if {key: index.get(key) for key in made_by} != made_by:
             raise UserError(
                 f"{path}: has masks by another teacher, of other photos or of other "
                 "corrected boxes; use another folder, or delete this one"
@@ -98,12 +102,12 @@ def _begin(
         [grabcut.bounded(photo, _THRESHOLD_PIXELS) for photo in photos],
         maps_of(photos, [record.label for record in some]),
     )
-    index = {**identity, "score_threshold": threshold, "finished": False, "photos": {}}
+    index = {**made_by, "score_threshold": threshold, "finished": False, "photos": {}}
     files.write_json(path, index)
     return index
 
 
-def _identity(teacher: experiment.Experiment, records: Sequence[Record]) -> dict:
+def identity(teacher: experiment.Experiment, records: Sequence[Record]) -> dict:
     """What masks were made by and of: the teacher's weights and the photos' names."""
     localizer, steps = teacher.trained
     weights = hashlib.sha256()

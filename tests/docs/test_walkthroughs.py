@@ -60,7 +60,8 @@ class Walk:
     def place(self, text: str) -> str:
         """The page's folders become the test's; both pages share one workdir."""
         text = re.sub(r"\bruns/(photos|demo)\b", str(self.work / "run"), text)
-        text = re.sub(r"=(found\w*|data\.json)\b", rf"={self.work}/\1", text)
+        text = re.sub(r"\bruns/several\b", str(self.work / "several"), text)
+        text = re.sub(r"=(found\w*|data\.json|labels)\b", rf"={self.work}/\1", text)
         return re.sub(r"(?<![\w/.])photos(?=/|$)", str(self.photos), text)
 
     def run(self, page: Path, module: str, number: int = 0) -> None:
@@ -138,6 +139,16 @@ def test_annotating_all_photos_with_their_folders_classes(walk):
     assert len(document["annotations"]) == sum(COUNTS.values())
     for entry in document["annotations"]:
         assert files[entry["image_id"]].split("/")[1] == names[entry["category_id"]]
+
+
+@pytest.mark.slow
+def test_label_maps_of_the_validation_photos(walk):
+    """Of the classes that are predicted: the photos have no labels.csv."""
+    walk.run(OWN_PHOTOS, "bas_tf.train", number=1)
+    walk.run(OWN_PHOTOS, "bas_tf.refine")
+    paths = list((walk.work / "labels" / "val").rglob("*.png"))
+    assert len(paths) == COUNTS["val"]
+    assert {np.asarray(Image.open(path)).shape for path in paths} == {(80, 96)}
 
 
 @pytest.mark.slow

@@ -1,0 +1,129 @@
+"""A photo's label map from a network that was trained on several classes a photo."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from bas_tf import names
+from bas_tf.data import preprocess
+from bas_tf.data.records import Record
+from bas_tf.geometry.frames import Size
+from bas_tf.jobs import experiment
+from bas_tf.refinement.dense_crf import mean_field
+from bas_tf.refinement.views import MULTIPLE
+from bas_tf.segmentation import seeds
+from bas_tf.segmentation.seeds import Seeds
+
+_LONGEST = 512  # side of a photo; its largest view is twice as long
+
+
+@dataclasses.dataclass(frozen=True)
+class PhotoSeeds:
+    """A photo as large as it is seen, and its seeds."""
+
+    photo: np.ndarray
+    seeds: Seeds
+
+
+def make_seeds_fn(
+    teacher: experiment.Experiment, *, labels: str, maps: str
+) -> Callable[[Record], PhotoSeeds]:
+    """Seeds of a record's photo, made smaller where it is larger than in training.
+
+    The class names.NO_OBJECT has none.
+
+    Args:
+      teacher: the workdir.
+      labels: "true", of the record, or "predicted", see `predicted_labels`.
+      maps: "bas" for the foreground maps, "cam" for relu(class maps), or "both".
+    """
+    localizer, data = experiment.load_localizer(teacher), teacher.config.data
+    no_object = names.no_object_id(teacher.class_names)
+    longest = min(_LONGEST, max(data.resize_size))
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def foreground_maps(images):
+        return localizer.generator(localizer.backbone.trunk(images, training=False))
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def class_maps(images):
+        return localizer.backbone(images, training=False)[1]
+
+    def bas(images: np.ndarray) -> np.ndarray:
+        return foreground_maps(tf.constant(images)).numpy()
+
+    def cam(images: np.ndarray) -> np.ndarray:
+        return np.maximum(class_maps(tf.constant(images)).numpy(), 0)
+
+    def predicted(photo: np.ndarray) -> np.ndarray:
+        image = preprocess.resize(photo, tuple(data.crop_size))
+        scores = class_maps(tf.constant(image[np.newaxis])).numpy().mean((0, 1, 2))
+        return predicted_labels(scores, final_relu=teacher.config.model.final_relu)
+
+    networks = {"bas": [bas], "cam": [cam], "both": [cam, bas]}[maps]
+
+    def seeds_of(record: Record) -> PhotoSeeds:
+        photo = _bounded(record.load_image(), longest)
+        found = record.labels if labels == "true" else predicted(photo)
+        keys = [k for k in found if k != no_object]
+        made = seeds.make_seeds(photo, keys, networks, multiple=MULTIPLE)
+        return PhotoSeeds(photo, made)
+
+    return seeds_of
+
+
+def predicted_labels(scores: np.ndarray, *, final_relu: bool) -> np.ndarray:
+    """Classes with a score above 0, or the best one where there are none.
+
+    The best one alone of class maps behind a ReLU, whose means are all above 0.
+
+    Args:
+      scores: float [classes], before the softmax.
+      final_relu: whether the class maps have a ReLU.
+    """
+    above = np.flatnonzero(scores > 0)
+    return above if len(above) and not final_relu else scores.argmax(keepdims=True)
+
+
+def label_map(found: PhotoSeeds, *, threshold: float, refine: str) -> np.ndarray:
+    """uint8 [h, w] of the seeds' size: 0 background, else the class + 1.
+
+    Args:
+      found: a photo's.
+      threshold: see `seeds.label_map`.
+      refine: "none", or "crf" for labels that follow the photo's colours.
+    """
+    high, keys = found.seeds.high, found.seeds.keys
+    if refine == "none" or not len(keys):
+        return seeds.label_map(high, keys, threshold)
+    positions = seeds.label_map(high, np.arange(len(keys)), threshold)
+    beliefs = mean_field(found.photo, positions[np.newaxis], len(keys) + 1)[0]
+    return np.append(0, keys + 1).astype(np.uint8)[beliefs.argmax(axis=-1)]
+
+
+def threshold_confusions(
+    found: PhotoSeeds, truth: np.ndarray, num_labels: int
+) -> np.ndarray:
+    """Of the label maps at each of seeds.THRESHOLDS, unrefined; see there."""
+    made = found.seeds
+    truth = resize_labels(truth, made.high.shape[:0:-1])
+    return seeds.confusions_at_thresholds(made.high, made.keys, truth, num_labels)
+
+
+def resize_labels(labels: np.ndarray, size_wh: Size) -> np.ndarray:
+    """Nearest label: uint8 [h, w] -> uint8 [size_h, size_w]."""
+    resized = Image.fromarray(labels).resize(size_wh, Image.Resampling.NEAREST)
+    return np.asarray(resized)
+
+
+def _bounded(photo: np.ndarray, longest: int) -> np.ndarray:
+    """The photo, or a copy of its proportions whose longer side is `longest`."""
+    height, width = photo.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return photo
+    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
+    return seeds.resize_bicubic(photo, size_wh)

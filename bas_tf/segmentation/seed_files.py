@@ -1,0 +1,260 @@
+"""Label maps of a split's photos as files, and their IoU with true masks."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from bas_tf import files
+from bas_tf.data import bad_images
+from bas_tf.data.pseudo_masks import mask_paths
+from bas_tf.data.records import Record
+from bas_tf.errors import UserError
+from bas_tf.jobs import experiment, output_check
+from bas_tf.metrics.segmentation import label_confusion, label_ious
+from bas_tf.report import text_table
+from bas_tf.segmentation import label_maps
+from bas_tf.segmentation.label_maps import PhotoSeeds
+from bas_tf.segmentation.seeds import THRESHOLDS
+from bas_tf.self_training import teacher_masks
+
+INDEX_FILE, FIGURES_FILE = "label_maps.json", "miou.json"
+FROM_VAL = "val"
+MAX_CLASSES = 253  # 0 is background, 255 unsure
+_SAVE_EVERY = 16  # photos
+
+SeedsFn = Callable[[Record], PhotoSeeds]
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """What label maps are made of, as the flags of bas_tf.refine say.
+
+    Attributes:
+      split: of the data.
+      labels, maps: see `label_maps.make_seeds_fn`.
+      refine: see `label_maps.label_map`.
+      threshold: a number in (0, 1), or FROM_VAL for the one of THRESHOLDS with the
+        highest mean IoU on split val, before `refine`.
+    """
+
+    split: str = "train"
+    labels: str = "true"
+    maps: str = "bas"
+    refine: str = "none"
+    threshold: str = "0.3"
+
+
+def write_label_maps(
+    teacher: experiment.Experiment,
+    config,
+    output: Path,
+    choices: Choices,
+    *,
+    on_bad_image: str = "error",
+) -> dict:
+    """Writes a label map of each photo: a PNG of its size, at `mask_paths`.
+
+    0 is background, k + 1 class k. FIGURES_FILE has their IoU with the true masks of
+    classes, where the data has any. The same call continues where an earlier one was
+    stopped.
+
+    Args:
+      teacher: of a training with loss.classification "multilabel".
+      config: its data group says where the photos are.
+      output: the folder.
+      choices: see there.
+      on_bad_image: "error" or "skip", see `bad_images`.
+
+    Returns:
+      The choices, "used_threshold", "num_images", "num_measured", and where photos were
+      measured those of `_ious`.
+
+    Raises:
+      UserError: the data has other or too many classes; a threshold that is none, or
+        comes from masks that are not there; an output that is not writable or has files
+        of something else.
+      DataError: a photo that cannot be read, or a split that is not there.
+    """
+    _check(teacher, config, choices)
+    output_check.check_outputs(
+        [output / INDEX_FILE, output / FIGURES_FILE],
+        models=[teacher],
+        config=config,
+        splits=[choices.split],
+    )
+    opened = experiment.open_source(config, teacher.class_names)
+    source = bad_images.guard_source(opened, on_bad_image=on_bad_image, folder=output)
+    records = source.records(choices.split)
+    paths = mask_paths(output, [record.image_id for record in records])
+    seeds_of = label_maps.make_seeds_fn(
+        teacher, labels=choices.labels, maps=choices.maps
+    )
+    made_by = teacher_masks.identity(teacher, records) | dataclasses.asdict(choices)
+    num_labels = len(teacher.class_names) + 1
+    index = _read_index(output / INDEX_FILE, made_by, paths)
+    if index is None:
+        used = _threshold(choices.threshold, source, seeds_of, num_labels)
+        index = {**made_by, "used_threshold": used, "done": 0, "measured": 0}
+        files.write_json(output / INDEX_FILE, index)
+    confusions = _write_rest(records, paths, seeds_of, index, output, num_labels)
+    figures = {
+        **dataclasses.asdict(choices),
+        "used_threshold": index["used_threshold"],
+        "num_images": len(records),
+        "num_measured": index["measured"],
+    }
+    if index["measured"]:
+        figures |= _ious(confusions, teacher.class_names)
+        files.write_json(output / FIGURES_FILE, figures)
+    return figures
+
+
+def _check(teacher: experiment.Experiment, config, choices: Choices) -> None:
+    count, threshold = len(teacher.class_names), choices.threshold
+    if count > MAX_CLASSES:
+        raise UserError(
+            f"{teacher.workdir}: has {count} classes; label maps hold {MAX_CLASSES}"
+        )
+    if boxes := config.data.corrected_boxes:
+        raise UserError(
+            f"data.corrected_boxes={boxes}: boxes do not bound label maps of several "
+            "classes; leave it out"
+        )
+    if threshold == FROM_VAL and choices.split == FROM_VAL:
+        raise UserError(
+            "--threshold=val is chosen on split val, which --split=val would measure; "
+            "name another split or a number"
+        )
+    if threshold != FROM_VAL and not 0 < _number(threshold) < 1:
+        raise UserError(
+            f"--threshold={threshold}: expected {FROM_VAL} or a number between 0 and 1"
+        )
+
+
+def _number(text: str) -> float:
+    """NaN for what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _read_index(path: Path, made_by: dict, paths: Sequence[Path]) -> dict | None:
+    """The index to go on with; None in a folder that has none of the files."""
+    if not path.is_file():
+        if there := next((p for p in paths if p.exists()), None):
+            raise UserError(
+                f"{there}: is there, but {path} is not, so it is no label map of this "
+                "command; use another folder"
+            )
+        return None
+    index = json.loads(path.read_text(encoding="utf-8"))
+    if other := [key for key, value in made_by.items() if index.get(key) != value]:
+        raise UserError(
+            f"{path}: has label maps with other {', '.join(other)}; use another "
+            "folder, or delete this one"
+        )
+    return index
+
+
+def _threshold(text: str, source, seeds_of: SeedsFn, num_labels: int) -> float:
+    if text != FROM_VAL:
+        return float(text)
+    records = [r for r in source.records(FROM_VAL) if r.load_class_mask]
+    if not records:
+        raise UserError(
+            "--threshold=val: no photo of split val has a mask of its classes; name a "
+            "number"
+        )
+    confusions = sum(
+        label_maps.threshold_confusions(
+            seeds_of(record), record.load_class_mask(), num_labels
+        )
+        for record in tqdm(records, "threshold", unit="photo")
+    )
+    return float(THRESHOLDS[_mean_ious(confusions).argmax()])
+
+
+def _write_rest(
+    records: Sequence[Record],
+    paths: Sequence[Path],
+    seeds_of: SeedsFn,
+    index: dict,
+    output: Path,
+    num_labels: int,
+) -> np.ndarray:
+    """Label maps of the records that the index does not have yet; it is updated.
+
+    Returns:
+      int64 [1 + thresholds, labels, labels]: confusions of all files with their true
+      masks, and of the label maps at each of THRESHOLDS.
+    """
+    confusions = np.zeros([1 + len(THRESHOLDS), num_labels, num_labels], np.int64)
+    if index["measured"]:
+        confusions[:] = index["confusions"]
+    places = range(index["done"], len(records))
+    for i in tqdm(places, "label maps", unit="photo"):
+        found = seeds_of(records[i])
+        labels = label_maps.label_map(
+            found, threshold=index["used_threshold"], refine=index["refine"]
+        )
+        labels = label_maps.resize_labels(labels, records[i].image.read_size_wh())
+        files.write_file(paths[i], cv2.imencode(".png", labels)[1].tobytes())
+        if records[i].load_class_mask:
+            truth = records[i].load_class_mask()
+            confusions[0] += label_confusion(truth, labels, num_labels)
+            confusions[1:] += label_maps.threshold_confusions(found, truth, num_labels)
+            index["measured"] += 1
+        if (i + 1) % _SAVE_EVERY == 0 or i + 1 == len(records):
+            index["done"] = i + 1
+            if index["measured"]:
+                index["confusions"] = confusions.tolist()
+            files.write_json(output / INDEX_FILE, index)
+    return confusions
+
+
+def _mean_ious(confusions: np.ndarray) -> np.ndarray:
+    return np.nanmean(label_ious(confusions), axis=-1)
+
+
+def _ious(confusions: np.ndarray, class_names: Sequence[str]) -> dict:
+    """IoUs of the files and the best of THRESHOLDS; None for a class never seen.
+
+    Args:
+      confusions: of `_write_rest`.
+      class_names: labels - 1 of them.
+    """
+    of_files = label_ious(confusions[0]).tolist()
+    background, *classes = [None if np.isnan(iou) else iou for iou in of_files]
+    means = _mean_ious(confusions)
+    best = means[1:].argmax()
+    return {
+        "miou": float(means[0]),
+        "background_iou": background,
+        "class_ious": dict(zip(class_names, classes, strict=True)),
+        "oracle_miou": float(means[1:][best]),
+        "oracle_threshold": float(THRESHOLDS[best]),
+    }
+
+
+def describe(figures: dict) -> str:
+    """What `write_label_maps` returns, as lines for the terminal."""
+    made = (
+        f"{figures['num_images']} label maps of split {figures['split']} at threshold "
+        f"{figures['used_threshold']:.2f}"
+    )
+    if "miou" not in figures:
+        return f"{made}; no true masks of classes to measure them with"
+    ious = {"background": figures["background_iou"]} | figures["class_ious"]
+    rows = [(f"  {k}", "-" if v is None else f"{v:.3f}") for k, v in ious.items()]
+    return (
+        f"{made}; IoU with {figures['num_measured']} true masks:\n"
+        f"{text_table.aligned(rows)}\n"
+        f"mIoU {figures['miou']:.3f}; oracle {figures['oracle_miou']:.3f} at threshold "
+        f"{figures['oracle_threshold']:.2f}, the best on these masks, before --refine"
+    )

@@ -107,10 +107,12 @@ def label_map(found: PhotoSeeds, *, threshold: float, refine: str) -> np.ndarray
 def threshold_confusions(
     found: PhotoSeeds, truth: np.ndarray, num_labels: int
 ) -> np.ndarray:
-    """Of the label maps at each of seeds.THRESHOLDS, unrefined; see there."""
+    """Of the label maps at each of seeds.SWEEP, unrefined; see there."""
     made = found.seeds
     truth = resize_labels(truth, made.high.shape[:0:-1])
-    return seeds.confusions_at_thresholds(made.high, made.keys, truth, num_labels)
+    return seeds.confusions_at_thresholds(
+        made.high, made.keys, truth, num_labels, seeds.SWEEP
+    )
 
 
 def resize_labels(labels: np.ndarray, size_wh: Size) -> np.ndarray:

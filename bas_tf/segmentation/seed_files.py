@@ -19,7 +19,7 @@ from bas_tf.metrics.segmentation import label_confusion, label_ious
 from bas_tf.report import text_table
 from bas_tf.segmentation import label_maps
 from bas_tf.segmentation.label_maps import PhotoSeeds
-from bas_tf.segmentation.seeds import THRESHOLDS
+from bas_tf.segmentation.seeds import SWEEP
 from bas_tf.self_training import teacher_masks
 
 INDEX_FILE, FIGURES_FILE = "label_maps.json", "miou.json"
@@ -38,7 +38,7 @@ class Choices:
       split: of the data.
       labels, maps: see `label_maps.make_seeds_fn`.
       refine: see `label_maps.label_map`.
-      threshold: a number in (0, 1), or FROM_VAL for the one of THRESHOLDS with the
+      threshold: a number in (0, 1), or FROM_VAL for the one of SWEEP with the
         highest mean IoU on split val, before `refine`.
     """
 
@@ -177,7 +177,7 @@ def _threshold(text: str, source, seeds_of: SeedsFn, num_labels: int) -> float:
         )
         for record in tqdm(records, "threshold", unit="photo")
     )
-    return float(THRESHOLDS[_mean_ious(confusions).argmax()])
+    return float(SWEEP[_mean_ious(confusions).argmax()])
 
 
 def _write_rest(
@@ -192,9 +192,9 @@ def _write_rest(
 
     Returns:
       int64 [1 + thresholds, labels, labels]: confusions of all files with their true
-      masks, and of the label maps at each of THRESHOLDS.
+      masks, and of the label maps at each of SWEEP.
     """
-    confusions = np.zeros([1 + len(THRESHOLDS), num_labels, num_labels], np.int64)
+    confusions = np.zeros([1 + len(SWEEP), num_labels, num_labels], np.int64)
     if index["measured"]:
         confusions[:] = index["confusions"]
     places = range(index["done"], len(records))
@@ -223,7 +223,7 @@ def _mean_ious(confusions: np.ndarray) -> np.ndarray:
 
 
 def _ious(confusions: np.ndarray, class_names: Sequence[str]) -> dict:
-    """IoUs of the files and the best of THRESHOLDS; None for a class never seen.
+    """IoUs of the files and the best of SWEEP; None for a class never seen.
 
     Args:
       confusions: of `_write_rest`.
@@ -238,7 +238,7 @@ def _ious(confusions: np.ndarray, class_names: Sequence[str]) -> dict:
         "background_iou": background,
         "class_ious": dict(zip(class_names, classes, strict=True)),
         "oracle_miou": float(means[1:][best]),
-        "oracle_threshold": float(THRESHOLDS[best]),
+        "oracle_threshold": float(SWEEP[best]),
     }
 
 

@@ -11,6 +11,7 @@ from bas_tf.metrics.segmentation import label_confusion
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
 THRESHOLDS = np.arange(20, 45) / 100  # of the published seeds, the best was taken
+SWEEP = np.append(THRESHOLDS, np.arange(48, 100, 4) / 100)  # maps may lie higher
 STRIDE = 4  # of the low maps
 _GRID = 16  # the high maps are made for a multiple of it and cropped
 

@@ -40,9 +40,11 @@ def main(args: list[str]) -> None:
     if teacher.config.loss.classification == "multilabel":
         from bas_tf.segmentation import seed_files
 
-        choices = seed_files.Choices(
-            **{name: given[name].value for name in LABEL_MAP_FLAGS}
+        chosen = {name: given[name].value for name in LABEL_MAP_FLAGS}
+        chosen["threshold"] = chosen["threshold"] or str(
+            teacher.config.eval.score_threshold
         )
+        choices = seed_files.Choices(**chosen)
         figures = seed_files.write_label_maps(
             teacher, entry_point.config(), output, choices, **options
         )
@@ -87,9 +89,10 @@ def define_label_map_flags() -> None:
     )
     flags.DEFINE_string(
         "threshold",
-        "0.3",
+        None,
         f"{several} a map's value, in (0, 1), up to which it is background; val "
-        "chooses it by the true masks of split val.",
+        "chooses it by the true masks of split val. Default: the training's "
+        "eval.score_threshold.",
     )
 
 

@@ -42,11 +42,11 @@ class Choices:
         highest mean IoU on split val, before `refine`.
     """
 
-    split: str = "train"
-    labels: str = "true"
-    maps: str = "bas"
-    refine: str = "none"
-    threshold: str = "0.3"
+    split: str
+    labels: str
+    maps: str
+    refine: str
+    threshold: str
 
 
 def write_label_maps(

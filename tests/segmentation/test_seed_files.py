@@ -159,5 +159,8 @@ def test_too_many_classes(trained, tmp_path):
     many = experiment.Experiment(teacher.workdir, teacher.config, tuple("x" * 254))
     with pytest.raises(UserError, match="has 254 classes; label maps hold 253"):
         seed_files.write_label_maps(
-            many, teacher.config, tmp_path, seed_files.Choices()
+            many,
+            teacher.config,
+            tmp_path,
+            seed_files.Choices("train", "true", "bas", "none", "0.3"),
         )

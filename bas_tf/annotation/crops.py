@@ -33,9 +33,9 @@ def write(data: DataSet, output: Path) -> None:
             for name, found in named.items()
         }
         missing = {
-            path: corners
-            for path, corners in regions.items()
-            if not path.is_file() or _size_of(path) != _size(corners)
+            path: (x0, y0, x1, y1)
+            for path, (x0, y0, x1, y1) in regions.items()
+            if not path.is_file() or _size_of(path) != (x1 - x0, y1 - y0)
         }
         pixels = _pixels(photo, data.root) if missing else None
         for path, (x0, y0, x1, y1) in missing.items():
@@ -98,8 +98,3 @@ def _pixels(photo: Photo, root: Path) -> np.ndarray:
 
 def _size_of(path: Path) -> tuple[int, int]:
     return decode.read_size(decode.read_file(path), str(path))
-
-
-def _size(corners: tuple[int, int, int, int]) -> tuple[int, int]:
-    x0, y0, x1, y1 = corners
-    return x1 - x0, y1 - y0

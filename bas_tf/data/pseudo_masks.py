@@ -106,7 +106,7 @@ class PseudoMasks:
         return np.asarray(mask.resize(size_wh, Image.Resampling.NEAREST))
 
 
-def check_corrected(corrected_boxes: str | None, masks: PseudoMasks | None) -> None:
+def check_corrected(corrected_boxes: str, masks: PseudoMasks | None) -> None:
     """Raises UserError for `data.corrected_boxes` that no mask was made with."""
     if corrected_boxes and not (masks and masks.has_corrections):
         raise UserError(

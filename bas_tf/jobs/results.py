@@ -21,7 +21,6 @@ WITHOUT_LABEL = (
     "Maps of the predicted class: GT-known Loc needs the label's, of "
     "eval.map_class=label and a model that takes a class."
 )
-FOUND_KEYS = "confidence_auroc", "num_images_without_object"
 # What says how the figures of a document were made.
 SETTING_KEYS = (
     "protocol",
@@ -71,13 +70,14 @@ def describe(evaluated: EvaluationResult) -> str:
     told += "score threshold "
     origin, figures = document["threshold_origin"], document["figures"]
     note = "" if document["map_class"] == LABEL else f"\n\n{WITHOUT_LABEL}"
-    if "confidence_auroc" in document["metrics"]:
-        area, count = (document["metrics"][key] for key in FOUND_KEYS)
+    metrics = document["metrics"]
+    if "confidence_auroc" in metrics:
+        area, count = metrics["confidence_auroc"], metrics["num_images_without_object"]
         note += f"\n\nAUROC of the confidence: {area:.3f}, against {count} of _none"
     if document["protocol"] != "bas":
         told += f"{document['score_threshold']:.3f} ({origin})\n"
         return told + table.format_figures(figures) + note
-    rows = [*baseline_rows(evaluated), table_row("model", document["metrics"])]
+    rows = [*baseline_rows(evaluated), table_row("model", metrics)]
     told += f"{document['score_threshold']:.2f} ({origin})\n"
     told += f"{table.format_table(rows)}\n\n{table.format_figures(figures)}"
     return told + note

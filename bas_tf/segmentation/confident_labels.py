@@ -4,7 +4,7 @@ import numpy as np
 
 from bas_tf.metrics.segmentation import UNSURE
 from bas_tf.refinement.dense_crf import mean_field
-from bas_tf.segmentation.seeds import label_map
+from bas_tf.segmentation.seeds import as_labels, label_map
 
 FOREGROUND_THRESHOLD, BACKGROUND_THRESHOLD = 0.3, 0.17
 
@@ -29,6 +29,6 @@ def confident_labels(
     thresholds = FOREGROUND_THRESHOLD, BACKGROUND_THRESHOLD
     maps = np.stack([label_map(high, positions, t) for t in thresholds])
     foreground, background = mean_field(photo, maps, len(keys) + 1).argmax(axis=-1)
-    labels = np.append(0, np.asarray(keys) + 1).astype(np.uint8)[foreground]
+    labels = as_labels(foreground, keys)
     labels[(foreground == 0) & (background != 0)] = UNSURE
     return labels

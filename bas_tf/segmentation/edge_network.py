@@ -16,7 +16,7 @@ from bas_tf.metrics.segmentation import UNSURE
 from bas_tf.models.input_scaling import INPUT_SCALINGS
 from bas_tf.ops.precision import at_least_float32
 from bas_tf.segmentation.affinity import offsets, path, shifted
-from bas_tf.segmentation.seeds import STRIDE, resize_bicubic
+from bas_tf.segmentation.seeds import STRIDE, bounded
 
 CANVAS = 512
 RADIUS = 10  # of the pairs: 152
@@ -175,9 +175,8 @@ def edge_map(
       float32 [ceil(height / 4), ceil(width / 4)] in [0, 1].
     """
     full_wh = tuple(-(-side // STRIDE) for side in photo.shape[1::-1])
-    scale = min(1.0, canvas / max(photo.shape[:2]))
-    size_wh = tuple(max(1, round(side * scale)) for side in photo.shape[1::-1])
-    image = resize_bicubic(photo, size_wh)
+    image = bounded(photo, canvas)
+    size_wh = image.shape[1::-1]
     images = np.empty([2, canvas, canvas, 3], np.float32)
     images[:] = fill
     images[:, : size_wh[1], : size_wh[0]] = image, image[:, ::-1]

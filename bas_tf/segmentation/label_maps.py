@@ -66,7 +66,7 @@ def make_seeds_fn(
     networks = {"bas": [bas], "cam": [cam], "both": [cam, bas]}[maps]
 
     def seeds_of(record: Record) -> PhotoSeeds:
-        photo = _bounded(record.load_image(), longest)
+        photo = seeds.bounded(record.load_image(), longest)
         found = record.labels if labels == "true" else predicted(photo)
         keys = [k for k in found if k != no_object]
         made = seeds.make_seeds(photo, keys, networks, multiple=MULTIPLE)
@@ -101,7 +101,7 @@ def label_map(found: PhotoSeeds, *, threshold: float, refine: str) -> np.ndarray
         return seeds.label_map(high, keys, threshold)
     positions = seeds.label_map(high, np.arange(len(keys)), threshold)
     beliefs = mean_field(found.photo, positions[np.newaxis], len(keys) + 1)[0]
-    return np.append(0, keys + 1).astype(np.uint8)[beliefs.argmax(axis=-1)]
+    return seeds.as_labels(beliefs.argmax(axis=-1), keys)
 
 
 def threshold_confusions(
@@ -119,13 +119,3 @@ def resize_labels(labels: np.ndarray, size_wh: Size) -> np.ndarray:
     """Nearest label: uint8 [h, w] -> uint8 [size_h, size_w]."""
     resized = Image.fromarray(labels).resize(size_wh, Image.Resampling.NEAREST)
     return np.asarray(resized)
-
-
-def _bounded(photo: np.ndarray, longest: int) -> np.ndarray:
-    """The photo, or a copy of its proportions whose longer side is `longest`."""
-    height, width = photo.shape[:2]
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return photo
-    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
-    return seeds.resize_bicubic(photo, size_wh)

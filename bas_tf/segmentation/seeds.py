@@ -83,6 +83,15 @@ def _maps_of_network(photo, keys, network, sizes_wh) -> tuple[np.ndarray, np.nda
     return _normalized(low), _normalized(high[:, :height, :width])
 
 
+def bounded(photo: np.ndarray, longest: int) -> np.ndarray:
+    """The photo, or a copy of its proportions whose longer side is `longest`."""
+    scale = longest / max(photo.shape[:2])
+    if scale >= 1:
+        return photo
+    width, height = (max(1, round(side * scale)) for side in photo.shape[1::-1])
+    return resize_bicubic(photo, (width, height))
+
+
 def resize_bicubic(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
     """Antialiased bicubic resize: uint8 [h, w, 3] -> uint8 [size_h, size_w, 3]."""
     return np.asarray(Image.fromarray(image).resize(size_wh, Image.Resampling.BICUBIC))
@@ -107,7 +116,12 @@ def label_map(maps: np.ndarray, keys: np.ndarray, threshold: float) -> np.ndarra
     """
     background = np.full([1, *maps.shape[1:]], threshold, maps.dtype)
     highest = np.concatenate([background, maps]).argmax(axis=0)  # the first of equals
-    return np.append(0, np.asarray(keys) + 1).astype(np.uint8)[highest]
+    return as_labels(highest, keys)
+
+
+def as_labels(places: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """0 -> 0 background, k -> label of the k-th key, its class + 1: int -> uint8."""
+    return np.append(0, np.asarray(keys) + 1).astype(np.uint8)[places]
 
 
 def confusions_at_thresholds(

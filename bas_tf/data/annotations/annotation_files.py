@@ -1,6 +1,8 @@
 """Annotation files of other people's making: a mistake names its file and line."""
 
+import csv
 import dataclasses
+import io
 import os
 import reprlib
 import unicodedata
@@ -92,6 +94,25 @@ def read_rows(
                 f"{len(columns)} columns {(separator or ' ').join(columns)}"
             )
         yield Row(f"{path}:{number}", fields)
+
+
+def read_csv_rows(path: str | Path, columns: Sequence[str]) -> Iterator[Row]:
+    """The lines of a CSV file below its header; empty ones are skipped.
+
+    Raises:
+      DataError: the file is unreadable or no CSV, or its first line is not `columns`.
+    """
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    try:
+        if (header := next(reader, [])) != list(columns):
+            raise DataError(
+                f"{path}: first line is {','.join(header)[:80]!r}; expected "
+                f"{','.join(columns)!r}"
+            )
+        for fields in filter(None, reader):
+            yield Row(f"{path}:{reader.line_num}", fields)
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: not valid CSV ({error})") from error
 
 
 def to_whole_number(place: str, name: str, text: str) -> int:

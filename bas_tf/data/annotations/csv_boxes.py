@@ -1,16 +1,13 @@
 """True boxes from a CSV file: image,x_min,y_min,x_max,y_max."""
 
-import csv
-import io
 from pathlib import Path
 
 from bas_tf.data.annotations.annotation_files import (
     ImageBoxes,
     group_boxes,
-    read_text,
+    read_csv_rows,
     to_box,
 )
-from bas_tf.data.records import DataError
 
 COLUMNS = ("image", "x_min", "y_min", "x_max", "y_max")
 
@@ -24,21 +21,10 @@ def read_csv_boxes(path: Path) -> list[ImageBoxes]:
     Raises:
       DataError: the header is another, or a line is wrong; it names the line.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     boxes = []
-    try:
-        header = tuple(next(reader, ()))
-        if header != COLUMNS:
-            raise DataError(
-                f"{path}: first line is {','.join(header)[:80]!r}; "
-                f"expected {','.join(COLUMNS)!r}"
-            )
-        for row in reader:
-            if row:
-                place = f"{path}:{reader.line_num}: {row[0]!r}"
-                boxes.append((row[0], to_box(place, row[1:])))
-    except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: not valid CSV ({error})") from error
+    for row in read_csv_rows(path, COLUMNS):
+        image, *corners = row.fields
+        boxes.append((image, to_box(f"{row.place}: {image!r}", corners)))
     return [
         ImageBoxes((image,), group, ("",) * len(group))
         for image, group in group_boxes(boxes).items()

@@ -1,16 +1,14 @@
 """All classes of photos that show several, from a CSV file: image,classes."""
 
-import csv
-import io
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bas_tf.data.annotations import box_names
-from bas_tf.data.annotations.annotation_files import read_text
+from bas_tf.data.annotations.annotation_files import read_csv_rows
 from bas_tf.data.records import DataError
 
-HEADER, SEPARATOR = ["image", "classes"], ";"
+COLUMNS, SEPARATOR = ("image", "classes"), ";"
 
 
 def read_csv_labels(
@@ -33,37 +31,28 @@ def read_csv_labels(
       DataError: another header, a line without classes or with an unknown one, a
         photo that is not there or comes twice; names the line.
     """
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    rows = []  # name, classes, line
-    try:
-        if (header := next(reader, [])) != HEADER:
+    rows = []  # name, classes, place
+    for row in read_csv_rows(path, COLUMNS):
+        if len(row.fields) != 2 or not row.fields[1].strip(SEPARATOR + " "):
             raise DataError(
-                f"{path}: first line is {','.join(header)[:80]!r}; expected "
-                f"{','.join(HEADER)!r}"
+                f"{row.place}: expected a photo, a comma and its classes joined by "
+                f"{SEPARATOR!r}"
             )
-        for row in filter(None, reader):
-            if len(row) != 2 or not row[1].strip(SEPARATOR + " "):
-                raise DataError(
-                    f"{path}:{reader.line_num}: expected a photo, a comma and its "
-                    f"classes joined by {SEPARATOR!r}"
-                )
-            rows.append((*row, reader.line_num))
-    except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: not valid CSV ({error})") from error
+        rows.append((*row.fields, row.place))
     labels = {_fold(name): label for label, name in enumerate(class_names)}
     photos = box_names.PhotoNames(image_ids, splits).find([name for name, *_ in rows])
     found: dict[str, tuple[int, ...]] = {}
-    for (name, classes, line), image_id in zip(rows, photos, strict=True):
+    for (name, classes, place), image_id in zip(rows, photos, strict=True):
         if box_names.is_left_out(image_id):
             continue
         if image_id is None or image_id in found:
             which = "no photo, or several" if image_id is None else "a photo once more"
-            raise DataError(f"{path}:{line}: {name!r} names {which}")
+            raise DataError(f"{place}: {name!r} names {which}")
         named = [text.strip() for text in classes.split(SEPARATOR) if text.strip()]
         for text in named:
             if _fold(text) not in labels:
                 raise DataError(
-                    f"{path}:{line}: {text!r} is not one of the {len(labels)} classes "
+                    f"{place}: {text!r} is not one of the {len(labels)} classes "
                     f"({', '.join(class_names[:5])}…)"
                 )
         found[image_id] = tuple(sorted({labels[_fold(text)] for text in named}))

@@ -15,9 +15,10 @@ from bas_tf import entry_point
 REPO = Path(__file__).parent.parent
 
 
-def _heed_ctrl_c() -> None:
-    """A suite that runs in the background ignores SIGINT, and so would its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# A suite that runs in the background ignores SIGINT, and so would its children. Not
+# by `preexec_fn`: that forks where Popen else calls vfork, and gRPC's threads in a
+# forked child die before it becomes the command (grpc/grpc#43055).
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def start_command(module: str, *args) -> subprocess.Popen:
@@ -29,7 +30,6 @@ def start_command(module: str, *args) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
-        preexec_fn=_heed_ctrl_c,
     )
 
 

@@ -173,6 +173,32 @@ def mask_loss(
     return tf.where(has_mask, entropy + 1 - dice, 0.0), has_mask
 
 
+def label_map_loss(logits: tf.Tensor, label_maps: tf.Tensor) -> tf.Tensor:
+    """L_seg: the mean cross-entropy of the pixels whose label is sure.
+
+    At twice the map's size, as L_mask: logits resized bilinearly, each cell against the
+    shares of its pixels' labels, so that a border inside a cell is worth something.
+
+    Args:
+      logits: [batch, h, w, classes + 1] float32, background last.
+      label_maps: [batch, height, width, 1] uint8, of a multiple of 2h x 2w: 0
+        background, k + 1 class k, 255 unsure.
+
+    Returns:
+      [batch] float32, >= 0; 0 where no pixel is sure.
+    """
+    size = [2 * logits.shape[1], 2 * logits.shape[2]]
+    window = [label_maps.shape[1] // size[0], label_maps.shape[2] // size[1]]
+    background = logits.shape[3] - 1
+    labels = tf.cast(label_maps[..., 0], tf.int32) - 1
+    channels = tf.where(labels < 0, background, labels)
+    of_pixels = tf.one_hot(channels, background + 1)  # zeros where unsure
+    shares = tf.nn.avg_pool2d(of_pixels, window, window, "VALID")
+    log_shares = tf.nn.log_softmax(tf.image.resize(logits, size))
+    entropy = -tf.reduce_sum(shares * log_shares, axis=[1, 2, 3])
+    return tf.math.divide_no_nan(entropy, tf.reduce_sum(shares, axis=[1, 2, 3]))
+
+
 def objective_term(objective: str) -> str:
     """The name of the loss term of a `loss.objective`.
 
@@ -193,8 +219,11 @@ def weighted_sum(
     """L_cls + alpha L_frg + beta L_ac + L_bas + L_mask, per example: [batch].
 
     With objective "ce", L_ce replaces L_bas. L_mask is there with pseudo-masks only; it
-    replaces L_ac where an example has one, and L_bas counts MASKED_WEIGHT there.
+    replaces L_ac where an example has one, and L_bas counts MASKED_WEIGHT there. With
+    label maps it is L_cls + L_seg.
     """
+    if names.LABEL_MAP_LOSS in terms:
+        return terms[names.CLASSIFICATION_LOSS] + terms[names.LABEL_MAP_LOSS]
     area = beta * terms[names.AREA_CONSTRAINT_LOSS]
     suppression = terms[objective_term(objective)]
     total = (

@@ -17,7 +17,9 @@ def no_object_id(class_names: Sequence[str]) -> int | None:
 
 # Batches ---------------------------------------------------------------------
 IMAGES = "images"  # [batch, height, width, 3] uint8 or float32, 0..255, RGB
-MASKS = "masks"  # [batch, height, width, 1] uint8: 255 object, 0 background, 128 unsure
+# [batch, height, width, 1] uint8: 255 object, 0 background, 128 unsure; of label maps
+# k + 1 class k, 0 background, 255 unsure
+MASKS = "masks"
 LABELS = "labels"  # [batch] int32, class ids in [0, classes)
 PRESENT = "present"  # [batch, classes] uint8, 1 for each class in the image, LABELS too
 INDEX = "index"  # [batch] int64, position of each image in its split's records
@@ -70,6 +72,7 @@ def as_prediction(outputs: dict) -> dict:
 # Losses ----------------------------------------------------------------------
 HAS_MASK = "has_mask"  # [batch] bool
 MASK_LOSS = "mask_loss"  # L_mask, [batch]; 0 without a pseudo-mask
+LABEL_MAP_LOSS = "label_map_loss"  # L_seg, [batch]; 0 without a label map
 CLASSIFICATION_LOSS = "classification_loss"  # L_cls, [batch]
 FOREGROUND_REGION_GUIDANCE_LOSS = "foreground_region_guidance_loss"  # L_frg, [batch]
 AREA_CONSTRAINT_LOSS = "area_constraint_loss"  # L_ac, [batch]

@@ -159,6 +159,26 @@ def test_mask_loss_of_a_map_without_doubt_is_finite_in_a_graph(score, pixel):
     assert np.isfinite(tape.gradient(loss, maps)).all()
 
 
+def test_label_map_loss_is_the_mean_cross_entropy_of_the_sure_pixels(rng):
+    """Pixel by pixel in float64: each against the logits of its cell, 4 x 4 of them."""
+    logits = rng.normal(size=[2, 3, 2, 4]).astype(np.float32)
+    label_maps = rng.integers(0, 4, [2, 24, 16, 1]).astype(np.uint8)
+    label_maps[0, :5, 3:] = 255
+    label_maps[1] = 255  # of the second example: none
+    with tf.GradientTape() as tape:
+        given = tf.Variable(logits)
+        loss = losses.label_map_loss(given, tf.constant(label_maps))
+    resized = tf.image.resize(logits, [6, 4]).numpy().astype(np.float64)
+    terms = []
+    for y, x in np.argwhere(label_maps[0, ..., 0] != 255):
+        z = resized[0, y // 4, x // 4]
+        channel = (int(label_maps[0, y, x, 0]) - 1) % 4  # background is the last
+        terms.append(np.log(np.exp(z).sum()) - z[channel])
+    np.testing.assert_allclose(loss, [np.mean(terms), 0], rtol=1e-5)
+    gradient = tape.gradient(loss, given).numpy()
+    assert (gradient[0] != 0).all() and (gradient[1] == 0).all()
+
+
 def test_weighted_sum_lets_a_mask_replace_the_area():
     terms = {
         names.CLASSIFICATION_LOSS: tf.constant([1.0, 1.0]),

@@ -51,7 +51,8 @@ def _data() -> dict:
         "crop_size": (224, 224),  # width, height; multiples of 32
         "batch_size": 32,  # global
         # A folder of masks of training photos, of bas_tf.refine or another tool:
-        # the map is trained towards them, too. "": labels alone
+        # the map is trained towards them, too. "": labels alone. With map_outputs
+        # softmax label maps, as bas_tf.refine writes of several classes
         "pseudo_masks": "",
         # folder: a file of boxes of some training photos that a person corrected, as
         # bas_tf.annotate's review saves it. The masks of bas_tf.refine, and of
@@ -81,6 +82,10 @@ def _model() -> dict:
         "head_biases": True,  # of the class maps and the foreground generator
         "trunk_stride": 8,  # resnet50: 8 (paper), 16 (its segmentation network)
         "normalize_generator_input": False,
+        # sigmoid: a map a class, trained by the losses below. softmax: one more output,
+        # background, and each pixel's label is the highest; learns label maps
+        # (data.pseudo_masks) by their cross-entropy, in place of the map's losses
+        "map_outputs": "sigmoid",
         "top_k": 1,  # predicted classes whose maps are averaged
     }
 
@@ -151,7 +156,8 @@ def _train() -> dict:
         "jit_compile": False,
         # How often the trained network makes masks of its own training photos,
         # refined by their colours, and is trained on towards them; 0: off. Each
-        # round takes so many epochs, from this rate down by a cosine.
+        # round takes so many epochs, from this rate down by a cosine. Several classes
+        # a photo (multilabel): label maps, and the student's map_outputs are softmax.
         "self_training_rounds": 0,
         "self_training_epochs": 6,
         "self_training_rate": 1e-3,

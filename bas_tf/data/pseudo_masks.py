@@ -1,4 +1,7 @@
-"""Masks of training photos that a model or another tool made, read from a folder."""
+"""Masks of training photos that a model or another tool made, read from a folder.
+
+Of one object's pixels, or label maps of several classes.
+"""
 
 import collections
 import hashlib
@@ -16,6 +19,8 @@ from bas_tf.geometry.frames import Size
 
 OBJECT, BACKGROUND, UNSURE = 255, 0, 128
 INDEX_FILE = "pseudo_masks.json"  # of bas_tf.refine; masks of other tools have none
+LABEL_MAPS_FILE = "label_maps.json"  # likewise, of label maps
+NO_LABEL = 255  # of an unsure pixel in a label map
 _CHECKED = 64  # photos whose content is compared with what the masks were made from
 _SAME_ASPECT = 0.02
 
@@ -39,22 +44,31 @@ class PseudoMasks:
     """The masks of some training photos, in the order of their records.
 
     A mask is a PNG of one channel, of the photo's proportions: 255 object, 0
-    background, anything between is unsure. A photo without one has no mask loss.
+    background, anything between is unsure. A label map has 0 for background, k + 1 for
+    class k and NO_LABEL. A photo without one has no mask loss.
 
     Args:
       folder: of bas_tf.refine, or of any masks at `mask_paths`.
       records: of split train.
+      classes: of label maps, in the order of their labels; None for masks.
 
     Attributes:
       has_corrections: whether bas_tf.refine made some by `data.corrected_boxes`.
 
     Raises:
       UserError: no mask in it for any photo, unless bas_tf.refine made none; a folder
-        of bas_tf.refine that is not finished, or was made from other photos.
+        of bas_tf.refine that is not finished, was made from other photos, of other
+        classes, or has label maps in place of masks or the other way round.
     """
 
-    def __init__(self, folder: str | Path, records: Sequence[Record]):
-        self.folder = Path(folder)
+    def __init__(
+        self,
+        folder: str | Path,
+        records: Sequence[Record],
+        classes: Sequence[str] | None = None,
+    ):
+        self.folder, self._classes = Path(folder), classes
+        self._check_kind()
         paths = mask_paths(self.folder, [record.image_id for record in records])
         self._paths = [path if path.is_file() else None for path in paths]
         self._records = records
@@ -68,6 +82,38 @@ class PseudoMasks:
             )
         if made_by_refine:
             self._check_photos()
+        if (self.folder / LABEL_MAPS_FILE).is_file():
+            self._check_label_maps()
+
+    def _check_kind(self) -> None:
+        are_label_maps = self._classes is not None
+        other = INDEX_FILE if are_label_maps else LABEL_MAPS_FILE
+        if (self.folder / other).is_file():
+            kinds = "masks of one object", "label maps of several classes"
+            raise UserError(
+                f"data.pseudo_masks={self.folder}: has {kinds[not are_label_maps]}; "
+                f"this training needs {kinds[are_label_maps]}"
+            )
+
+    def _check_label_maps(self) -> None:
+        path = self.folder / LABEL_MAPS_FILE
+        index = json.loads(path.read_text(encoding="utf-8"))
+        photos = index["training_photos"]["count"]
+        if index["done"] < photos:
+            raise UserError(
+                f"{path}: {index['done']} of {photos} label maps are there; the same "
+                "bas_tf.refine command continues"
+            )
+        if index["split"] != "train" or photos != len(self._records):
+            raise UserError(
+                f"{path}: is of {photos} photos of split {index['split']}, not of the "
+                f"{len(self._records)} training photos; run bas_tf.refine on this data"
+            )
+        if index["class_names"] != list(self._classes):
+            raise UserError(
+                f"{path}: its labels are {_listed(index['class_names'])}, the classes "
+                f"of this training {_listed(self._classes)}"
+            )
 
     def _check_photos(self) -> None:
         path = self.folder / INDEX_FILE
@@ -88,15 +134,20 @@ class PseudoMasks:
                 )
 
     def load(self, position: int, size_wh: Size) -> np.ndarray:
-        """A photo's mask, resized: uint8 [height, width], UNSURE where it has none.
+        """A photo's mask, resized: uint8 [height, width], unsure where it has none.
 
         Raises:
-          DataError: it cannot be read, or has other proportions than its photo.
+          DataError: it cannot be read, has other proportions than its photo, or a label
+            of no class.
         """
         path = self._paths[position]
         if path is None:
-            return np.full(size_wh[::-1], UNSURE, np.uint8)
-        mask = Image.fromarray(decode.decode_mask(path))
+            unsure = UNSURE if self._classes is None else NO_LABEL
+            return np.full(size_wh[::-1], unsure, np.uint8)
+        decoded = decode.decode_mask(path)
+        if self._classes is not None:
+            _check_labels(decoded, len(self._classes), path)
+        mask = Image.fromarray(decoded)
         width, height = self._records[position].image.read_size_wh()
         if abs(mask.width * height / (mask.height * width) - 1) > _SAME_ASPECT:
             raise DataError(
@@ -104,6 +155,19 @@ class PseudoMasks:
                 "a mask needs its photo's proportions"
             )
         return np.asarray(mask.resize(size_wh, Image.Resampling.NEAREST))
+
+
+def _check_labels(label_map: np.ndarray, num_classes: int, path: Path) -> None:
+    highest = label_map[label_map != NO_LABEL].max(initial=0)
+    if highest > num_classes:
+        raise DataError(
+            f"{path}: has label {highest}; expected a grey PNG of 0 for background, 1 "
+            f"to {num_classes} for the classes and {NO_LABEL} for unsure"
+        )
+
+
+def _listed(class_names: Sequence[str]) -> str:
+    return f"{len(class_names)} ({', '.join(class_names[:3])}…)"
 
 
 def check_corrected(corrected_boxes: str, masks: PseudoMasks | None) -> None:

@@ -6,6 +6,7 @@ Here, and in the entry points, configs end: everything below takes plain argumen
 import dataclasses
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def images_of(config, split: str) -> dict[str, Any]:
     return images | {f"data.{key}": data[key] for key in keys}
 
 
-def training_images(config, records, num_classes: int):
+def training_images(config, records, class_names: Sequence[str]):
     """Records of the training split as `pipeline.TrainingImages`.
 
     Raises:
@@ -81,11 +82,12 @@ def training_images(config, records, num_classes: int):
     from bas_tf.data.pseudo_masks import PseudoMasks, check_corrected
 
     folder, is_single = config.data.pseudo_masks, config.loss.classification == "single"
-    masks = PseudoMasks(folder, records) if folder else None
+    classes = class_names if config.model.map_outputs == "softmax" else None
+    masks = PseudoMasks(folder, records, classes) if folder else None
     check_corrected(config.data.corrected_boxes, masks)
     return pipeline.TrainingImages(
         records,
-        num_classes=None if is_single else num_classes,
+        num_classes=None if is_single else len(class_names),
         masks=masks,
         resize_size_wh=tuple(config.data.resize_size),
         keep=config.data.cache,
@@ -128,6 +130,7 @@ def build_model(
         },
         "head_biases": model.head_biases,
         "normalize_generator_input": model.normalize_generator_input,
+        "map_outputs": model.map_outputs,
         "top_k": model.top_k,
         "backbone_options": {
             key: model[key] for key in backbones.OPTIONS.get(model.backbone, ())

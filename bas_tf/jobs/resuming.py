@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bas_tf import files
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
@@ -15,6 +17,7 @@ from bas_tf.jobs.experiment import (
     CONFIG_FILE,
     Experiment,
     load_experiment,
+    load_localizer,
     names_workdir,
     restore,
 )
@@ -131,6 +134,8 @@ def load_start(localizer, config, class_names: tuple[str, ...]) -> None:
     """Gives a localizer the weights of the workdir that `model.weights` names, if any.
 
     They are those that evaluation takes. To be called outside of a strategy's scope.
+    Maps with a softmax go on from those with a sigmoid, to whose kernels they add
+    background's of zeros: where only one class has a map the two agree.
 
     Raises:
       UserError: it is no workdir, or has other classes or another network.
@@ -141,13 +146,28 @@ def load_start(localizer, config, class_names: tuple[str, ...]) -> None:
     start, where = load_experiment(weights), f"model.weights={weights}"
     _check_same_classes(start, class_names, where=where)
     theirs, ours = start.config.model.to_dict(), config.model.to_dict()
-    for key in sorted(ours.keys() - {"weights", "top_k"}):
+    outputs = theirs["map_outputs"], ours["map_outputs"]
+    adds_background = outputs == ("sigmoid", "softmax")
+    free = {"weights", "top_k", *["map_outputs"] * adds_background}
+    for key in sorted(ours.keys() - free):
         if theirs.get(key) != ours[key]:
             raise UserError(
                 f"{where}: was trained with model.{key}={theirs.get(key)!r}, "
                 f"the config says {ours[key]!r}"
             )
-    restore(start, localizer)
+    if adds_background:
+        _take_with_background(localizer, load_localizer(start))
+    else:
+        restore(start, localizer)
+
+
+def _take_with_background(localizer, teacher) -> None:
+    values = {v.path: v.numpy() for v in teacher.variables}
+    for variable in localizer.variables:
+        value = values[variable.path]
+        if value.shape != variable.shape:  # the generator's: one channel more
+            value = np.pad(value, [(0, 0)] * (value.ndim - 1) + [(0, 1)])
+        variable.assign(value)
 
 
 def _check_same_classes(saved: Experiment, class_names, *, where, advice="") -> None:

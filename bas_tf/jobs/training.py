@@ -87,7 +87,7 @@ def _train(
     source, records = _open_training_data(
         config, workdir, on_bad_image, evaluated_split
     )
-    images = _training_images(config, records, len(source.class_names))
+    images = _training_images(config, records, source.class_names)
     photos = resuming.photo_set(records)
     resuming.check_photos(workdir, photos)
     steps = pipeline.num_batches(images, config.data.batch_size)
@@ -168,9 +168,9 @@ def _writing_hooks(
     )
 
 
-def _training_images(config, records: Sequence[Record], num_classes: int):
+def _training_images(config, records: Sequence[Record], class_names: Sequence[str]):
     """The training split; how many of it have a pseudo-mask is logged."""
-    images = experiment.training_images(config, records, num_classes)
+    images = experiment.training_images(config, records, class_names)
     if images.masks is not None:
         logging.log(
             logging.INFO if images.masks.count else logging.WARNING,
@@ -191,6 +191,7 @@ def _make_method(config, distribution) -> train_step.Method:
         accumulation_steps=config.train.accumulation_steps,
         jit_compile=config.train.jit_compile,
         uses_masks=bool(config.data.pseudo_masks),
+        label_maps=config.model.map_outputs == "softmax",
     )
     train_step.check_parts(
         config.data.batch_size,

@@ -117,6 +117,32 @@ def classifier_terms(
     }
 
 
+def label_map_terms(
+    localizer: keras.Model,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    masks: tf.Tensor,
+    present: tf.Tensor | None = None,
+    *,
+    batch_statistics: bool = True,
+) -> dict[str, tf.Tensor]:
+    """The terms of a network that learns label maps: L_cls or L_mcls, and L_seg.
+
+    Args:
+      localizer: with map outputs "softmax".
+      images, labels, present, batch_statistics: see `bas_terms`.
+      masks: label maps, see `losses.label_map_loss`.
+    """
+    features, class_maps = localizer.backbone(images, training=batch_statistics)
+    logits = masking.global_average_pool(class_maps)
+    pixel_logits = localizer.generator.logits(features, training=True)
+    return {
+        names.CLASSIFICATION_LOSS: _classification_loss(logits, labels, present),
+        names.LABEL_MAP_LOSS: losses.label_map_loss(pixel_logits, masks),
+        names.LOGITS: logits,
+    }
+
+
 def _classification_loss(logits, labels, present) -> tf.Tensor:
     if present is None:
         return losses.classification_loss(logits, labels)

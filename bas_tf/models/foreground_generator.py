@@ -1,12 +1,18 @@
-"""The foreground generator: M = sigmoid(conv3x3(F)), one map a class (section 3.1)."""
+"""The foreground generator: M = sigmoid(conv3x3(F)), one map a class (section 3.1).
+
+Or a softmax over the classes and background, whose highest is a pixel's label.
+"""
 
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from bas_tf.errors import check_choice
 from bas_tf.models.batch_norm import BatchNormalization
 from bas_tf.ops.precision import at_least_float32
 
+SIGMOID, SOFTMAX = "sigmoid", "softmax"
+MAP_OUTPUTS = SIGMOID, SOFTMAX
 INPUT_NORM_SCALE = 0.1  # keeps the 9 x channels sum of one-signed features small
 
 
@@ -19,6 +25,12 @@ class ForegroundGenerator(layers.Layer):
         Features behind a ReLU have one sign: unnormalised, their sum saturates the
         sigmoid within a few steps at the generator's tenfold rate.
       use_bias: False holds the bias at 0.
+      map_outputs: SIGMOID, maps that know nothing of each other; or SOFTMAX, each
+        pixel's shares of the classes and of background, which is the last channel of
+        the kernel. At a background logit of 0 the two agree where there is one class.
+
+    Raises:
+      UserError: other map outputs.
     """
 
     def __init__(
@@ -27,10 +39,13 @@ class ForegroundGenerator(layers.Layer):
         *,
         normalize_input: bool = False,
         use_bias: bool = True,
+        map_outputs: str = SIGMOID,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_choice("model.map_outputs", map_outputs, MAP_OUTPUTS)
         self.num_classes, self.use_bias = num_classes, use_bias
+        self.map_outputs = map_outputs
         self.norm = None
         if normalize_input:
             self.norm = BatchNormalization(
@@ -38,14 +53,15 @@ class ForegroundGenerator(layers.Layer):
             )
 
     def build(self, input_shape):
-        shape = (3, 3, input_shape[-1], self.num_classes)
+        outputs = self.num_classes + (self.map_outputs == SOFTMAX)
+        shape = (3, 3, input_shape[-1], outputs)
         self.kernel = self.add_weight(
             name="kernel", shape=shape, initializer="glorot_uniform"
         )
-        self.bias = np.zeros(self.num_classes, self.variable_dtype)
+        self.bias = np.zeros(outputs, self.variable_dtype)
         if self.use_bias:
             self.bias = self.add_weight(
-                name="bias", shape=(self.num_classes,), initializer="zeros"
+                name="bias", shape=(outputs,), initializer="zeros"
             )
         if self.norm is not None:
             self.norm.build(input_shape)
@@ -61,25 +77,40 @@ class ForegroundGenerator(layers.Layer):
           training: whether the input normalisation uses the batch's statistics.
 
         Returns:
-          [batch, h, w, classes or k] float32 in [0, 1].
+          [batch, h, w, classes or k] float32 in [0, 1]; never background.
         """
+        if self.map_outputs == SOFTMAX:
+            return shares_of(self.logits(features, training=training), class_ids)
         if class_ids is not None:
             # Not from `kernels_by_class`: that would copy every kernel each time.
             kernels = tf.gather(self.kernel, class_ids, axis=3)
             kernels = tf.transpose(kernels, [3, 4, 2, 0, 1])
             biases = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
             return self.maps_by(features, kernels, biases, training=training)
+        return tf.sigmoid(self.logits(features, training=training))
+
+    def logits(self, features, *, training=False):
+        """Of every map before the sigmoid or softmax.
+
+        Args:
+          features: F, [batch, h, w, channels].
+          training: as in `call`.
+
+        Returns:
+          [batch, h, w, classes] float32, SOFTMAX with background behind the classes.
+        """
         features = self._normalized(features, training)
         kernel = tf.cast(self.kernel, features.dtype)
         logits = tf.nn.conv2d(features, kernel, strides=1, padding="SAME")
-        return _sigmoid(logits, tf.convert_to_tensor(self.bias))
+        bias = tf.convert_to_tensor(self.bias)
+        return at_least_float32(logits) + at_least_float32(bias)
 
     def kernels_by_class(self):
-        """[classes, channels, 3, 3]."""
+        """[classes, channels, 3, 3], SOFTMAX with background's last."""
         return tf.transpose(self.kernel, [3, 2, 0, 1])
 
     def maps_by(self, features, kernels, biases, *, training=False):
-        """Foreground maps by kernels that each example brings.
+        """Foreground maps by kernels that each example brings, SIGMOID only.
 
         Args:
           features: F, [batch, h, w, channels].
@@ -92,7 +123,8 @@ class ForegroundGenerator(layers.Layer):
         """
         features = self._normalized(features, training)
         logits = _convolved(features, kernels)
-        return _sigmoid(logits, biases[:, tf.newaxis, tf.newaxis, :])
+        biases = biases[:, tf.newaxis, tf.newaxis, :]
+        return tf.sigmoid(at_least_float32(logits) + at_least_float32(biases))
 
     def _normalized(self, features, training):
         if self.norm is None:
@@ -100,8 +132,16 @@ class ForegroundGenerator(layers.Layer):
         return INPUT_NORM_SCALE * self.norm(features, training=training)
 
 
-def _sigmoid(logits, bias):
-    return tf.sigmoid(at_least_float32(logits) + at_least_float32(bias))
+def shares_of(logits, class_ids=None):
+    """Softmax of logits [batch, h, w, classes + 1], background last.
+
+    Returns:
+      [batch, h, w, classes], or of class_ids [batch, k] only.
+    """
+    shares = tf.nn.softmax(logits)
+    if class_ids is None:
+        return shares[..., :-1]
+    return tf.gather(shares, class_ids, axis=3, batch_dims=1)
 
 
 def _convolved(features, kernels):

@@ -7,7 +7,7 @@ from bas_tf import losses, names
 from bas_tf.errors import UserError, check_choice
 from bas_tf.models import backbones, bas_terms
 from bas_tf.models.batch_norm import synchronize_batch_norm
-from bas_tf.models.foreground_generator import ForegroundGenerator
+from bas_tf.models.foreground_generator import SIGMOID, ForegroundGenerator
 from bas_tf.ops import masking
 from bas_tf.ops.precision import at_least_float32
 
@@ -162,6 +162,7 @@ def build_localizer(
     classifier: dict | None = None,
     head_biases: bool = True,
     normalize_generator_input: bool = False,
+    map_outputs: str = SIGMOID,
     top_k: int = 1,
     backbone_options: dict | None = None,
     synchronized_batch_norm: bool = False,
@@ -175,13 +176,13 @@ def build_localizer(
         32. Other multiples of 32 work too.
       classifier: options of `blocks.Classifier` (variant, final_relu, width).
       head_biases: whether the class maps and the generator have a bias.
-      normalize_generator_input: see `ForegroundGenerator`.
+      normalize_generator_input, map_outputs: see `ForegroundGenerator`.
       top_k: see `Localizer`.
       backbone_options: more options of the backbone, as {"width": 0.5}.
       synchronized_batch_norm: see `batch_norm.synchronize_batch_norm`.
 
     Raises:
-      UserError: unknown backbone, or a size that is not a multiple of 32.
+      UserError: unknown backbone or map outputs, or a size that is no multiple of 32.
     """
     check_choice("model.backbone", backbone, backbones.BACKBONES)
     width, height = input_size_wh
@@ -199,6 +200,7 @@ def build_localizer(
         num_classes,
         normalize_input=normalize_generator_input,
         use_bias=head_biases,
+        map_outputs=map_outputs,
         name="foreground_generator",
     )
     localizer = Localizer(
@@ -211,6 +213,7 @@ def build_localizer(
         "classifier": classifier,
         "head_biases": head_biases,
         "normalize_generator_input": normalize_generator_input,
+        "map_outputs": map_outputs,
         "top_k": top_k,
         "backbone_options": backbone_options,
     }

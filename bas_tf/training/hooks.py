@@ -29,6 +29,7 @@ SHORT_NAMES = {
     names.AREA_CONSTRAINT_LOSS: "area",
     names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS: "bas",
     names.FOREGROUND_CROSS_ENTROPY_LOSS: "ce",
+    names.LABEL_MAP_LOSS: "seg",
 }
 
 
@@ -253,7 +254,7 @@ def warn_of_collapse() -> Hook:
     areas: list[float] = []
 
     def hook(progress: Progress) -> None:
-        if progress.bas_active:
+        if progress.bas_active and names.AREA_CONSTRAINT_LOSS in progress.values:
             areas.append(progress.values[names.AREA_CONSTRAINT_LOSS])
         if not progress.epoch_ends or not areas:
             return

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from bas_tf import losses, names
 from bas_tf.errors import UserError, check_at_least, check_choice
-from bas_tf.models.bas_terms import bas_terms, classifier_terms
+from bas_tf.models.bas_terms import bas_terms, classifier_terms, label_map_terms
 from bas_tf.models.localizer import Localizer
 from bas_tf.training.global_update import GlobalUpdate
 
@@ -21,14 +21,16 @@ class Method:
     `accumulation_steps` and `jit_compile` say how a step is computed: in how many
     parts, one after the other, a replica takes its share of the batch (BatchNorm then
     sees one part at a time); and whether XLA compiles the forward and backward pass.
-    `uses_masks`: batches have names.MASKS, and the loss L_mask. `classification`
+    `uses_masks`: batches have names.MASKS, and the loss L_mask; `label_maps`, of a
+    network with a softmax of maps: they are label maps, and L_seg takes the place of
+    every term but L_cls. `classification`
     "multilabel": batches have names.PRESENT, and L_mcls in place of L_cls. `no_object`:
     the class id of photos without an object, if there is one: they train the
     classifier, and the area term empties their map; what asks for an object in it is 0.
 
     Raises:
       UserError: an unknown `objective`, `classification` or `background_wins`, masks
-        with "multilabel", or no part at all.
+        with "multilabel", label maps without it or none of them, or no part at all.
     """
 
     alpha: float
@@ -41,6 +43,7 @@ class Method:
     accumulation_steps: int = 1
     jit_compile: bool = False
     uses_masks: bool = False
+    label_maps: bool = False
     no_object: int | None = None
 
     def __post_init__(self):
@@ -49,10 +52,17 @@ class Method:
         losses.objective_term(self.objective)
         choices = losses.CLASSIFICATIONS
         check_choice("loss.classification", self.classification, choices)
-        if self.uses_masks and self.classification == "multilabel":
+        several = self.classification == "multilabel"
+        if self.uses_masks and several and not self.label_maps:
             raise UserError(
-                "data.pseudo_masks has masks of one class a photo, loss.classification "
-                "'multilabel' trains maps of them all: leave one of them out"
+                "model.map_outputs is 'sigmoid', but loss.classification 'multilabel' "
+                "with data.pseudo_masks trains on label maps: set it to 'softmax'"
+            )
+        if self.label_maps and not (self.uses_masks and several):
+            raise UserError(
+                "model.map_outputs is 'softmax', which learns label maps: set "
+                "data.pseudo_masks to a folder of them, of bas_tf.refine, and "
+                "loss.classification to 'multilabel'"
             )
         check_at_least("train.accumulation_steps", self.accumulation_steps, 1)
 
@@ -68,7 +78,9 @@ class Method:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Names of the losses: four, and that of the pseudo-masks."""
+        """Names of the losses: four, with pseudo-masks five, with label maps two."""
+        if self.label_maps:
+            return names.CLASSIFICATION_LOSS, names.LABEL_MAP_LOSS
         return (
             names.CLASSIFICATION_LOSS,
             names.FOREGROUND_REGION_GUIDANCE_LOSS,
@@ -211,9 +223,15 @@ def _terms(
             localizer, images, labels, present, objective=method.objective
         )
         if masks is not None:
-            terms[names.MASK_LOSS] = tf.zeros_like(terms[names.AREA_CONSTRAINT_LOSS])
+            term = names.LABEL_MAP_LOSS if method.label_maps else names.MASK_LOSS
+            terms[term] = tf.zeros_like(terms[names.AREA_CONSTRAINT_LOSS])
             terms[names.HAS_MASK] = tf.zeros_like(labels, tf.bool)
         return terms
+    if method.label_maps:
+        return label_map_terms(
+            localizer, images, labels, masks, present,
+            batch_statistics=method.batch_statistics,
+        )  # fmt: skip
     terms = bas_terms(
         localizer,
         images,

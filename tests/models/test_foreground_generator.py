@@ -7,8 +7,8 @@ import tensorflow as tf
 from bas_tf.models.foreground_generator import ForegroundGenerator
 
 
-def make_generator(normalize_input, rng, channels=6, classes=7):
-    generator = ForegroundGenerator(classes, normalize_input=normalize_input)
+def make_generator(normalize_input, rng, channels=6, classes=7, **options):
+    generator = ForegroundGenerator(classes, normalize_input=normalize_input, **options)
     generator.build([None, None, None, channels])
     generator.kernel.assign(rng.normal(size=generator.kernel.shape))
     generator.bias.assign(rng.normal(size=generator.bias.shape))
@@ -17,8 +17,11 @@ def make_generator(normalize_input, rng, channels=6, classes=7):
 
 @pytest.mark.parametrize("normalize_input", [False, True])
 @pytest.mark.parametrize("training", [False, True])
-def test_selected_maps_equal_the_full_convolution(rng, normalize_input, training):
-    generator = make_generator(normalize_input, rng)
+@pytest.mark.parametrize("map_outputs", ["sigmoid", "softmax"])
+def test_selected_maps_equal_the_full_convolution(
+    rng, normalize_input, training, map_outputs
+):
+    generator = make_generator(normalize_input, rng, map_outputs=map_outputs)
     features = tf.constant(rng.normal(size=[2, 5, 4, 6]), tf.float32)
     class_ids = tf.constant([[3, 0], [6, 6]])
     every = generator(features, training=training)
@@ -48,6 +51,23 @@ def test_selected_maps_have_the_full_convolutions_gradients(rng):
     for a, b in zip(full, selected, strict=True):
         assert np.abs(a).max() > 0
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_softmax_maps_leave_background_the_rest_and_of_one_class_are_a_sigmoid(rng):
+    generator = make_generator(True, rng, map_outputs="softmax")
+    features = tf.constant(rng.normal(size=[2, 5, 4, 6]), tf.float32)
+    logits = generator.logits(features).numpy().astype(np.float64)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    maps = generator(features).numpy()
+    np.testing.assert_allclose(maps, shares[..., :7], rtol=1e-5)
+    np.testing.assert_allclose(1 - maps.sum(axis=-1), shares[..., 7], atol=1e-6)
+    one = make_generator(True, rng, classes=1)
+    with_background = make_generator(True, rng, classes=1, map_outputs="softmax")
+    for ours, theirs in ((with_background.kernel, one.kernel), (
+        with_background.bias, one.bias,
+    )):  # fmt: skip
+        ours.assign(np.concatenate([theirs.numpy(), 0 * theirs.numpy()], axis=-1))
+    np.testing.assert_allclose(with_background(features), one(features), rtol=1e-5)
 
 
 def test_full_convolution_equals_a_slow_numpy_one(rng):

@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.models.bas_terms import bas_terms
+from bas_tf.models.bas_terms import bas_terms, label_map_terms
 from tests.lively import enliven
+from tests.training.narrow import narrow_localizer
 
 LABELS = tf.constant([2, 0, 1, 2])
 
@@ -85,6 +86,25 @@ def test_its_gradient_reaches_generator_and_trunk_but_not_the_head(localizer, im
     assert all(np.abs(tf.convert_to_tensor(g)).max() > 0 for g in to_generator)
     assert all(np.abs(g).max() > 0 for g in to_trunk)
     assert all(g is None for g in to_head)
+
+
+def test_the_label_maps_reach_generator_and_trunk_and_not_the_head(images):
+    """The classifier's term reaches trunk and head: the student keeps its classes."""
+    localizer = enliven(narrow_localizer(map_outputs="softmax"))
+    masks = tf.constant(np.arange(4 * 64 * 64).reshape(4, 64, 64, 1) % 4, tf.uint8)
+    parts = localizer.generator, localizer.backbone.trunk, localizer.backbone.head
+    with tf.GradientTape(persistent=True) as tape:
+        present = tf.one_hot(LABELS, 3)
+        terms = label_map_terms(localizer, images, LABELS, masks, present)
+    reached = {}
+    for name in (names.LABEL_MAP_LOSS, names.CLASSIFICATION_LOSS):
+        gradients = [tape.gradient(terms[name], p.trainable_variables) for p in parts]
+        reached[name] = [
+            all(g is not None and np.abs(tf.convert_to_tensor(g)).max() > 0 for g in of)
+            for of in gradients
+        ]
+    assert reached[names.LABEL_MAP_LOSS] == [True, True, False]
+    assert reached[names.CLASSIFICATION_LOSS] == [False, True, True]
 
 
 def test_in_float64_every_term_is_float64(in_float64, build, images):

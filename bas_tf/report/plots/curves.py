@@ -47,6 +47,7 @@ _LOSS_FIGURES = {
         names.CLASSIFICATION_LOSS: ("classification L_cls", "#2f81e0"),
         names.FOREGROUND_REGION_GUIDANCE_LOSS: ("region guidance L_frg", "#e8830c"),
         names.FOREGROUND_CROSS_ENTROPY_LOSS: ("foreground CE L_ce", "#d6455d"),
+        names.LABEL_MAP_LOSS: ("label maps L_seg", "#a45ad6"),
     },
     "Background activation, map area and accuracy over steps": {
         names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS: ("suppression L_bas", "#d6455d"),

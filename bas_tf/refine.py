@@ -17,6 +17,10 @@ true masks of the classes:
   python -m bas_tf.refine --workdir=runs/several --config=drawings_multilabel \
       --split=val --labels=predicted --output=labels
 
+With model.map_outputs "softmax", as train.self_training_rounds makes of such a workdir,
+a pixel takes the highest of the labels and background: of the photo's with
+--labels=true, of all with predicted, averaged over --config.eval.views.
+
 An interrupted command continues where it stopped.
 """
 
@@ -39,14 +43,13 @@ def main(args: list[str]) -> None:
     output, options = Path(given.output), {"on_bad_image": given.on_bad_image}
     if teacher.config.loss.classification == "multilabel":
         from bas_tf.segmentation import seed_files
+        from bas_tf.segmentation.choices import choices_for
 
         chosen = {name: given[name].value for name in LABEL_MAP_FLAGS}
-        chosen["threshold"] = chosen["threshold"] or str(
-            teacher.config.eval.score_threshold
-        )
-        choices = seed_files.Choices(**chosen)
+        config = entry_point.config()
+        choices = choices_for(teacher, config, **chosen)
         figures = seed_files.write_label_maps(
-            teacher, entry_point.config(), output, choices, **options
+            teacher, config, output, choices, **options
         )
         print(f"{output}: {seed_files.describe(figures)}")
         return
@@ -73,7 +76,7 @@ def define_label_map_flags() -> None:
         "true",
         ["true", "predicted"],
         f"{several} which classes are mapped. predicted: those with a score above 0, "
-        "or the best one.",
+        "or the best one; with a softmax of maps all.",
     )
     flags.DEFINE_enum(
         "maps",
@@ -92,7 +95,7 @@ def define_label_map_flags() -> None:
         None,
         f"{several} a map's value, in (0, 1), up to which it is background; val "
         "chooses it by the true masks of split val. Default: the training's "
-        "eval.score_threshold.",
+        "eval.score_threshold; none with a softmax of maps.",
     )
 
 

@@ -19,8 +19,8 @@ bas_tf.box_flags
 bas_tf.refinement
 bas_tf.report
 bas_tf.jobs
-bas_tf.self_training  bas_tf.annotation
-bas_tf.segmentation
+bas_tf.segmentation  bas_tf.annotation
+bas_tf.self_training
 bas_tf.analysis  bas_tf.comparison  bas_tf.export.client
 bas_tf.export.server
 bas_tf.export.artifacts

@@ -53,6 +53,19 @@ def photo_set(records: Sequence[Record]) -> dict[str, Any]:
     return {"count": len(records), "names_sha256": digest}
 
 
+def identity(teacher: Experiment, records: Sequence[Record]) -> dict[str, Any]:
+    """What masks were made by and of: the teacher's weights and the photos' names."""
+    localizer, steps = teacher.trained
+    weights = hashlib.sha256()
+    for variable in localizer.variables:
+        weights.update(variable.numpy().tobytes())
+    return {
+        "teacher_sha256": weights.hexdigest(),
+        "teacher_steps": steps,
+        "training_photos": photo_set(records),
+    }
+
+
 def check_photos(workdir: Path, photos: Mapping[str, Any]) -> None:
     """Raises UserError where a training would go on with other photos than it began.
 

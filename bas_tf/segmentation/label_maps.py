@@ -15,17 +15,23 @@ from bas_tf.jobs import experiment
 from bas_tf.refinement.dense_crf import mean_field
 from bas_tf.refinement.views import MULTIPLE
 from bas_tf.segmentation import seeds
-from bas_tf.segmentation.seeds import Seeds
 
-_LONGEST = 512  # side of a photo; its largest view is twice as long
+LONGEST = 512  # side of a photo; its largest view is twice as long
 
 
 @dataclasses.dataclass(frozen=True)
 class PhotoSeeds:
-    """A photo as large as it is seen, and its seeds."""
+    """A photo as large as it is seen, and maps of its labels.
+
+    Attributes:
+      photo: uint8 [height, width, 3].
+      keys: int [labels], classes from 0.
+      maps: float32 [labels, height, width].
+    """
 
     photo: np.ndarray
-    seeds: Seeds
+    keys: np.ndarray
+    maps: np.ndarray
 
 
 def make_seeds_fn(
@@ -42,7 +48,7 @@ def make_seeds_fn(
     """
     localizer, data = experiment.load_localizer(teacher), teacher.config.data
     no_object = names.no_object_id(teacher.class_names)
-    longest = min(_LONGEST, max(data.resize_size))
+    longest = min(LONGEST, max(data.resize_size))
 
     @tf.function(reduce_retracing=True, autograph=False)
     def foreground_maps(images):
@@ -70,7 +76,7 @@ def make_seeds_fn(
         found = record.labels if labels == "true" else predicted(photo)
         keys = [k for k in found if k != no_object]
         made = seeds.make_seeds(photo, keys, networks, multiple=MULTIPLE)
-        return PhotoSeeds(photo, made)
+        return PhotoSeeds(photo, made.keys, made.high)
 
     return seeds_of
 
@@ -96,10 +102,10 @@ def label_map(found: PhotoSeeds, *, threshold: float, refine: str) -> np.ndarray
       threshold: see `seeds.label_map`.
       refine: "none", or "crf" for labels that follow the photo's colours.
     """
-    high, keys = found.seeds.high, found.seeds.keys
+    maps, keys = found.maps, found.keys
     if refine == "none" or not len(keys):
-        return seeds.label_map(high, keys, threshold)
-    positions = seeds.label_map(high, np.arange(len(keys)), threshold)
+        return seeds.label_map(maps, keys, threshold)
+    positions = seeds.label_map(maps, np.arange(len(keys)), threshold)
     beliefs = mean_field(found.photo, positions[np.newaxis], len(keys) + 1)[0]
     return seeds.as_labels(beliefs.argmax(axis=-1), keys)
 
@@ -108,10 +114,9 @@ def threshold_confusions(
     found: PhotoSeeds, truth: np.ndarray, num_labels: int
 ) -> np.ndarray:
     """Of the label maps at each of seeds.SWEEP, unrefined; see there."""
-    made = found.seeds
-    truth = resize_labels(truth, made.high.shape[:0:-1])
+    truth = resize_labels(truth, found.maps.shape[:0:-1])
     return seeds.confusions_at_thresholds(
-        made.high, made.keys, truth, num_labels, seeds.SWEEP
+        found.maps, found.keys, truth, num_labels, seeds.SWEEP
     )
 
 

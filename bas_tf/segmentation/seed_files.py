@@ -11,42 +11,28 @@ from tqdm import tqdm
 
 from bas_tf import files
 from bas_tf.data import bad_images
+from bas_tf.data.pseudo_masks import LABEL_MAPS_FILE as INDEX_FILE
 from bas_tf.data.pseudo_masks import mask_paths
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
-from bas_tf.jobs import experiment, output_check
+from bas_tf.jobs import experiment, output_check, resuming
 from bas_tf.metrics.segmentation import label_confusion, label_ious
 from bas_tf.report import text_table
-from bas_tf.segmentation import label_maps
+from bas_tf.segmentation import label_maps, student_maps
+from bas_tf.segmentation.choices import (
+    FROM_VAL,
+    HIGHEST,
+    Choices,
+    check_choices,
+    has_softmax,
+)
 from bas_tf.segmentation.label_maps import PhotoSeeds
 from bas_tf.segmentation.seeds import SWEEP
-from bas_tf.self_training import teacher_masks
 
-INDEX_FILE, FIGURES_FILE = "label_maps.json", "miou.json"
-FROM_VAL = "val"
-MAX_CLASSES = 253  # 0 is background, 255 unsure
+FIGURES_FILE = "miou.json"
 _SAVE_EVERY = 16  # photos
 
 SeedsFn = Callable[[Record], PhotoSeeds]
-
-
-@dataclasses.dataclass(frozen=True)
-class Choices:
-    """What label maps are made of, as the flags of bas_tf.refine say.
-
-    Attributes:
-      split: of the data.
-      labels, maps: see `label_maps.make_seeds_fn`.
-      refine: see `label_maps.label_map`.
-      threshold: a number in (0, 1), or FROM_VAL for the one of SWEEP with the
-        highest mean IoU on split val, before `refine`.
-    """
-
-    split: str
-    labels: str
-    maps: str
-    refine: str
-    threshold: str
 
 
 def write_label_maps(
@@ -80,7 +66,7 @@ def write_label_maps(
         of something else.
       DataError: a photo that cannot be read, or a split that is not there.
     """
-    _check(teacher, config, choices)
+    check_choices(teacher, config, choices)
     output_check.check_outputs(
         [output / INDEX_FILE, output / FIGURES_FILE],
         models=[teacher],
@@ -91,10 +77,16 @@ def write_label_maps(
     source = bad_images.guard_source(opened, on_bad_image=on_bad_image, folder=output)
     records = source.records(choices.split)
     paths = mask_paths(output, [record.image_id for record in records])
-    seeds_of = label_maps.make_seeds_fn(
-        teacher, labels=choices.labels, maps=choices.maps
-    )
-    made_by = teacher_masks.identity(teacher, records) | dataclasses.asdict(choices)
+    if has_softmax(teacher):
+        seeds_of = student_maps.make_seeds_fn(
+            teacher, labels=choices.labels, views=choices.views
+        )
+    else:
+        seeds_of = label_maps.make_seeds_fn(
+            teacher, labels=choices.labels, maps=choices.maps
+        )
+    made_by = resuming.identity(teacher, records) | dataclasses.asdict(choices)
+    made_by["class_names"] = list(teacher.class_names)
     num_labels = len(teacher.class_names) + 1
     index = _read_index(output / INDEX_FILE, made_by, paths)
     if index is None:
@@ -112,36 +104,6 @@ def write_label_maps(
         figures |= _ious(confusions, teacher.class_names)
         files.write_json(output / FIGURES_FILE, figures)
     return figures
-
-
-def _check(teacher: experiment.Experiment, config, choices: Choices) -> None:
-    count, threshold = len(teacher.class_names), choices.threshold
-    if count > MAX_CLASSES:
-        raise UserError(
-            f"{teacher.workdir}: has {count} classes; label maps hold {MAX_CLASSES}"
-        )
-    if boxes := config.data.corrected_boxes:
-        raise UserError(
-            f"data.corrected_boxes={boxes}: boxes do not bound label maps of several "
-            "classes; leave it out"
-        )
-    if threshold == FROM_VAL and choices.split == FROM_VAL:
-        raise UserError(
-            "--threshold=val is chosen on split val, which --split=val would measure; "
-            "name another split or a number"
-        )
-    if threshold != FROM_VAL and not 0 < _number(threshold) < 1:
-        raise UserError(
-            f"--threshold={threshold}: expected {FROM_VAL} or a number between 0 and 1"
-        )
-
-
-def _number(text: str) -> float:
-    """NaN for what is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
 
 
 def _read_index(path: Path, made_by: dict, paths: Sequence[Path]) -> dict | None:
@@ -163,6 +125,8 @@ def _read_index(path: Path, made_by: dict, paths: Sequence[Path]) -> dict | None
 
 
 def _threshold(text: str, source, seeds_of: SeedsFn, num_labels: int) -> float:
+    if text == HIGHEST:
+        return 0.0  # of maps that are relative to background's
     if text != FROM_VAL:
         return float(text)
     records = [r for r in source.records(FROM_VAL) if r.load_class_mask]
@@ -192,9 +156,11 @@ def _write_rest(
 
     Returns:
       int64 [1 + thresholds, labels, labels]: confusions of all files with their true
-      masks, and of the label maps at each of SWEEP.
+      masks, and of the label maps at each of SWEEP, unless they have no threshold.
     """
-    confusions = np.zeros([1 + len(SWEEP), num_labels, num_labels], np.int64)
+    has_threshold = index["threshold"] != HIGHEST
+    count = 1 + has_threshold * len(SWEEP)
+    confusions = np.zeros([count, num_labels, num_labels], np.int64)
     if index["measured"]:
         confusions[:] = index["confusions"]
     places = range(index["done"], len(records))
@@ -208,7 +174,9 @@ def _write_rest(
         if records[i].load_class_mask:
             truth = records[i].load_class_mask()
             confusions[0] += label_confusion(truth, labels, num_labels)
-            confusions[1:] += label_maps.threshold_confusions(found, truth, num_labels)
+            if has_threshold:
+                at_each = label_maps.threshold_confusions(found, truth, num_labels)
+                confusions[1:] += at_each
             index["measured"] += 1
         if (i + 1) % _SAVE_EVERY == 0 or i + 1 == len(records):
             index["done"] = i + 1
@@ -223,7 +191,7 @@ def _mean_ious(confusions: np.ndarray) -> np.ndarray:
 
 
 def _ious(confusions: np.ndarray, class_names: Sequence[str]) -> dict:
-    """IoUs of the files and the best of SWEEP; None for a class never seen.
+    """IoUs of the files and the best of SWEEP, if any; None for a class never seen.
 
     Args:
       confusions: of `_write_rest`.
@@ -232,29 +200,35 @@ def _ious(confusions: np.ndarray, class_names: Sequence[str]) -> dict:
     of_files = label_ious(confusions[0]).tolist()
     background, *classes = [None if np.isnan(iou) else iou for iou in of_files]
     means = _mean_ious(confusions)
-    best = means[1:].argmax()
-    return {
+    ious = {
         "miou": float(means[0]),
         "background_iou": background,
         "class_ious": dict(zip(class_names, classes, strict=True)),
-        "oracle_miou": float(means[1:][best]),
-        "oracle_threshold": float(SWEEP[best]),
     }
+    if len(means) == 1:
+        return ious
+    best = means[1:].argmax()
+    oracle = {"oracle_miou": means[1:][best], "oracle_threshold": SWEEP[best]}
+    return ious | {key: float(value) for key, value in oracle.items()}
 
 
 def describe(figures: dict) -> str:
     """What `write_label_maps` returns, as lines for the terminal."""
-    made = (
-        f"{figures['num_images']} label maps of split {figures['split']} at threshold "
-        f"{figures['used_threshold']:.2f}"
-    )
+    made = f"{figures['num_images']} label maps of split {figures['split']}"
+    if figures["threshold"] != HIGHEST:
+        made += f" at threshold {figures['used_threshold']:.2f}"
     if "miou" not in figures:
         return f"{made}; no true masks of classes to measure them with"
     ious = {"background": figures["background_iou"]} | figures["class_ious"]
     rows = [(f"  {k}", "-" if v is None else f"{v:.3f}") for k, v in ious.items()]
-    return (
+    found = (
         f"{made}; IoU with {figures['num_measured']} true masks:\n"
         f"{text_table.aligned(rows)}\n"
-        f"mIoU {figures['miou']:.3f}; oracle {figures['oracle_miou']:.3f} at threshold "
+        f"mIoU {figures['miou']:.3f}"
+    )
+    if "oracle_miou" not in figures:
+        return found
+    return (
+        f"{found}; oracle {figures['oracle_miou']:.3f} at threshold "
         f"{figures['oracle_threshold']:.2f}, the best on these masks, before --refine"
     )

@@ -4,9 +4,18 @@ from pathlib import Path
 
 from bas_tf.errors import UserError, check_at_least
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.jobs import evaluation, experiment, results, training
+from bas_tf.jobs import (
+    evaluation,
+    evaluation_options,
+    experiment,
+    results,
+    training,
+)
+from bas_tf.segmentation import choices, seed_files
 from bas_tf.self_training import teacher_masks
 from bas_tf.self_training.corrected_boxes import read_corrected_boxes
+
+_MOST = 0.5  # of a share: where its class has more than all others together
 
 
 def train_and_evaluate(
@@ -19,6 +28,9 @@ def train_and_evaluate(
     options = {"on_bad_image": on_bad_image}
     if not run_training(config, workdir, evaluated_split=config.eval.split, **options):
         return None
+    student, _ = stages(config, workdir)[-1]
+    config = config.copy_and_resolve_references()
+    config.eval = student.eval
     evaluated = evaluation.evaluate_model(
         workdir,
         config,
@@ -54,9 +66,23 @@ def run_training(
             teacher, folder, on_bad_image=on_bad_image, **options
         ):
             return False
-        masks = masks_of(folder)
-        teacher_masks.write_masks(folder, config, masks, on_bad_image=on_bad_image)
+        _write_masks(folder, config, on_bad_image=on_bad_image)
     return training.run_training(*student, on_bad_image=on_bad_image, **options)
+
+
+def _write_masks(teacher: Path, config, **options) -> None:
+    """Masks of a teacher's training photos; of several classes a photo label maps."""
+    masks = masks_of(teacher)
+    if config.loss.classification == "single":
+        teacher_masks.write_masks(teacher, config, masks, **options)
+        return
+    loaded = experiment.load_experiment(teacher)
+    is_cam = config.eval.map == evaluation_options.CAM
+    chosen = choices.choices_for(
+        loaded, config, split="train", labels="true", refine="crf",
+        maps="cam" if is_cam and not choices.has_softmax(loaded) else "bas",
+    )  # fmt: skip
+    seed_files.write_label_maps(loaded, config, masks, chosen, **options)
 
 
 def stages(config, workdir: Path) -> list[tuple]:
@@ -76,10 +102,7 @@ def stages(config, workdir: Path) -> list[tuple]:
             "train with data.pseudo_masks"
         )
     if config.loss.classification == "multilabel":
-        raise UserError(
-            f"train.self_training_rounds is {rounds}, whose masks are of one class a "
-            "photo: it must be 0 with loss.classification 'multilabel'"
-        )
+        choices.check_uncorrected(config)
     first = config.copy_and_resolve_references()
     first.train.self_training_rounds = 0
     folders = [*(workdir / f"teacher_{i + 1}" for i in range(rounds)), workdir]
@@ -102,4 +125,7 @@ def _student(config, teacher: Path):
     student.optimizer.base_rate = config.train.self_training_rate
     student.train.epochs = config.train.self_training_epochs
     student.train.classifier_epochs = 0
+    if config.loss.classification == "multilabel":
+        student.model.map_outputs = "softmax"
+        student.eval.update(map=evaluation_options.FOREGROUND, score_threshold=_MOST)
     return student

@@ -1,6 +1,5 @@
 """Pseudo-masks of training photos, made by a trained network."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -87,7 +86,9 @@ def _begin(
 ) -> dict:
     """The index of masks to go on with, or a new one, written."""
     path = output / INDEX_FILE
-    made_by = identity(teacher, records) | {"corrected_boxes": fingerprint(corrected)}
+    made_by = resuming.identity(teacher, records) | {
+        "corrected_boxes": fingerprint(corrected)
+    }
     if path.is_file():
         index = json.loads(path.read_text(encoding="utf-8"))
         if {key: index.get(key) for key in made_by} != made_by:
@@ -105,19 +106,6 @@ def _begin(
     index = {**made_by, "score_threshold": threshold, "finished": False, "photos": {}}
     files.write_json(path, index)
     return index
-
-
-def identity(teacher: experiment.Experiment, records: Sequence[Record]) -> dict:
-    """What masks were made by and of: the teacher's weights and the photos' names."""
-    localizer, steps = teacher.trained
-    weights = hashlib.sha256()
-    for variable in localizer.variables:
-        weights.update(variable.numpy().tobytes())
-    return {
-        "teacher_sha256": weights.hexdigest(),
-        "teacher_steps": steps,
-        "training_photos": resuming.photo_set(records),
-    }
 
 
 def _write_batch(

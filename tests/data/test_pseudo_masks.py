@@ -10,7 +10,13 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.data import pipeline
-from bas_tf.data.pseudo_masks import INDEX_FILE, PseudoMasks, content_hash, mask_paths
+from bas_tf.data.pseudo_masks import (
+    INDEX_FILE,
+    LABEL_MAPS_FILE,
+    PseudoMasks,
+    content_hash,
+    mask_paths,
+)
 from bas_tf.data.sources import load_source
 from bas_tf.errors import DataError, UserError
 
@@ -118,3 +124,72 @@ def test_masks_of_other_photos_and_unfinished_ones_are_refused(photo_folder, fol
     shutil.copy(photo_folder / "val/cat/1.jpg", photo_folder / "train/cat/0.jpg")
     with pytest.raises(UserError, match="train/cat/0.jpg"):
         PseudoMasks(folder, records_of(photo_folder))
+
+
+@pytest.fixture
+def label_maps(photo_folder, tmp_path):
+    """Of the squares of all training photos but one, cats 1 and dogs 2; an index."""
+    records, folder = records_of(photo_folder), tmp_path / "labels"
+    for record in records:
+        if record.image_id != LEFT_OUT:
+            bright = record.load_image().max(axis=2) > 128
+            labels = np.where(bright, record.label + 1, 0).astype(np.uint8)
+            write_mask(folder, record.image_id, labels)
+    index = {
+        "done": 6, "training_photos": {"count": 6}, "split": "train",
+        "class_names": ["cat", "dog"],
+    }  # fmt: skip
+    (folder / LABEL_MAPS_FILE).write_text(json.dumps(index))
+    return folder
+
+
+def test_a_label_map_is_cropped_and_mirrored_with_its_photo(photo_folder, label_maps):
+    records = records_of(photo_folder)
+    masks = PseudoMasks(label_maps, records, ["cat", "dog"])
+    images = pipeline.TrainingImages(
+        records, resize_size_wh=(80, 60), keep=True, masks=masks, num_classes=2
+    )
+    (batch,) = pipeline.train_batches(
+        images, crop_size_wh=(64, 32), batch_size=6, seed=0, epoch=0
+    )
+    unsure = 0
+    for image, labels, label in zip(
+        *(batch[key].numpy() for key in (names.IMAGES, names.MASKS, names.LABELS)),
+        strict=True,
+    ):
+        unsure += (labels == 255).all()
+        if not (labels == 255).any():
+            expected = (label + 1) * (image.max(axis=2) > 128)
+            np.testing.assert_array_equal(labels[..., 0], expected)
+    assert unsure == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"done": 5}, "5 of 6 label maps are there; the same"),
+        ({"split": "val"}, "is of 6 photos of split val, not of the 6 training"),
+        (
+            {"class_names": ["dog", "cat"]},
+            r"labels are 2 \(dog, cat…\), the classes of",
+        ),
+    ],
+)
+def test_label_maps_that_do_not_fit_are_refused(
+    photo_folder, label_maps, change, message
+):
+    path = label_maps / LABEL_MAPS_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(UserError, match=message):
+        PseudoMasks(label_maps, records_of(photo_folder), ["cat", "dog"])
+
+
+def test_masks_and_label_maps_are_not_mixed_up(photo_folder, folder, label_maps):
+    records = records_of(photo_folder)
+    with pytest.raises(UserError, match="has label maps of several .* needs masks of"):
+        PseudoMasks(label_maps, records)
+    with pytest.raises(DataError, match="has label 255|has label 2.*1 to 1 for"):
+        PseudoMasks(label_maps, records, ["cat"]).load(3, (40, 30))
+    (folder / INDEX_FILE).write_text("{}")
+    with pytest.raises(UserError, match="has masks of one object; .* needs label maps"):
+        PseudoMasks(folder, records, ["cat", "dog"])

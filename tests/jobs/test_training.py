@@ -104,8 +104,9 @@ def test_without_the_split_that_evaluates_nothing_is_trained(
         ({"data.crop_size": (96, 96)}, "data.crop_size is .96, 96., of which"),
         (
             {"loss.classification": "multilabel", "data.pseudo_masks": "masks"},
-            "data.pseudo_masks has masks of one class a photo",
+            "model.map_outputs is 'sigmoid', but .* trains on label maps: set it to 's",
         ),
+        ({"model.map_outputs": "softmax"}, "model.map_outputs is 'softmax', which lea"),
         ({"eval.threshold_origin": "best"}, "eval.threshold_origin is 'best'; known:"),
         ({"eval.score_threshold": 42.0}, "eval.score_threshold is 42.0; a map has"),
     ],

@@ -11,6 +11,7 @@ from bas_tf.configs import demo, drawings_multilabel
 from bas_tf.errors import UserError
 from bas_tf.jobs import experiment, training
 from bas_tf.segmentation import label_maps, seed_files
+from bas_tf.segmentation.choices import Choices
 from tests.commands import exit_code_in_process, only_error_line
 from tests.training import narrow
 
@@ -151,7 +152,7 @@ def test_a_large_photo_is_seen_no_larger_than_in_training(trained):
 
     found = label_maps.make_seeds_fn(teacher, labels="predicted", maps="bas")(Large)
     assert found.photo.shape == (35, 72, 3)
-    assert found.seeds.high.shape == (len(found.seeds.keys), 35, 72)
+    assert found.maps.shape == (len(found.keys), 35, 72)
 
 
 def test_too_many_classes(trained, tmp_path):
@@ -162,5 +163,5 @@ def test_too_many_classes(trained, tmp_path):
             many,
             teacher.config,
             tmp_path,
-            seed_files.Choices("train", "true", "bas", "none", "0.3"),
+            Choices("train", "true", "bas", "none", "0.3"),
         )

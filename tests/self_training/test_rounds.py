@@ -117,11 +117,16 @@ def test_masks_of_another_teacher_are_not_gone_on_with(config, tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"train.strategy": "multi_worker"}, {"loss.classification": "multilabel"}],
+    [
+        {"train.strategy": "multi_worker"},
+        {"loss.classification": "multilabel", "data.corrected_boxes": "boxes.csv"},
+    ],
 )
-def test_rounds_refuse_several_machines_and_several_classes(config, tmp_path, change):
+def test_rounds_refuse_several_machines_and_boxes_of_label_maps(
+    config, tmp_path, change
+):
     config.update_from_flattened_dict(change)
-    with pytest.raises(UserError, match="train.self_training_rounds"):
+    with pytest.raises(UserError, match="train.self_training_rounds|corrected_boxes"):
         rounds.stages(config, tmp_path)
 
 

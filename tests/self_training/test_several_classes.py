@@ -1,0 +1,155 @@
+"""A round with several classes a photo: label maps and the student that learns them."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from bas_tf import names
+from bas_tf.configs import drawings_multilabel
+from bas_tf.data import preprocess
+from bas_tf.data.pseudo_masks import LABEL_MAPS_FILE
+from bas_tf.errors import UserError
+from bas_tf.geometry.components import resize_map
+from bas_tf.jobs import experiment, training
+from bas_tf.metrics.segmentation import label_confusion, label_ious
+from bas_tf.segmentation import seed_files
+from bas_tf.segmentation.choices import Choices, choices_for
+from bas_tf.self_training import rounds
+from tests.training import narrow
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def config():
+    config = drawings_multilabel.get_config("quicktest")
+    config.data.num_images = {"train": 32, "val": 8, "test": 8}
+    config.train.epochs, config.train.classifier_epochs = 1, 0
+    config.train.self_training_rounds = 1
+    config.train.self_training_epochs = 2
+    with narrow.shallow_backbone() as config.model.backbone:
+        yield config
+
+
+@pytest.fixture(scope="module")
+def workdir(config, tmp_path_factory):
+    """Of a student; a call that has nothing left to do comes to the same end."""
+    workdir = tmp_path_factory.mktemp("several")
+    assert rounds.run_training(config, workdir)
+    log = (workdir / "metrics.jsonl").read_text()
+    assert rounds.run_training(config, workdir)
+    assert (workdir / "metrics.jsonl").read_text() == log
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def student(workdir):
+    return experiment.load_experiment(workdir)
+
+
+def test_one_command_makes_label_maps_and_trains_on_them(config, workdir, student):
+    index = json.loads((workdir / "teacher_1_masks" / LABEL_MAPS_FILE).read_text())
+    made = {key: index[key] for key in ("split", "labels", "maps", "refine", "done")}
+    assert made == {
+        "split": "train", "labels": "true", "maps": "bas", "refine": "crf", "done": 32,
+    }  # fmt: skip
+    assert index["used_threshold"] == config.eval.score_threshold == 0.8
+    assert index["class_names"] == list(student.class_names)
+    assert student.config.model.map_outputs == "softmax"
+    assert student.config.eval.score_threshold == 0.5
+    rows = list(map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines()))
+    for row in rows:
+        terms = row[names.CLASSIFICATION_LOSS], row[names.LABEL_MAP_LOSS]
+        assert row[names.LOSS] == pytest.approx(sum(terms), rel=1e-5)
+        assert min(terms) > 0 and names.AREA_CONSTRAINT_LOSS not in row
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    teacher = experiment.load_experiment(workdir / "teacher_1")
+    for old, new in zip(
+        *(experiment.load_localizer(e).trainable_variables for e in (teacher, student)),
+        strict=True,
+    ):
+        assert old.shape != new.shape or (old.numpy() != new.numpy()).any(), old.path
+
+
+def test_the_student_begins_as_its_teacher_with_a_background_of_zeros(
+    config, workdir, tmp_path, rng
+):
+    _, (begun, _) = rounds.stages(config, workdir)
+    begun.train.epochs = 0
+    training.run_training(begun, tmp_path)
+    images = rng.integers(0, 256, [2, 64, 64, 3]).astype(np.uint8)
+    teacher, student = (
+        experiment.load_localizer(experiment.load_experiment(folder))
+        for folder in (workdir / "teacher_1", tmp_path)
+    )
+    features = teacher.backbone.trunk(images)
+    logits = student.generator.logits(student.backbone.trunk(images)).numpy()
+    np.testing.assert_allclose(
+        logits[..., :-1], teacher.generator.logits(features), atol=1e-5
+    )
+    assert (logits[..., -1] == 0).all()
+
+
+def highest(localizer, photo, keys):
+    """A photo's labels, by one pass and a loop over the classes."""
+    image = preprocess.resize(photo, (64, 64))[np.newaxis]
+    logits = localizer.generator.logits(localizer.backbone.trunk(image))
+    shares = tf.nn.softmax(logits).numpy()[0]
+    labels = np.zeros(photo.shape[:2], np.uint8)
+    best = resize_map(shares[..., 8], (72, 72))
+    for key in sorted(keys):
+        share = resize_map(shares[..., key], (72, 72))
+        labels[share > best] = key + 1
+        best = np.maximum(best, share)
+    return labels
+
+
+@pytest.mark.parametrize("labels", ["true", "predicted"])
+def test_label_maps_of_a_student_are_its_highest_shares(student, tmp_path, labels):
+    choices = choices_for(
+        student, student.config, split="val", labels=labels, maps="bas", refine="none"
+    )
+    figures = seed_files.write_label_maps(student, student.config, tmp_path, choices)
+    localizer = experiment.load_localizer(student)
+    confusion = 0
+    for record in experiment.open_source(student.config).records("val"):
+        keys = record.labels if labels == "true" else range(8)
+        expected = highest(localizer, record.load_image(), keys)
+        found = np.asarray(Image.open(tmp_path / f"{record.image_id}.png"))
+        assert np.mean(found == expected) > 0.999  # but for ties
+        confusion += label_confusion(record.load_class_mask(), found, 9)
+    assert figures["miou"] == pytest.approx(np.nanmean(label_ious(confusion)))
+    assert seed_files.describe(figures).endswith(f"mIoU {figures['miou']:.3f}")
+
+
+def test_label_maps_of_a_student_follow_views_and_colours(student, tmp_path):
+    config = student.config.copy_and_resolve_references()
+    found = {}
+    for views, refine in (("", "none"), ("64,96,flip", "none"), ("", "crf")):
+        config.eval.views = views
+        chosen = choices_for(
+            student, config, split="val", labels="predicted", maps="bas", refine=refine
+        )
+        output = tmp_path / f"{len(found)}"
+        seed_files.write_label_maps(student, config, output, chosen)
+        files = sorted(output.rglob("*.png"))
+        found[views, refine] = np.stack([np.asarray(Image.open(f)) for f in files])
+    plain = found.pop(("", "none"))
+    assert all((other != plain).any() for other in found.values())
+    chosen = choices_for(
+        student, config, split="val", labels="predicted", maps="bas", refine="none"
+    )
+    with pytest.raises(UserError, match="has label maps with other views; use"):
+        seed_files.write_label_maps(student, config, tmp_path / "1", chosen)
+
+
+@pytest.mark.parametrize("changed", [{"maps": "cam"}, {"threshold": "0.3"}])
+def test_what_a_softmax_has_no_use_for_is_refused(student, tmp_path, changed):
+    given = {"maps": "bas", "threshold": "highest"} | changed
+    chosen = Choices(split="val", labels="true", refine="none", **given)
+    flag = "=".join(*changed.items())
+    with pytest.raises(UserError, match=f"--{flag}: .* has model.map_outputs 'softmax"):
+        seed_files.write_label_maps(student, student.config, tmp_path, chosen)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.data import preprocess
+from bas_tf.models.foreground_generator import SOFTMAX
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import boxes_from_maps, masking, score_maps
 from bas_tf.ops.precision import at_least_float32
@@ -39,7 +40,8 @@ def predict(
     Returns:
       names.SCORES [batch, classes], LOCALIZATION_MAP [batch, h, w, 1],
       CAM [batch, h', w', 1], BOXES [batch, 4] in pixels of `images`,
-      DEGENERATE [batch]; with labels also the labels' ones, keyed by `names.of_label`.
+      DEGENERATE [batch]; of a softmax of maps SEGMENTATION; with labels also the
+      labels' ones, keyed by `names.of_label`.
     """
     outputs = localizer(images, training=False)
 
@@ -52,6 +54,9 @@ def predict(
         names.CAM: outputs[names.CAM],
         **boxes_of(outputs[names.LOCALIZATION_MAP]),
     }
+    if localizer.generator.map_outputs == SOFTMAX:
+        logits = localizer.generator.logits(outputs[names.FEATURES])
+        found[names.SEGMENTATION] = segmentation(logits, images.shape[1:3])
     if labels is None:
         return found
     of_label = {
@@ -99,6 +104,14 @@ def map_to_boxes(
     return boxes_from_maps.boxes_from_maps(resized, score_threshold=score_threshold)
 
 
+def segmentation(logits: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
+    """names.SEGMENTATION, the highest share, from `ForegroundGenerator.logits`."""
+    shares = tf.nn.softmax(logits)
+    background_first = tf.concat([shares[..., -1:], shares[..., :-1]], axis=-1)
+    resized = score_maps.resize_bilinear(background_first, size_hw)
+    return tf.cast(tf.argmax(resized, axis=-1, output_type=tf.int32), tf.uint8)
+
+
 def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictFn:
     """The prediction function of a Keras model, for evaluators.
 
@@ -109,7 +122,8 @@ def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictF
     Returns:
       images [batch, height, width, 3], 0..255 -> NumPy arrays under names.SCORES
       [batch, classes], LOCALIZATION_MAP [batch, h, w], CAM [batch, h', w'], BOXES
-      [batch, 4] in pixels of the images, DEGENERATE [batch].
+      [batch, 4] in pixels of the images, DEGENERATE [batch], and as `predict`
+      SEGMENTATION.
     """
 
     @tf.function(reduce_retracing=True, autograph=False)

@@ -55,7 +55,7 @@ def metrics_document(
 def add_setting(document: dict[str, Any], key: str, value: str) -> None:
     """Records how the model's boxes were made, once and with each of their figures.
 
-    Baselines, and figures of classes alone, are as they were.
+    Baselines, and figures of classes or label maps alone, are as they were.
 
     Args:
       document: of `metrics_document`.
@@ -64,7 +64,7 @@ def add_setting(document: dict[str, Any], key: str, value: str) -> None:
     """
     document[key] = value
     for name, facts in document["figures"].items():
-        if "/" not in name and "acc" not in name:
+        if "/" not in name and "acc" not in name and name != "miou":
             facts[key] = value
 
 

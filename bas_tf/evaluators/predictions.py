@@ -33,6 +33,8 @@ class Predictions:
       degenerate: bool [n], the model's own flag.
       cams: float32 [n, h', w'], class maps of the label or of the first predicted
         class; None from a model that gives none.
+      segmentations: uint8 [n, height, width], pixels of the crop; None of a model
+        without them.
       map_class: LABEL or PREDICTED, whose maps, boxes and CAMs these are. LABEL of a
         model that averages the maps of its top-k predicted classes is that mean.
       predicted: where map_class is LABEL, the same images with the maps of what the
@@ -48,6 +50,7 @@ class Predictions:
     boxes: np.ndarray
     degenerate: np.ndarray
     cams: np.ndarray | None
+    segmentations: np.ndarray | None = None
     map_class: str = PREDICTED
     predicted: "Predictions | None" = None
     no_object: int | None = None
@@ -122,6 +125,7 @@ def predict_all(
             boxes=columns[boxes],
             degenerate=columns[degenerate],
             cams=columns.get(cam),
+            segmentations=columns.get(names.SEGMENTATION),
             no_object=names.no_object_id(class_names),
             object_scores=columns.get(_OBJECT_SCORES),
             **reading,
@@ -204,6 +208,7 @@ _OF_PREDICTED = names.LOCALIZATION_MAP, names.BOXES, names.DEGENERATE, names.CAM
 _OF_LABEL = names.LABEL_MAP, names.LABEL_BOXES, names.LABEL_DEGENERATE, names.LABEL_CAM
 _AS_KEPT = _as_maps, np.float32, np.bool_, _as_maps
 _KEPT = dict(zip((*_OF_PREDICTED, *_OF_LABEL), 2 * _AS_KEPT, strict=True))
+_KEPT[names.SEGMENTATION] = np.uint8
 
 
 def _concatenate(pieces: list[dict], key: str) -> np.ndarray:

@@ -1,5 +1,6 @@
 """One evaluation of a model: runs it over a split and measures it by a protocol."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from bas_tf.data.records import Record
 from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators import figures, metrics_file
 from bas_tf.evaluators.evaluation_result import EvaluationResult
+from bas_tf.evaluators.label_figures import label_figures
 from bas_tf.evaluators.predictions import LABEL, Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
 from bas_tf.geometry.objects import ALL
@@ -133,8 +135,15 @@ class Evaluator:
             threshold_origin=origin,
             **self._extra,
         )
+        of_labels, ious = label_figures(
+            predictions.segmentations, truth, records, self.class_names
+        )
+        evaluation = dataclasses.replace(
+            evaluation, figures={**evaluation.figures, **of_labels}
+        )
+        document = self._document(evaluation, runner, model=model, seed=seed)
         return EvaluationResult(
-            document=self._document(evaluation, runner, model=model, seed=seed),
+            document=document | ious,
             evaluation=evaluation,
             records=records,
             predictions=predictions,

@@ -79,6 +79,25 @@ def label_ious(confusion: np.ndarray) -> np.ndarray:
     return np.divide(hits, union, out=np.full_like(hits, np.nan), where=union > 0)
 
 
+def label_counts(
+    truth: np.ndarray, predicted: np.ndarray, num_labels: int
+) -> np.ndarray:
+    """Pixels of each label that are true, predicted, and both: int64 [3 num_labels].
+
+    Args:
+      truth, predicted, num_labels: see `label_confusion`.
+    """
+    confusion = label_confusion(truth, predicted, num_labels)
+    return np.concatenate([confusion.sum(1), confusion.sum(0), np.diag(confusion)])
+
+
+def count_ious(counts: np.ndarray) -> np.ndarray:
+    """As `label_ious`: sums or means [..., 3 n] of `label_counts` -> [..., n]."""
+    true, predicted, both = np.split(np.asarray(counts, np.float64), 3, axis=-1)
+    union = true + predicted - both
+    return np.divide(both, union, out=np.full_like(both, np.nan), where=union > 0)
+
+
 POOLED: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "pixel_iou": pixel_iou,
     "pixel_precision": pixel_precision,

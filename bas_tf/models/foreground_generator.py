@@ -86,7 +86,7 @@ class ForegroundGenerator(layers.Layer):
             kernels = tf.gather(self.kernel, class_ids, axis=3)
             kernels = tf.transpose(kernels, [3, 4, 2, 0, 1])
             biases = tf.gather(tf.convert_to_tensor(self.bias), class_ids)
-            return self.maps_by(features, kernels, biases, training=training)
+            return tf.sigmoid(self.logits_by(features, kernels, biases, training))
         return tf.sigmoid(self.logits(features, training=training))
 
     def logits(self, features, *, training=False):
@@ -109,8 +109,8 @@ class ForegroundGenerator(layers.Layer):
         """[classes, channels, 3, 3], SOFTMAX with background's last."""
         return tf.transpose(self.kernel, [3, 2, 0, 1])
 
-    def maps_by(self, features, kernels, biases, *, training=False):
-        """Foreground maps by kernels that each example brings, SIGMOID only.
+    def logits_by(self, features, kernels, biases, training=False):
+        """As `logits`, by kernels that each example brings.
 
         Args:
           features: F, [batch, h, w, channels].
@@ -119,12 +119,12 @@ class ForegroundGenerator(layers.Layer):
           training: as in `call`.
 
         Returns:
-          [batch, h, w, k] float32 in [0, 1].
+          [batch, h, w, k] float32.
         """
         features = self._normalized(features, training)
         logits = _convolved(features, kernels)
         biases = biases[:, tf.newaxis, tf.newaxis, :]
-        return tf.sigmoid(at_least_float32(logits) + at_least_float32(biases))
+        return at_least_float32(logits) + at_least_float32(biases)
 
     def _normalized(self, features, training):
         if self.norm is None:

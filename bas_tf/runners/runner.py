@@ -83,7 +83,9 @@ def evaluated_outputs(outputs: dict, num_classes: int = 0) -> dict[str, np.ndarr
     if num_classes:
         class_ids = outputs[names.CLASS_IDS].astype(np.int64)
         np.put_along_axis(scores, class_ids, outputs[names.SCORES], axis=1)
+    segmentation = {k: outputs[k] for k in (names.SEGMENTATION,) if k in outputs}
     return {
+        **segmentation,
         names.SCORES: scores,
         names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP][..., 0],
         names.BOXES: outputs[names.BOXES],

@@ -12,9 +12,12 @@ from bas_tf.configs import drawings_multilabel
 from bas_tf.data import preprocess
 from bas_tf.data.pseudo_masks import LABEL_MAPS_FILE
 from bas_tf.errors import UserError
+from bas_tf.export.artifacts import onnx_files, saved_models
+from bas_tf.export.litert import conversion
 from bas_tf.geometry.components import resize_map
-from bas_tf.jobs import experiment, training
+from bas_tf.jobs import evaluation, experiment, training
 from bas_tf.metrics.segmentation import label_confusion, label_ious
+from bas_tf.runners import load_onnx, load_saved_model, load_tflite
 from bas_tf.segmentation import seed_files
 from bas_tf.segmentation.choices import Choices, choices_for
 from bas_tf.self_training import rounds
@@ -144,6 +147,68 @@ def test_label_maps_of_a_student_follow_views_and_colours(student, tmp_path):
     )
     with pytest.raises(UserError, match="has label maps with other views; use"):
         seed_files.write_label_maps(student, config, tmp_path / "1", chosen)
+
+
+def test_evaluation_measures_what_one_pass_finds_in_the_crop(student):
+    """Against the confusion of all crops' pixels; the teacher has no such figure."""
+    evaluated = evaluation.evaluate_model(
+        str(student.workdir), student.config, split="val"
+    )
+    localizer, confusion = experiment.load_localizer(student), 0
+    for record in experiment.open_source(student.config).records("val"):
+        crop = record.load_image()[np.newaxis, 4:68, 4:68]
+        logits = localizer.generator.logits(localizer.backbone.trunk(crop))
+        shares = np.roll(tf.image.resize(tf.nn.softmax(logits), [64, 64])[0], 1, -1)
+        truth = record.load_class_mask()[4:68, 4:68]
+        confusion += label_confusion(truth, shares.argmax(axis=-1), 9)
+    ious = label_ious(confusion)
+    figure = evaluated.evaluation.figures["miou"]
+    assert figure.value == pytest.approx(np.nanmean(ious), abs=1e-4)
+    assert (figure.num_images, figure.average) == (8, "pixels")
+    low, high = figure.interval_95
+    assert low < figure.value < high
+    document = evaluated.document
+    assert document["metrics"]["miou"] == figure.value
+    assert document["background_iou"] == pytest.approx(ious[0], abs=1e-4)
+    for name, iou in zip(student.class_names, ious[1:], strict=True):
+        found = document["class_ious"][name]
+        assert np.isnan(iou) if found is None else found == pytest.approx(iou, abs=1e-4)
+    teacher = evaluation.evaluate_model(
+        str(student.workdir / "teacher_1"), student.config, split="val"
+    )
+    assert "miou" not in teacher.document["metrics"]
+    assert "class_ious" not in teacher.document
+
+
+@pytest.mark.parametrize("export", ["tflite", "saved_model", "onnx"])
+def test_files_say_the_same_labels_and_maps(student, tmp_path, export):
+    localizer = experiment.load_localizer(student)
+    records = experiment.open_source(student.config).records("val")[:3]
+    crops = np.stack([record.load_image()[4:68, 4:68] for record in records])
+    expected = experiment.load_runner(student).predict_fn(crops)
+    if export == "tflite":
+        paths = conversion.export_tflite(
+            student, tmp_path, ["none", "dynamic"], variants=("full", "given_class")
+        )
+        full, dynamic, given, _ = map(load_tflite, paths)
+        document = json.loads(paths[0].with_name(f"{paths[0].name}.json").read_text())
+        assert document["outputs"][names.SEGMENTATION]["shape"] == [1, 64, 64]
+        found = full.predict_fn(crops)
+        rough = dynamic.predict_fn(crops)[names.SEGMENTATION]
+        assert np.mean(rough == expected[names.SEGMENTATION]) > 0.8
+        maps = given.label_fn(crops, np.array([5, 0, 7]))[names.LABEL_MAP]
+        of_class = localizer.localize_class(crops, tf.constant([5, 0, 7]))[..., 0]
+        np.testing.assert_allclose(maps, of_class, atol=1e-4)
+    elif export == "saved_model":
+        folder = saved_models.export_saved_model(student.workdir, tmp_path / "saved")
+        found = load_saved_model(folder).predict_fn(crops)
+    else:
+        path = onnx_files.export_onnx(student.workdir, tmp_path)
+        found = load_onnx(path).predict_fn(crops)
+    same = found[names.SEGMENTATION] == expected[names.SEGMENTATION]
+    assert found[names.SEGMENTATION].dtype == np.uint8 and same.mean() > 0.999
+    map_of = names.LOCALIZATION_MAP
+    np.testing.assert_allclose(found[map_of], expected[map_of], atol=1e-4)
 
 
 @pytest.mark.parametrize("changed", [{"maps": "cam"}, {"threshold": "0.3"}])

@@ -56,7 +56,7 @@ class ServerModel:
           classes among them, with the box of the given class.
         `heatmap`: the inputs and outputs of `serving_default`, LOCALIZATION_MAP, and
           HEATMAP_BYTES: the map scaled to [0, 1] as a grey PNG of the network's size,
-          to be stretched over the image.
+          to be stretched over the image. Of a softmax of maps SEGMENTATION, too.
         `serving_tensor`: names.IMAGES uint8 [batch, H, W, 3] -> the outputs of
           `heatmap` without HEATMAP_BYTES and STATUS.
         `localize_class_tensor`: CLASS_IDS int32 [batch], all known, besides -> the same
@@ -95,7 +95,8 @@ class ServerModel:
 
     def _localize(self, image_bytes):
         outputs, status = self._of_files(image_bytes)
-        return _with_status(_without(outputs, names.LOCALIZATION_MAP), status)
+        short = _without(outputs, names.LOCALIZATION_MAP, names.SEGMENTATION)
+        return _with_status(short, status)
 
     def _localize_class(self, image_bytes, class_ids):
         images, size_wh, status = self._decoded(image_bytes)

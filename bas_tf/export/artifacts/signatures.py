@@ -7,6 +7,11 @@ from tensorflow.python.framework import convert_to_constants
 
 from bas_tf import inference, names
 from bas_tf.export.artifacts import narrow_windows
+from bas_tf.models.foreground_generator import (
+    SOFTMAX,
+    ForegroundGenerator,
+    shares_of,
+)
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import masking
 from bas_tf.refinement import pamr
@@ -123,16 +128,26 @@ class ServedLocalizer(tf.Module):
         class_ids = tf.TensorSpec([1], tf.int32, name=names.CLASS_IDS)
         photo = tf.TensorSpec([1, *self._size_hw, 3], tf.float32, name=PHOTO)
         to_refine = [] if self.refine == NONE else [photo]
-        maps_of = _maps_function(self.localizer, int8_kernels)
+        logits_of = _logits_function(self.localizer.generator, int8_kernels)
+        has_softmax = self.localizer.generator.map_outputs == SOFTMAX
+
+        def maps_of(features, class_ids):
+            if has_softmax:
+                return shares_of(logits_of(features), class_ids)
+            return tf.sigmoid(logits_of(features, class_ids))
 
         def no_boxes(class_maps, features):
             logits = masking.global_average_pool(class_maps)
             _, best = tf.math.top_k(logits, k=self.localizer.top_k)
             maps = masking.top_k_mean(maps_of(features, best))
-            return {
+            found = {
                 **top_classes(tf.nn.softmax(logits)),
                 names.LOCALIZATION_MAP: maps,
             }
+            if has_softmax:
+                labels = inference.segmentation(logits_of(features), self._size_hw)
+                found[names.SEGMENTATION] = labels
+            return found
 
         def full(class_maps, features, *photo):
             outputs = no_boxes(class_maps, features)
@@ -171,7 +186,10 @@ def graph_function(function, input_signature: list[tf.TensorSpec]):
 def localized(
     localizer: Localizer, images: tf.Tensor, *, score_threshold: float
 ) -> dict[str, tf.Tensor]:
-    """names.CLASS_IDS and SCORES [batch, TOP], BOXES, DEGENERATE, LOCALIZATION_MAP."""
+    """names.CLASS_IDS and SCORES [batch, TOP], BOXES, DEGENERATE, LOCALIZATION_MAP.
+
+    Of a softmax of maps SEGMENTATION, too.
+    """
     outputs = inference.predict(localizer, images, score_threshold=score_threshold)
     del outputs[names.CAM]
     return {**outputs, **top_classes(outputs[names.SCORES])}
@@ -197,9 +215,11 @@ def box_scale(sizes_wh: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
     return tf.tile(tf.cast(sizes_wh, tf.float32) / size_wh, [1, 2])
 
 
-def _maps_function(localizer: Localizer, int8_kernels: bool):
-    """features, class_ids [batch, k] -> maps, by kernels that are constants."""
-    generator = localizer.generator
+def _logits_function(generator: ForegroundGenerator, int8_kernels: bool):
+    """features [1, ...], class_ids [1, k] -> logits, by kernels that are constants.
+
+    Without class_ids, of every kernel.
+    """
     kernels = generator.kernels_by_class().numpy()
     biases = tf.convert_to_tensor(generator.bias).numpy()
     if int8_kernels:
@@ -207,13 +227,15 @@ def _maps_function(localizer: Localizer, int8_kernels: bool):
         scales = np.where(largest > 0, largest, 1).astype(np.float32) / 127
         kernels = np.rint(kernels / scales).astype(np.int8)
 
-    def maps_of(features, class_ids):
+    def logits_of(features, class_ids=None):
+        if class_ids is None:
+            class_ids = np.arange(len(kernels))[np.newaxis]
         chosen = tf.gather(kernels, class_ids)
         if int8_kernels:
             chosen = tf.cast(chosen, tf.float32) * tf.gather(scales, class_ids)
-        return generator.maps_by(features, chosen, tf.gather(biases, class_ids))
+        return generator.logits_by(features, chosen, tf.gather(biases, class_ids))
 
-    return maps_of
+    return logits_of
 
 
 def without_variables(concrete_function) -> tf.Module:

@@ -41,6 +41,8 @@ MEANINGS = {
     names.DEGENERATE: "true where nothing was found: the box is the whole image",
     names.LOCALIZATION_MAP: "foreground, the mean map of the top_k best classes; a box "
     "is that of the map scaled to [0, 1] and cut at score_threshold",
+    names.SEGMENTATION: "each pixel's label: 0 background, else a line of labels.txt, "
+    "counted from 1",
 }
 MEANINGS_OF_GIVEN_CLASS = {  # of a file that takes the class next to the image
     **MEANINGS,

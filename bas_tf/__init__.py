@@ -18,6 +18,7 @@ _PUBLIC = {
     "from_preset": "bas_tf.api.model",
     "Model": "bas_tf.api.model",
     "Localization": "bas_tf.api.answers",
+    "FoundClass": "bas_tf.api.answers",
     "Evaluation": "bas_tf.api.answers",
     "Localizer": "bas_tf.models.localizer",
     "build_localizer": "bas_tf.models.localizer",

@@ -10,6 +10,21 @@ from PIL import Image
 
 
 @dataclasses.dataclass(frozen=True)
+class FoundClass:
+    """One of the classes in a photo.
+
+    Attributes:
+      label: the class.
+      box: as `Localization.box`, of the mask.
+      mask: bool [height, width], its largest connected part.
+    """
+
+    label: str
+    box: tuple[float, float, float, float]
+    mask: np.ndarray = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
 class Localization:
     """What a model finds in a photo.
 
@@ -26,6 +41,7 @@ class Localization:
       mask: bool [height, width] of the object; None without a refinement.
       boxes: of all objects, the largest first; `box` alone unless all were asked for.
       box_scores: of `boxes`, the larger the better.
+      classes: all in the photo, the largest first, of a network that labels pixels.
     """
 
     label: str
@@ -39,6 +55,7 @@ class Localization:
     mask: np.ndarray | None = dataclasses.field(default=None, repr=False)
     boxes: tuple[tuple[float, float, float, float], ...] = ()
     box_scores: tuple[float, ...] = ()
+    classes: tuple[FoundClass, ...] = ()
 
     def plot(self) -> Image.Image:
         """The photo with its map as heat, its box and its label."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bas_tf.api import arguments
-from bas_tf.api.answers import Evaluation, Localization
+from bas_tf.api.answers import Evaluation, FoundClass, Localization
 from bas_tf.api.arguments import Photo
 from bas_tf.errors import UserError, check_choice
 
@@ -268,6 +268,7 @@ def from_preset(path: str | Path):
 def _localization(photo, answer, class_names) -> Localization:
     from bas_tf import names
     from bas_tf.jobs import localization
+    from bas_tf.refinement.masks import from_run_lengths
 
     row = localization.row_of(photo, answer, class_names)
     found = row.get("objects", [{"box": row["box"], "score": 1.0}])
@@ -281,4 +282,10 @@ def _localization(photo, answer, class_names) -> Localization:
         photo=photo,
         boxes=tuple(tuple(each["box"]) for each in found),
         box_scores=tuple(each["score"] for each in found),
+        classes=tuple(
+            FoundClass(
+                each["class"], tuple(each["box"]), from_run_lengths(each["mask_rle"])
+            )
+            for each in row.get("classes", [])
+        ),
     )

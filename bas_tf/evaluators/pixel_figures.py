@@ -1,4 +1,4 @@
-"""Figures of protocol `bas` about pixels, over the images that have masks."""
+"""Figures about pixels, over the images that have masks: of objects, of classes."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from bas_tf.evaluators import ground_truth
 from bas_tf.evaluators.figures import Facts, Figure, mean_figures, pooled_figures
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.geometry.components import normalize_map, resize_map
+from bas_tf.geometry.frames import CropFrame
 from bas_tf.metrics import segmentation
 
 
@@ -19,7 +20,7 @@ def pixel_figures(
     score_threshold: float,
     at: Facts,
 ) -> dict[str, Figure]:
-    """Pixel IoU and precision, pooled, and how often the peak is on the object.
+    """Protocol `bas`: pixel IoU and precision, pooled, and how often the peak is on it.
 
     A resample pools the images' pixels.
 
@@ -51,4 +52,49 @@ def pixel_figures(
             {"peak_in_mask": np.array(peaks)},
             {"peak_in_mask": {"map_class": at["map_class"]}},
         ),
+    }
+
+
+def label_figures(
+    segmentations: np.ndarray | None,
+    truth: GroundTruth,
+    records: Sequence[Record],
+    class_names: Sequence[str],
+) -> tuple[dict[str, Figure], dict]:
+    """mIoU over background and classes, pooled over pixels, and the IoU of each.
+
+    Args:
+      segmentations: uint8 [records, crop_h, crop_w]; None of a model without any.
+      truth: names the frame.
+      records: those with masks of classes count.
+      class_names: in the order of their labels.
+
+    Returns:
+      {"miou": Figure}, and "background_iou" and "class_ious", None for a label that is
+      nowhere; both empty where there is nothing to compare.
+    """
+    if segmentations is None:
+        return {}, {}
+    counts = []
+    for record, found in zip(records, segmentations, strict=True):
+        if record.load_class_mask is not None:
+            mask = record.load_class_mask()
+            size_wh = mask.shape[1::-1]
+            frame = CropFrame(size_wh, truth.resize_size_wh, truth.crop_size_wh)
+            counts.append(
+                segmentation.label_counts(
+                    frame.mask_to_crop(mask), found, len(class_names) + 1
+                )
+            )
+    if not counts:
+        return {}, {}
+    statistics = {
+        "miou": lambda pooled: np.nanmean(segmentation.count_ious(pooled), axis=-1)
+    }
+    figures = pooled_figures(counts, statistics, average="pixels", facts={})
+    ious = segmentation.count_ious(np.sum(counts, axis=0))
+    background, *of_classes = [None if np.isnan(v) else float(v) for v in ious]
+    return figures, {
+        "background_iou": background,
+        "class_ious": dict(zip(class_names, of_classes, strict=True)),
     }

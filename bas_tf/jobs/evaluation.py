@@ -13,7 +13,7 @@ from bas_tf.data.records import Record
 from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators import figures, metrics_file
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.evaluators.label_figures import label_figures
+from bas_tf.evaluators.pixel_figures import label_figures
 from bas_tf.evaluators.predictions import LABEL, Predictions, predict_all
 from bas_tf.evaluators.protocols import PROTOCOLS
 from bas_tf.geometry.objects import ALL

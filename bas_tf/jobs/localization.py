@@ -15,6 +15,7 @@ from bas_tf.errors import UserError, check_choice
 from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
+from bas_tf.jobs.found_classes import found_classes
 from bas_tf.jobs.photo_batches import read_batches
 from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence, object_scores
 from bas_tf.refinement import masks, refined_boxes
@@ -61,7 +62,8 @@ def localize_photos(
       overlay's name, width and height, class, score, box [x0, y0, x1, y1] (half-open,
       pixels of the upright photo), map peak [x, y], `degenerate`, `confidence`,
       `found`; with a refinement also `refine`, the mask's name, and the mask as COCO's
-      uncompressed RLE.
+      uncompressed RLE; of a network that labels pixels, without views and class_name,
+      also `classes`, see `found_classes`.
 
     Raises:
       UserError: an output that is one of the photos or part of the model, an unknown
@@ -108,12 +110,16 @@ def _write_mask(path: Path, mask: np.ndarray) -> None:
 
 
 def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> None:
-    drawn = row.get("objects", [row]) if row["found"] else []
+    classes = row.get("classes", [])
+    drawn = row.get("objects", classes or [row]) if row["found"] else []
+    label = f"{row['class']} {row['score']:.2f}"
+    if drawn is classes:
+        label = ", ".join(each["class"] for each in classes)
     overlay = pictures.overlay(
         photo,
         answer[names.LOCALIZATION_MAP],
         boxes=[np.asarray(each["box"]) for each in drawn],
-        label=f"{row['class']} {row['score']:.2f}" if drawn else "nothing found",
+        label=label if drawn else "nothing found",
     )
     pictures.write_png(path, overlay)
 
@@ -243,6 +249,9 @@ def row_of(
             {"box": _rounded(box), "score": round(float(score), 4)}
             for box, score in zip(*answer[OBJECTS], strict=True)
         ]
+    if names.SEGMENTATION in answer:
+        size_wh = photo.shape[1::-1]
+        row["classes"] = found_classes(answer[names.SEGMENTATION], size_wh, class_names)
     return row
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from scipy import ndimage
 
+import bas_tf
 from bas_tf import names
 from bas_tf.configs import drawings_multilabel
 from bas_tf.data import preprocess
@@ -15,8 +17,15 @@ from bas_tf.errors import UserError
 from bas_tf.export.artifacts import onnx_files, saved_models
 from bas_tf.export.litert import conversion
 from bas_tf.geometry.components import resize_map
-from bas_tf.jobs import evaluation, experiment, training
+from bas_tf.jobs import (
+    evaluation,
+    experiment,
+    found_classes,
+    localization,
+    training,
+)
 from bas_tf.metrics.segmentation import label_confusion, label_ious
+from bas_tf.refinement import masks
 from bas_tf.runners import load_onnx, load_saved_model, load_tflite
 from bas_tf.segmentation import seed_files
 from bas_tf.segmentation.choices import Choices, choices_for
@@ -209,6 +218,37 @@ def test_files_say_the_same_labels_and_maps(student, tmp_path, export):
     assert found[names.SEGMENTATION].dtype == np.uint8 and same.mean() > 0.999
     map_of = names.LOCALIZATION_MAP
     np.testing.assert_allclose(found[map_of], expected[map_of], atol=1e-4)
+
+
+def test_localize_lists_the_largest_part_of_every_class(student, tmp_path):
+    record = experiment.open_source(student.config).records("val")[0]
+    photo = record.image.decode().resize([144, 90])
+    photo.save(tmp_path / "photo.png")
+    (row,) = localization.localize_photos(
+        str(student.workdir), [tmp_path / "photo.png"], tmp_path, class_name=None
+    )
+    image = preprocess.resize(np.asarray(photo), (64, 64))[np.newaxis]
+    labels = experiment.load_runner(student).predict_fn(image)[names.SEGMENTATION][0]
+    found = {each["class"]: each for each in row["classes"]}
+    for label in range(1, 9):
+        parts, count = ndimage.label(labels == label, np.ones([3, 3]))
+        areas = [(parts == i).mean() for i in range(1, count + 1)]
+        name = student.class_names[label - 1]
+        assert (name in found) == (max(areas, default=0) >= found_classes.MIN_AREA)
+        if name in found:
+            part = parts == 1 + np.argmax(areas)
+            mask = masks.from_run_lengths(found[name]["mask_rle"])
+            centres = [np.arange(n) * 64 // n + 32 // n for n in (90, 144)]
+            assert mask.shape == (90, 144)
+            assert np.mean(mask == part[np.ix_(*centres)]) > 0.97
+            assert found[name]["area"] == pytest.approx(mask.mean(), abs=1e-4)
+            y, x = np.nonzero(mask)
+            assert found[name]["box"] == [x.min(), y.min(), x.max() + 1, y.max() + 1]
+    sizes = [each["area"] for each in row["classes"]]
+    assert sizes == sorted(sizes, reverse=True) and len(sizes) > 1
+    answer = bas_tf.load(student.workdir).localize(np.asarray(photo))
+    assert [each.label for each in answer.classes] == list(found)
+    assert answer.classes[0].mask.mean() == pytest.approx(sizes[0], abs=1e-4)
 
 
 @pytest.mark.parametrize("changed", [{"maps": "cam"}, {"threshold": "0.3"}])

@@ -1,0 +1,46 @@
+"""Every class of a photo whose pixels are labelled, with its box and mask."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bas_tf.geometry.boxes import box_from_mask
+from bas_tf.geometry.components import largest_component
+from bas_tf.geometry.frames import Size
+from bas_tf.refinement.masks import run_lengths
+
+MIN_AREA = 0.005  # of the photo; a cell of the maps is 0.1 to 0.4 % of it
+
+
+def found_classes(
+    segmentation: np.ndarray, size_wh: Size, class_names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The largest component of each class, the largest class first.
+
+    Args:
+      segmentation: uint8 [h, w] of the whole photo, see names.SEGMENTATION.
+      size_wh: of the photo.
+      class_names: in the order of the labels.
+
+    Returns:
+      {"class", "box" [x0, y0, x1, y1] half-open in pixels of the photo, "area" of the
+      mask as a share of the photo, "mask_rle" as `masks.run_lengths`} of each whose
+      area is MIN_AREA or more.
+    """
+    found = []
+    for label in np.setdiff1d(segmentation, 0):
+        component = largest_component(segmentation == label).astype(np.uint8)
+        resized = cv2.resize(component, size_wh, interpolation=cv2.INTER_NEAREST_EXACT)
+        mask = resized > 0
+        if (area := mask.mean()) >= MIN_AREA:
+            found.append(
+                {
+                    "class": class_names[label - 1],
+                    "box": [float(side) for side in box_from_mask(mask)],
+                    "area": round(float(area), 4),
+                    "mask_rle": run_lengths(mask),
+                }
+            )
+    return sorted(found, key=lambda each: -each["area"])

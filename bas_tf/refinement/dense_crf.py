@@ -4,6 +4,8 @@ Mean field, whose messages are filtered on a permutohedral lattice (Adams, Baek 
 Davis, Eurographics 2010).
 """
 
+import functools
+
 import numpy as np
 
 _ITERATIONS = 10
@@ -29,9 +31,9 @@ def mean_field(
     given = label_maps.reshape(count, -1, 1) == np.arange(num_labels)
     other = (1 - _CERTAINTY) / (num_labels - 1)
     logits = np.log(np.where(given, _CERTAINTY, other)).astype(np.float32)
-    places = np.stack(np.indices([height, width])[::-1], axis=-1).reshape(-1, 2)
+    places = _places(height, width)
     colours = photo.reshape(-1, 3) / _COLOUR_SPREAD
-    smoothness = GaussianFilter(places / _PLACE_SPREAD)
+    smoothness = _smoothness(height, width)
     appearance = GaussianFilter(np.hstack([places / _WIDE_SPREAD, colours]))
 
     def messages(beliefs: np.ndarray) -> np.ndarray:
@@ -42,6 +44,16 @@ def mean_field(
         received = np.stack([messages(each) for each in beliefs])
         beliefs = _softmax(logits + received)
     return beliefs.reshape(count, height, width, num_labels)
+
+
+def _places(height: int, width: int) -> np.ndarray:
+    """x, y of each pixel: [pixels, 2]."""
+    return np.stack(np.indices([height, width])[::-1], axis=-1).reshape(-1, 2)
+
+
+@functools.lru_cache(maxsize=1)  # photos of a size often come one after another
+def _smoothness(height: int, width: int) -> "GaussianFilter":
+    return GaussianFilter(_places(height, width) / _PLACE_SPREAD)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

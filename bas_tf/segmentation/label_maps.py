@@ -51,31 +51,33 @@ def make_seeds_fn(
     longest = min(LONGEST, max(data.resize_size))
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def foreground_maps(images):
-        return localizer.generator(localizer.backbone.trunk(images, training=False))
-
-    @tf.function(reduce_retracing=True, autograph=False)
     def class_maps(images):
         return localizer.backbone(images, training=False)[1]
 
-    def bas(images: np.ndarray) -> np.ndarray:
-        return foreground_maps(tf.constant(images)).numpy()
+    @tf.function(reduce_retracing=True, autograph=False)
+    def wanted_maps(images):
+        if maps == "bas":
+            return [
+                localizer.generator(localizer.backbone.trunk(images, training=False))
+            ]
+        if maps == "cam":
+            return [tf.nn.relu(class_maps(images))]
+        features, of_classes = localizer.backbone(images, training=False)
+        return [tf.nn.relu(of_classes), localizer.generator(features)]
 
-    def cam(images: np.ndarray) -> np.ndarray:
-        return np.maximum(class_maps(tf.constant(images)).numpy(), 0)
+    def network(images: np.ndarray) -> list[np.ndarray]:
+        return [found.numpy() for found in wanted_maps(tf.constant(images))]
 
     def predicted(photo: np.ndarray) -> np.ndarray:
         image = preprocess.resize(photo, tuple(data.crop_size))
         scores = class_maps(tf.constant(image[np.newaxis])).numpy().mean((0, 1, 2))
         return predicted_labels(scores, final_relu=teacher.config.model.final_relu)
 
-    networks = {"bas": [bas], "cam": [cam], "both": [cam, bas]}[maps]
-
     def seeds_of(record: Record) -> PhotoSeeds:
         photo = seeds.bounded(record.load_image(), longest)
         found = record.labels if labels == "true" else predicted(photo)
         keys = [k for k in found if k != no_object]
-        made = seeds.make_seeds(photo, keys, networks, multiple=MULTIPLE)
+        made = seeds.make_seeds(photo, keys, network, multiple=MULTIPLE)
         return PhotoSeeds(photo, made.keys, made.high)
 
     return seeds_of

@@ -1,8 +1,11 @@
 """Label maps of a split's photos as files, and their IoU with true masks."""
 
+import collections
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Sequence
+from concurrent import futures
 from pathlib import Path
 
 import cv2
@@ -163,12 +166,9 @@ def _write_rest(
     confusions = np.zeros([count, num_labels, num_labels], np.int64)
     if index["measured"]:
         confusions[:] = index["confusions"]
-    places = range(index["done"], len(records))
-    for i in tqdm(places, "label maps", unit="photo"):
-        found = seeds_of(records[i])
-        labels = label_maps.label_map(
-            found, threshold=index["used_threshold"], refine=index["refine"]
-        )
+    made = _made(records, seeds_of, index)
+    progress = {"initial": index["done"], "total": len(records), "unit": "photo"}
+    for i, found, labels in tqdm(made, "label maps", **progress):
         labels = label_maps.resize_labels(labels, records[i].image.read_size_wh())
         files.write_file(paths[i], cv2.imencode(".png", labels)[1].tobytes())
         if records[i].load_class_mask:
@@ -184,6 +184,28 @@ def _write_rest(
                 index["confusions"] = confusions.tolist()
             files.write_json(output / INDEX_FILE, index)
     return confusions
+
+
+def _made(records: Sequence[Record], seeds_of: SeedsFn, index: dict):
+    """(place, seeds, label map) of the rest; the next seeds are made meanwhile."""
+    label_map = functools.partial(
+        label_maps.label_map,
+        threshold=index["used_threshold"],
+        refine=index["refine"],
+    )
+    waiting = collections.deque()
+    with futures.ThreadPoolExecutor(1) as pool:
+        for i in range(index["done"], len(records)):
+            found = seeds_of(records[i])
+            waiting.append((i, found, pool.submit(label_map, found)))
+            if len(waiting) > 2:
+                yield _ended(waiting.popleft())
+        yield from map(_ended, waiting)
+
+
+def _ended(work: tuple) -> tuple:
+    i, found, labels = work
+    return i, found, labels.result()
 
 
 def _mean_ious(confusions: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ SWEEP = np.append(THRESHOLDS, np.arange(48, 100, 4) / 100)  # maps may lie highe
 STRIDE = 4  # of the low maps
 _GRID = 16  # the high maps are made for a multiple of it and cropped
 
-MapsFn = Callable[[np.ndarray], np.ndarray]
+MapsFn = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Seeds:
 def make_seeds(
     photo: np.ndarray,
     keys: Sequence[int],
-    networks: Sequence[MapsFn],
+    network: MapsFn,
     scales: Sequence[float] = SCALES,
     *,
     multiple: int = 1,
@@ -46,9 +46,9 @@ def make_seeds(
     Args:
       photo: uint8 [height, width, 3].
       keys: the classes whose maps are wanted.
-      networks: images uint8 [2, h, w, 3] -> maps float [2, h', w', classes], none
-        negative. The maps of several (BAS and CAM) are added, each with its highest
-        value at 1.
+      network: images uint8 [2, h, w, 3] -> maps float [2, h', w', classes], none
+        negative, of one kind or several (BAS and CAM), which are added, each with its
+        highest value at 1.
       scales: of the photo.
       multiple: the sides of images are the nearest multiples of it.
     """
@@ -60,26 +60,31 @@ def make_seeds(
         )
         for scale in scales
     ]
-    maps = [_maps_of_network(photo, keys, network, sizes_wh) for network in networks]
-    low, high = maps[0]
-    if len(maps) > 1:
-        low, high = (_normalized(sum(each)) for each in zip(*maps, strict=True))
+    of_sizes = [_mirrored_maps(photo, network, size_wh) for size_wh in sizes_wh]
+    kinds = [_total(maps, keys, photo.shape) for maps in zip(*of_sizes, strict=True)]
+    low, high = kinds[0]
+    if len(kinds) > 1:
+        low, high = (_normalized(sum(each)) for each in zip(*kinds, strict=True))
     return Seeds(keys, low, high)
 
 
-def _maps_of_network(photo, keys, network, sizes_wh) -> tuple[np.ndarray, np.ndarray]:
-    height, width = photo.shape[:2]
+def _mirrored_maps(photo, network: MapsFn, size_wh) -> list[np.ndarray]:
+    """Of each kind, the photo's maps plus those of its mirror image turned back."""
+    image = resize_bicubic(photo, size_wh)
+    pairs = network(np.stack([image, image[:, ::-1]]))
+    return [straight + mirrored[:, ::-1] for straight, mirrored in pairs]
+
+
+def _total(maps: Sequence[np.ndarray], keys, shape) -> tuple[np.ndarray, np.ndarray]:
+    """The `low` and `high` of `Seeds`, of one kind's maps [h', w', classes]."""
+    height, width = shape[:2]
     low = np.zeros([len(keys), -(-height // STRIDE), -(-width // STRIDE)])
     grid = -(-height // _GRID), -(-width // _GRID)
     high = np.zeros([len(keys), grid[0] * _GRID, grid[1] * _GRID])
-    for size_wh in sizes_wh:
-        image = resize_bicubic(photo, size_wh)
-        pair = np.stack([image, image[:, ::-1]])
-        straight, mirrored = np.asarray(network(pair))
-        maps = (straight + mirrored[:, ::-1])[..., keys]  # [h', w', labels]
-        for total in (low, high):
-            for i in range(len(keys)):
-                total[i] += resize_map(maps[..., i], total.shape[:0:-1])
+    for total in (low, high):
+        for of_size in maps:
+            for i, key in enumerate(keys):
+                total[i] += resize_map(of_size[..., key], total.shape[:0:-1])
     return _normalized(low), _normalized(high[:, :height, :width])
 
 

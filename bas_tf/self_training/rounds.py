@@ -77,11 +77,10 @@ def _write_masks(teacher: Path, config, **options) -> None:
         teacher_masks.write_masks(teacher, config, masks, **options)
         return
     loaded = experiment.load_experiment(teacher)
-    is_cam = config.eval.map == evaluation_options.CAM
+    maps = "bas" if choices.has_softmax(loaded) else "both"
     chosen = choices.choices_for(
-        loaded, config, split="train", labels="true", refine="crf",
-        maps="cam" if is_cam and not choices.has_softmax(loaded) else "bas",
-    )  # fmt: skip
+        loaded, config, split="train", labels="true", refine="crf", maps=maps
+    )
     seed_files.write_label_maps(loaded, config, masks, chosen, **options)
 
 

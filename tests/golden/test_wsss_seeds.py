@@ -29,10 +29,11 @@ def test_seeds(shared_dir, photo, fusion):
     with np.load(shared_dir / "golden" / "wsss_seeds.npz") as arrays:
         recorded = dict(arrays)
     kinds = ("cam", "bas") if fusion == "both" else (fusion,)
+    networks = [recorded_network(recorded, photo, kind) for kind in kinds]
     found = seeds.make_seeds(
         recorded[f"{photo}/rgb"],
         recorded[f"{photo}/keys"],
-        [recorded_network(recorded, photo, kind) for kind in kinds],
+        lambda images: [of_kind(images) for of_kind in networks],
     )
     low, high = (recorded[f"f64/{photo}/{size}_{fusion}"] for size in ("low", "high"))
     np.testing.assert_allclose(found.low, low, rtol=0, atol=2.4e-6)

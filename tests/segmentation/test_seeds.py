@@ -10,11 +10,11 @@ def test_a_mirrored_map_is_turned_back_and_classes_are_chosen():
 
     def network(images):
         red = images[:, 2::4, 2::4, :1] / 255.0
-        return np.concatenate([0 * red, red, red], axis=-1)
+        return [np.concatenate([0 * red, red, red], axis=-1)]
 
     photo = np.zeros([16, 32, 3], np.uint8)
     photo[:, :16] = 255
-    found = seeds.make_seeds(photo, [2, 0], [network], scales=[1.0])
+    found = seeds.make_seeds(photo, [2, 0], network, scales=[1.0])
     assert found.low.shape == (2, 4, 8) and found.high.shape == (2, 16, 32)
     np.testing.assert_allclose(found.low[0, :, :4], 1, atol=1e-5)
     assert not found.low[0, :, 4:].any() and not found.low[1].any()
@@ -27,7 +27,7 @@ def test_a_mirrored_map_is_turned_back_and_classes_are_chosen():
 
 def test_a_photo_without_labels_is_background():
     photo = np.zeros([5, 6, 3], np.uint8)
-    found = seeds.make_seeds(photo, [], [lambda images: np.ones([2, 1, 1, 3])])
+    found = seeds.make_seeds(photo, [], lambda images: [np.ones([2, 1, 1, 3])])
     assert found.low.shape == (0, 2, 2) and found.high.shape == (0, 5, 6)
     np.testing.assert_array_equal(
         seeds.label_map(found.high, found.keys, 0.3), np.zeros([5, 6])

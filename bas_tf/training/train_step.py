@@ -23,10 +23,10 @@ class Method:
     sees one part at a time); and whether XLA compiles the forward and backward pass.
     `uses_masks`: batches have names.MASKS, and the loss L_mask; `label_maps`, of a
     network with a softmax of maps: they are label maps, and L_seg takes the place of
-    every term but L_cls. `classification`
-    "multilabel": batches have names.PRESENT, and L_mcls in place of L_cls. `no_object`:
-    the class id of photos without an object, if there is one: they train the
-    classifier, and the area term empties their map; what asks for an object in it is 0.
+    every term but L_cls. `classification` "multilabel": batches have names.PRESENT, and
+    L_mcls in place of L_cls. `no_object`: the class id of photos without an object, if
+    there is one: they train the classifier, and the area term empties their map; what
+    asks for an object in it is 0.
 
     Raises:
       UserError: an unknown `objective`, `classification` or `background_wins`, masks

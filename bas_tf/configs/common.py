@@ -161,6 +161,8 @@ def _train() -> dict:
         "self_training_rounds": 0,
         "self_training_epochs": 6,
         "self_training_rate": 1e-3,
+        # multilabel: up to which value a map is background in the label maps
+        "self_training_threshold": 0.5,
         "seed": 0,
         "log_every_steps": 10,
         # Also save every so many steps, not only at the end of an epoch; 0: off

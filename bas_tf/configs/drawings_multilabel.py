@@ -31,5 +31,6 @@ def get_config(variant: str = ""):
     config.loss.alpha = 0.2
     config.loss.beta = 1.2
     config.train.self_training_rounds = 1
-    config.eval.score_threshold = 0.76  # of the teacher's BAS and CAM maps together
+    config.train.self_training_threshold = 0.76
+    config.eval.score_threshold = 0.5  # of the student's shares
     return config

@@ -4,18 +4,10 @@ from pathlib import Path
 
 from bas_tf.errors import UserError, check_at_least
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.jobs import (
-    evaluation,
-    evaluation_options,
-    experiment,
-    results,
-    training,
-)
+from bas_tf.jobs import evaluation, experiment, results, training
 from bas_tf.segmentation import choices, seed_files
 from bas_tf.self_training import teacher_masks
 from bas_tf.self_training.corrected_boxes import read_corrected_boxes
-
-_MOST = 0.5  # of a share: where its class has more than all others together
 
 
 def train_and_evaluate(
@@ -28,9 +20,6 @@ def train_and_evaluate(
     options = {"on_bad_image": on_bad_image}
     if not run_training(config, workdir, evaluated_split=config.eval.split, **options):
         return None
-    student, _ = stages(config, workdir)[-1]
-    config = config.copy_and_resolve_references()
-    config.eval = student.eval
     evaluated = evaluation.evaluate_model(
         workdir,
         config,
@@ -77,10 +66,11 @@ def _write_masks(teacher: Path, config, **options) -> None:
         teacher_masks.write_masks(teacher, config, masks, **options)
         return
     loaded = experiment.load_experiment(teacher)
-    maps = "bas" if choices.has_softmax(loaded) else "both"
-    chosen = choices.choices_for(
-        loaded, config, split="train", labels="true", refine="crf", maps=maps
-    )
+    chosen = {"split": "train", "labels": "true", "refine": "crf", "maps": "bas"}
+    if not choices.has_softmax(loaded):
+        chosen["maps"] = "both"
+        chosen["threshold"] = str(config.train.self_training_threshold)
+    chosen = choices.choices_for(loaded, config, **chosen)
     seed_files.write_label_maps(loaded, config, masks, chosen, **options)
 
 
@@ -126,5 +116,4 @@ def _student(config, teacher: Path):
     student.train.classifier_epochs = 0
     if config.loss.classification == "multilabel":
         student.model.map_outputs = "softmax"
-        student.eval.update(map=evaluation_options.FOREGROUND, score_threshold=_MOST)
     return student

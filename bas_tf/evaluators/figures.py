@@ -21,6 +21,8 @@ FIXED, SELF, VAL_OPTIMAL, ORACLE = "fixed", "self", "val-optimal", "oracle"
 THRESHOLD_ORIGINS = (FIXED, SELF, VAL_OPTIMAL, ORACLE)
 
 Facts = Mapping[str, Any]  # a Figure's attributes by name
+# Of label maps, whatever makes boxes of one map.
+LABEL_FIGURES = ("miou", "class_boxes_precision", "class_boxes_recall")
 
 
 @dataclasses.dataclass(frozen=True)

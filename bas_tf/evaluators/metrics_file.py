@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from bas_tf.evaluators.figures import Evaluation, Figure
+from bas_tf.evaluators.figures import LABEL_FIGURES, Evaluation, Figure
 
 
 def metrics_document(
@@ -64,7 +64,7 @@ def add_setting(document: dict[str, Any], key: str, value: str) -> None:
     """
     document[key] = value
     for name, facts in document["figures"].items():
-        if "/" not in name and "acc" not in name and name != "miou":
+        if "/" not in name and "acc" not in name and name not in LABEL_FIGURES:
             facts[key] = value
 
 

@@ -6,11 +6,17 @@ import numpy as np
 
 from bas_tf.data.records import Record
 from bas_tf.evaluators import ground_truth
-from bas_tf.evaluators.figures import Facts, Figure, mean_figures, pooled_figures
+from bas_tf.evaluators.figures import (
+    Facts,
+    Figure,
+    box_facts,
+    mean_figures,
+    pooled_figures,
+)
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.geometry.components import normalize_map, resize_map
 from bas_tf.geometry.frames import CropFrame
-from bas_tf.metrics import segmentation
+from bas_tf.metrics import detection, segmentation
 
 
 def pixel_figures(
@@ -61,7 +67,7 @@ def label_figures(
     records: Sequence[Record],
     class_names: Sequence[str],
 ) -> tuple[dict[str, Figure], dict]:
-    """mIoU over background and classes, pooled over pixels, and the IoU of each.
+    """mIoU over background and classes, pooled over pixels, and the classes' boxes.
 
     Args:
       segmentations: uint8 [records, crop_h, crop_w]; None of a model without any.
@@ -70,28 +76,30 @@ def label_figures(
       class_names: in the order of their labels.
 
     Returns:
-      {"miou": Figure}, and "background_iou" and "class_ious", None for a label that is
-      nowhere; both empty where there is nothing to compare.
+      {name of LABEL_FIGURES: Figure}, and "background_iou" and "class_ious", None for
+      a label that is nowhere; both empty where there is nothing to compare.
     """
     if segmentations is None:
         return {}, {}
-    counts = []
+    counts, boxes = [], []
     for record, found in zip(records, segmentations, strict=True):
         if record.load_class_mask is not None:
             mask = record.load_class_mask()
             size_wh = mask.shape[1::-1]
             frame = CropFrame(size_wh, truth.resize_size_wh, truth.crop_size_wh)
-            counts.append(
-                segmentation.label_counts(
-                    frame.mask_to_crop(mask), found, len(class_names) + 1
-                )
-            )
+            mask = frame.mask_to_crop(mask)
+            counts.append(segmentation.label_counts(mask, found, len(class_names) + 1))
+            boxes.append(detection.class_counts(found, mask))
     if not counts:
         return {}, {}
     statistics = {
         "miou": lambda pooled: np.nanmean(segmentation.count_ious(pooled), axis=-1)
     }
-    figures = pooled_figures(counts, statistics, average="pixels", facts={})
+    at = box_facts(detection.IOU_THRESHOLD, detection.COMPARISON)
+    figures = {
+        **pooled_figures(counts, statistics, average="pixels", facts={}),
+        **pooled_figures(boxes, detection.POOLED_OF_CLASSES, average="boxes", facts=at),
+    }
     ious = segmentation.count_ious(np.sum(counts, axis=0))
     background, *of_classes = [None if np.isnan(v) else float(v) for v in ious]
     return figures, {

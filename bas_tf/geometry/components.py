@@ -89,6 +89,26 @@ def largest_component(foreground: np.ndarray) -> np.ndarray | None:
     return None if found is None else found[0] == found[2]
 
 
+def components_of_labels(
+    label_map: np.ndarray, *, min_share: float = 0.0
+) -> dict[int, np.ndarray]:
+    """The largest component of each label but 0 and 255.
+
+    Args:
+      label_map: uint8 [height, width].
+      min_share: of all pixels, below which a component is left out.
+
+    Returns:
+      {label: bool [height, width]}.
+    """
+    found = {}
+    for label in np.setdiff1d(label_map, [0, 255]):
+        component = largest_component(label_map == label)
+        if component.mean() >= min_share:
+            found[int(label)] = component
+    return found
+
+
 def _largest_component_box(foreground: np.ndarray) -> tuple[int, ...] | None:
     """Half-open box of the largest 8-connected component; None when there is none."""
     found = _label_components(foreground)

@@ -7,11 +7,10 @@ import cv2
 import numpy as np
 
 from bas_tf.geometry.boxes import box_from_mask
-from bas_tf.geometry.components import largest_component
+from bas_tf.geometry.components import components_of_labels
 from bas_tf.geometry.frames import Size
+from bas_tf.metrics.detection import MIN_SHARE
 from bas_tf.refinement.masks import run_lengths
-
-MIN_AREA = 0.005  # of the photo; a cell of the maps is 0.1 to 0.4 % of it
 
 
 def found_classes(
@@ -27,20 +26,21 @@ def found_classes(
     Returns:
       {"class", "box" [x0, y0, x1, y1] half-open in pixels of the photo, "area" of the
       mask as a share of the photo, "mask_rle" as `masks.run_lengths`} of each whose
-      area is MIN_AREA or more.
+      area is MIN_SHARE or more.
     """
     found = []
-    for label in np.setdiff1d(segmentation, 0):
-        component = largest_component(segmentation == label).astype(np.uint8)
-        resized = cv2.resize(component, size_wh, interpolation=cv2.INTER_NEAREST_EXACT)
-        mask = resized > 0
-        if (area := mask.mean()) >= MIN_AREA:
-            found.append(
-                {
-                    "class": class_names[label - 1],
-                    "box": [float(side) for side in box_from_mask(mask)],
-                    "area": round(float(area), 4),
-                    "mask_rle": run_lengths(mask),
-                }
-            )
+    components = components_of_labels(segmentation, min_share=MIN_SHARE)
+    for label, component in components.items():
+        pixels = cv2.resize(
+            component.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST_EXACT
+        )
+        mask = pixels > 0
+        found.append(
+            {
+                "class": class_names[label - 1],
+                "box": [float(side) for side in box_from_mask(mask)],
+                "area": round(float(mask.mean()), 4),
+                "mask_rle": run_lengths(mask),
+            }
+        )
     return sorted(found, key=lambda each: -each["area"])

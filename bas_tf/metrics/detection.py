@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from bas_tf.geometry.boxes import iou_xyxy
+from bas_tf.geometry.boxes import box_from_mask, iou_xyxy
+from bas_tf.geometry.components import components_of_labels
 
 IOU_THRESHOLD, COMPARISON = 0.5, ">="
+MIN_SHARE = 0.005  # of the pixels, of a class; a cell of the maps is 0.1 to 0.4 %
 
 
 def box_counts(boxes: np.ndarray, true_boxes: np.ndarray) -> tuple[int, int, int]:
@@ -28,6 +30,29 @@ def box_counts(boxes: np.ndarray, true_boxes: np.ndarray) -> tuple[int, int, int
     return right, len(boxes), len(true_boxes)
 
 
+def class_counts(found: np.ndarray, truth: np.ndarray) -> tuple[int, int, int]:
+    """As `box_counts`, of the box around each class's largest component.
+
+    Args:
+      found: uint8 [height, width]: 0 background, k + 1 class k; MIN_SHARE and more is
+        found.
+      truth: likewise, 255 ignored.
+    """
+    boxes, true_boxes = (
+        {label: box_from_mask(mask) for label, mask in components.items()}
+        for components in (
+            components_of_labels(found, min_share=MIN_SHARE),
+            components_of_labels(truth),
+        )
+    )
+    right = sum(
+        iou_xyxy(boxes[label][np.newaxis], true_boxes[label][np.newaxis])[0, 0]
+        >= IOU_THRESHOLD
+        for label in boxes.keys() & true_boxes.keys()
+    )
+    return int(right), len(boxes), len(true_boxes)
+
+
 def precision(counts: np.ndarray) -> np.ndarray:
     """Share of the boxes that are right: counts [..., 3], or means of them."""
     right, found, _ = np.moveaxis(np.asarray(counts, np.float64), -1, 0)
@@ -43,4 +68,8 @@ def recall(counts: np.ndarray) -> np.ndarray:
 POOLED: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "all_boxes_precision": precision,
     "all_boxes_recall": recall,
+}
+POOLED_OF_CLASSES = {
+    "class_boxes_precision": precision,
+    "class_boxes_recall": recall,
 }

@@ -23,6 +23,8 @@ NAMES = {  # of metrics
     "peak_in_mask": "Highest pixel on the object",
     "all_boxes_precision": "Precision of all boxes",
     "all_boxes_recall": "Recall of all true boxes",
+    "class_boxes_precision": "Precision of the classes' boxes",
+    "class_boxes_recall": "Recall of the classes' boxes",
     "miou": "Mean IoU of label maps",
     "found": "Photos of an object: found",
     "none_found": "Photos without an object: found",

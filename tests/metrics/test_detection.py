@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bas_tf.metrics.detection import box_counts, precision, recall
+from bas_tf.metrics.detection import box_counts, class_counts, precision, recall
 
 TRUE = np.array([[0, 0, 10, 10], [20, 0, 30, 10]])
 
@@ -25,6 +25,14 @@ def test_right_boxes_of_an_image(boxes, right):
 def test_a_box_takes_the_closest_true_box_that_is_free():
     true = np.array([[0, 0, 10, 10], [0, 0, 10, 8]])
     assert box_counts(np.array([[0, 0, 10, 8], [0, 0, 10, 8]]), true) == (2, 2, 2)
+
+
+def test_boxes_around_classes():
+    """Class 0 is right, 1 a small part, 2 missed; what is ignored is no class."""
+    truth, found = np.zeros([2, 20, 20], np.uint8)
+    truth[:10, :10], truth[10:, :10], truth[:4, 15:], truth[15:, 15:] = 1, 2, 3, 255
+    found[:10, :8], found[19, 0], found[10:14, :10], found[0, 19] = 1, 1, 2, 4
+    assert class_counts(found, truth) == (1, 2, 3)
 
 
 def test_pooled_over_images():

@@ -20,10 +20,10 @@ from bas_tf.geometry.components import resize_map
 from bas_tf.jobs import (
     evaluation,
     experiment,
-    found_classes,
     localization,
     training,
 )
+from bas_tf.metrics import detection
 from bas_tf.metrics.segmentation import label_confusion, label_ious
 from bas_tf.refinement import masks
 from bas_tf.runners import load_onnx, load_saved_model, load_tflite
@@ -66,9 +66,9 @@ def test_one_command_makes_label_maps_and_trains_on_them(config, workdir, studen
     index = json.loads((workdir / "teacher_1_masks" / LABEL_MAPS_FILE).read_text())
     made = {key: index[key] for key in ("split", "labels", "maps", "refine", "done")}
     assert made == {
-        "split": "train", "labels": "true", "maps": "bas", "refine": "crf", "done": 32,
+        "split": "train", "labels": "true", "maps": "both", "refine": "crf", "done": 32,
     }  # fmt: skip
-    assert index["used_threshold"] == config.eval.score_threshold == 0.8
+    assert index["used_threshold"] == config.train.self_training_threshold
     assert index["class_names"] == list(student.class_names)
     assert student.config.model.map_outputs == "softmax"
     assert student.config.eval.score_threshold == 0.5
@@ -234,7 +234,7 @@ def test_localize_lists_the_largest_part_of_every_class(student, tmp_path):
         parts, count = ndimage.label(labels == label, np.ones([3, 3]))
         areas = [(parts == i).mean() for i in range(1, count + 1)]
         name = student.class_names[label - 1]
-        assert (name in found) == (max(areas, default=0) >= found_classes.MIN_AREA)
+        assert (name in found) == (max(areas, default=0) >= detection.MIN_SHARE)
         if name in found:
             part = parts == 1 + np.argmax(areas)
             mask = masks.from_run_lengths(found[name]["mask_rle"])

@@ -112,6 +112,8 @@ def test_what_a_line_holds(client, folder, tmp_path):
         ],
         "box": [10.25, 7.5, 20.5, 15.0],
         "degenerate": False,
+        "confidence": 0.75,
+        "found": True,
         "width": 41,
         "height": 30,
         "overlay": "overlays/0_localized.png",

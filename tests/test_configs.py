@@ -21,9 +21,11 @@ LIKE_CUB = {  # source and classes
 VARIANTS = {
     "ablation": ("synthetic", "butterflies", "synthetic_quicktest"),
     "butterflies_efficientnet_lite0": ("",),
+    "coco14_resnet50": ("",),
     "demo": ("", "quicktest"),
     "drawings_multilabel": ("", "quicktest"),
     "tinyvid_efficientnet_lite0": ("",),
+    "voc12_resnet50": ("",),
     **dict.fromkeys([*PAPER, *LIKE_CUB], ("", "extension")),
 }
 EVERY = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]

@@ -118,12 +118,12 @@ def test_two_steps_of_the_config_and_label_maps_with_their_miou(tmp_path):
     config.data.resize_size, config.data.crop_size = (72, 72), (64, 64)
     config.data.batch_size, config.train.epochs = 2, 1
     config.model.weights, config.model.width = "", 0.125
-    config.train.strategy = "default"
+    config.train.strategy, config.train.log_every_steps = "default", 1
     with narrow.shallow_backbone() as config.model.backbone:
         training.run_training(config, tmp_path / "run", evaluated_split="val")
         teacher = experiment.load_experiment(tmp_path / "run")
         log = (tmp_path / "run" / experiment.LOG_FILE).read_text().splitlines()
-        choices = seed_files.Choices("train", "true", "both", "none", "0.3")
+        choices = seed_files.Choices("train", "true", "bas", "none", "0.3")
         figures = seed_files.write_label_maps(
             teacher, config, tmp_path / "maps", choices
         )

@@ -26,6 +26,7 @@ def test_labels_of_all_annotations_crowds_too(tmp_path, caplog):
     assert records[0].image_id == "val2014/COCO_val2014_000000000010.jpg"
     assert records[0].load_image().shape == (40, 60, 3)
     np.testing.assert_array_equal(records[0].boxes_original, [[12, 12, 20, 20]])
+    np.testing.assert_array_equal(records[2].boxes_original, [[35, 5, 45, 15]])
     assert len(source.records("train")) == 3
 
 

@@ -103,7 +103,8 @@ def make_coco(root: Path) -> Path:
     """Photos 10 to 13 of each split; 12 has no annotation.
 
     Photo 10 has a small car in front of a large person, and a crowd of toothbrushes
-    behind both: columns 0 to 29. Photo 11 has a person of two parts.
+    behind both: columns 0 to 29. Photo 11 has a person of two parts, and photo 13 a
+    toothbrush next to that crowd.
     """
     width, height = SIZE_WH
     crowd = {"size": [height, width], "counts": [0, 30 * height, 30 * height]}
@@ -118,8 +119,11 @@ def make_coco(root: Path) -> Path:
             coco_annotation(10, 3, (12, 12, 20, 20)),
             coco_annotation(11, 1, (0, 0, 30, 10), segmentation=two),
             coco_annotation(10, 1, (10, 4, 40, 36)),
-            coco_annotation(10, 90, (0, 0, 30, 40), segmentation=crowd, iscrowd=1),
-            coco_annotation(13, 90, (5, 5, 15, 15)),
+            coco_annotation(13, 90, (35, 5, 45, 15)),
+            *(
+                coco_annotation(i, 90, (0, 0, 30, 40), segmentation=crowd, iscrowd=1)
+                for i in (10, 13)
+            ),
         ]
         content = {
             "images": [

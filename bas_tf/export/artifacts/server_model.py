@@ -40,7 +40,7 @@ class ServerModel:
         self._score_threshold = score_threshold
         pixels = tf.TensorSpec([None, *self._size_hw, 3], tf.uint8)
         options = {"score_threshold": score_threshold}
-        # Functions of their own: the signatures share one trace of the network each.
+        # Separate functions: the signatures share one trace of the network each.
         self._localized = signatures.graph_function(
             functools.partial(signatures.localized, localizer, **options), [pixels]
         )
@@ -54,14 +54,14 @@ class ServerModel:
 
         `serving_default`: names.IMAGE_BYTES -> CLASS_IDS, CLASS_NAMES, SCORES, BOXES in
           pixels of the image as sent, DEGENERATE, CONFIDENCE, IMAGE_SIZE, STATUS.
-        `localize_class`: CLASS_IDS int32 [batch] besides -> the same outputs, the best
+        `localize_class`: also CLASS_IDS int32 [batch] -> the same outputs, the best
           classes among them, with the box of the given class.
         `heatmap`: the inputs and outputs of `serving_default`, LOCALIZATION_MAP, and
           HEATMAP_BYTES: the map scaled to [0, 1] as a grey PNG of the network's size,
           to be stretched over the image.
         `serving_tensor`: names.IMAGES uint8 [batch, H, W, 3] -> the outputs of
           `heatmap` without HEATMAP_BYTES and STATUS.
-        `localize_class_tensor`: CLASS_IDS int32 [batch], all known, besides -> the same
+        `localize_class_tensor`: also CLASS_IDS int32 [batch], all known -> the same
           outputs, the best classes among them, with map and box of the given class.
 
         A row whose STATUS is not 0 has CLASS_IDS -1, names "", zeros, an empty PNG, and

@@ -34,7 +34,7 @@ def peer(rest):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Twenty PNGs in two folders, each of its own width, 41 to 60 pixels."""
+    """Twenty PNGs in two folders, each with another width, 41 to 60 pixels."""
     root = tmp_path / "photos"
     for i in range(20):
         path = root / "ab"[i % 2] / f"{i}.png"

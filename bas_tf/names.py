@@ -41,7 +41,7 @@ LOCALIZATION_MAP = "localization_map"  # top-k mean of maps, [batch, h, w, 1] in
 CAM = "cam"  # class map of the predicted class, [batch, h', w', 1] float32
 BOXES = "boxes"  # [batch, 4] float32, x0, y0, x1, y1, half-open, pixels of the input
 DEGENERATE = "degenerate"  # [batch] bool, true where the box is the whole image
-CONFIDENCE = "confidence"  # [] float in [0, 1] of one box, see `metrics.confidence`
+CONFIDENCE = "confidence"  # float in [0, 1] of each box, see `metrics.confidence`
 # Of a network with a softmax of maps: each pixel's label, 0 background, k + 1 class k.
 SEGMENTATION = "segmentation"  # [batch, height, width] uint8, pixels of the input
 # The same for the image's label, which only an evaluation knows; with a top-k mean the

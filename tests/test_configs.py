@@ -7,7 +7,7 @@ import pytest
 
 from bas_tf.configs.common import base_config
 from bas_tf.errors import UserError
-from bas_tf.training import train_step
+from bas_tf.training import optimizer, train_step
 
 FOLDER = Path(__file__).parent.parent / "configs"
 SHARED = {"__init__", "common", "paper"}  # no experiments themselves
@@ -21,9 +21,11 @@ LIKE_CUB = {  # source and classes
 VARIANTS = {
     "ablation": ("synthetic", "butterflies", "synthetic_quicktest"),
     "butterflies_efficientnet_lite0": ("",),
+    "coco14_resnet50": ("",),
     "demo": ("", "quicktest"),
     "drawings_multilabel": ("", "quicktest"),
     "tinyvid_efficientnet_lite0": ("",),
+    "voc12_resnet50": ("",),
     **dict.fromkeys([*PAPER, *LIKE_CUB], ("", "extension")),
 }
 EVERY = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]
@@ -125,6 +127,20 @@ def test_the_journals_other_sets_are_trained_and_evaluated_as_cub(name, variant)
     assert (config.data.source, config.model.top_k) == (source, num_classes)
     config.data.source, config.model.top_k = cub.data.source, cub.model.top_k
     assert config.to_dict() == cub.to_dict()
+
+
+def test_the_rate_of_the_journals_segmentation_ends_at_three_quarters():
+    """6,610 steps of 26,450: 0.005 (1 - 6610 / 26450)^0.9 = 0.772 * 0.005."""
+    config = build("voc12_resnet50", "")
+    steps = 10_582 // config.data.batch_size * config.train.epochs
+    rate = optimizer.make_schedule(
+        kind=config.optimizer.schedule,
+        base_rate=config.optimizer.base_rate,
+        total_steps=steps,
+        poly_total_steps=config.optimizer.poly_total_steps,
+    )
+    assert steps == 6610
+    assert float(rate(steps)) == pytest.approx(0.772 * 0.005, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", PAPER)

@@ -31,8 +31,8 @@ def _data() -> dict:
     """Where photos come from, and how they become batches."""
     return {
         # folder (train/<class>/, val/<class>/…, labels.csv), cub, ilsvrc,
-        # open_images30k, stanford_cars, stanford_dogs, fgvc_aircraft,
-        # tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
+        # open_images30k, stanford_cars, stanford_dogs, fgvc_aircraft, voc2012,
+        # coco2014, tfds:NAME of tensorflow-datasets, shards (of check_data), synthetic
         "source": "folder",
         "root": "",  # data folder; for tfds its data_dir, "" for the default
         # folder: True scales boxes whose file states another photo size of the same

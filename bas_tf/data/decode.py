@@ -104,7 +104,7 @@ def read_size(content: bytes, name: str, *, upright: bool = True) -> tuple[int, 
     Raises:
       DataError: as `decode_picture`, where the header shows it.
     """
-    with _opened(content, name) as image:
+    with opened(content, name) as image:
         size_wh = _stored_size(image)
         turned = upright and _orientation(image, content) in _SWAPPING
         return size_wh[::-1] if turned else size_wh
@@ -116,7 +116,7 @@ def bits_per_channel(content: bytes, name: str) -> int:
     Raises:
       DataError: as `read_size`.
     """
-    with _opened(content, name) as image:
+    with opened(content, name) as image:
         if image.format == "PNG":
             return max(8, content[_PNG_BIT_DEPTH_AT])
         if image.format == "TIFF":
@@ -157,7 +157,7 @@ def read_file(path: str | Path) -> bytes:
 def _decode(
     content: bytes, name: str, *, background: tuple[int, ...], upright: bool = True
 ) -> Image.Image:
-    with _opened(content, name) as image:
+    with opened(content, name) as image:
         _check_complete(image, content)
         orientation = _orientation(image, content)
         image.load()
@@ -170,8 +170,8 @@ def _decode(
 
 
 @contextlib.contextmanager
-def _opened(content: bytes, name: str) -> Iterator[Image.Image]:
-    """The image, not yet loaded; whatever goes wrong with it is a DataError."""
+def opened(content: bytes, name: str) -> Iterator[Image.Image]:
+    """The image as it is stored, not loaded; all that goes wrong is a DataError."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:

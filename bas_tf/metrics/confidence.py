@@ -20,7 +20,7 @@ from bas_tf.names import NO_OBJECT
 
 FOUND_CONFIDENCE = 0.5  # rates: "Confidence" in docs/results.md
 _WAYS = np.array([0.25, 0.5, 0.75])  # from the threshold to either end
-_STRIDE = 8  # input pixels per pixel of the map
+STRIDE = 8  # input pixels per pixel of the map
 
 
 def confidence(
@@ -38,18 +38,23 @@ def confidence(
       0 where the map is degenerate.
     """
     height, width = localization_map.shape
-    down = score_threshold * (1 - _WAYS)
-    up = score_threshold + (1 - score_threshold) * _WAYS
     boxes, degenerate = boxes_at_thresholds(
         localization_map,
-        crop_size_wh=(_STRIDE * width, _STRIDE * height),
-        score_thresholds=[score_threshold, *down, *up],
+        crop_size_wh=(STRIDE * width, STRIDE * height),
+        score_thresholds=[score_threshold, *cuts(score_threshold)],
     )
     if degenerate[0]:
         return 0.0
     ious = np.where(degenerate[1:], 0, iou_xyxy(boxes[:1], boxes[1:])[0])
     score = min(np.max(scores), 1.0) if np.size(scores) else 1.0
     return float(ious.mean() * score)
+
+
+def cuts(score_threshold: float) -> np.ndarray:
+    """The other thresholds, [6]."""
+    down = score_threshold * (1 - _WAYS)
+    up = score_threshold + (1 - score_threshold) * _WAYS
+    return np.concatenate([down, up])
 
 
 def object_scores(scores: np.ndarray, class_names: Sequence[str]) -> np.ndarray:

@@ -27,7 +27,7 @@ FAULTS = {
 }
 NOTES = {
     "class_without_images": "classes without images, here no fault",
-    "box_file": "what the box file holds besides",
+    "box_file": "what else the box file holds",
     "image_without_boxes": "images without boxes, which localization leaves out",
     "dark_16_bits": "nearly black photos of 16 bits a channel",
     "mask_scaled": "masks of another size than their image, in its proportions",

@@ -70,7 +70,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def _start(command, environment, i: int, log_dir: Path) -> subprocess.Popen:
-    """A session of its own: the terminal's Ctrl-C must not reach it twice."""
+    """Its own session: the terminal's Ctrl-C must not reach it twice."""
     options = {"env": environment, "start_new_session": True}
     if i == 0:
         return subprocess.Popen(command, **options)

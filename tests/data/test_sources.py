@@ -3,11 +3,11 @@
 import pytest
 
 from bas_tf.configs import cub_vgg16
-from bas_tf.data.sources import SOURCES, load_source, shards
+from bas_tf.data.sources import SOURCES, load_source, shards, voc2012
 from bas_tf.data.sources.cub import CubSource
 from bas_tf.errors import DataError
 from bas_tf.jobs import experiment
-from tests.data import tiny_sets, tiny_tfds
+from tests.data import tiny_class_sets, tiny_sets, tiny_tfds
 
 
 def make_ilsvrc(root):
@@ -36,6 +36,10 @@ SETS = {
     ),
     "stanford_dogs": (tiny_sets.make_dogs, tiny_sets.BREEDS),
     "fgvc_aircraft": (tiny_sets.make_aircraft, tiny_sets.VARIANTS),
+    "voc2012": (tiny_class_sets.make_voc, voc2012.CLASSES),
+    "coco2014": (
+        tiny_class_sets.make_coco, tuple(tiny_class_sets.CATEGORIES.values()),
+    ),
     "shards": (make_shards, tiny_sets.BIRDS),
     BIRDS: (make_birds, tuple(map(str, range(3)))),
 }  # fmt: skip
@@ -57,7 +61,8 @@ def test_classes_are_the_sets_own_or_a_models_in_its_order(opened):
     labels = [record.label for record in source.records(split)]
     assert sorted(set(labels)) == [0, 1, 2]
     reverse = load_source(name, root=str(root), class_names=class_names[::-1])
-    assert [2 - record.label for record in reverse.records(split)] == labels
+    last = len(class_names) - 1
+    assert [last - record.label for record in reverse.records(split)] == labels
     with pytest.raises(DataError, match="not one of the 2 classes"):
         load_source(name, root=str(root), class_names=class_names[:2]).records(split)
     with pytest.raises(DataError, match="no split 'lost'; it has .*train"):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.export.artifacts import decoding
+from bas_tf.metrics.confidence import confidence
 from tests.export import encoded_images
 from tests.export.encoded_images import encode, smooth
 
@@ -134,14 +135,14 @@ def size_of(content: bytes) -> tuple[int, int]:
         return image.size
 
 
-def assert_row_equals_keras(row: dict, expected: dict, size_wh, class_names) -> None:
+def assert_row_equals_keras(row: dict, expected: dict, size_wh, runner) -> None:
     """An answer's row next to the Keras model's, of one image of the network's size."""
     scores = expected[names.SCORES][0]
     best = np.argsort(-scores)[:5]
     np.testing.assert_array_equal(row[names.CLASS_IDS], best)
     np.testing.assert_allclose(row[names.SCORES], scores[best], atol=1e-5)
     found = [name.decode() for name in row[names.CLASS_NAMES]]
-    assert found == [class_names[i] for i in best]
+    assert found == [runner.class_names[i] for i in best]
     width, height = row[names.IMAGE_SIZE]
     assert (width, height) == size_wh
     scale = np.array([width, height, width, height]) / 64
@@ -149,6 +150,12 @@ def assert_row_equals_keras(row: dict, expected: dict, size_wh, class_names) -> 
         row[names.BOXES], expected[names.BOXES][0] * scale, rtol=1e-5
     )
     assert row[names.DEGENERATE] == expected[names.DEGENERATE][0]
+    trust = confidence(
+        scores,
+        expected[names.LOCALIZATION_MAP][0],
+        score_threshold=runner.score_threshold,
+    )
+    np.testing.assert_allclose(row[names.CONFIDENCE], trust, atol=1e-3)
 
 
 def rows_of(outputs: dict) -> list[dict]:
@@ -163,9 +170,7 @@ def test_a_batch_of_files_of_many_sizes(answers, keras_runner, signature, count)
     assert (outputs[names.STATUS] == decoding.GOOD).all()
     for content, row in zip(photos(count), rows_of(outputs), strict=True):
         expected = keras_runner.predict_fn(resized(content))
-        assert_row_equals_keras(
-            row, expected, size_of(content), keras_runner.class_names
-        )
+        assert_row_equals_keras(row, expected, size_of(content), keras_runner)
         if signature == names.HEATMAP_SIGNATURE:
             np.testing.assert_allclose(
                 row[names.LOCALIZATION_MAP][..., 0],
@@ -180,12 +185,11 @@ def test_the_box_of_a_given_class(answers, keras_runner, count):
     for content, row in zip(photos(count), rows_of(outputs), strict=True):
         found = keras_runner.label_fn(resized(content), np.array([GIVEN]))
         expected = found | {
+            names.LOCALIZATION_MAP: found[names.LABEL_MAP],
             names.BOXES: found[names.LABEL_BOXES],
             names.DEGENERATE: found[names.LABEL_DEGENERATE],
         }
-        assert_row_equals_keras(
-            row, expected, size_of(content), keras_runner.class_names
-        )
+        assert_row_equals_keras(row, expected, size_of(content), keras_runner)
 
 
 def test_the_heatmap_is_the_normalised_map_as_a_grey_picture(answers):
@@ -252,7 +256,7 @@ def test_a_batch_of_pixels(answers, keras_runner):
     for image, row in zip(PIXELS, rows_of(outputs), strict=True):
         small = decoding.resize(image[np.newaxis], (64, 64)).numpy()
         expected = keras_runner.predict_fn(small)
-        assert_row_equals_keras(row, expected, (81, 50), keras_runner.class_names)
+        assert_row_equals_keras(row, expected, (81, 50), keras_runner)
 
 
 @pytest.mark.parametrize("name", WRONG)

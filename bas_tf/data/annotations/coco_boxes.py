@@ -1,6 +1,7 @@
 """True boxes from a COCO instances file."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,34 +30,52 @@ def read_coco_boxes(path: Path) -> list[ImageBoxes]:
     Raises:
       DataError: not JSON, or an entry is wrong; it names the entry.
     """
-    try:
-        content = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: not valid JSON ({error})") from error
-    images = _read_images(path, content)
+    content = read_json(path)
+    images = read_images(path, content)
     categories = _read_categories(content)
     found: dict[int | str, list[tuple]] = {}  # (box, category)
-    for i, annotation in enumerate(_entries(path, content, "annotations")):
-        place = f"{path}: annotations[{i}]"
-        image_id = _value(place, annotation, "image_id")
-        if image_id not in images:
-            raise DataError(f"{place}: image_id {image_id!r} is not among the images")
-        name = images[image_id]["file_name"]
-        box = to_box(f"{place}: {name!r}", _corners(place, annotation))
+    for place, image_id, annotation in read_annotations(path, content, images):
+        box = box_of(annotation, place=place)
         if not annotation.get("iscrowd"):
             category = _category(annotation, categories)
             found.setdefault(image_id, []).append((box, category))
-    folder, entries = _folder(content), []
+    folder, of_images = _folder(content), []
     for image_id, image in images.items():
         if image_id in found:
             boxes, kinds = zip(*found[image_id], strict=True)
             size = stated_size(image.get("width"), image.get("height"))
             name = image["file_name"]
             names = (name, f"{folder}/{name}") if folder else (name,)
-            entries.append(ImageBoxes(names, np.stack(boxes), kinds, size))
-    return entries
+            of_images.append(ImageBoxes(names, np.stack(boxes), kinds, size))
+    return of_images
+
+
+def read_json(path: Path):
+    """What a file holds; raises DataError where it is no JSON."""
+    try:
+        return json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: not valid JSON ({error})") from error
+
+
+def read_annotations(
+    path: Path, content, images: dict[int | str, dict]
+) -> Iterator[tuple[str, int | str, dict]]:
+    """(place, image_id, annotation) of each of `annotations`.
+
+    Args:
+      path: of the file, for errors.
+      content: what it holds.
+      images: its images, see `read_images`.
+    """
+    for i, annotation in enumerate(entries(path, content, "annotations")):
+        place = f"{path}: annotations[{i}]"
+        image_id = value(place, annotation, "image_id")
+        if image_id not in images:
+            raise DataError(f"{place}: image_id {image_id!r} is not among the images")
+        yield place, image_id, annotation
 
 
 def _folder(content: dict) -> str:
@@ -65,11 +84,12 @@ def _folder(content: dict) -> str:
     return folder if isinstance(folder, str) else ""
 
 
-def _read_images(path: Path, content) -> dict[int | str, dict]:
+def read_images(path: Path, content) -> dict[int | str, dict]:
+    """{id: entry} of `images`, each with a text as its `file_name`."""
     images = {}
-    for i, image in enumerate(_entries(path, content, "images")):
+    for i, image in enumerate(entries(path, content, "images")):
         place = f"{path}: images[{i}]"
-        image_id, name = _value(place, image, "id"), _value(place, image, "file_name")
+        image_id, name = value(place, image, "id"), value(place, image, "file_name")
         if not isinstance(name, str):
             raise DataError(f"{place}: file_name is no text")
         if image_id in images:
@@ -96,21 +116,23 @@ def _category(annotation: dict, categories: dict[str, str]) -> str:
     return categories.get(str(number)) or f"category {number}"
 
 
-def _entries(path: Path, content, key: str) -> list[dict]:
-    entries = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(entries, list):
+def entries(path: Path, content, key: str) -> list:
+    """A list of the file; raises DataError where there is none."""
+    listed = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(listed, list):
         raise DataError(f"{path}: has no list {key!r}; expected COCO's instances file")
-    return entries
+    return listed
 
 
-def _value(place: str, entry, key: str) -> int | str:
+def value(place: str, entry, key: str) -> int | str:
     """A key's number or text, which can name an image."""
     if not isinstance(entry, dict) or not isinstance(entry.get(key), int | str):
         raise DataError(f"{place}: no {key!r} that is a number or a text")
     return entry[key]
 
 
-def _corners(place: str, annotation: dict) -> list[float]:
+def box_of(annotation: dict, *, place: str) -> np.ndarray:
+    """float32 [4], half-open; `place` is for the DataError of what is no box."""
     bbox = annotation.get("bbox")
     if not (
         isinstance(bbox, list)
@@ -120,4 +142,4 @@ def _corners(place: str, annotation: dict) -> list[float]:
     ):
         raise DataError(f"{place}: bbox is not four numbers x, y, width, height")
     x, y, width, height = bbox
-    return [x, y, x + width, y + height]
+    return to_box(place, [x, y, x + width, y + height])

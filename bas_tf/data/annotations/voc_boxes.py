@@ -135,7 +135,7 @@ def read_voc_boxes(folder: Path) -> list[ImageBoxes]:
         entries.append(
             ImageBoxes(
                 (name, *objects.image_names),
-                np.stack([_half_open(corners) for corners in objects.corners]),
+                np.stack([half_open(corners) for corners in objects.corners]),
                 tuple(objects.names),
                 objects.size_wh,
                 slips,
@@ -144,8 +144,11 @@ def read_voc_boxes(folder: Path) -> list[ImageBoxes]:
     return entries
 
 
-def _half_open(corners: np.ndarray) -> np.ndarray:
-    """Moves xmin and ymin by one, but not so that an inverted box becomes a box."""
+def half_open(corners: np.ndarray) -> np.ndarray:
+    """VOC's corners as a half-open box: xmin and ymin move by one.
+
+    But not so that an inverted box becomes a box.
+    """
     if (corners[:2] > corners[2:]).any():
         return corners
     first = corners[:2]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bas_tf.data.drawings.source import SyntheticSource
 from bas_tf.data.records import DataError, Source
+from bas_tf.data.sources.coco2014 import Coco2014Source
 from bas_tf.data.sources.cub import CubSource
 from bas_tf.data.sources.fgvc_aircraft import FgvcAircraftSource
 from bas_tf.data.sources.folder import LABELS, FolderSource
@@ -14,6 +15,7 @@ from bas_tf.data.sources.shards import TABLE, ShardSource
 from bas_tf.data.sources.stanford_cars import StanfordCarsSource
 from bas_tf.data.sources.stanford_dogs import StanfordDogsSource
 from bas_tf.data.sources.tfds_source import TfdsSource
+from bas_tf.data.sources.voc2012 import Voc2012Source
 
 TFDS = "tfds:"
 FOLDER_INPUTS = ("train", "val", "test", "masks")  # of source "folder"
@@ -59,6 +61,8 @@ SOURCES = {
     "stanford_cars": _at_root(StanfordCarsSource, "devkit/ or cars_annos.mat"),
     "stanford_dogs": _at_root(StanfordDogsSource, "train_list.mat and Images/"),
     "fgvc_aircraft": _at_root(FgvcAircraftSource, "variants.txt and images/"),
+    "voc2012": _at_root(Voc2012Source, "VOCdevkit/"),
+    "coco2014": _at_root(Coco2014Source, "annotations/, train2014/ and val2014/"),
     "shards": _at_root(ShardSource, TABLE),
 }
 

@@ -66,6 +66,8 @@ SOURCES = {
     "stanford_cars": "Stanford Cars",
     "stanford_dogs": "Stanford Dogs",
     "fgvc_aircraft": "FGVC-Aircraft 2013b",
+    "voc2012": "Pascal VOC 2012, segmentation",
+    "coco2014": "COCO 2014",
     "shards": "array_record files of bas_tf.check_data",
 }
 _KERAS = (

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from bas_tf import inference, names
 from bas_tf.export.artifacts import decoding, signatures
+from bas_tf.export.artifacts.box_confidence import box_confidence
 from bas_tf.models.localizer import Localizer
 from bas_tf.ops import score_maps
 
@@ -36,9 +37,10 @@ class ServerModel:
         self._localizer = localizer
         self._class_names = tuple(class_names)
         self._size_hw = (input_size_wh[1], input_size_wh[0])
+        self._score_threshold = score_threshold
         pixels = tf.TensorSpec([None, *self._size_hw, 3], tf.uint8)
         options = {"score_threshold": score_threshold}
-        # Functions of their own: the signatures share one trace of the network each.
+        # Separate functions: the signatures share one trace of the network each.
         self._localized = signatures.graph_function(
             functools.partial(signatures.localized, localizer, **options), [pixels]
         )
@@ -51,15 +53,15 @@ class ServerModel:
         """{signature: its function}.
 
         `serving_default`: names.IMAGE_BYTES -> CLASS_IDS, CLASS_NAMES, SCORES, BOXES in
-          pixels of the image as sent, DEGENERATE, IMAGE_SIZE, STATUS.
-        `localize_class`: CLASS_IDS int32 [batch] besides -> the same outputs, the best
+          pixels of the image as sent, DEGENERATE, CONFIDENCE, IMAGE_SIZE, STATUS.
+        `localize_class`: also CLASS_IDS int32 [batch] -> the same outputs, the best
           classes among them, with the box of the given class.
         `heatmap`: the inputs and outputs of `serving_default`, LOCALIZATION_MAP, and
           HEATMAP_BYTES: the map scaled to [0, 1] as a grey PNG of the network's size,
           to be stretched over the image. Of a softmax of maps SEGMENTATION, too.
         `serving_tensor`: names.IMAGES uint8 [batch, H, W, 3] -> the outputs of
           `heatmap` without HEATMAP_BYTES and STATUS.
-        `localize_class_tensor`: CLASS_IDS int32 [batch], all known, besides -> the same
+        `localize_class_tensor`: also CLASS_IDS int32 [batch], all known -> the same
           outputs, the best classes among them, with map and box of the given class.
 
         A row whose STATUS is not 0 has CLASS_IDS -1, names "", zeros, an empty PNG, and
@@ -163,11 +165,20 @@ class ServerModel:
         return self._in_sent_pixels(self._localized(images), size_wh)
 
     def _in_sent_pixels(self, outputs, size_wh):
-        """The outputs with the classes' names, boxes in images of these sizes."""
+        """The outputs with names and confidence, boxes in images of these sizes."""
         scale = signatures.box_scale(size_wh, self._size_hw)
+        class_names = tf.gather(self._class_names, outputs[names.CLASS_IDS])
+        of_objects = tf.where(
+            class_names == names.NO_OBJECT, 0.0, outputs[names.SCORES]
+        )
         return {
             **outputs,
-            names.CLASS_NAMES: tf.gather(self._class_names, outputs[names.CLASS_IDS]),
+            names.CLASS_NAMES: class_names,
+            names.CONFIDENCE: box_confidence(
+                of_objects,
+                outputs[names.LOCALIZATION_MAP],
+                score_threshold=self._score_threshold,
+            ),
             names.BOXES: outputs[names.BOXES] * scale,
             names.IMAGE_SIZE: size_wh,
         }

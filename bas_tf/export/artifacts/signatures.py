@@ -116,8 +116,8 @@ class ServedLocalizer(tf.Module):
             DEGENERATE out; "given_class" takes CLASS_IDS int32 [1] next to FEATURES
             and gives BOXES, DEGENERATE and LOCALIZATION_MAP of that class. The two
             with BOXES take PHOTO too where boxes are refined.
-          int8_kernels: keeps the generator's kernels in int8, each class with a scale
-            of its own. What is computed is float32.
+          int8_kernels: keeps the generator's kernels in int8, each class with its own
+            scale. What is computed is float32.
         """
         answers = [
             tf.TensorSpec(output.shape, tf.float32, name=name)

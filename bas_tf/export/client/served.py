@@ -50,6 +50,7 @@ class Served:
       scores: of those, in [0, 1]; empty from `localize_class`.
       box: x0, y0, x1, y1, half-open, in pixels of the image as it was sent.
       degenerate: no object was found; the box is the whole image.
+      confidence: in the box, in [0, 1]; None of a server's older model.
       size_wh: width and height of the image as the server decoded it.
     """
 
@@ -59,6 +60,7 @@ class Served:
     scores: tuple[float, ...] = ()
     box: tuple[float, ...] = ()
     degenerate: bool = False
+    confidence: float | None = None
     size_wh: tuple[int, ...] = (0, 0)
 
 
@@ -94,19 +96,27 @@ def read_answers(
         scores,
         column(names.BOXES, "iuf", 4),
         column(names.DEGENERATE, "b"),
+        column(names.CONFIDENCE, "iuf")
+        if names.CONFIDENCE in outputs
+        else np.full(count, None),
         column(names.IMAGE_SIZE, "iu", 2),
     )
     return [_row(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
 
-def _row(status: int, ids, class_names, scores, box, degenerate: bool, size) -> Served:
+def _row(
+    status: int, ids, class_names, scores, box, degenerate: bool, confidence, size
+) -> Served:
     if status:
         return Served(fault=_FAULTS.get(status, f"the server answers status {status}"))
-    for key, values in ((names.BOXES, box), (names.SCORES, scores)):
+    numbers = {names.BOXES: box, names.SCORES: scores}
+    if confidence is not None:
+        numbers[names.CONFIDENCE] = [confidence]
+    for key, values in numbers.items():
         if not np.isfinite(values).all():
             return Served(fault=f"the server's {key} are not finite: {values}")
     lists = (ids, class_names, scores, box)
-    return Served("", *map(tuple, lists), degenerate, tuple(size))
+    return Served("", *map(tuple, lists), degenerate, confidence, tuple(size))
 
 
 def _column(

@@ -37,7 +37,7 @@ def temporary_folder(serving_dir: Path) -> Iterator[Path]:
 def add_version(new: Path, serving_dir: Path) -> Path:
     """Renames a complete folder to the next version, at once.
 
-    Exports at the same time each get a number of their own.
+    Exports at the same time each get their own numbers.
 
     Args:
       new: not empty, in `serving_dir` or elsewhere on its file system.

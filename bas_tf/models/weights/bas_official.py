@@ -12,7 +12,7 @@ from bas_tf.models.weights.torch_names import (
     torch_name,
 )
 
-# The ILSVRC models save the constant copies of their head besides the originals.
+# The ILSVRC models save the constant copies of their head next to the originals.
 COPIES = re.compile(r"\w+_copy\.|conv_copy_5_\d\.|erase_branch\.")
 COUNTERS = "num_batches_tracked"
 

@@ -24,7 +24,7 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
         consists of tensors, numbers, strings, lists, tuples and dicts.
 
     Returns:
-      {name: array of its own memory} in the file's dtypes.
+      {name: array with its own memory} in the file's dtypes.
 
     Raises:
       UserError: the file is missing, damaged, of another kind, holds no state dict,

@@ -1,5 +1,5 @@
 // What a picture shows and where, by a .tflite file of `python -m export.tflite`.
-// Copy this file into an Android app; README.md beside it has the Gradle lines.
+// Copy this file into an Android app; README.md next to it has the Gradle lines.
 package bas_tf.edge
 
 import android.graphics.Bitmap

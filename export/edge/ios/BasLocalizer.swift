@@ -1,5 +1,5 @@
 // What a picture shows and where, by a .tflite file of `python -m export.tflite`.
-// Copy this file into an iOS app; README.md beside it has the pod.
+// Copy this file into an iOS app; README.md next to it has the pod.
 import CoreGraphics
 import Foundation
 import TensorFlowLite

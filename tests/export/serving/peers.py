@@ -33,7 +33,7 @@ CLASSES = ("red", "green", "blue")
 def answer(images: list[bytes], class_ids: list[int] | None = None) -> dict:
     """The served model's outputs as nested lists."""
     rows = [_answer_one(image) for image in images]
-    keys = ["boxes", "degenerate", "image_size", "status"]
+    keys = ["boxes", "degenerate", "confidence", "image_size", "status"]
     if class_ids is None:
         keys += ["class_ids", "class_names", "scores"]
     return {key: [row[key] for row in rows] for key in keys}
@@ -54,6 +54,7 @@ def _answer_one(content: bytes) -> dict:
         "scores": (means[order] / means.sum()).tolist(),
         "boxes": [width / 4, height / 4, width / 2, height / 2],
         "degenerate": False,
+        "confidence": 0.75,
         "image_size": [width, height],
         "status": 0 if good else 1,
     }

@@ -273,6 +273,7 @@ WRONG = [
     ({"class_ids": [[]], "class_names": [[]], "scores": [[]]}, "answer's"),
     ({"class_ids": [["a", "b", "c"]]}, "'class_ids' is "),
     ({"degenerate": [3]}, "'degenerate' is "),
+    ({"confidence": [[0.5]]}, "'confidence' is "),
     ({"status": [0.5]}, "'status' is float"),
 ]
 
@@ -306,6 +307,14 @@ def test_a_missing_output_is_named(peer):
     answers_with(peer, outputs)
     with pytest.raises(ServingError, match="lacks output 'boxes'; its outputs: class"):
         localize_one(peer)
+
+
+def test_a_model_of_before_there_was_a_confidence(peer):
+    outputs = peers.answer([peers.png()])
+    del outputs["confidence"]
+    answers_with(peer, outputs)
+    (found,) = localize_one(peer)
+    assert not found.fault and found.confidence is None
 
 
 def test_nan_is_a_fault_of_its_row_alone(peer):

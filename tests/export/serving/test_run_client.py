@@ -34,7 +34,7 @@ def peer(rest):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Twenty PNGs in two folders, each of its own width, 41 to 60 pixels."""
+    """Twenty PNGs in two folders, each with another width, 41 to 60 pixels."""
     root = tmp_path / "photos"
     for i in range(20):
         path = root / "ab"[i % 2] / f"{i}.png"
@@ -112,6 +112,8 @@ def test_what_a_line_holds(client, folder, tmp_path):
         ],
         "box": [10.25, 7.5, 20.5, 15.0],
         "degenerate": False,
+        "confidence": 0.75,
+        "found": True,
         "width": 41,
         "height": 30,
         "overlay": "overlays/0_localized.png",

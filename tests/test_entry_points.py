@@ -14,6 +14,7 @@ from tests.commands import (
     only_error_line,
     run_command,
 )
+from tests.training import narrow
 
 COMMANDS = {
     "bas_tf.train": ["config", "local_workers", "workdir"],
@@ -344,16 +345,21 @@ def test_a_new_process_too_prints_one_line_and_nothing_of_tensorflow(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_truncated_photo_met_while_training(photo_folder, tmp_path):
+def test_a_truncated_photo_met_while_training(
+    photo_folder, tmp_path, monkeypatch, capsys
+):
     photo = photo_folder / "train" / "cat" / "0.jpg"
     photo.write_bytes(photo.read_bytes()[:700])
     workdir = tmp_path / "workdir"
-    done = run_command(
-        "bas_tf.train", *folder_flags(photo_folder), "--config.eval.split=val",
-        f"--workdir={workdir}",
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert f"error: {photo}: not a readable image" in only_error_line(done.stderr)
+    with narrow.shallow_backbone() as backbone:
+        code = exit_code_in_process(
+            monkeypatch, "bas_tf.train", *folder_flags(photo_folder),
+            "--config.eval.split=val", f"--config.model.backbone={backbone}",
+            f"--workdir={workdir}",
+        )  # fmt: skip
+    assert code == 2
+    line = only_error_line(capsys.readouterr().err)
+    assert f"error: {photo}: not a readable image" in line
     assert not list(workdir.glob("checkpoints/*"))
 
 
@@ -438,18 +444,23 @@ def test_the_demo_logs_every_step_once_with_every_term(demo_workdir):
 
 
 @pytest.mark.slow
-def test_no_epochs_make_a_workdir_of_a_weights_file(photo_folder, tmp_path):
+def test_no_epochs_make_a_workdir_of_a_weights_file(
+    photo_folder, tmp_path, monkeypatch
+):
     """Imported weights are evaluated and exported like trained ones."""
     weights, workdir = tmp_path / "w.weights.h5", tmp_path / "workdir"
-    fresh = experiment.build_model(demo.get_config("quicktest"), num_classes=2)
-    weights_file.save(fresh, weights, source="a test")
-    done = run_command(
-        "bas_tf.train", *folder_flags(photo_folder), f"--workdir={workdir}",
-        "--config.train.epochs=0", "--config.eval.split=val",
-        f"--config.model.weights={weights}",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    loaded = experiment.load_localizer(experiment.load_experiment(workdir))
+    config = demo.get_config("quicktest")
+    with narrow.shallow_backbone() as config.model.backbone:
+        fresh = experiment.build_model(config, num_classes=2)
+        weights_file.save(fresh, weights, source="a test")
+        code = exit_code_in_process(
+            monkeypatch, "bas_tf.train", *folder_flags(photo_folder),
+            f"--config.model.backbone={narrow.NAME}", "--config.train.epochs=0",
+            "--config.eval.split=val", f"--config.model.weights={weights}",
+            f"--workdir={workdir}",
+        )  # fmt: skip
+        assert code == 0
+        loaded = experiment.load_localizer(experiment.load_experiment(workdir))
     for ours, theirs in zip(loaded.variables, fresh.variables, strict=True):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
     assert json.loads((workdir / "metrics.json").read_text())["num_images"] == 4

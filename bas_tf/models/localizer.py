@@ -46,6 +46,12 @@ class Localizer(keras.Model):
         self.backbone_name = backbone_name
         self._built_by = None  # the arguments of `build_localizer`
 
+    def build(self, input_shape):
+        """From shapes alone: Keras would trace `call`, and each network's in turn."""
+        self.backbone.build(input_shape)
+        self.generator.build(self.backbone.trunk.output_shape)
+        self.built = True
+
     def call(self, images, training=False):
         """A label-free pass.
 
@@ -217,7 +223,7 @@ def build_localizer(
         "top_k": top_k,
         "backbone_options": backbone_options,
     }
-    localizer(tf.zeros([1, height, width, 3]))  # creates the variables
+    localizer.build((1, height, width, 3))  # creates the variables
     if synchronized_batch_norm:
         synchronize_batch_norm(localizer)
     return localizer

@@ -1,5 +1,7 @@
 """The ablation from config to table: rows, resuming, top-k, what is refused."""
 
+import contextlib
+import io
 import json
 
 import pytest
@@ -9,15 +11,17 @@ from bas_tf.configs import ablation as ablation_config
 from bas_tf.configs import demo
 from bas_tf.errors import UserError
 from bas_tf.evaluators import sweeps
-from tests.commands import exit_code_in_process, only_error_line, run_command
+from tests.commands import exit_code_in_process, only_error_line
+from tests.training import narrow
 
 QUICK = "configs/ablation.py:synthetic_quicktest"
 
 
 def quick_config():
-    """That config, all epochs of which train everything: a graph less a row."""
+    """That config on a shallow network, all epochs of which train everything."""
     config = ablation_config.get_config("synthetic_quicktest")
     config.train.epochs, config.train.classifier_epochs = 1, 0
+    config.model.backbone = narrow.NAME
     return config
 
 
@@ -25,12 +29,19 @@ def quick_config():
 def ablated(tmp_path_factory):
     """(workdir, standard output) of the quick ablation; for reading only."""
     workdir = tmp_path_factory.mktemp("ablation") / "run"
-    done = run_command(
-        "bas_tf.ablate", f"--config={QUICK}", "--config.train.epochs=1",
-        "--config.train.classifier_epochs=0", f"--workdir={workdir}",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return workdir, done.stdout
+    printed = io.StringIO()
+    with narrow.shallow_backbone() as backbone:
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(printed),
+        ):
+            code = exit_code_in_process(
+                patch, "bas_tf.ablate", f"--config={QUICK}", f"--workdir={workdir}",
+                "--config.train.epochs=1", "--config.train.classifier_epochs=0",
+                f"--config.model.backbone={backbone}",
+            )  # fmt: skip
+        assert code == 0
+        yield workdir, printed.getvalue()
 
 
 def losses_of(config) -> dict:

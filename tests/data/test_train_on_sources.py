@@ -12,6 +12,7 @@ from bas_tf.data.sources.cub import CubSource
 from bas_tf.evaluators import ground_truth
 from bas_tf.jobs import evaluation, training
 from tests.data import tiny_sets, tiny_tfds
+from tests.training import narrow
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SIZES = {"resize_size_wh": (72, 72), "crop_size_wh": (64, 64)}
@@ -80,12 +81,12 @@ def test_two_steps_and_an_evaluation(tmp_path, name):
     config.data.source, config.data.root = source, str(root)
     config.data.batch_size = num_train // 2
     config.train.epochs, config.train.classifier_epochs = 1, 0
-    config.model.width = 0.125
     workdir = tmp_path / "run"
-    training.run_training(config, workdir)
+    with narrow.shallow_backbone() as config.model.backbone:
+        training.run_training(config, workdir)
+        evaluated = evaluation.evaluate_model(str(workdir), config, split=split)
     log = (workdir / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log] == [1, 2]
-    evaluated = evaluation.evaluate_model(str(workdir), config, split=split)
     assert evaluated.document["num_images"] == num_images
     assert len(evaluated.truth.images) == num_boxed
     assert ("gt_known_loc" in evaluated.document["metrics"]) == (num_boxed > 0)

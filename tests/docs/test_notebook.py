@@ -5,10 +5,16 @@ import json
 import pytest
 
 from tests.commands import REPO
+from tests.training import narrow
 
-# As an argument of the notebook's training, which is of full width without it.
-SMALL = """
-    model__backbone="mobilenet_v1", model__width=0.125, model__weights="",
+# Before the notebook's training, and arguments of it: it is of full width without.
+SHALLOW = """\
+from tests.training import narrow
+shallow = narrow.shallow_backbone()
+shallow.__enter__()
+"""
+SMALL = f"""
+    model__backbone={narrow.NAME!r}, model__width=0.125, model__weights="",
     train__self_training_epochs=1,"""
 NOTEBOOK = REPO / "docs" / "notebooks" / "own_photos.ipynb"
 
@@ -31,7 +37,8 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     training = notebook.cells[3]
     assert training.source.count('"photos",') == 1
-    training.source = training.source.replace('"photos",', f'"photos",{SMALL}')
+    small = training.source.replace('"photos",', f'"photos",{SMALL}')
+    training.source = SHALLOW + small
     client = nbclient.NotebookClient(
         notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}
     )

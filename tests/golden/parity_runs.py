@@ -59,13 +59,13 @@ MODELS = (
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One training step.
+    """One training step; what is not recorded of it is empty, for it is gigabytes.
 
     Attributes:
       terms: by recorded name, before the update.
-      gradients: of the loss, by recorded name; those of THROUGH too.
-      parameters: by recorded name, after the update.
-      statistics: BatchNorm's moving ones by recorded name, after the update.
+      gradients: of the loss, by recorded name; those of THROUGH too. Of the first.
+      parameters: by recorded name, after the update. Not of the second.
+      statistics: BatchNorm's moving ones, alike.
     """
 
     terms: dict[str, np.ndarray]
@@ -138,19 +138,18 @@ def train(recorded: Recorded, localizer, images, labels, *, steps: int) -> list[
         return terms, of_variables, of_terms
 
     done = []
-    for _ in range(steps):
+    for number in range(1, steps + 1):
         terms, of_variables, of_terms = step()
-        of_terms = dict(zip(THROUGH, map(np.asarray, of_terms), strict=True))
-        of_terms["x_saliency"] = of_terms["x_saliency"].transpose(0, 3, 1, 2)
-        gradients = by_recorded_name(recorded, variables, of_variables) | of_terms
-        done.append(
-            Step(
-                terms=as_recorded(recorded, terms),
-                gradients=gradients,
-                parameters=by_recorded_name(recorded, variables, variables),
-                statistics=by_recorded_name(recorded, moving, moving),
-            )
-        )
+        gradients = parameters = statistics = {}
+        if number == 1:
+            gradients = by_recorded_name(recorded, variables, of_variables)
+            gradients |= zip(THROUGH, map(np.asarray, of_terms), strict=True)
+            gradients["x_saliency"] = gradients["x_saliency"].transpose(0, 3, 1, 2)
+        if number != 2:
+            parameters = by_recorded_name(recorded, variables, variables)
+            statistics = by_recorded_name(recorded, moving, moving)
+        terms = as_recorded(recorded, terms)
+        done.append(Step(terms, gradients, parameters, statistics))
     return done
 
 

@@ -80,20 +80,32 @@ def terms_of(localizer, batch, *, training: bool = True):
     )
 
 
-def gradients_by_term(localizer, batch):
-    """{term: {recorded name: gradient of the batch's mean}}; None for no gradient."""
+def terms_and_gradient_norms(localizer, batch):
+    """The terms, and {term: {recorded name: norm of its batch's mean's gradient}}.
+
+    The norm is 0 where there is no gradient.
+    """
     variables = localizer.trainable_variables
     with tf.GradientTape(persistent=True) as tape:
         terms = terms_of(localizer, batch)
         means = {name: tf.reduce_mean(terms[ours]) for name, ours in COLUMNS.items()}
-    return {
-        name: dict(zip(named(variables), tape.gradient(mean, variables), strict=True))
+    return terms, {
+        name: {
+            path: 0.0 if gradient is None else np.linalg.norm(gradient)
+            for path, gradient in zip(
+                recorded_names(variables), tape.gradient(mean, variables), strict=True
+            )
+        }
         for name, mean in means.items()
     }
 
 
 def train(localizer, batch, rates):
-    """Of a step at each rate: losses, gradients, parameters, statistics, by name."""
+    """Of a step at each rate: losses, gradients, parameters, statistics, by name.
+
+    Gradients of the first step alone and variables of all but the second: what is
+    recorded.
+    """
     variables = localizer.trainable_variables
     moving = [v for v in localizer.variables if "/moving_" in v.path]
     sgd = make_optimizer(
@@ -101,7 +113,7 @@ def train(localizer, batch, rates):
     )
     sgd.build(variables)
     done = []
-    for rate in rates:
+    for number, rate in enumerate(rates, 1):
         sgd.learning_rate = rate
         with tf.GradientTape() as tape:
             terms = terms_of(localizer, batch)
@@ -109,25 +121,28 @@ def train(localizer, batch, rates):
         through = [terms[names.LOGITS], terms[names.FOREGROUND_MAP]]
         gradients, of_terms = tape.gradient(loss, (variables, through))
         sgd.apply(gradients, variables)
-        means = [np.mean(terms[ours]) for ours in COLUMNS.values()]
-        done.append(
-            {
-                "losses": [*means, float(loss)],
-                "gradients": named(variables, gradients),
-                "of_terms": dict(zip(("score", "map"), of_terms, strict=True)),
-                "parameters": named(variables, variables),
-                "statistics": named(moving, moving),
-            }
-        )
+        step = {"losses": [*(np.mean(terms[t]) for t in COLUMNS.values()), float(loss)]}
+        if number == 1:
+            step["gradients"] = named(variables, gradients)
+            step["of_terms"] = dict(zip(("score", "map"), of_terms, strict=True))
+        if number != 2:
+            step["parameters"] = named(variables, variables)
+            step["statistics"] = named(moving, moving)
+        done.append(step)
     return done
 
 
-def named(variables, values=None) -> dict[str, np.ndarray]:
+def recorded_names(variables) -> list[str]:
+    names_ = (torch_name(variable.path, "resnet50") for variable in variables)
+    return [n.replace("classifier_cls.4.", "classifier_cls.") for n in names_]
+
+
+def named(variables, values) -> dict[str, np.ndarray]:
     """{recorded name: array in torch layout} of values that belong to variables."""
-    out = {}
-    for variable, value in zip(variables, values or variables, strict=True):
-        name = torch_name(variable.path, "resnet50")
-        name = name.replace("classifier_cls.4.", "classifier_cls.")
-        array = np.array(tf.convert_to_tensor(value))
-        out[name] = torch_layout(array, variable.path)
-    return out
+    arrays = (np.array(tf.convert_to_tensor(value)) for value in values)
+    return {
+        name: torch_layout(array, variable.path)
+        for name, variable, array in zip(
+            recorded_names(variables), variables, arrays, strict=True
+        )
+    }

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.commands import exit_code_in_process, only_error_line, run_command
+from tests.training import narrow
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +25,7 @@ def flags_for(root):
         "--config.data.source=folder",
         f"--config.data.root={root}",
         "--config.data.batch_size=2",
+        f"--config.model.backbone={narrow.NAME}",
         "--config.train.epochs=1",
         "--config.train.classifier_epochs=0",
         "--config.eval.split=val",
@@ -36,7 +38,9 @@ def test_skip_trains_and_evaluates_the_rest_and_lists_the_others(
     root, (in_training, in_validation) = spoilt
     workdir = tmp_path / "workdir"
     arguments = (*flags_for(root), "--on_bad_image=skip")
-    done = run_command("bas_tf.train", *arguments, f"--workdir={workdir}")
+    done = run_command(
+        "tests.jobs.on_shallow", "bas_tf.train", *arguments, f"--workdir={workdir}"
+    )
     assert done.returncode == 0, done.stderr
     listed = {
         split: (workdir / f"skipped_images_{split}.txt").read_text()
@@ -60,7 +64,8 @@ def test_skip_trains_and_evaluates_the_rest_and_lists_the_others(
         "bas_tf.evaluate", f"--model={workdir}", *flags_for(root), "--split=val",
         f"--output={output}",
     )  # fmt: skip
-    code = exit_code_in_process(monkeypatch, *evaluator, "--on_bad_image=skip")
+    with narrow.shallow_backbone():
+        code = exit_code_in_process(monkeypatch, *evaluator, "--on_bad_image=skip")
     assert code == 0, capsys.readouterr().err
     listing = output.parent / "skipped_images_val.txt"
     assert listing.read_text() == listed["val"]
@@ -70,7 +75,8 @@ def test_skip_trains_and_evaluates_the_rest_and_lists_the_others(
 
     output.unlink()
     capsys.readouterr()
-    assert exit_code_in_process(monkeypatch, *evaluator) == 2
+    with narrow.shallow_backbone():
+        assert exit_code_in_process(monkeypatch, *evaluator) == 2
     line = only_error_line(capsys.readouterr().err)
     assert f"{in_validation}: not a readable image" in line
     assert not output.exists()

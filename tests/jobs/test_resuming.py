@@ -22,8 +22,9 @@ QUICK = (
     "--config.data.num_images.train=96", "--config.data.num_images.val=4",
     "--config.data.num_images.test=4",
 )  # fmt: skip
+ON_SHALLOW = f"--config.model.backbone={narrow.NAME}"
 COMMAND = (
-    "tests.jobs.train_shallow", *QUICK, f"--config.model.backbone={narrow.NAME}",
+    "tests.jobs.on_shallow", "bas_tf.train", *QUICK, ON_SHALLOW,
     f"--config.train.epochs={EPOCHS}",
 )  # fmt: skip
 
@@ -114,7 +115,10 @@ def test_what_sigterm_stopped_is_neither_evaluated_nor_taken_as_done(
     tmp_path, module, config, row
 ):
     """A row with a metrics.json would never be trained to its end."""
-    process = start_command(module, f"--config={config}", f"--workdir={tmp_path}")
+    process = start_command(
+        "tests.jobs.on_shallow", module, f"--config={config}", ON_SHALLOW,
+        "--config.train.epochs=20", f"--workdir={tmp_path}",
+    )  # fmt: skip
     while not log_of(tmp_path / row):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
@@ -127,7 +131,7 @@ def test_what_sigterm_stopped_is_neither_evaluated_nor_taken_as_done(
 
 
 WORKERS = (
-    "tests.jobs.train_shallow", *QUICK, f"--config.model.backbone={narrow.NAME}",
+    "tests.jobs.on_shallow", "bas_tf.train", *QUICK, ON_SHALLOW,
     "--config.train.epochs=2", "--local_workers=2",
     "--config.train.classifier_epochs=0", "--config.train.checkpoint_every_steps=2",
 )  # fmt: skip

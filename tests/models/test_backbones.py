@@ -11,6 +11,7 @@ from bas_tf.models import backbones
 from bas_tf.models.backbones.inception_v3 import AveragePooling, Branches
 from bas_tf.models.input_scaling import INPUT_SCALINGS
 from tests.lively import enliven
+from tests.training import narrow
 
 
 def build(name, **options):
@@ -164,9 +165,12 @@ def test_every_average_pooling_of_inception_is_the_variants(variant, counts_padd
 @pytest.mark.parametrize("name", INPUT_SCALINGS)
 def test_the_input_scaling_travels_in_the_weights(name, tmp_path):
     path = tmp_path / "narrow.weights.h5"
-    first, second = (build("mobilenet_v1", width=0.125) for _ in range(2))
+    first, second = (
+        narrow.ShallowMobileNet(num_classes=3, classifier={"variant": "linear"})
+        for _ in range(2)
+    )
     for backbone in (first, second):
-        backbone(np.zeros([1, 32, 32, 3], np.uint8))
+        backbone.build((1, 32, 32, 3))
     second.set_input_scaling("none" if name != "none" else "lite")
     first.set_input_scaling(name)
     first.save_weights(path)

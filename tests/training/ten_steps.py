@@ -1,10 +1,11 @@
-"""Ten steps of a narrow MobileNetV1, in its own process: what it comes to.
+"""Ten steps of a narrow MobileNetV1: what they come to, on any strategy.
 
-python -m tests.training.ten_steps KIND OUT         writes OUT/KIND_<worker>.npz
+python -m tests.training.ten_steps multi_worker OUT     see `write`
 python -m tests.training.ten_steps multi_worker_forever OUT
     steps until it is ended, touching OUT/beat_<worker>
 """
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from bas_tf import names
 from bas_tf.errors import UserError
 from bas_tf.training import strategy, train_step
 from bas_tf.training.optimizer import TorchSGD
+from tests.fixtures.networks import in_float64
 from tests.training.narrow import narrow_localizer
 
 STEPS, BATCH, RATE = 10, 8, 1e-4
@@ -45,11 +47,9 @@ def batches(worker: tuple[int, int]) -> tf.data.Dataset:
 
 
 def take_steps(
-    distribution, dtype: str, *, synchronized: bool, steps: int
+    distribution, *, synchronized: bool, steps: int
 ) -> dict[str, np.ndarray]:
     """Losses, weights and moving statistics after some of the ten steps."""
-    keras.backend.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
     keras.utils.set_random_seed(0)
     with distribution.scope():
         localizer = narrow_localizer(
@@ -110,25 +110,27 @@ def forever(distribution, beat: Path) -> None:
             beat.touch()
 
 
-def main(kind: str, out: Path) -> None:
-    if kind == "mirrored":
-        tf.config.set_logical_device_configuration(
-            tf.config.list_physical_devices("CPU")[0],
-            [tf.config.LogicalDeviceConfiguration()] * 2,
-        )
-    distribution = strategy.make_strategy(kind.removesuffix("_forever"))
+def write(kind: str, out: Path, distribution) -> None:
+    """OUT/KIND_<worker>.npz: the images of every step, and what `RUNS` came to."""
     which, _ = strategy.worker_of(distribution)
-    if kind.endswith("_forever"):
-        forever(distribution, out / f"beat_{which}")
     parts = [
         np.concatenate(distribution.experimental_local_results(batch[names.IMAGES]))
         for batch in strategy.distribute(distribution, batches)
     ]
     found = {"images": np.stack(parts)}
     for dtype, synchronized, steps in RUNS:
-        result = take_steps(distribution, dtype, synchronized=synchronized, steps=steps)
+        with in_float64() if dtype == "float64" else contextlib.nullcontext():
+            result = take_steps(distribution, synchronized=synchronized, steps=steps)
         found |= {f"{dtype}/{synchronized}/{k}": v for k, v in result.items()}
     np.savez(out / f"{kind}_{which}.npz", **found)
+
+
+def main(kind: str, out: Path) -> None:
+    distribution = strategy.make_strategy(kind.removesuffix("_forever"))
+    if kind.endswith("_forever"):
+        which, _ = strategy.worker_of(distribution)
+        forever(distribution, out / f"beat_{which}")
+    write(kind, out, distribution)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,11 @@ class Backbone(keras.Model):
         self.trunk = keras.Sequential([pixels, *trunk], name="trunk")
         self.head = Head([*head, last], name="head")
 
+    def build(self, input_shape):
+        self.trunk.build(input_shape)
+        self.head.build(self.trunk.output_shape)
+        self.built = True
+
     def call(self, images, training=False):
         """Images -> (F, A); see the attributes."""
         features = self.trunk(images, training=training)

@@ -47,6 +47,7 @@ const site = once(async () => {
 });
 const localizer = once(async () => {
   const loaded = await Localizer.load((await site()).localizer);
+  if (!coming) await loaded.warmUp();
   void keepOffline();
   return loaded;
 });

@@ -20,6 +20,10 @@ const LAST_TYPE = "elementType: ElementType.UINT8\n  }";
 const BOOL =
   '{ dtype: "bool", typedArrayConstructor: Uint8Array, elementType: ElementType.BOOL }';
 
+// LiteRT.js's build with threads starts as many workers as there are cores. Four are
+// enough for networks as small as ours.
+const CORES = "navigator.hardwareConcurrency";
+
 export default defineConfig({
   base: "./", // the site may lie in any folder of a server
   build: { target: "es2022" },
@@ -38,6 +42,10 @@ export default defineConfig({
         for (const name of readdirSync(RUNTIME)) {
           if (USED.test(name)) cpSync(join(RUNTIME, name), join(dir!, "wasm", name));
         }
+        const threaded = join(dir!, "wasm", "litert_wasm_threaded_internal.js");
+        const code = readFileSync(threaded, "utf8");
+        if (!code.includes(CORES)) this.error(`${threaded}: no ${CORES} to limit`);
+        writeFileSync(threaded, code.replaceAll(CORES, `Math.min(4, ${CORES})`));
         for (const name of readdirSync(dir!, { recursive: true, encoding: "utf8" })) {
           if (!/\.(js|css|wasm)$/.test(name)) continue;
           const path = join(dir!, name);

@@ -1,6 +1,7 @@
 """Serves a site to this machine, with the headers that a web server should send."""
 
 import functools
+import os
 import sys
 from http import HTTPStatus, server
 from pathlib import Path
@@ -18,6 +19,7 @@ TYPES = {
     ".wasm": "application/wasm",
     ".tflite": "application/octet-stream",
 }
+SUFFIXES = {"br": ".br", "gzip": ".gz"}  # of compressed copies, the smallest first
 HEADERS = {
     # Isolated from other sites, the page may run the network on several threads.
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -29,10 +31,27 @@ HEADERS = {
 
 class _Handler(server.SimpleHTTPRequestHandler):
     extensions_map = TYPES
+    _encoding: str | None = None
+
+    def translate_path(self, path) -> str:
+        """The file, or a compressed copy that the browser accepts."""
+        path = super().translate_path(path)
+        accepted = self.headers.get("Accept-Encoding", "").replace(" ", "").split(",")
+        for self._encoding, suffix in SUFFIXES.items():
+            if self._encoding in accepted and os.path.isfile(path + suffix):
+                return path + suffix
+        self._encoding = None
+        return path
+
+    def guess_type(self, path) -> str:
+        return super().guess_type(path.removesuffix(SUFFIXES.get(self._encoding, "")))
 
     def end_headers(self) -> None:
         for name, value in HEADERS.items():
             self.send_header(name, value)
+        self.send_header("Vary", "Accept-Encoding")
+        if self._encoding:
+            self.send_header("Content-Encoding", self._encoding)
         super().end_headers()
 
     def list_directory(self, path) -> None:

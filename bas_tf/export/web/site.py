@@ -149,7 +149,9 @@ def _fill(
         path.unlink()
     (folder / MODELS).mkdir()
     for key, path in models.items():
-        shutil.copyfile(path, folder / described[key]["file"])
+        copied = shutil.copyfile(path, folder / described[key]["file"])
+        compressed = gzip.compress(copied.read_bytes(), mtime=0)
+        copied.with_name(f"{copied.name}.gz").write_bytes(compressed)
     card = models[LOCALIZER].with_name(MODEL_CARD)
     if card.is_file():
         shutil.copyfile(card, folder / CARD_FILE)
@@ -175,7 +177,7 @@ def _precache(folder: Path) -> str:
     files = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.suffix not in (".br", ".gz")
     )
     version = hashlib.sha256()
     for name in files:

@@ -396,6 +396,38 @@ def test_a_newer_site_is_told_and_shown_after_a_reload_without_the_server(
     assert kept_runtime(opened) == runtime
 
 
+def set_cores(driver, count: int) -> None:
+    """What the browser says that the device has."""
+    driver.execute_cdp_cmd(
+        "Emulation.setHardwareConcurrencyOverride", {"hardwareConcurrency": count}
+    )
+
+
+def test_a_server_without_headers_gets_an_isolated_page_that_works_offline(
+    driver, site_folder, photos, artifacts, tmp_path, monkeypatch
+):
+    for name in ("Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy"):
+        monkeypatch.delitem(server.HEADERS, name)
+    set_cores(driver, 6)
+    with contextlib.closing(ServedFolder(site_folder)) as served:
+        page = Page(driver, served.address)
+        page.wait(lambda: "works offline" in page.text("offline"), "kept offline")
+    for _ in range(2):  # after its own reload, and without the server
+        assert page.script("return crossOriginIsolated")
+        workers = driver.execute_cdp_cmd("Target.getTargets", {})["targetInfos"]
+        ours = [w for w in workers if w["url"].startswith(served.address + "wasm/")]
+        assert [w["type"] for w in ours] == ["worker"] * 4
+        model = artifacts / "localizer_float32.tflite"
+        (row,) = expected_rows(model, [photos["plain.png"]], tmp_path)
+        assert_equal(page.look(photos["plain.png"]), row)
+        page.open()
+        page.wait_until_ready()
+    assert kept_runtime(page) == [
+        "litert_wasm_threaded_internal.js", "litert_wasm_threaded_internal.wasm",
+    ]  # fmt: skip
+    set_cores(driver, os.cpu_count())
+
+
 def test_nothing_leaves_the_machine(page_at, served, photos):
     page_at.requests()  # those of the tests before
     page_at.open()

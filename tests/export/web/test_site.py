@@ -90,6 +90,7 @@ def test_a_site_is_the_page_the_models_and_what_they_say(small_page, models, tmp
     assert set(tree(output)) == {
         "index.html", "sw.js", "assets/a.js", "wasm/a.wasm", "site.json", "precache.js",
         "models/localizer_int8.tflite", "models/given_class_int8.tflite",
+        "models/localizer_int8.tflite.gz", "models/given_class_int8.tflite.gz",
         "model_card.txt",
     }  # fmt: skip
     document = json.loads((output / "site.json").read_text())
@@ -363,7 +364,7 @@ def test_the_command_writes_and_serves_until_ctrl_c(page, models, tmp_path):
         written, serving = process.stdout.readline(), process.stdout.readline()
         assert written.startswith(f"{output}: {INT8}, given_class_int8.tflite")
         address = serving.split()[1]
-        wasm = "wasm/litert_wasm_internal.wasm"
+        wasm = "wasm/litert_wasm_compat_internal.wasm"
         for name, media_type in (
             ("", "text/html"), ("sw.js", "text/javascript"), (wasm, "application/wasm"),
             ("site.json", "application/json"), ("model_card.txt", "text/plain"),
@@ -373,6 +374,16 @@ def test_the_command_writes_and_serves_until_ctrl_c(page, models, tmp_path):
                 assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
                 embedder = response.headers["Cross-Origin-Embedder-Policy"]
                 assert embedder == "require-corp"
+        for name, encoding, copy in (
+            (wasm, "br", ".br"), (f"models/{INT8}", "gzip", ".gz"), (wasm, None, ""),
+        ):  # fmt: skip
+            request = urllib.request.Request(address + name)
+            request.add_header("Accept-Encoding", "gzip, br" if encoding else "zstd")
+            with urllib.request.urlopen(request) as response:
+                assert response.headers["Content-Encoding"] == encoding
+                media_type = server.TYPES[Path(name).suffix]
+                assert response.headers["Content-Type"] == media_type
+                assert response.read() == (output / f"{name}{copy}").read_bytes()
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"{address}models/")
         process.send_signal(signal.SIGINT)

@@ -35,7 +35,18 @@ async function keep(urls) {
 
 async function answer(request) {
   const cache = await caches.open(CACHE);
-  return (await cache.match(request)) ?? fetch(request);
+  const response = (await cache.match(request)) ?? (await fetch(request));
+  const isolates = request.mode === "navigate" || request.destination === "worker";
+  return isolates && response.ok ? isolated(response) : response;
+}
+
+// Only an isolated page may use threads, and not every server sends the headers for it.
+function isolated(response) {
+  const { body, status, statusText } = response;
+  const headers = new Headers(response.headers);
+  headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+  return new Response(body, { status, statusText, headers });
 }
 
 self.addEventListener("install", (event) => event.waitUntil(install()));

@@ -1,6 +1,6 @@
 // An exported .tflite file, run by LiteRT.js.
 
-import { type CompiledModel, loadAndCompile, loadLiteRt, Tensor } from "@litertjs/core";
+import { type CompiledModel, loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "@litertjs/core";
 import { loadModel, type ModelFile } from "./site";
 import { Trouble } from "./trouble";
 
@@ -46,6 +46,11 @@ export class Localizer {
     return this.file.document.inputs.images.height!;
   }
 
+  /** One run on a black photo: the first one takes several times as long. */
+  async warmUp(): Promise<void> {
+    await this.localize(new Uint8Array(this.height * this.width * 3));
+  }
+
   /**
    * Names and boxes what a photo shows.
    *
@@ -86,12 +91,19 @@ export class Localizer {
   }
 }
 
-/** Several threads where the site is served isolated, otherwise one. */
+/**
+ * Several threads where the page is isolated, otherwise one.
+ *
+ * Of LiteRT.js's builds the page has two: with threads, for which the browser must have
+ * relaxed SIMD too, and the one that runs everywhere.
+ */
 async function loadRuntime(): Promise<unknown> {
   const folder = new URL("wasm/", document.baseURI).href;
-  runtime ??= loadLiteRt(folder, { threads: crossOriginIsolated }).catch(() =>
-    loadLiteRt(folder),
-  );
+  const plain = `${folder}litert_wasm_compat_internal.js`;
+  const threads = crossOriginIsolated && (await supportsFeature("relaxedSimd"));
+  runtime ??= threads
+    ? loadLiteRt(folder, { threads }).catch(() => loadLiteRt(plain))
+    : loadLiteRt(plain);
   try {
     return await runtime;
   } catch (error) {

@@ -11,7 +11,7 @@ import { closeCamera, openCamera, takePicture } from "./camera";
 import { showCard } from "./card";
 import { element, withText } from "./elements";
 import { type Found, Localizer } from "./localizer";
-import { keepSite, onNewerSite } from "./offline";
+import { isolatePage, keepSite, onNewerSite } from "./offline";
 import { openPhoto, type Photo } from "./photo";
 import { loadSite, type Site } from "./site";
 import { Trouble, words } from "./trouble";
@@ -46,7 +46,9 @@ const site = once(async () => {
   return found;
 });
 const localizer = once(async () => {
+  await isolatePage(() => newest === 1).catch(() => {}); // then with one thread
   const loaded = await Localizer.load((await site()).localizer);
+  if (!coming) await loaded.warmUp();
   void keepOffline();
   return loaded;
 });

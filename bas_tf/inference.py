@@ -105,9 +105,8 @@ def map_to_boxes(
 
 
 def segmentation(logits: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
-    """names.SEGMENTATION, the highest share, from `ForegroundGenerator.logits`."""
-    shares = tf.nn.softmax(logits)
-    background_first = tf.concat([shares[..., -1:], shares[..., :-1]], axis=-1)
+    """names.SEGMENTATION, the highest of `ForegroundGenerator.logits`."""
+    background_first = tf.concat([logits[..., -1:], logits[..., :-1]], axis=-1)
     resized = score_maps.resize_bilinear(background_first, size_hw)
     return tf.cast(tf.argmax(resized, axis=-1, output_type=tf.int32), tf.uint8)
 

@@ -174,7 +174,9 @@ def mask_loss(
 
 
 def label_map_loss(logits: tf.Tensor, label_maps: tf.Tensor) -> tf.Tensor:
-    """L_seg: the mean cross-entropy of the pixels whose label is sure.
+    """L_seg = CE + 1 - Dice of a softmax and a label map, on the pixels that are sure.
+
+    CE is the mean over these pixels, Dice the mean over the classes that are there.
 
     At twice the map's size, as L_mask: logits resized bilinearly, each cell against the
     shares of its pixels' labels, so that a border inside a cell is worth something.
@@ -194,9 +196,21 @@ def label_map_loss(logits: tf.Tensor, label_maps: tf.Tensor) -> tf.Tensor:
     channels = tf.where(labels < 0, background, labels)
     of_pixels = tf.one_hot(channels, background + 1)  # zeros where unsure
     shares = tf.nn.avg_pool2d(of_pixels, window, window, "VALID")
-    log_shares = tf.nn.log_softmax(tf.image.resize(logits, size))
-    entropy = -tf.reduce_sum(shares * log_shares, axis=[1, 2, 3])
-    return tf.math.divide_no_nan(entropy, tf.reduce_sum(shares, axis=[1, 2, 3]))
+    log_found = tf.nn.log_softmax(tf.image.resize(logits, size))
+
+    def total(values):
+        return tf.reduce_sum(values, axis=[1, 2])  # [batch, classes + 1]
+
+    areas = total(shares)
+    entropy = -tf.reduce_sum(total(shares * log_found), axis=1)
+    entropy = tf.math.divide_no_nan(entropy, tf.reduce_sum(areas, axis=1))
+    found = tf.exp(log_found)
+    sure = tf.reduce_sum(shares, axis=3, keepdims=True)
+    both, found_areas = total(shares * found), total(sure * tf.identity(found))
+    dice = (2 * both + 1) / (areas + found_areas + 1)
+    is_there = tf.cast(areas > 0, tf.float32)[:, :background]
+    missed = tf.reduce_sum(is_there * (1 - dice[:, :background]), axis=1)
+    return entropy + tf.math.divide_no_nan(missed, tf.reduce_sum(is_there, axis=1))
 
 
 def objective_term(objective: str) -> str:

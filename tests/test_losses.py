@@ -159,7 +159,7 @@ def test_mask_loss_of_a_map_without_doubt_is_finite_in_a_graph(score, pixel):
     assert np.isfinite(tape.gradient(loss, maps)).all()
 
 
-def test_label_map_loss_is_the_mean_cross_entropy_of_the_sure_pixels(rng):
+def test_label_map_loss_is_cross_entropy_and_dice_of_the_sure_pixels(rng):
     """Pixel by pixel in float64: each against the logits of its cell, 4 x 4 of them."""
     logits = rng.normal(size=[2, 3, 2, 4]).astype(np.float32)
     label_maps = rng.integers(0, 4, [2, 24, 16, 1]).astype(np.uint8)
@@ -169,12 +169,16 @@ def test_label_map_loss_is_the_mean_cross_entropy_of_the_sure_pixels(rng):
         given = tf.Variable(logits)
         loss = losses.label_map_loss(given, tf.constant(label_maps))
     resized = tf.image.resize(logits, [6, 4]).numpy().astype(np.float64)
-    terms = []
+    terms, both, areas = [], np.zeros(4), np.zeros(4)
     for y, x in np.argwhere(label_maps[0, ..., 0] != 255):
         z = resized[0, y // 4, x // 4]
         channel = (int(label_maps[0, y, x, 0]) - 1) % 4  # background is the last
-        terms.append(np.log(np.exp(z).sum()) - z[channel])
-    np.testing.assert_allclose(loss, [np.mean(terms), 0], rtol=1e-5)
+        found = np.exp(z) / np.exp(z).sum()
+        terms.append(-np.log(found[channel]))
+        both[channel] += found[channel] / 16  # of a cell
+        areas += (found + np.eye(4)[channel]) / 16
+    dice = ((2 * both + 1) / (areas + 1))[:3]
+    np.testing.assert_allclose(loss, [np.mean(terms) + 1 - dice.mean(), 0], rtol=1e-5)
     gradient = tape.gradient(loss, given).numpy()
     assert (gradient[0] != 0).all() and (gradient[1] == 0).all()
 

@@ -17,7 +17,7 @@ from bas_tf.segmentation.label_maps import LONGEST, PhotoSeeds
 def make_seeds_fn(
     student: experiment.Experiment, *, labels: str, views: str
 ) -> Callable[[Record], PhotoSeeds]:
-    """How much larger than background's each label's share of a pixel is, in (-1, 1).
+    """How likely each label is compared with background, as logits.
 
     `seeds.label_map` at threshold 0 takes the highest of the labels and background. The
     whole photo is seen at the size of training, in one pass unless there are views.
@@ -25,19 +25,20 @@ def make_seeds_fn(
     Args:
       student: the workdir.
       labels: "true", the record's alone, or "predicted", all classes.
-      views: what shares are averaged over, see `refinement.views`.
+      views: what log shares are averaged over, see `refinement.views`.
     """
     localizer, count = experiment.load_localizer(student), len(student.class_names)
     no_object = names.no_object_id(student.class_names)
     seen = parse_views(views, tuple(student.config.data.crop_size))
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def shares(images):
+    def log_shares(images):
         features = localizer.backbone.trunk(images, training=False)
-        return tf.nn.softmax(localizer.generator.logits(features))
+        return tf.nn.log_softmax(localizer.generator.logits(features))
 
     def by_channel(images: np.ndarray) -> dict[int, np.ndarray]:
-        return dict(enumerate(np.moveaxis(shares(tf.constant(images)).numpy(), -1, 0)))
+        found = log_shares(tf.constant(images))
+        return dict(enumerate(np.moveaxis(found.numpy(), -1, 0)))
 
     def seeds_of(record: Record) -> PhotoSeeds:
         photo = seeds.bounded(record.load_image(), LONGEST)

@@ -109,13 +109,13 @@ def highest(localizer, photo, keys):
     """A photo's labels, by one pass and a loop over the classes."""
     image = preprocess.resize(photo, (64, 64))[np.newaxis]
     logits = localizer.generator.logits(localizer.backbone.trunk(image))
-    shares = tf.nn.softmax(logits).numpy()[0]
+    logits = logits.numpy()[0]
     labels = np.zeros(photo.shape[:2], np.uint8)
-    best = resize_map(shares[..., 8], (72, 72))
+    best = resize_map(logits[..., 8], (72, 72))
     for key in sorted(keys):
-        share = resize_map(shares[..., key], (72, 72))
-        labels[share > best] = key + 1
-        best = np.maximum(best, share)
+        logit = resize_map(logits[..., key], (72, 72))
+        labels[logit > best] = key + 1
+        best = np.maximum(best, logit)
     return labels
 
 
@@ -167,9 +167,9 @@ def test_evaluation_measures_what_one_pass_finds_in_the_crop(student):
     for record in experiment.open_source(student.config).records("val"):
         crop = record.load_image()[np.newaxis, 4:68, 4:68]
         logits = localizer.generator.logits(localizer.backbone.trunk(crop))
-        shares = np.roll(tf.image.resize(tf.nn.softmax(logits), [64, 64])[0], 1, -1)
+        resized = np.roll(tf.image.resize(logits, [64, 64])[0], 1, -1)
         truth = record.load_class_mask()[4:68, 4:68]
-        confusion += label_confusion(truth, shares.argmax(axis=-1), 9)
+        confusion += label_confusion(truth, resized.argmax(axis=-1), 9)
     ious = label_ious(confusion)
     figure = evaluated.evaluation.figures["miou"]
     assert figure.value == pytest.approx(np.nanmean(ious), abs=1e-4)

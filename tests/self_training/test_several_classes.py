@@ -10,6 +10,7 @@ from scipy import ndimage
 
 import bas_tf
 from bas_tf import names
+from bas_tf.annotation import coco
 from bas_tf.configs import drawings_multilabel
 from bas_tf.data import preprocess
 from bas_tf.data.pseudo_masks import LABEL_MAPS_FILE
@@ -202,6 +203,7 @@ def test_files_say_the_same_labels_and_maps(student, tmp_path, export):
         full, dynamic, given, _ = map(load_tflite, paths)
         document = json.loads(paths[0].with_name(f"{paths[0].name}.json").read_text())
         assert document["outputs"][names.SEGMENTATION]["shape"] == [1, 64, 64]
+        assert full.labels_pixels and not given.labels_pixels
         found = full.predict_fn(crops)
         rough = dynamic.predict_fn(crops)[names.SEGMENTATION]
         assert np.mean(rough == expected[names.SEGMENTATION]) > 0.8
@@ -210,10 +212,13 @@ def test_files_say_the_same_labels_and_maps(student, tmp_path, export):
         np.testing.assert_allclose(maps, of_class, atol=1e-4)
     elif export == "saved_model":
         folder = saved_models.export_saved_model(student.workdir, tmp_path / "saved")
-        found = load_saved_model(folder).predict_fn(crops)
+        runner = load_saved_model(folder)
+        assert runner.labels_pixels
+        found = runner.predict_fn(crops)
     else:
-        path = onnx_files.export_onnx(student.workdir, tmp_path)
-        found = load_onnx(path).predict_fn(crops)
+        runner = load_onnx(onnx_files.export_onnx(student.workdir, tmp_path))
+        assert runner.labels_pixels
+        found = runner.predict_fn(crops)
     same = found[names.SEGMENTATION] == expected[names.SEGMENTATION]
     assert found[names.SEGMENTATION].dtype == np.uint8 and same.mean() > 0.999
     map_of = names.LOCALIZATION_MAP
@@ -249,6 +254,36 @@ def test_localize_lists_the_largest_part_of_every_class(student, tmp_path):
     answer = bas_tf.load(student.workdir).localize(np.asarray(photo))
     assert [each.label for each in answer.classes] == list(found)
     assert answer.classes[0].mask.mean() == pytest.approx(sizes[0], abs=1e-4)
+
+
+def test_annotate_writes_what_localize_finds(student, tmp_path):
+    photos = tmp_path / "photos"
+    for record in experiment.open_source(student.config).records("val")[:3]:
+        path = photos / student.class_names[record.label] / f"{record.image_id}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        record.image.decode().resize([144, 90]).save(path)
+    model = bas_tf.load(student.workdir)
+    found = {
+        (path.relative_to(photos).as_posix(), each.label): each
+        for path in photos.rglob("*.png")
+        for each in model.localize(path).classes
+    }
+    for known in (False, True):
+        output = tmp_path / f"{known}"
+        model.annotate(photos, output, masks=True, known_labels=known)
+        document = json.loads((output / coco.FILE).read_text())
+        files = {each["id"]: each["file_name"] for each in document["images"]}
+        classes = {each["id"]: each["name"] for each in document["categories"]}
+        written = {
+            (files[each["image_id"]], classes[each["category_id"]]): each
+            for each in document["annotations"]
+        }
+        if known:
+            found = {key: v for key, v in found.items() if key[0].startswith(key[1])}
+        assert written.keys() == found.keys() and len(document["images"]) == 3
+        for key, each in written.items():
+            mask = masks.from_run_lengths(each["segmentation"])
+            assert np.mean(mask == found[key].mask) > 0.999  # another batch
 
 
 @pytest.mark.parametrize("changed", [{"maps": "cam"}, {"threshold": "0.3"}])

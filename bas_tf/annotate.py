@@ -17,8 +17,11 @@ only. DIR gets, for boxes in pixels of the upright photos (turned as EXIF says):
 photos. --masks adds masks, and boxes become theirs; --refine=grabcut tightens both.
 Photos whose box has less than --min_confidence get no object, nor do those of a model's
 class _none (docs/own_photos.md).
---boxes=all adds all objects of the class. --order=confidence puts the least certain
-photos first, in coco and labelstudio as in review.
+--boxes=all adds all objects of the class. A model that labels pixels gives an object
+of each class in the photo, its largest region (with --known_labels of that class
+alone), and takes neither --boxes=all nor --refine.
+--order=confidence puts the least certain photos first, in coco and labelstudio as in
+review.
 The same command goes on where it was stopped. Exit code 2 also when some photos could
 not be read: they are named, and the others are done.
 """

@@ -18,7 +18,8 @@ class Object:
       box: x0, y0, x1, y1, half-open, pixels of the upright photo; with a mask, that of
         the mask.
       degenerate: nothing was found; the box is the whole photo.
-      confidence: in the box, see `metrics.confidence`; None if not known.
+      confidence: in the box, see `metrics.confidence`; that of the photo's best class
+        where pixels are labelled; None if not known.
       mask: its pixels, one component, as COCO's uncompressed RLE (`masks.run_lengths`).
     """
 

@@ -1,13 +1,19 @@
-"""Photos to their objects, a batch at a time."""
+"""Photos to their objects, a batch at a time.
 
-from collections.abc import Iterator, Mapping, Sequence
+A network that labels pixels has one object of each class found in the photo, its
+largest region; of given labels, that of the photo's class alone.
+"""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from bas_tf import names
 from bas_tf.annotation.data_set import Object, Photo
+from bas_tf.errors import UserError
 from bas_tf.geometry import components, objects
 from bas_tf.jobs import localization
+from bas_tf.jobs.found_classes import found_classes
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.runners import Runner
 
@@ -25,7 +31,8 @@ class Annotator:
       boxes: of `objects.BOXES`.
 
     Raises:
-      UserError: masks or a refinement of a model that does not say its threshold.
+      UserError: masks or a refinement of a model that does not say its threshold;
+        a refinement or objects.ALL of one that labels pixels.
     """
 
     def __init__(
@@ -40,7 +47,10 @@ class Annotator:
         self._min_confidence = min_confidence
         self._runner, self._with_masks, self._refine = runner, with_masks, refine
         self._boxes = boxes
-        if with_masks or refine != refined_boxes.NONE:
+        if runner.labels_pixels:
+            _check_unchanged("boxes", boxes, objects.ONE)
+            _check_unchanged("refine", refine, refined_boxes.NONE)
+        elif with_masks or refine != refined_boxes.NONE:
             refined_boxes.threshold_of(runner)
 
     def annotate(
@@ -60,13 +70,29 @@ class Annotator:
         )  # fmt: skip
         for (name, photo), answer in zip(batch, answers, strict=True):
             label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
-            found = [
-                self._object(answer, label, *each)
-                for each in self._found(photo, answer)
-                if self._runner.class_names[label] != names.NO_OBJECT
+            found = []
+            if (
+                self._runner.class_names[label] != names.NO_OBJECT
                 and answer[names.CONFIDENCE] >= self._min_confidence
-            ]
+            ):
+                wanted = {label} if labels else range(len(self._runner.class_names))
+                found = self._objects(photo, answer, label, wanted)
             yield Photo(name, photo.shape[1::-1], tuple(found))
+
+    def _objects(
+        self, photo: np.ndarray, answer: Mapping, label: int, wanted: Container[int]
+    ) -> Iterator[Object]:
+        """Those of the label, or of all wanted ones where pixels are labelled."""
+        if names.SEGMENTATION not in answer:
+            for each in self._found(photo, answer):
+                yield self._object(answer, label, *each)
+            return
+        size_wh, class_names = photo.shape[1::-1], self._runner.class_names
+        for each in found_classes(answer[names.SEGMENTATION], size_wh, class_names):
+            label = class_names.index(each["class"])
+            if label in wanted:
+                mask = each["mask_rle"] if self._with_masks else None
+                yield self._object(answer, label, each["box"], False, mask)
 
     def _found(self, photo: np.ndarray, answer: Mapping) -> Iterator[tuple]:
         """Box, whether nothing was found, and mask of each object."""
@@ -77,14 +103,21 @@ class Annotator:
             return
         pixels = self._pixels(photo, answer)
         if self._boxes == objects.ONE or not pixels.any():
-            yield *masks.box_of_mask(pixels), components.largest_component(pixels)
+            largest = components.largest_component(pixels)
+            mask = None if largest is None else masks.run_lengths(largest)
+            yield *masks.box_of_mask(pixels), mask
             return
         labels = objects.label_objects(pixels)
         for i, box in enumerate(objects.boxes_of_labels(labels)[0], start=1):
-            yield box, False, labels == i
+            yield box, False, masks.run_lengths(labels == i)
 
     def _object(
-        self, answer: Mapping, label: int, box: np.ndarray, degenerate, mask
+        self,
+        answer: Mapping,
+        label: int,
+        box: Sequence[float],
+        degenerate: bool,
+        mask: dict[str, list[int]] | None,
     ) -> Object:
         # A file scores its best classes alone, one of a given class none.
         scores = answer.get(names.SCORES)
@@ -94,7 +127,7 @@ class Annotator:
             box=tuple(round(float(value), 2) for value in box),
             degenerate=bool(degenerate),
             confidence=round(answer[names.CONFIDENCE], 4),
-            mask=None if mask is None else masks.run_lengths(mask),
+            mask=mask,
         )
 
     def _pixels(self, photo: np.ndarray, answer: Mapping) -> np.ndarray:
@@ -106,4 +139,12 @@ class Annotator:
             answer[names.LOCALIZATION_MAP],
             refine=refined_boxes.NONE,
             score_threshold=refined_boxes.threshold_of(self._runner),
+        )
+
+
+def _check_unchanged(name: str, value: str, default: str) -> None:
+    if value != default:
+        raise UserError(
+            f"{name}={value}: the model labels pixels, an object is the largest region "
+            f"of its class; leave out {name}"
         )

@@ -278,6 +278,7 @@ def keras_runner(
       UserError: an unknown precision.
     """
     from bas_tf import inference, runners
+    from bas_tf.models.foreground_generator import SOFTMAX
     from bas_tf.ops.precision import PRECISIONS
 
     check_choice("eval.ten_crop_precision", scores_precision, PRECISIONS)
@@ -295,4 +296,5 @@ def keras_runner(
         scores_precision,
         score_threshold=score_threshold,
         label_fn=inference.make_label_fn(localizer, score_threshold=score_threshold),
+        labels_pixels=localizer.generator.map_outputs == SOFTMAX,
     )

@@ -10,6 +10,7 @@ from bas_tf.geometry.boxes import box_from_mask
 from bas_tf.geometry.components import components_of_labels
 from bas_tf.geometry.frames import Size
 from bas_tf.metrics.detection import MIN_SHARE
+from bas_tf.names import NO_OBJECT
 from bas_tf.refinement.masks import run_lengths
 
 
@@ -26,15 +27,13 @@ def found_classes(
     Returns:
       {"class", "box" [x0, y0, x1, y1] half-open in pixels of the photo, "area" of the
       mask as a share of the photo, "mask_rle" as `masks.run_lengths`} of each whose
-      area is MIN_SHARE or more.
+      area is MIN_SHARE or more; none of NO_OBJECT.
     """
     found = []
-    components = components_of_labels(segmentation, min_share=MIN_SHARE)
-    for label, component in components.items():
-        pixels = cv2.resize(
-            component.astype(np.uint8), size_wh, interpolation=cv2.INTER_NEAREST_EXACT
-        )
-        mask = pixels > 0
+    labels = cv2.resize(segmentation, size_wh, interpolation=cv2.INTER_NEAREST_EXACT)
+    for label, mask in components_of_labels(labels, min_share=MIN_SHARE).items():
+        if class_names[label - 1] == NO_OBJECT:
+            continue
         found.append(
             {
                 "class": class_names[label - 1],

@@ -151,5 +151,5 @@ def averaged_runner(localizer: Localizer, runner: Runner, text: str) -> Runner:
 
     return dataclasses.replace(
         runner, predict_fn=predict_fn, label_fn=label_fn, scores_fn=scores_fn,
-        input_size_wh=largest_wh, views=text,
+        input_size_wh=largest_wh, views=text, labels_pixels=False,
     )  # fmt: skip

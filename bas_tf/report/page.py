@@ -70,6 +70,7 @@ def write_report(
         panel_titles=panel_titles(has_boxes=has_boxes),
         errors=broken_down.errors,
         classes=_class_section(broken_down),
+        label_maps=_label_map_section(metrics),
         confusion=_confusion_section(broken_down),
         reliability=_reliability_section(broken_down.reliability),
         box_reliability=broken_down.box_reliability
@@ -113,6 +114,18 @@ def _class_section(broken_down: Breakdown) -> dict:
         "num_more": max(len(rows) - class_table.LISTED, 0),
         "num_without_images": len(broken_down.classes) - len(rows),
         "file": CLASSES_FILE,
+    }
+
+
+def _label_map_section(metrics: Mapping) -> dict:
+    """The background's IoU, then the lowest of the classes that have pixels."""
+    ious = metrics.get("class_ious", {}).items()
+    found = sorted((iou, name) for name, iou in ious if iou is not None)
+    listed = [(name, iou) for iou, name in found[: class_table.LISTED]]
+    rows = [("background", metrics.get("background_iou")), *listed] if found else []
+    return {
+        "rows": [(name, table.format_percent(iou)) for name, iou in rows],
+        "num_more": len(found) - len(listed),
     }
 
 

@@ -59,6 +59,7 @@ def load_tflite(path: str | Path, *, num_threads: int = 2) -> Runner:
         predict_fn, class_names, size_wh,
         num_scored=num_scored, score_threshold=document.get("score_threshold"),
         label_fn=label_fn, refine=document.get("refine", "none"),
+        labels_pixels=names.SEGMENTATION in run.get_output_details(),
     )  # fmt: skip
 
 

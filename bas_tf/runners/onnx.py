@@ -45,4 +45,5 @@ def load_onnx(path: str | Path, *, num_threads: int = 2) -> Runner:
         predict_fn, class_names, (width, height),
         num_scored=num_scored, score_threshold=score_threshold,
         label_fn=file_label_fn(predict_fn, None, top_k),
+        labels_pixels=names.SEGMENTATION in shapes,
     )  # fmt: skip

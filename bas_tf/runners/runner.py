@@ -33,6 +33,7 @@ class Runner:
         be given, unless top-k maps are averaged, where the label is not used.
       views: what its maps are averaged over, see `refinement.views`; "" for one view.
       refine: what its boxes are refined by, of `refined_boxes.REFINEMENTS`.
+      labels_pixels: whether predictions have names.SEGMENTATION.
     """
 
     predict_fn: Callable[[np.ndarray], dict[str, np.ndarray]]
@@ -46,6 +47,7 @@ class Runner:
     trained_size_wh: tuple[int, int] | None = None
     views: str = ""
     refine: str = "none"
+    labels_pixels: bool = False
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Softmax [batch, classes], computing as little else as possible.

@@ -56,6 +56,7 @@ def load_saved_model(folder: str | Path) -> Runner:
         label_fn=file_label_fn(
             predict_fn, of_classes if serve_class else None, settings.get("top_k", 1)
         ),
+        labels_pixels=names.SEGMENTATION in serve.structured_outputs,
     )  # fmt: skip
 
 

@@ -110,6 +110,21 @@ def test_facts_name_protocol_threshold_and_origin_above_the_results(parsed):
     assert all(fact in above for fact in facts.values())
 
 
+def test_classes_of_label_maps_are_listed_by_their_iou(parsed, tmp_path):
+    ious = {
+        "emu": None,
+        _NASTY: 0.5,
+        "dog": 0.25,
+        **{f"class {i}": 1 for i in range(20)},
+    }
+    metrics = {**_arguments()["metrics"], "background_iou": 0.9, "class_ious": ious}
+    found = Parsed(_written(tmp_path / "report.html", metrics=metrics))
+    rows = ["background", "90.0 %", "dog", "25.0 %", _NASTY, "50.0 %"]
+    assert found.cells_after("IoU", 6) == rows
+    assert "2 more classes, not shown here." in found.text
+    assert "Label maps" in found.text and "Label maps" not in parsed.text
+
+
 def test_pictures_have_alternative_text_and_their_own_pixels(parsed):
     images = parsed.attributes("img")
     assert len(images) == 16 + 1 + 1 + 3 + 1  # the last is the confusion matrix

@@ -1,6 +1,7 @@
 """A round with several classes a photo: label maps and the student that learns them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy import ndimage
 
 import bas_tf
 from bas_tf import names
+from bas_tf.annotation import coco
 from bas_tf.configs import drawings_multilabel
 from bas_tf.data import preprocess
 from bas_tf.data.pseudo_masks import LABEL_MAPS_FILE
@@ -202,6 +204,7 @@ def test_files_say_the_same_labels_and_maps(student, tmp_path, export):
         full, dynamic, given, _ = map(load_tflite, paths)
         document = json.loads(paths[0].with_name(f"{paths[0].name}.json").read_text())
         assert document["outputs"][names.SEGMENTATION]["shape"] == [1, 64, 64]
+        assert full.labels_pixels and not given.labels_pixels
         found = full.predict_fn(crops)
         rough = dynamic.predict_fn(crops)[names.SEGMENTATION]
         assert np.mean(rough == expected[names.SEGMENTATION]) > 0.8
@@ -210,10 +213,13 @@ def test_files_say_the_same_labels_and_maps(student, tmp_path, export):
         np.testing.assert_allclose(maps, of_class, atol=1e-4)
     elif export == "saved_model":
         folder = saved_models.export_saved_model(student.workdir, tmp_path / "saved")
-        found = load_saved_model(folder).predict_fn(crops)
+        runner = load_saved_model(folder)
+        assert runner.labels_pixels
+        found = runner.predict_fn(crops)
     else:
-        path = onnx_files.export_onnx(student.workdir, tmp_path)
-        found = load_onnx(path).predict_fn(crops)
+        runner = load_onnx(onnx_files.export_onnx(student.workdir, tmp_path))
+        assert runner.labels_pixels
+        found = runner.predict_fn(crops)
     same = found[names.SEGMENTATION] == expected[names.SEGMENTATION]
     assert found[names.SEGMENTATION].dtype == np.uint8 and same.mean() > 0.999
     map_of = names.LOCALIZATION_MAP
@@ -249,6 +255,22 @@ def test_localize_lists_the_largest_part_of_every_class(student, tmp_path):
     answer = bas_tf.load(student.workdir).localize(np.asarray(photo))
     assert [each.label for each in answer.classes] == list(found)
     assert answer.classes[0].mask.mean() == pytest.approx(sizes[0], abs=1e-4)
+    folder = tmp_path / "photos" / answer.classes[1].label
+    folder.mkdir(parents=True)
+    shutil.copy(tmp_path / "photo.png", folder)
+    for known, expected in ((False, answer.classes), (True, answer.classes[1:2])):
+        output = tmp_path / f"annotated_{known}"
+        bas_tf.load(student.workdir).annotate(
+            folder.parent, output, masks=True, known_labels=known
+        )
+        document = json.loads((output / coco.FILE).read_text())
+        classes = {each["id"]: each["name"] for each in document["categories"]}
+        written = document["annotations"]
+        assert [classes[a["category_id"]] for a in written] == [
+            each.label for each in expected
+        ]
+        for each, entry in zip(expected, written, strict=True):
+            assert (masks.from_run_lengths(entry["segmentation"]) == each.mask).all()
 
 
 @pytest.mark.parametrize("changed", [{"maps": "cam"}, {"threshold": "0.3"}])

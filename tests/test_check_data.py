@@ -56,6 +56,7 @@ def test_good_data_is_counted(check, photos):
         "  cannot be read               0         0",
         "  with boxes                   6         4",
         "  without boxes                0         0",
+        "  of several classes           0         0",
         "  with a mask                  0         0",
         "boxes                          6         4",
         "width, min/median/max   80/80/80  80/80/80",
@@ -67,6 +68,18 @@ def test_good_data_is_counted(check, photos):
         f"{photos} has train, val)",
         "no faults",
     ]
+
+
+def test_labels_of_photos_are_counted_and_every_wrong_line_is_listed(check, photos):
+    lines = ["image,classes", "train/cat/0.jpg,dog;cat", "val/cat/0.jpg,cow;dog;emu"]
+    file = photos / "labels.csv"
+    file.write_text("\n".join([*lines, "train/cat/lost.jpg,cat", "val/dog/0.jpg,"]))
+    code, out, _ = check(photos)
+    assert code == 1 and "  of several classes           1         1" in out
+    assert out[-6] == "fault: lines of labels.csv that do not fit the photos: 4"
+    assert [line[3 + len(str(file)) : 5 + len(str(file))] for line in out[-5:-1]] == [
+        "5:", "3:", "3:", "4:",
+    ]  # fmt: skip
 
 
 def test_every_unreadable_photo_is_listed(check, photos):
@@ -289,8 +302,9 @@ def test_birds_without_a_val_split(check, tmp_path):
     code, out, err = check(make_cub(tmp_path), source="cub")
     assert (code, err) == (0, "")
     assert out[0].split() == ["train", "test"]
-    assert [line.split()[-2:] for line in out[1:7]] == [
-        ["12", "6"], ["0", "0"], ["12", "6"], ["0", "0"], ["12", "6"], ["12", "6"],
+    assert [line.split()[-2:] for line in out[1:8]] == [
+        ["12", "6"], ["0", "0"], ["12", "6"], ["0", "0"], ["0", "0"], ["12", "6"],
+        ["12", "6"],
     ]  # fmt: skip
     assert out[-2].startswith("val: not there (")
     assert out[-2].endswith("no split 'val'; it has train, test)")
@@ -304,7 +318,7 @@ def test_drawings_are_checked_too(check):
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert out[1].split() == ["images", "16", "8", "8"]
-    assert [line.split()[-3:] for line in out[10:18]] == [["2", "1", "1"]] * 8
+    assert [line.split()[-3:] for line in out[11:19]] == [["2", "1", "1"]] * 8
 
 
 @pytest.mark.parametrize(
@@ -312,7 +326,7 @@ def test_drawings_are_checked_too(check):
     [
         ({"root": ""}, "data.root is empty"),
         ({"root": "/nowhere"}, "data.root is '/nowhere': no such folder"),
-        ({"root": "/", "source": "web"}, "data.source is 'web'; known: cub"),
+        ({"root": "/", "source": "web"}, "data.source is 'web'; known: coco2014"),
     ],
 )
 def test_a_mistake_in_the_settings_is_no_fault_of_data(check, args, told):

@@ -91,6 +91,8 @@ def check_source(source: Source) -> Report:
     places: dict[bytes, list[tuple[str, str]]] = {}
     if isinstance(source, FolderSource):
         of_file = source.box_file
+        of_labels = source.label_faults
+        report.faults.extend(Finding("label_file", "", (), f) for f in of_labels)
         report.faults.extend(Finding("box_file", "", (), f) for f in of_file.faults)
         report.notes.extend(Finding("box_file", "", (), n) for n in of_file.notes)
     for split in SPLITS:
@@ -206,6 +208,7 @@ def _summary(
         "images_with_boxes": sum(count > 0 for count in boxes),
         "images_without_boxes": sum(count == 0 for count in boxes),
         "boxes": sum(boxes),
+        "images_of_several_classes": sum(len(each.labels) > 1 for each in records),
         "images_with_mask": sum(record.load_mask is not None for record in records),
         "width": _spread([width for width, _ in sizes]),
         "height": _spread([height for _, height in sizes]),

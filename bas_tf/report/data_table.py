@@ -17,6 +17,7 @@ FAULTS = {
     "unreadable_image": "images that cannot be read",
     "unreadable_mask": "masks that cannot be read",
     "mask_size": "masks of other proportions than their image",
+    "label_file": "lines of labels.csv that do not fit the photos",
     "box_file": "box files that do not fit the photos",
     "box_size": "boxes drawn on pictures of another size",
     "box_inverted": "inverted boxes, which evaluation leaves out",
@@ -39,6 +40,7 @@ _COUNTS = {
     "unreadable_images": "  cannot be read",
     "images_with_boxes": "  with boxes",
     "images_without_boxes": "  without boxes",
+    "images_of_several_classes": "  of several classes",
     "images_with_mask": "  with a mask",
     "boxes": "boxes",
 }

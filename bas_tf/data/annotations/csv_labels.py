@@ -7,6 +7,7 @@ from pathlib import Path
 from bas_tf.data.annotations import box_names
 from bas_tf.data.annotations.annotation_files import read_csv_rows
 from bas_tf.data.records import DataError
+from bas_tf.errors import one_line
 
 COLUMNS, SEPARATOR = ("image", "classes"), ";"
 
@@ -17,8 +18,8 @@ def read_csv_labels(
     *,
     splits: Iterable[str],
     class_names: Sequence[str],
-) -> dict[str, tuple[int, ...]]:
-    """{image_id: labels in ascending order} of the photos that a file names.
+) -> tuple[dict[str, tuple[int, ...]], list[str]]:
+    """Labels of the photos that a file names.
 
     Args:
       path: the file: a header, then one line a photo, its classes joined by ";".
@@ -27,18 +28,22 @@ def read_csv_labels(
       splits: those that are.
       class_names: in the order of their labels.
 
-    Raises:
-      DataError: another header, a line without classes or with an unknown one, a
-        photo that is not there or comes twice; names the line.
+    Returns:
+      {image_id: labels in ascending order}, and faults, each with its line: another
+      header, no classes or an unknown one, a photo that is not there or comes twice.
     """
-    rows = []  # name, classes, place
-    for row in read_csv_rows(path, COLUMNS):
-        if len(row.fields) != 2 or not row.fields[1].strip(SEPARATOR + " "):
-            raise DataError(
-                f"{row.place}: expected a photo, a comma and its classes joined by "
-                f"{SEPARATOR!r}"
-            )
-        rows.append((*row.fields, row.place))
+    rows, faults = [], []  # name, classes, place
+    try:
+        for row in read_csv_rows(path, COLUMNS):
+            if len(row.fields) == 2 and row.fields[1].strip(SEPARATOR + " "):
+                rows.append((*row.fields, row.place))
+            else:
+                faults.append(
+                    f"{row.place}: expected a photo, a comma and its classes joined by "
+                    f"{SEPARATOR!r}"
+                )
+    except DataError as error:
+        faults.append(one_line(error))
     labels = {_fold(name): label for label, name in enumerate(class_names)}
     photos = box_names.PhotoNames(image_ids, splits).find([name for name, *_ in rows])
     found: dict[str, tuple[int, ...]] = {}
@@ -47,16 +52,18 @@ def read_csv_labels(
             continue
         if image_id is None or image_id in found:
             which = "no photo, or several" if image_id is None else "a photo once more"
-            raise DataError(f"{place}: {name!r} names {which}")
+            faults.append(f"{place}: {name!r} names {which}")
+            continue
         named = [text.strip() for text in classes.split(SEPARATOR) if text.strip()]
-        for text in named:
-            if _fold(text) not in labels:
-                raise DataError(
-                    f"{place}: {text!r} is not one of the {len(labels)} classes "
-                    f"({', '.join(class_names[:5])}…)"
-                )
-        found[image_id] = tuple(sorted({labels[_fold(text)] for text in named}))
-    return found
+        faults += [
+            f"{place}: {text!r} is not one of the {len(labels)} classes "
+            f"({', '.join(class_names[:5])}…)"
+            for text in named
+            if _fold(text) not in labels
+        ]
+        known = {labels[_fold(text)] for text in named if _fold(text) in labels}
+        found[image_id] = tuple(sorted(known))
+    return found, faults
 
 
 def _fold(name: str) -> str:

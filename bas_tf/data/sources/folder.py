@@ -104,16 +104,21 @@ class FolderSource:
         )
 
     @functools.cached_property
-    def _labels(self) -> dict[str, tuple[int, ...]]:
-        """All classes of the photos that labels.csv names."""
+    def _labels(self) -> tuple[dict[str, tuple[int, ...]], list[str]]:
+        """All classes of photos that labels.csv names, and what is wrong with it."""
         if not (self.root / LABELS).exists():
-            return {}
+            return {}, []
         return read_csv_labels(
             self.root / LABELS,
             self._image_ids,
             splits=self.splits,
             class_names=self.class_names,
         )
+
+    @property
+    def label_faults(self) -> list[str]:
+        """What is wrong with labels.csv, of all splits."""
+        return self._labels[1]
 
     @functools.cached_property
     def _image_ids(self) -> list[str]:
@@ -135,6 +140,9 @@ class FolderSource:
             that are lost or of other pixels than the photo's, or a wrong labels.csv.
         """
         records, boxes = self.records_and_boxes(split)
+        if faults := self.label_faults:
+            more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
+            raise DataError(faults[0] + more)
         wrong = [fault for each in boxes for fault in each.faults]
         if self.box_file.faults or wrong:
             more = f" (and {len(wrong) - 1} more photos)" if len(wrong) > 1 else ""
@@ -158,10 +166,10 @@ class FolderSource:
         return [f"{path}: no box is of a photo of split {split!r}"]
 
     def records_and_boxes(self, split: str) -> tuple[list[Record], list[BoxesOfPhoto]]:
-        """As `records`, with each one's boxes, however wrong these are.
+        """As `records`, with each one's boxes, however wrong these or labels.csv are.
 
         Raises:
-          DataError: as `records`, but for boxes.
+          DataError: as `records`, but for boxes and labels.csv.
         """
         folder = self.folder_of(split)
         if not folder.is_dir() or (self._is_split_here and split not in self.splits):
@@ -242,7 +250,9 @@ class FolderSource:
             load_mask=functools.partial(decode.decode_mask, mask)
             if mask.name in masks
             else None,
-            other_labels=tuple(i for i in self._labels.get(image_id, ()) if i != label),
+            other_labels=tuple(
+                i for i in self._labels[0].get(image_id, ()) if i != label
+            ),
         )
         return record, boxes
 

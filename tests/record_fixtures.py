@@ -1,8 +1,8 @@
 """Records the small networks anew: `python -m tests.record_fixtures [backbone ...]`.
 
 To be run only when the numbers are meant to change, and after the parity suite
-(`ALL_STEPS=1 pytest tests/golden`) has passed: it is what makes these numbers the
-method's. Takes two minutes.
+(`pytest tests/golden`) has passed: it is what makes these numbers the method's. Takes
+two minutes.
 """
 
 import io

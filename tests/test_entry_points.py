@@ -158,7 +158,7 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, monkeypatch, ca
         ([QUICK, "--config.model.weights=resnet"], "model.weights is 'resnet'; known"),
         ([QUICK, "--config.data.crop_size=(64, 60)"], "data.crop_size is 64x60; both "
          "must be multiples of 32"),
-        ([QUICK, "--config.data.source=web"], "data.source is 'web'; known: cub, "),
+        ([QUICK, "--config.data.source=web"], "data.source is 'web'; known: "),
         ([QUICK, "--config.data.batch_size=97"], "data.batch_size is 97, but there "
          "are 96 images"),
     ],

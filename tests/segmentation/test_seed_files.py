@@ -23,6 +23,7 @@ def few_drawings(config, backbone: str):
     config.data.batch_size = 6
     config.model.backbone = backbone
     config.train.epochs = config.train.classifier_epochs = 0
+    config.train.self_training_rounds = 0
     return config
 
 

@@ -44,6 +44,7 @@ DEGENERATE = "degenerate"  # [batch] bool, true where the box is the whole image
 CONFIDENCE = "confidence"  # float in [0, 1] of each box, see `metrics.confidence`
 # Of a network with a softmax of maps: each pixel's label, 0 background, k + 1 class k.
 SEGMENTATION = "segmentation"  # [batch, height, width] uint8, pixels of the input
+UNSURE_LABEL = 255  # of a pixel in label maps and in true masks of classes
 # The same for the image's label, which only an evaluation knows; with a top-k mean the
 # map is that mean. See "Whose map" in docs/method.md.
 LABEL_MAP = "label_map"

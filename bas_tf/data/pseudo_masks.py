@@ -16,11 +16,11 @@ from bas_tf.data import decode
 from bas_tf.data.records import Record
 from bas_tf.errors import DataError, UserError
 from bas_tf.geometry.frames import Size
+from bas_tf.names import UNSURE_LABEL
 
 OBJECT, BACKGROUND, UNSURE = 255, 0, 128
 INDEX_FILE = "pseudo_masks.json"  # of bas_tf.refine; masks of other tools have none
 LABEL_MAPS_FILE = "label_maps.json"  # likewise, of label maps
-NO_LABEL = 255  # of an unsure pixel in a label map
 _CHECKED = 64  # photos whose content is compared with what the masks were made from
 _SAME_ASPECT = 0.02
 
@@ -45,7 +45,7 @@ class PseudoMasks:
 
     A mask is a PNG of one channel, of the photo's proportions: 255 object, 0
     background, anything between is unsure. A label map has 0 for background, k + 1 for
-    class k and NO_LABEL. A photo without one has no mask loss.
+    class k and UNSURE_LABEL. A photo without one has no mask loss.
 
     Args:
       folder: of bas_tf.refine, or of any masks at `mask_paths`.
@@ -142,7 +142,7 @@ class PseudoMasks:
         """
         path = self._paths[position]
         if path is None:
-            unsure = UNSURE if self._classes is None else NO_LABEL
+            unsure = UNSURE if self._classes is None else UNSURE_LABEL
             return np.full(size_wh[::-1], unsure, np.uint8)
         decoded = decode.decode_mask(path)
         if self._classes is not None:
@@ -158,11 +158,11 @@ class PseudoMasks:
 
 
 def _check_labels(label_map: np.ndarray, num_classes: int, path: Path) -> None:
-    highest = label_map[label_map != NO_LABEL].max(initial=0)
+    highest = label_map[label_map != UNSURE_LABEL].max(initial=0)
     if highest > num_classes:
         raise DataError(
             f"{path}: has label {highest}; expected a grey PNG of 0 for background, 1 "
-            f"to {num_classes} for the classes and {NO_LABEL} for unsure"
+            f"to {num_classes} for the classes and {UNSURE_LABEL} for unsure"
         )
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from bas_tf.geometry.frames import Size
+from bas_tf.names import UNSURE_LABEL
 
 
 def normalize_map(score_map: np.ndarray) -> np.ndarray:
@@ -92,7 +93,7 @@ def largest_component(foreground: np.ndarray) -> np.ndarray | None:
 def components_of_labels(
     label_map: np.ndarray, *, min_share: float = 0.0
 ) -> dict[int, np.ndarray]:
-    """The largest component of each label but 0 and 255.
+    """The largest component of each label but 0 and UNSURE_LABEL.
 
     Args:
       label_map: uint8 [height, width].
@@ -102,7 +103,7 @@ def components_of_labels(
       {label: bool [height, width]}.
     """
     found = {}
-    for label in np.setdiff1d(label_map, [0, 255]):
+    for label in np.setdiff1d(label_map, [0, UNSURE_LABEL]):
         component = largest_component(label_map == label)
         if component.mean() >= min_share:
             found[int(label)] = component

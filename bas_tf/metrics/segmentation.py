@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from bas_tf.names import UNSURE_LABEL
+
 OBJECT, IGNORE = 255, 128
-UNSURE = 255  # in a map of labels, where 0 is background
 
 
 def pixel_counts(
@@ -53,17 +54,17 @@ def label_confusion(
     """Pixels by true and predicted label; sum it over images.
 
     Args:
-      truth: int of any shape: 0 background, labels below `num_labels`, or UNSURE,
-        whose pixels do not count.
-      predicted: int of that shape, likewise; UNSURE counts as background.
+      truth: int of any shape: 0 background, labels below `num_labels`, or
+        UNSURE_LABEL, whose pixels do not count.
+      predicted: int of that shape, likewise; UNSURE_LABEL counts as background.
       num_labels: with background.
 
     Returns:
       int64 [num_labels, num_labels]: a row for each true label.
     """
-    counts = truth != UNSURE
+    counts = truth != UNSURE_LABEL
     truth = truth[counts].astype(np.int64)
-    predicted = np.where(predicted == UNSURE, 0, predicted)[counts]
+    predicted = np.where(predicted == UNSURE_LABEL, 0, predicted)[counts]
     cells = np.bincount(truth * num_labels + predicted, minlength=num_labels**2)
     return cells.reshape(num_labels, num_labels)
 
@@ -74,9 +75,7 @@ def label_ious(confusion: np.ndarray) -> np.ndarray:
     NaN for a label that is neither true nor predicted anywhere: `np.nanmean` is the
     mean IoU. One that is predicted but never true has 0, and counts.
     """
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
-    union = confusion.sum(axis=-1) + confusion.sum(axis=-2) - hits
-    return np.divide(hits, union, out=np.full_like(hits, np.nan), where=union > 0)
+    return count_ious(_counts_of(confusion))
 
 
 def label_counts(
@@ -87,8 +86,12 @@ def label_counts(
     Args:
       truth, predicted, num_labels: see `label_confusion`.
     """
-    confusion = label_confusion(truth, predicted, num_labels)
-    return np.concatenate([confusion.sum(1), confusion.sum(0), np.diag(confusion)])
+    return _counts_of(label_confusion(truth, predicted, num_labels))
+
+
+def _counts_of(confusion: np.ndarray) -> np.ndarray:
+    both = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return np.concatenate([confusion.sum(-1), confusion.sum(-2), both], axis=-1)
 
 
 def count_ious(counts: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bas_tf.metrics.segmentation import UNSURE
+from bas_tf.names import UNSURE_LABEL
 from bas_tf.refinement.dense_crf import mean_field
 from bas_tf.segmentation.seeds import as_labels, label_map
 
@@ -21,7 +21,7 @@ def confident_labels(
 
     Returns:
       uint8 [height, width]: the class + 1 where the high cut has one, 0 where neither
-      has, else UNSURE.
+      has, else UNSURE_LABEL.
     """
     if not len(keys):
         return np.zeros(photo.shape[:2], np.uint8)
@@ -30,5 +30,5 @@ def confident_labels(
     maps = np.stack([label_map(high, positions, t) for t in thresholds])
     foreground, background = mean_field(photo, maps, len(keys) + 1).argmax(axis=-1)
     labels = as_labels(foreground, keys)
-    labels[(foreground == 0) & (background != 0)] = UNSURE
+    labels[(foreground == 0) & (background != 0)] = UNSURE_LABEL
     return labels

@@ -12,8 +12,8 @@ import tensorflow as tf
 from keras import layers
 
 from bas_tf.geometry.components import resize_map
-from bas_tf.metrics.segmentation import UNSURE
 from bas_tf.models.input_scaling import INPUT_SCALINGS
+from bas_tf.names import UNSURE_LABEL
 from bas_tf.ops.precision import at_least_float32
 from bas_tf.segmentation.affinity import offsets, path, shifted
 from bas_tf.segmentation.seeds import STRIDE, bounded
@@ -92,7 +92,7 @@ def edge_losses(
 
     Args:
       logits: float [batch, h, w].
-      targets: int [batch, h, w]: 0 background, labels, or UNSURE.
+      targets: int [batch, h, w]: 0 background, labels, or UNSURE_LABEL.
       radius: of the pairs.
 
     Returns:
@@ -106,7 +106,7 @@ def edge_losses(
     target = tf.stack(
         [shifted(targets, offset, size, radius) for offset in offsets(radius)], axis=1
     )
-    sure = (source != UNSURE) & (target != UNSURE)
+    sure = (source != UNSURE_LABEL) & (target != UNSURE_LABEL)
     equal = sure & (source == target)
     attraction = -tf.math.log(affinity + _EPSILON)
     repulsion = -tf.math.log(1 + _EPSILON - affinity)

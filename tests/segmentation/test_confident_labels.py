@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bas_tf.metrics.segmentation import UNSURE
+from bas_tf.names import UNSURE_LABEL
 from bas_tf.segmentation.confident_labels import confident_labels
 
 
@@ -13,7 +13,7 @@ def test_between_the_thresholds_nothing_is_sure():
     high = np.zeros([2, 24, 36], np.float32)
     high[1, :, 12:24], high[1, :, 24:] = 0.2, 0.9
     labels = confident_labels(high, np.array([2, 7]), photo)
-    expected = np.repeat([[0, UNSURE, 8]], 12, axis=1)
+    expected = np.repeat([[0, UNSURE_LABEL, 8]], 12, axis=1)
     np.testing.assert_array_equal(labels, np.broadcast_to(expected, labels.shape))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bas_tf.metrics.segmentation import UNSURE
+from bas_tf.names import UNSURE_LABEL
 from bas_tf.segmentation import affinity, edge_network
 
 
@@ -25,7 +25,7 @@ def test_pairs_are_those_of_the_walk_and_pull_at_one_cell_each(rng):
 def test_losses_by_hand():
     """Edges of 3/4 everywhere: affinity 1/4, whatever the pair."""
     logits = np.full([2, 8, 12], np.log(3), np.float32)
-    targets = np.full([2, 8, 12], UNSURE, np.uint8)
+    targets = np.full([2, 8, 12], UNSURE_LABEL, np.uint8)
     losses = edge_network.edge_losses(logits, targets, radius=3)
     assert not any(losses.values())
     targets[0, :, :6], targets[0, :, 6:], targets[1] = 0, 2, 2

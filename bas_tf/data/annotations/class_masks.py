@@ -7,8 +7,7 @@ import numpy as np
 
 from bas_tf.data import decode
 from bas_tf.data.records import DataError
-
-IGNORE = 255
+from bas_tf.names import UNSURE_LABEL
 
 
 def read_class_mask(path: Path, labels: Sequence[int]) -> np.ndarray:
@@ -30,13 +29,13 @@ def read_class_mask(path: Path, labels: Sequence[int]) -> np.ndarray:
                 f"{path}: mode is {image.mode}; expected a PNG with a palette, or grey"
             )
         indices = np.asarray(image)
-    largest = indices[indices != IGNORE].max(initial=0)
+    largest = indices[indices != UNSURE_LABEL].max(initial=0)
     if largest > len(labels):
         raise DataError(
-            f"{path}: has index {largest}; expected 0 to {len(labels)}, or {IGNORE} "
-            "for what is ignored"
+            f"{path}: has index {largest}; expected 0 to {len(labels)}, or "
+            f"{UNSURE_LABEL} for what is ignored"
         )
-    table = np.full(256, IGNORE, np.uint8)
+    table = np.full(256, UNSURE_LABEL, np.uint8)
     table[: len(labels) + 1] = [0, *(label + 1 for label in labels)]
     return table[indices]
 
@@ -45,5 +44,5 @@ def mask_of_class(load_class_mask: Callable[[], np.ndarray], label: int) -> np.n
     """One label of a mask of several: uint8 [h, w], 255 object, 128 ignore, else 0."""
     classes = load_class_mask()
     mask = np.where(classes == label + 1, 255, 0).astype(np.uint8)
-    mask[classes == IGNORE] = 128
+    mask[classes == UNSURE_LABEL] = 128
     return mask

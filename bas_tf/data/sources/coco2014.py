@@ -28,11 +28,12 @@ from bas_tf.data.annotations.annotation_files import (
     unknown_split,
     wrong_layout,
 )
-from bas_tf.data.annotations.class_masks import IGNORE, mask_of_class
+from bas_tf.data.annotations.class_masks import mask_of_class
 from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
 from bas_tf.errors import import_extra
 from bas_tf.geometry.frames import Size
+from bas_tf.names import UNSURE_LABEL
 
 FILE = "annotations/instances_{}2014.json"
 
@@ -148,7 +149,7 @@ def _paint(objects: Sequence[_Object], size_wh: Size) -> np.ndarray:
     shapes.sort(key=lambda shape: (not shape[0].is_crowd, -shape[1].sum()))
     painted = np.zeros(size_wh[::-1], np.uint8)
     for found, pixels in shapes:
-        painted[pixels] = IGNORE if found.is_crowd else found.label + 1
+        painted[pixels] = UNSURE_LABEL if found.is_crowd else found.label + 1
     return painted
 
 

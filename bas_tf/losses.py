@@ -12,6 +12,7 @@ from bas_tf.errors import check_choice
 EPSILON = 1e-8
 MASKED_WEIGHT = 0.25  # of L_bas where a pseudo-mask says what is object
 CLASSIFICATIONS = ("single", "multilabel")
+POSITIVES = ("one", "all")
 BACKGROUND_WINS = {"zero": 0.0, "one": 1.0, "gradient": None}
 OBJECTIVES = {  # of the generator, each with its term
     "bas": names.BACKGROUND_ACTIVATION_SUPPRESSION_LOSS,

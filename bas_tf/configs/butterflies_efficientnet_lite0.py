@@ -35,5 +35,7 @@ def get_config(variant: str = ""):
     config.train.classifier_epochs = 3
     config.train.batch_statistics = False
     config.train.self_training_rounds = 2
+    config.train.self_training_epochs = 5
+    config.train.teacher_crop_size = (112, 112)
     config.eval.score_threshold = 0.5  # of maps trained towards masks
     return config

@@ -101,6 +101,9 @@ def _loss() -> dict:
         # photo against those that are not (L_mcls); one of them, drawn anew in each
         # epoch, is the label of the other terms
         "classification": "single",
+        # multilabel: "all": every class in the photo is that label, at as many times
+        # the cost; the mean over them counts
+        "positives": "one",
         # True: L_frg trains the map alone, not the classifier (extension, segmentation)
         "frg_stops_class_maps": False,
     }
@@ -161,6 +164,9 @@ def _train() -> dict:
         "self_training_rounds": 0,
         "self_training_epochs": 6,
         "self_training_rate": 1e-3,
+        # data.crop_size of the trainings before the last round, which need less; (): as
+        # of the last. data.resize_size goes along
+        "teacher_crop_size": (),
         # multilabel: up to which value a map is background in the label maps
         "self_training_threshold": 0.5,
         "seed": 0,

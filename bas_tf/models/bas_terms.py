@@ -96,6 +96,26 @@ def bas_terms(
     return terms
 
 
+def terms_of_all_positives(
+    localizer: keras.Model,
+    images: tf.Tensor,
+    present: tf.Tensor,
+    **options,
+) -> dict[str, tf.Tensor]:
+    """`bas_terms` with each class of a photo as its label, their mean over the photo.
+
+    BatchNorm sees a photo as often as it has classes. Photos without any are all 0.
+    """
+    photos, labels = tf.unstack(tf.cast(tf.where(present), tf.int32), axis=1)
+    images, repeated = tf.gather(images, photos), tf.gather(present, photos)
+    terms = bas_terms(localizer, images, labels, present=repeated, **options)
+    count = tf.shape(present)[0]
+    return {
+        name: tf.math.unsorted_segment_mean(term, photos, count)
+        for name, term in terms.items()
+    }
+
+
 def classifier_terms(
     localizer: keras.Model,
     images: tf.Tensor,

@@ -71,16 +71,16 @@ class BatchNormalization(layers.BatchNormalization):
             is_training=training,
         )[:3]
 
-    def _by_moving(self, x):
+    def by_moving_statistics(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """What x is multiplied by, and what is added: [channels] each."""
         scale, offset = self._scale_and_offset()
-        return tf.nn.batch_normalization(
-            x,
-            tf.convert_to_tensor(self.moving_mean),
-            tf.convert_to_tensor(self.moving_variance),
-            offset,
-            scale,
-            self.epsilon,
-        )
+        variance = tf.convert_to_tensor(self.moving_variance)
+        scale *= tf.math.rsqrt(variance + self.epsilon)
+        return scale, offset - tf.convert_to_tensor(self.moving_mean) * scale
+
+    def _by_moving(self, x):
+        scale, offset = self.by_moving_statistics()
+        return x * scale + offset
 
     def _by_batch(self, x):
         """float32 or float64; returns as `_fused`."""

@@ -10,6 +10,7 @@ from keras import layers
 
 from bas_tf.errors import check_choice
 from bas_tf.models.batch_norm import BatchNormalization
+from bas_tf.models.convolution import Conv2D
 
 BATCH_NORM_EPSILON = 1e-5  # torch's default, MobileNetV1 and ResNet50 of the paper
 BATCH_NORM_MOMENTUM = 0.9  # torch counts the other way round: 0.1
@@ -99,7 +100,7 @@ class ConvNormActivation(layers.Layer):
                 **options,
             )  # fmt: skip
         else:
-            self.conv = layers.Conv2D(
+            self.conv = Conv2D(
                 filters, sides, kernel_initializer="he_normal", name="conv", **options
             )
         self.norm = BatchNormalization(
@@ -122,7 +123,26 @@ class ConvNormActivation(layers.Layer):
     def call(self, x, training=False):
         if self._margins:
             x = tf.pad(x, [(0, 0), *self._margins, (0, 0)])
-        return self.activation(self.norm(self.conv(x), training=training))
+        if training or x.dtype.size == 2:
+            return self.activation(self.norm(self.conv(x), training=training))
+        kernel, offset = self.folded()
+        return self.activation(tf.nn.bias_add(self._convolve(x, kernel), offset))
+
+    def folded(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The kernel times what the moving statistics scale by, and what they add.
+
+        One pass over small kernels in place of one over large maps, forth and back.
+        """
+        scale, offset = self.norm.by_moving_statistics()
+        if isinstance(self.conv, layers.DepthwiseConv2D):
+            scale = scale[:, tf.newaxis]
+        return tf.convert_to_tensor(self.conv.kernel) * scale, offset
+
+    def _convolve(self, x, kernel):
+        if isinstance(self.conv, Conv2D):
+            return self.conv.convolution_op(x, kernel)
+        strides = [1, *self.conv.strides, 1]
+        return tf.nn.depthwise_conv2d(x, kernel, strides, self.conv.padding.upper())
 
 
 def _stride_margins(sides: tuple[int, int], padding: str):
@@ -217,7 +237,7 @@ class Classifier(layers.Layer):
         return class_maps(x, class_ids=class_ids)
 
 
-class ClassMaps(layers.Conv2D):
+class ClassMaps(Conv2D):
     """A 1x1 convolution to one map a class, or to that of one class an example."""
 
     def call(self, inputs, class_ids=None):
@@ -233,8 +253,8 @@ class ClassMaps(layers.Conv2D):
         return self.activation(maps)
 
 
-def _hidden_convolution(width: int, kernel_size: int, *, name: str) -> layers.Conv2D:
-    return layers.Conv2D(
+def _hidden_convolution(width: int, kernel_size: int, *, name: str) -> Conv2D:
+    return Conv2D(
         width,
         kernel_size,
         padding="same",

@@ -58,6 +58,11 @@ def computes_natively(precision: str) -> bool:
         details = tf.config.experimental.get_device_details(gpus[0])
         oldest = (8, 0) if precision == "mixed_bfloat16" else (7, 0)
         return details.get("compute_capability", oldest) >= oldest
+    return has_cpu_instructions(*_INSTRUCTIONS[precision])
+
+
+def has_cpu_instructions(*alternatives: str) -> bool:
+    """Whether this processor has one of them; True where that cannot be known."""
     if platform.machine() != "x86_64" or not _CPU_FLAGS.is_file():
         return True
-    return bool(_INSTRUCTIONS[precision] & set(_CPU_FLAGS.read_text("ascii").split()))
+    return not set(alternatives).isdisjoint(_CPU_FLAGS.read_text("ascii").split())

@@ -95,9 +95,12 @@ def stages(config, workdir: Path) -> list[tuple]:
     first = config.copy_and_resolve_references()
     first.train.self_training_rounds = 0
     folders = [*(workdir / f"teacher_{i + 1}" for i in range(rounds)), workdir]
-    later = [_student(first, teacher) for teacher in folders[:-1]]
+    configs = [first, *(_student(first, teacher) for teacher in folders[:-1])]
     first.data.corrected_boxes = ""  # it has no masks that they could correct
-    return list(zip([first, *later], folders, strict=True))
+    if crop_size := config.train.teacher_crop_size:
+        for teacher in configs[:-1]:
+            _resize(teacher, crop_size)
+    return list(zip(configs, folders, strict=True))
 
 
 def masks_of(teacher: Path) -> Path:
@@ -117,3 +120,11 @@ def _student(config, teacher: Path):
     if config.loss.classification == "multilabel":
         student.model.map_outputs = "softmax"
     return student
+
+
+def _resize(config, crop_size: tuple[int, int]) -> None:
+    """Another crop size, and photos resized to as much more than that as before."""
+    data = config.data
+    sizes = zip(data.resize_size, crop_size, data.crop_size, strict=True)
+    data.resize_size = tuple(round(side * new / old) for side, new, old in sizes)
+    data.crop_size = tuple(crop_size)

@@ -7,7 +7,13 @@ import tensorflow as tf
 
 from bas_tf import losses, names
 from bas_tf.errors import UserError, check_at_least, check_choice
-from bas_tf.models.bas_terms import bas_terms, classifier_terms, label_map_terms
+from bas_tf.models.bas_terms import (
+    bas_terms,
+    classifier_terms,
+    label_map_terms,
+    terms_of_all_positives,
+)
+from bas_tf.models.convolution import speed_up_gradients
 from bas_tf.models.localizer import Localizer
 from bas_tf.training.global_update import GlobalUpdate
 
@@ -24,9 +30,10 @@ class Method:
     `uses_masks`: batches have names.MASKS, and the loss L_mask; `label_maps`, of a
     network with a softmax of maps: they are label maps, and L_seg takes the place of
     every term but L_cls. `classification` "multilabel": batches have names.PRESENT, and
-    L_mcls in place of L_cls. `no_object`: the class id of photos without an object, if
-    there is one: they train the classifier, and the area term empties their map; what
-    asks for an object in it is 0.
+    L_mcls in place of L_cls; `positives` says whether one of a photo's classes, the
+    label, is y in the other terms or "all", see `terms_of_all_positives`. `no_object`:
+    the class id of photos without an object, if there is one: they train the
+    classifier, and the area term empties their map; what asks for an object in it is 0.
 
     Raises:
       UserError: an unknown `objective`, `classification` or `background_wins`, masks
@@ -38,6 +45,7 @@ class Method:
     objective: str = "bas"
     background_wins: str = "zero"
     classification: str = "single"
+    positives: str = "one"
     frg_stops_class_maps: bool = False
     batch_statistics: bool = True
     accumulation_steps: int = 1
@@ -53,6 +61,11 @@ class Method:
         choices = losses.CLASSIFICATIONS
         check_choice("loss.classification", self.classification, choices)
         several = self.classification == "multilabel"
+        check_choice("loss.positives", self.positives, losses.POSITIVES)
+        if self.positives == "all" and not several:
+            raise UserError(
+                "loss.positives is 'all', which needs loss.classification 'multilabel'"
+            )
         if self.uses_masks and several and not self.label_maps:
             raise UserError(
                 "model.map_outputs is 'sigmoid', but loss.classification 'multilabel' "
@@ -116,6 +129,7 @@ def make_train_step(
     replicas = strategy.num_replicas_in_sync
     check_parts(batch_size, replicas, method.accumulation_steps)
     check_compiled(method.jit_compile, replicas)
+    speed_up_gradients(localizer)
     trained = localizer if bas_active else localizer.backbone
     variables = trained.trainable_variables
     statistics = trained.non_trainable_variables if optimizer.scale_losses else []
@@ -232,17 +246,16 @@ def _terms(
             localizer, images, labels, masks, present,
             batch_statistics=method.batch_statistics,
         )  # fmt: skip
-    terms = bas_terms(
-        localizer,
-        images,
-        labels,
-        masks,
-        present,
-        background_wins=method.background_wins,
-        objective=method.objective,
-        batch_statistics=method.batch_statistics,
-        frg_stops_class_maps=method.frg_stops_class_maps,
-    )
+    options = {
+        "background_wins": method.background_wins,
+        "objective": method.objective,
+        "batch_statistics": method.batch_statistics,
+        "frg_stops_class_maps": method.frg_stops_class_maps,
+    }
+    if method.positives == "all":
+        terms = terms_of_all_positives(localizer, images, present, **options)
+    else:
+        terms = bas_terms(localizer, images, labels, masks, present, **options)
     if method.no_object is not None:
         has_object = tf.not_equal(labels, method.no_object)
         of_object = losses.objective_term(method.objective)

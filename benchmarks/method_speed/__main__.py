@@ -8,7 +8,8 @@ in memory; a training step of 8 images, inference of 1 and of 8. Sides, each in 
 own process, one call at a time, alternately:
 
   ours      the function that the training loop calls; `inference.predict`, without
-            its box and with it; the same in bfloat16
+            its box and with it
+  bfloat16  the same, left out where the processor has no instructions for it
   plain     the reference's arithmetic on our layers, see plain_port.py
   torch     the reference's arithmetic in PyTorch, see torch_reference.py; left out
             where torch is not installed

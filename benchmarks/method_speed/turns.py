@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 
 from bas_tf.errors import UserError
+from bas_tf.ops import precision
 from benchmarks.method_speed import cases
 
 WARM_UPS = 2
@@ -97,9 +98,15 @@ def ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
 
 
 def sides_here() -> list[str]:
-    """What can be measured: torch only where it is installed."""
-    has_torch = importlib.util.find_spec("torch") is not None
-    return [name for name in MODULES if name != "torch" or has_torch]
+    """What can be measured: torch where it is installed, bfloat16 with instructions.
+
+    Emulated, a step of bfloat16 takes ten times as long and says nothing.
+    """
+    possible = {
+        "torch": importlib.util.find_spec("torch") is not None,
+        "bfloat16": precision.computes_natively("mixed_bfloat16"),
+    }
+    return [name for name in MODULES if possible.get(name, True)]
 
 
 def take_turns(phase: str, network: Mapping, settings: Mapping) -> dict[str, dict]:

@@ -300,7 +300,8 @@ def test_all_sides_of_a_small_network_take_their_turns():
     settings, phase = measure.make_settings(1, size=SIZE), "inference"
     assert ("torch" in settings["sides"]) == bool(importlib.util.find_spec("torch"))
     settings["sides"].remove("ceiling")  # seconds of products of one size
-    settings["sides"].remove("ours")  # bfloat16 is the same module
+    if "bfloat16" in settings["sides"]:  # the same module
+        settings["sides"].remove("ours")
     network = {"backbone": "mobilenet_v1", "classes": 200}
     sides = turns.take_turns(phase, network, settings)
     assert list(sides) == settings["sides"]

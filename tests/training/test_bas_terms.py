@@ -6,7 +6,11 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.models.bas_terms import bas_terms, label_map_terms
+from bas_tf.models.bas_terms import (
+    bas_terms,
+    label_map_terms,
+    terms_of_all_positives,
+)
 from tests.lively import enliven
 from tests.training.narrow import narrow_localizer
 
@@ -115,3 +119,18 @@ def test_in_float64_every_term_is_float64(in_float64, build, images):
 def test_an_unknown_objective_is_refused(localizer, images):
     with pytest.raises(UserError, match="loss.objective is 'cam'; known: bas, ce"):
         bas_terms(localizer, images, LABELS, objective="cam", background_wins="zero")
+
+
+def test_all_positives_are_the_mean_of_one_at_a_time(localizer, images):
+    """Photos of two classes, one and none; statistics that do not move."""
+    present = tf.constant([[1, 0, 1], [0, 1, 1], [0, 1, 0], [0, 0, 0]], tf.uint8)
+    options = {"background_wins": "one", "batch_statistics": False}
+    found = terms_of_all_positives(localizer, images, present, **options)
+    first, second = (
+        bas_terms(localizer, images, tf.constant(labels), None, present, **options)
+        for labels in ([0, 1, 1, 0], [2, 2, 1, 0])
+    )
+    for name, term in found.items():
+        expected = (first[name] + second[name]).numpy() / 2
+        expected[3] = 0
+        np.testing.assert_allclose(term, expected, rtol=1e-5, atol=1e-6, err_msg=name)

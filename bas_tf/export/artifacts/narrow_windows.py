@@ -50,11 +50,7 @@ def _is_wide(layer: keras.layers.Layer) -> bool:
 
 def _narrow_call(layer: ConvNormActivation):
     def call(x, training=False):
-        norm, kernel = layer.norm, tf.convert_to_tensor(layer.conv.kernel)
-        scale = norm.gamma * tf.math.rsqrt(norm.moving_variance + norm.epsilon)
-        offset = norm.beta - norm.moving_mean * scale
-        summed = _sum_of_parts(x, kernel * scale[:, tf.newaxis], offset)
-        return layer.activation(summed)
+        return layer.activation(_sum_of_parts(x, *layer.folded()))
 
     return call
 

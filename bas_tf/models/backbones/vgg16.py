@@ -7,6 +7,7 @@ stride 16, then the classifier. No BatchNorm; the convolutions have biases.
 from keras import layers
 
 from bas_tf.models.backbones.backbone import Backbone
+from bas_tf.models.convolution import Conv2D
 
 TRUNK = ((1, 2, 64), (2, 2, 128), (3, 3, 256), (4, 3, 512))  # stage, convs, channels
 HEAD = (5, 3, 512)
@@ -15,7 +16,7 @@ HEAD = (5, 3, 512)
 def build_stage(stage: int, repeats: int, channels: int) -> list[layers.Layer]:
     """conv<stage>_1, conv<stage>_2, ...: 3x3 with a ReLU each."""
     return [
-        layers.Conv2D(
+        Conv2D(
             channels, 3, padding="same", activation="relu",
             kernel_initializer="he_normal", name=f"conv{stage}_{i + 1}",
         )

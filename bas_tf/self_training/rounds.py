@@ -124,6 +124,11 @@ def _student(config, teacher: Path):
 
 def _resize(config, crop_size: tuple[int, int]) -> None:
     """Another crop size, and photos resized to as much more than that as before."""
+    if len(crop_size) != 2 or any(side % 32 for side in crop_size):
+        raise UserError(
+            f"train.teacher_crop_size is {tuple(crop_size)}; it takes a width and a "
+            "height, multiples of 32"
+        )
     data = config.data
     sizes = zip(data.resize_size, crop_size, data.crop_size, strict=True)
     data.resize_size = tuple(round(side * new / old) for side, new, old in sizes)

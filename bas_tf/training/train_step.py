@@ -242,16 +242,12 @@ def _terms(
             terms[names.HAS_MASK] = tf.zeros_like(labels, tf.bool)
         return terms
     if method.label_maps:
+        by_batch = method.batch_statistics
         return label_map_terms(
-            localizer, images, labels, masks, present,
-            batch_statistics=method.batch_statistics,
-        )  # fmt: skip
-    options = {
-        "background_wins": method.background_wins,
-        "objective": method.objective,
-        "batch_statistics": method.batch_statistics,
-        "frg_stops_class_maps": method.frg_stops_class_maps,
-    }
+            localizer, images, labels, masks, present, batch_statistics=by_batch
+        )
+    shared = "background_wins", "objective", "batch_statistics", "frg_stops_class_maps"
+    options = {name: getattr(method, name) for name in shared}
     if method.positives == "all":
         terms = terms_of_all_positives(localizer, images, present, **options)
     else:

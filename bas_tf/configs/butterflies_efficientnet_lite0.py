@@ -35,7 +35,5 @@ def get_config(variant: str = ""):
     config.train.classifier_epochs = 3
     config.train.batch_statistics = False
     config.train.self_training_rounds = 2
-    config.train.self_training_epochs = 5
-    config.train.teacher_crop_size = (128, 128)
     config.eval.score_threshold = 0.5  # of maps trained towards masks
     return config

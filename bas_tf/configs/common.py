@@ -164,9 +164,6 @@ def _train() -> dict:
         "self_training_rounds": 0,
         "self_training_epochs": 6,
         "self_training_rate": 1e-3,
-        # data.crop_size of the trainings before the last round, which need less; (): as
-        # of the last. data.resize_size goes along
-        "teacher_crop_size": (),
         # multilabel: up to which value a map is background in the label maps
         "self_training_threshold": 0.5,
         "seed": 0,

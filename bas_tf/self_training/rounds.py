@@ -95,12 +95,9 @@ def stages(config, workdir: Path) -> list[tuple]:
     first = config.copy_and_resolve_references()
     first.train.self_training_rounds = 0
     folders = [*(workdir / f"teacher_{i + 1}" for i in range(rounds)), workdir]
-    configs = [first, *(_student(first, teacher) for teacher in folders[:-1])]
+    later = [_student(first, teacher) for teacher in folders[:-1]]
     first.data.corrected_boxes = ""  # it has no masks that they could correct
-    if crop_size := config.train.teacher_crop_size:
-        for teacher in configs[:-1]:
-            _resize(teacher, crop_size)
-    return list(zip(configs, folders, strict=True))
+    return list(zip([first, *later], folders, strict=True))
 
 
 def masks_of(teacher: Path) -> Path:
@@ -120,16 +117,3 @@ def _student(config, teacher: Path):
     if config.loss.classification == "multilabel":
         student.model.map_outputs = "softmax"
     return student
-
-
-def _resize(config, crop_size: tuple[int, int]) -> None:
-    """Another crop size, and photos resized to as much more than that as before."""
-    if len(crop_size) != 2 or any(side % 32 for side in crop_size):
-        raise UserError(
-            f"train.teacher_crop_size is {tuple(crop_size)}; it takes a width and a "
-            "height, multiples of 32"
-        )
-    data = config.data
-    sizes = zip(data.resize_size, crop_size, data.crop_size, strict=True)
-    data.resize_size = tuple(round(side * new / old) for side, new, old in sizes)
-    data.crop_size = tuple(crop_size)

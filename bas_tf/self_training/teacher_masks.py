@@ -23,7 +23,7 @@ from bas_tf.self_training.corrected_boxes import fingerprint, read_corrected_box
 
 BATCH = 16  # photos in memory at a time
 _SCALES = (1.0, 1.2, 1.4)  # of the size it was trained at, and mirrored
-_GRABCUT_PIXELS = 160 * 160  # a map's cells are 8 pixels wide: more only takes time
+_THRESHOLD_PIXELS = 160 * 160
 
 
 def write_masks(
@@ -100,7 +100,7 @@ def _begin(
     some = [records[i] for i in pseudo_mask.threshold_sample(len(records))]
     photos = [record.load_image() for record in some]
     threshold = pseudo_mask.threshold_without_boxes(
-        [grabcut.bounded(photo, _GRABCUT_PIXELS) for photo in photos],
+        [grabcut.bounded(photo, _THRESHOLD_PIXELS) for photo in photos],
         maps_of(photos, [record.label for record in some]),
     )
     index = {**made_by, "score_threshold": threshold, "finished": False, "photos": {}}
@@ -125,8 +125,7 @@ def _write_batch(
         options = {"score_threshold": score_threshold}
         boxes = corrected.get(records[i].image_id)
         if boxes is None:
-            small = grabcut.bounded(photo, _GRABCUT_PIXELS)
-            mask = pseudo_mask.pseudo_mask(small, score_map, **options)
+            mask = pseudo_mask.pseudo_mask(photo, score_map, **options)
         else:
             mask = pseudo_mask.corrected_mask(photo, score_map, boxes, **options)
         if mask is not None:

@@ -130,20 +130,6 @@ def test_rounds_refuse_several_machines_and_boxes_of_label_maps(
         rounds.stages(config, tmp_path)
 
 
-def test_the_trainings_before_the_last_take_the_teachers_size(config, tmp_path):
-    config.train.self_training_rounds = 2
-    config.data.resize_size, config.data.crop_size = (80, 72), (64, 64)
-    config.train.teacher_crop_size = (32, 96)
-    sizes = [
-        (stage.data.crop_size, stage.data.resize_size)
-        for stage, _ in rounds.stages(config, tmp_path)
-    ]
-    assert sizes == 2 * [((32, 96), (40, 108))] + [((64, 64), (80, 72))]
-    config.train.teacher_crop_size = (112, 112)
-    with pytest.raises(UserError, match=r"teacher_crop_size is \(112, 112\); .* 32"):
-        rounds.stages(config, tmp_path)
-
-
 def test_true_masks_help_and_those_of_other_photos_hurt(config, true_masks, tmp_path):
     """On the demo's network: the shallow one learns too little to tell them apart."""
     config.model.backbone = "mobilenet_v1"

@@ -6,7 +6,7 @@ const UNSURE_LABEL = 255;
 
 /** 0 background, k + 1 class k. */
 export interface LabelMap {
-  values: number[];
+  values: ArrayLike<number>;
   width: number;
   height: number;
 }
@@ -87,7 +87,8 @@ function component(
     for (const across of [-1, 0, 1]) {
       const x = (pixel % width) + across;
       if (x < 0 || x >= width) continue;
-      for (const next of [-width, 0, width].map((down) => pixel + across + down)) {
+      for (const down of [-width, 0, width]) {
+        const next = pixel + across + down;
         if (labels[next] !== labels[first] || seen[next]) continue;
         seen[next] = 1;
         pixels.push(next);

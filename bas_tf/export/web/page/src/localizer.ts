@@ -83,17 +83,18 @@ export class Localizer {
       name in outputs ? Array.from(await outputs[name].data(), Number) : [];
     const scores = await values("scores");
     const { outputs: shapes, score_threshold: threshold } = this.file.document;
-    const map = async (name: string) => {
+    const sized = <T>(name: string, values: T) => {
       const [, height, width] = shapes[name].shape;
-      return { values: await values(name), width, height };
+      return { values, width, height };
     };
+    const labels = await outputs.segmentation?.data();
     return {
       classes: (await values("class_ids")).map((id, i) => ({ id, score: scores[i] })),
       box: (await values("boxes")) as Box,
       degenerate: (await values("degenerate"))[0] !== 0,
       threshold,
-      map: await map("localization_map"),
-      segmentation: "segmentation" in shapes ? await map("segmentation") : undefined,
+      map: sized("localization_map", await values("localization_map")),
+      segmentation: labels && sized("segmentation", labels),
     };
   }
 }

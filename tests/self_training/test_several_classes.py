@@ -12,7 +12,6 @@ from scipy import ndimage
 import bas_tf
 from bas_tf import names
 from bas_tf.annotation import coco
-from bas_tf.configs import drawings_multilabel
 from bas_tf.data import preprocess
 from bas_tf.data.pseudo_masks import LABEL_MAPS_FILE
 from bas_tf.errors import UserError
@@ -39,13 +38,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def config():
-    config = drawings_multilabel.get_config("quicktest")
-    config.data.num_images = {"train": 32, "val": 8, "test": 8}
-    config.train.epochs, config.train.classifier_epochs = 1, 0
-    config.train.self_training_rounds = 1
-    config.train.self_training_epochs = 2
-    with narrow.shallow_backbone() as config.model.backbone:
-        yield config
+    with narrow.shallow_backbone() as backbone:
+        yield narrow.several_classes_config(backbone)
 
 
 @pytest.fixture(scope="module")

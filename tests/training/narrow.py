@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
+from bas_tf.configs import drawings_multilabel
 from bas_tf.models import backbones, blocks
 from bas_tf.models.backbones.backbone import Backbone
 from bas_tf.models.backbones.mobilenet_v1 import VARIANTS, DepthwiseSeparable, scaled
@@ -46,6 +47,17 @@ def shallow_backbone() -> Iterator[str]:
         yield NAME
     finally:
         del backbones.BACKBONES[NAME], backbones.OPTIONS[NAME]
+
+
+def several_classes_config(backbone: str):
+    """Of a student of two classes a photo, and its teacher: three short epochs."""
+    config = drawings_multilabel.get_config("quicktest")
+    config.data.num_images = {"train": 32, "val": 8, "test": 8}
+    config.train.epochs, config.train.classifier_epochs = 1, 0
+    config.train.self_training_rounds = 1
+    config.train.self_training_epochs = 2
+    config.model.backbone = backbone
+    return config
 
 
 def narrow_localizer(**changes) -> Localizer:

@@ -19,10 +19,10 @@ def page() -> Path:
 
 @pytest.fixture(scope="session")
 def compiled(page, tmp_path_factory) -> Path:
-    """A folder with four of the sources as JavaScript, to run each by itself."""
+    """A folder with some of the sources as JavaScript, to run each by itself."""
     folder = tmp_path_factory.mktemp("compiled")
-    names = ("resize.ts", "heat.ts", "score.ts", "confidence.ts")
-    sources = [build.PAGE / "src" / name for name in names]
+    names = ("resize", "heat", "score", "confidence", "classes")
+    sources = [build.PAGE / "src" / f"{name}.ts" for name in names]
     subprocess.run(
         [shutil.which("node"), build.PACKAGES / "typescript" / "bin" / "tsc",
          "--ignoreConfig", "--target", "es2022", "--outDir", folder, *sources],

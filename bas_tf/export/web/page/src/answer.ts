@@ -77,38 +77,63 @@ export function showAnswer(
   best: Named,
   asked: boolean,
 ): string {
+  element("main").classList.remove("several");
   drawHeat(found.map);
-  drawBox(box, shown, `${title}${asked ? "?" : ` ${scoreText(best.score, 2)}`}`);
-  const size = `${shown.width} × ${shown.height} pixels`;
-  element("caption").textContent = `${shown.name}, ${size}`;
+  const label = `${title}${asked ? "?" : ` ${scoreText(best.score, 2)}`}`;
+  drawBox(element("box"), box, shown, label);
   element("best").textContent = title;
   const choice = `the model says ${title === best.name ? "so too" : best.name}`;
   element("score").textContent = asked
     ? `where it would be; ${choice}`
     : `score ${scoreText(best.score, 3)}`;
-  const [left, top, right, bottom] = box.map((value) => value.toFixed(1));
   const place = found.degenerate
     ? "Nothing stands out: the box is the whole photo."
-    : `Box from ${left}, ${top} to ${right}, ${bottom}.`;
+    : placeText(box);
   element("place").textContent = place;
-  const trust = confidence(best.score, found.map, found.threshold);
-  const trusted = trustText(trust);
-  element("box").classList.toggle("unsure", trust < FOUND_CONFIDENCE);
-  element("confidence").textContent = trusted;
-  element("result").hidden = false;
   const sentence = asked
     ? `Where the ${title} would be in ${shown.name}; ${choice}.`
     : `${shown.name}: ${title}, score ${scoreText(best.score, 2)}.`;
-  const answer = `${sentence} ${trusted} ${place}`;
+  return finish(shown, found, best.score, [sentence, place], "box is");
+}
+
+/** Where a box is, as a sentence. */
+export function placeText(box: Box): string {
+  const [left, top, right, bottom] = box.map((value) => value.toFixed(1));
+  return `Box from ${left}, ${top} to ${right}, ${bottom}.`;
+}
+
+/**
+ * Writes what every answer has, and how far its boxes can be trusted.
+ *
+ * @param score of the model's own choice.
+ * @returns the answer: what is there, the confidence, and where it is.
+ */
+export function finish(
+  shown: Shown,
+  found: Found,
+  score: number,
+  [what, where]: readonly [string, string],
+  boxesAre: string,
+): string {
+  const size = `${shown.width} × ${shown.height} pixels`;
+  element("caption").textContent = `${shown.name}, ${size}`;
+  const trust = confidence(score, found.map, found.threshold);
+  const trusted = trustText(trust, boxesAre);
+  for (const box of document.querySelectorAll(".box")) {
+    box.classList.toggle("unsure", trust < FOUND_CONFIDENCE);
+  }
+  element("confidence").textContent = trusted;
+  element("result").hidden = false;
+  const answer = `${what} ${trusted} ${where}`;
   element("picture").setAttribute("aria-label", answer);
   return answer;
 }
 
-function trustText(trust: number): string {
+function trustText(trust: number, boxesAre: string): string {
   const text = scoreText(trust, 3);
   if (trust >= FOUND_CONFIDENCE) return `Confidence ${text}.`;
   const why = `confidence ${text} is below ${FOUND_CONFIDENCE}`;
-  return `Nothing found: ${why}. The dashed box is a guess.`;
+  return `Nothing found: ${why}. The dashed ${boxesAre} a guess.`;
 }
 
 /** The best classes with their scores, as bars. */
@@ -135,8 +160,13 @@ function drawHeat(map: Found["map"]): void {
   canvas.getContext("2d")!.putImageData(colours, 0, 0);
 }
 
-function drawBox(box: Box, shown: Shown, label: string): void {
-  const frame = element("box");
+/** Puts a frame where the box is, and a label on its tag. */
+export function drawBox(
+  frame: HTMLElement,
+  box: Box,
+  shown: Shown,
+  label: string,
+): void {
   const [left, top, right, bottom] = box;
   const percent = (part: number, whole: number) => `${(100 * part) / whole}%`;
   frame.style.left = percent(left, shown.width);
@@ -145,5 +175,5 @@ function drawBox(box: Box, shown: Shown, label: string): void {
   frame.style.height = percent(bottom - top, shown.height);
   frame.classList.toggle("high", top < 0.1 * shown.height); // the label goes inside
   frame.classList.toggle("late", left > 0.5 * shown.width); // and ends with the box
-  element("tag").textContent = label;
+  frame.querySelector(".tag")!.textContent = label;
 }

@@ -12,9 +12,11 @@ const FIGURES: [string, string][] = [
 /** Fills the header's line and the card. */
 export function showCard(site: Site): void {
   const { document: model } = site.localizer;
-  element("about").textContent =
-    `Names what a photo shows and draws the box around it: one of ` +
-    `${model.class_names.length} classes.`;
+  const draws =
+    "segmentation" in model.outputs
+      ? "all that a photo shows and draws a box around each: any of"
+      : "what a photo shows and draws the box around it: one of";
+  element("about").textContent = `Names ${draws} ${model.class_names.length} classes.`;
   const facts = element("facts");
   for (const [term, fact] of factsOf(model, site.localizer)) {
     facts.append(withText("dt", term), withText("dd", fact));

@@ -1,6 +1,7 @@
 // An exported .tflite file, run by LiteRT.js.
 
 import { type CompiledModel, loadAndCompile, loadLiteRt, supportsFeature, Tensor } from "@litertjs/core";
+import type { LabelMap } from "./classes";
 import { loadModel, type ModelFile } from "./site";
 import { Trouble } from "./trouble";
 
@@ -16,6 +17,8 @@ export interface Found {
   /** That the map was cut at. */
   threshold: number;
   map: { values: number[]; width: number; height: number };
+  /** Of the network's input; from a file that labels pixels. */
+  segmentation?: LabelMap;
 }
 
 let runtime: Promise<unknown> | undefined;
@@ -80,13 +83,18 @@ export class Localizer {
       name in outputs ? Array.from(await outputs[name].data(), Number) : [];
     const scores = await values("scores");
     const { outputs: shapes, score_threshold: threshold } = this.file.document;
-    const [, height, width] = shapes.localization_map.shape;
+    const sized = <T>(name: string, values: T) => {
+      const [, height, width] = shapes[name].shape;
+      return { values, width, height };
+    };
+    const labels = await outputs.segmentation?.data();
     return {
       classes: (await values("class_ids")).map((id, i) => ({ id, score: scores[i] })),
       box: (await values("boxes")) as Box,
       degenerate: (await values("degenerate"))[0] !== 0,
       threshold,
-      map: { values: await values("localization_map"), width, height },
+      map: sized("localization_map", await values("localization_map")),
+      segmentation: labels && sized("segmentation", labels),
     };
   }
 }

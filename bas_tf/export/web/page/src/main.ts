@@ -9,10 +9,12 @@ import {
 } from "./answer";
 import { closeCamera, openCamera, takePicture } from "./camera";
 import { showCard } from "./card";
+import { foundClasses } from "./classes";
 import { element, withText } from "./elements";
 import { type Found, Localizer } from "./localizer";
 import { isolatePage, keepSite, onNewerSite } from "./offline";
 import { openPhoto, type Photo } from "./photo";
+import { showSeveral } from "./several";
 import { loadSite, type Site } from "./site";
 import { Trouble, words } from "./trouble";
 
@@ -135,6 +137,10 @@ async function answerBest(): Promise<string> {
   const classes = await bestClasses(best);
   showClasses(classes);
   wanted.value = asked = "";
+  const { segmentation } = best;
+  const names = (await site()).localizer.document.class_names;
+  const several = segmentation ? foundClasses(segmentation, shown, names) : [];
+  if (several.length) return showSeveral(shown, best, several);
   const box = boxInPhoto(best.box, model.width, model.height, shown);
   return showAnswer(shown, best, box, classes[0].name, classes[0], false);
 }

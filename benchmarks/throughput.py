@@ -44,7 +44,8 @@ def make_workdir(config, root: Path, count: int):
         copy = photos / "train" / path.parent.name / path.name
         copy.parent.mkdir(parents=True)
         copy.write_bytes(path.read_bytes())
-    config.data.root, config.model.weights = str(photos), ""
+    config.data.source, config.data.root = "folder", str(photos)
+    config.model.weights = ""
     config.data.batch_size = 2
     config.train.epochs = config.train.self_training_rounds = 0
     training.run_training(config, root / "model")

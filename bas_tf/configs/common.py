@@ -101,8 +101,8 @@ def _loss() -> dict:
         # photo against those that are not (L_mcls); one of them, drawn anew in each
         # epoch, is the label of the other terms
         "classification": "single",
-        # multilabel: "all": every class in the photo is that label, at as many times
-        # the cost; the mean over them counts
+        # multilabel, while the map has no label maps to learn: "all": every class in
+        # the photo is that label in turn, and the mean counts; so many times the cost
         "positives": "one",
         # True: L_frg trains the map alone, not the classifier (extension, segmentation)
         "frg_stops_class_maps": False,

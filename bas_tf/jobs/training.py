@@ -102,7 +102,7 @@ def _train(
         if config.train.epochs == 0 and steps_done is None:
             checkpointer.save(0)
             checkpointer.finish()
-        log_hooks, hooks_after = _writing_hooks(
+        log_hooks, hooks_after = training_hooks.writing_hooks(
             config, workdir, localizer, sgd, images, source.class_names, on_bad_image,
             first_step=first_step, steps_per_epoch=steps,
         )  # fmt: skip
@@ -156,18 +156,6 @@ def _restore(config, workdir: Path, localizer, sgd, steps_per_epoch: int):
     return checkpointer, steps_done
 
 
-def _writing_hooks(
-    config, workdir, localizer, sgd, images, class_names, on_bad_image, **steps
-) -> tuple[list[hooks.Hook], list[hooks.Hook]]:
-    """What the first worker writes of each step, and of each epoch once it is saved."""
-    logs = training_hooks.log_hooks(config, workdir, localizer, images, **steps)
-    if not experiment.selects_best(config):
-        return logs, []
-    return logs, training_hooks.validation_hooks(
-        config, workdir, localizer, sgd, class_names, on_bad_image, **steps
-    )
-
-
 def _training_images(config, records: Sequence[Record], class_names: Sequence[str]):
     """The training split; how many of it have a pseudo-mask is logged."""
     images = experiment.training_images(config, records, class_names)
@@ -185,6 +173,11 @@ def _make_method(config, distribution) -> train_step.Method:
     for group, key in POSITIVE:
         check_at_least(f"{group}.{key}", config[group][key], 1)
     preprocess.check_sizes(config.data.resize_size, config.data.crop_size)
+    if config.loss.positives == "all" and config.train.synchronized_batch_norm:
+        raise UserError(
+            "loss.positives is 'all', with which replicas hold unequal batches: set "
+            "train.synchronized_batch_norm to False"
+        )
     method = train_step.Method(
         **config.loss,
         batch_statistics=config.train.batch_statistics,

@@ -20,6 +20,18 @@ PICTURES, PICTURE_COLUMNS, PICTURE_HEIGHT = 16, 4, 112
 TENSORBOARD_FOLDER = "tensorboard"
 
 
+def writing_hooks(
+    config, workdir, localizer, sgd, images, class_names, on_bad_image, **steps
+) -> tuple[list[hooks.Hook], list[hooks.Hook]]:
+    """What the first worker writes of each step, and of each epoch once it is saved."""
+    logs = log_hooks(config, workdir, localizer, images, **steps)
+    if not experiment.selects_best(config):
+        return logs, []
+    return logs, validation_hooks(
+        config, workdir, localizer, sgd, class_names, on_bad_image, **steps
+    )
+
+
 def log_hooks(config, workdir, localizer, images, *, first_step, steps_per_epoch):
     every = config.train.log_every_steps
     return [

@@ -96,16 +96,22 @@ def bas_terms(
     return terms
 
 
-def terms_of_all_positives(
+def terms_of_positives(
     localizer: keras.Model,
     images: tf.Tensor,
-    present: tf.Tensor,
+    labels: tf.Tensor,
+    masks: tf.Tensor | None = None,
+    present: tf.Tensor | None = None,
+    *,
+    positives: str = "one",
     **options,
 ) -> dict[str, tf.Tensor]:
-    """`bas_terms` with each class of a photo as its label, their mean over the photo.
+    """`bas_terms`; with "all" positives the mean of those of each class of a photo.
 
-    BatchNorm sees a photo as often as it has classes. Photos without any are all 0.
+    Each photo has one at least then. BatchNorm sees it as often as it has classes.
     """
+    if positives == "one":
+        return bas_terms(localizer, images, labels, masks, present, **options)
     photos, labels = tf.unstack(tf.cast(tf.where(present), tf.int32), axis=1)
     images, repeated = tf.gather(images, photos), tf.gather(present, photos)
     terms = bas_terms(localizer, images, labels, present=repeated, **options)

@@ -123,6 +123,7 @@ class ConvNormActivation(layers.Layer):
     def call(self, x, training=False):
         if self._margins:
             x = tf.pad(x, [(0, 0), *self._margins, (0, 0)])
+        # Scaled kernels would be rounded to half precision once more.
         if training or x.dtype.size == 2:
             return self.activation(self.norm(self.conv(x), training=training))
         kernel, offset = self.folded()
@@ -131,7 +132,7 @@ class ConvNormActivation(layers.Layer):
     def folded(self) -> tuple[tf.Tensor, tf.Tensor]:
         """The kernel times what the moving statistics scale by, and what they add.
 
-        One pass over small kernels in place of one over large maps, forth and back.
+        A training step saves the passes over its maps, forwards and backwards.
         """
         scale, offset = self.norm.by_moving_statistics()
         if isinstance(self.conv, layers.DepthwiseConv2D):

@@ -7,12 +7,7 @@ import tensorflow as tf
 
 from bas_tf import losses, names
 from bas_tf.errors import UserError, check_at_least, check_choice
-from bas_tf.models.bas_terms import (
-    bas_terms,
-    classifier_terms,
-    label_map_terms,
-    terms_of_all_positives,
-)
+from bas_tf.models import bas_terms
 from bas_tf.models.convolution import speed_up_gradients
 from bas_tf.models.localizer import Localizer
 from bas_tf.training.global_update import GlobalUpdate
@@ -31,7 +26,7 @@ class Method:
     network with a softmax of maps: they are label maps, and L_seg takes the place of
     every term but L_cls. `classification` "multilabel": batches have names.PRESENT, and
     L_mcls in place of L_cls; `positives` says whether one of a photo's classes, the
-    label, is y in the other terms or "all", see `terms_of_all_positives`. `no_object`:
+    label, is y in the other terms, or "all", see `terms_of_positives`. `no_object`:
     the class id of photos without an object, if there is one: they train the
     classifier, and the area term empties their map; what asks for an object in it is 0.
 
@@ -63,9 +58,7 @@ class Method:
         several = self.classification == "multilabel"
         check_choice("loss.positives", self.positives, losses.POSITIVES)
         if self.positives == "all" and not several:
-            raise UserError(
-                "loss.positives is 'all', which needs loss.classification 'multilabel'"
-            )
+            raise UserError("loss.positives 'all' is for classification 'multilabel'")
         if self.uses_masks and several and not self.label_maps:
             raise UserError(
                 "model.map_outputs is 'sigmoid', but loss.classification 'multilabel' "
@@ -88,6 +81,17 @@ class Method:
             *[names.MASKS] * self.uses_masks,
             *[names.PRESENT] * (self.classification == "multilabel"),
         )
+
+    @property
+    def of_terms(self) -> dict:
+        """The options of `terms_of_positives`."""
+        return {
+            "positives": self.positives,
+            "background_wins": self.background_wins,
+            "objective": self.objective,
+            "batch_statistics": self.batch_statistics,
+            "frg_stops_class_maps": self.frg_stops_class_maps,
+        }
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -117,7 +121,7 @@ def make_train_step(
     Each replica divides its sum by the *global* batch, since gradients are summed
     over replicas. While `bas_active` is False the generator is not touched at all.
     A step that the optimizer skips (see `GlobalUpdate`) leaves BatchNorm's moving
-    statistics as they were, too.
+    statistics as they were, too. The localizer keeps `speed_up_gradients`.
 
     Under BROKEN_REPLICAS it returns [replicas]: 1 where a replica's part of any mean
     is not finite, else 0.
@@ -233,7 +237,7 @@ def _terms(
     localizer, images, labels, masks=None, present=None, *, method, bas_active: bool
 ) -> dict[str, tf.Tensor]:
     if not bas_active:
-        terms = classifier_terms(
+        terms = bas_terms.classifier_terms(
             localizer, images, labels, present, objective=method.objective
         )
         if masks is not None:
@@ -242,16 +246,13 @@ def _terms(
             terms[names.HAS_MASK] = tf.zeros_like(labels, tf.bool)
         return terms
     if method.label_maps:
-        by_batch = method.batch_statistics
-        return label_map_terms(
-            localizer, images, labels, masks, present, batch_statistics=by_batch
-        )
-    shared = "background_wins", "objective", "batch_statistics", "frg_stops_class_maps"
-    options = {name: getattr(method, name) for name in shared}
-    if method.positives == "all":
-        terms = terms_of_all_positives(localizer, images, present, **options)
-    else:
-        terms = bas_terms(localizer, images, labels, masks, present, **options)
+        return bas_terms.label_map_terms(
+            localizer, images, labels, masks, present,
+            batch_statistics=method.batch_statistics,
+        )  # fmt: skip
+    terms = bas_terms.terms_of_positives(
+        localizer, images, labels, masks, present, **method.of_terms
+    )
     if method.no_object is not None:
         has_object = tf.not_equal(labels, method.no_object)
         of_object = losses.objective_term(method.objective)

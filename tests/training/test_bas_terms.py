@@ -9,8 +9,9 @@ from bas_tf.errors import UserError
 from bas_tf.models.bas_terms import (
     bas_terms,
     label_map_terms,
-    terms_of_all_positives,
+    terms_of_positives,
 )
+from bas_tf.training import train_step
 from tests.lively import enliven
 from tests.training.narrow import narrow_localizer
 
@@ -121,25 +122,25 @@ def test_an_unknown_objective_is_refused(localizer, images):
         bas_terms(localizer, images, LABELS, objective="cam", background_wins="zero")
 
 
-def test_all_positives_are_the_mean_of_one_at_a_time(localizer, images):
-    """All photos have two: the generator normalises by the batch."""
-    pairs = tf.constant([[0, 2], [1, 2], [0, 1], [0, 1]])
-    present = tf.reduce_max(tf.one_hot(pairs, 3, dtype=tf.int32), axis=1)
+def test_all_positives_are_the_mean_of_one_at_a_time(images):
+    """One to three a photo; no layer looks at the batch."""
+    localizer = enliven(narrow_localizer())
+    present = tf.constant([[1, 0, 1], [0, 1, 0], [1, 1, 1], [0, 1, 1]])
     options = {"background_wins": "one", "batch_statistics": False}
-    found = terms_of_all_positives(localizer, images, present, **options)
-    first, second = (
-        bas_terms(localizer, images, labels, None, present, **options)
-        for labels in tf.unstack(pairs, axis=1)
+    found = terms_of_positives(
+        localizer, images, LABELS, None, present, positives="all", **options
     )
+    each = [
+        bas_terms(localizer, images, tf.fill([4], k), present=present, **options)
+        for k in range(3)
+    ]
+    shares = present.numpy() / np.sum(present, axis=1, keepdims=True)
     for name, term in found.items():
-        expected = (first[name] + second[name]) / 2
-        np.testing.assert_allclose(term, expected, rtol=1e-5, atol=1e-6, err_msg=name)
+        terms = np.stack([of_class[name] for of_class in each], axis=1)
+        expected = np.einsum("bk...,bk->b...", terms, shares)
+        np.testing.assert_allclose(term, expected, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-def test_a_photo_without_any_positive_has_no_terms(localizer, images):
-    present = tf.constant([[0, 1, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0]])
-    options = {"background_wins": "one", "batch_statistics": False}
-    for term in terms_of_all_positives(localizer, images, present, **options).values():
-        np.testing.assert_array_equal(
-            np.any(term, axis=tuple(range(1, term.ndim))), [True, False, True, False]
-        )
+def test_all_positives_are_refused_of_single_labels():
+    with pytest.raises(UserError, match="positives 'all' is for classification 'multi"):
+        train_step.Method(alpha=0.5, beta=1.0, positives="all")

@@ -34,7 +34,7 @@ SETTING_KEYS = (
 def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = None):
     """A row of the results table and of summary.json."""
     keys = (
-        *table.COLUMNS, *table.COLUMNS_WITHOUT_BOXES,
+        *table.COLUMNS, *table.COLUMNS_WITHOUT_BOXES, *table.COLUMNS_OF_LABEL_MAPS,
         "gt_known_loc@0.7", "predicted_map_loc@0.7",
     )  # fmt: skip
     values = {key: metrics.get(prefix + key) for key in keys}
@@ -42,8 +42,10 @@ def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = Non
 
 
 def baseline_rows(evaluated: EvaluationResult) -> list[dict]:
-    """The rows that stand next to a Keras model's: best centred box and CAM."""
+    """Rows next to a Keras model that labels no pixels: best centred box and CAM."""
     metrics = evaluated.document["metrics"]
+    if "miou" in metrics:
+        return []
     return [
         table_row(name, metrics, prefix=f"{name}/")
         for name in ("centre_box", "cam")

@@ -49,6 +49,9 @@ COLUMNS = (
     "predicted_map_iou", "size_bytes",
 )  # fmt: skip
 COLUMNS_WITHOUT_BOXES = ("top1_acc", "top5_acc", "size_bytes")
+COLUMNS_OF_LABEL_MAPS = (
+    "miou", "class_boxes_precision", "class_boxes_recall", "size_bytes",
+)  # fmt: skip
 METHODS = {"": "BAS", "cam": "CAM", "centre_box": "Centre box"}
 
 _ROW_NAMES = {
@@ -96,8 +99,11 @@ def format_table(rows: Sequence[Mapping]) -> str:
 def columns_of(rows: Sequence[Mapping]) -> dict[str, str]:
     """Headings by key: COLUMNS, or those of classes where no row evaluates boxes.
 
-    Figures of the predicted class's map are left out where no row has any.
+    Figures of the predicted class's map are left out where no row has any. Of a network
+    that labels pixels COLUMNS_OF_LABEL_MAPS, which are about all of its classes.
     """
+    if any(row.get("miou") is not None for row in rows):
+        return {key: NAMES[key] for key in COLUMNS_OF_LABEL_MAPS}
     known = {key for row in rows for key in COLUMNS if row.get(key) is not None}
     if not known & {"gt_known_loc", "predicted_map_loc"}:
         return {key: NAMES[key] for key in COLUMNS_WITHOUT_BOXES}

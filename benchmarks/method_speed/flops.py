@@ -70,7 +70,8 @@ def count_layers(
       The counts, and the shape of the model's output.
     """
     with _counting(model) as counts:
-        traced = tf.function(lambda x: model(x, training=False))
+        # Without training kernels are folded, and no layer is called for them.
+        traced = tf.function(lambda x: model(x, training=True))
         spec = tf.TensorSpec(input_shape, tf.float32)
         outputs = traced.get_concrete_function(spec).outputs
     return counts, tuple(outputs[0].shape)

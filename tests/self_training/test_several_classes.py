@@ -22,11 +22,13 @@ from bas_tf.jobs import (
     evaluation,
     experiment,
     localization,
+    results,
     training,
 )
 from bas_tf.metrics import detection
 from bas_tf.metrics.segmentation import label_confusion, label_ious
 from bas_tf.refinement import masks
+from bas_tf.report import table
 from bas_tf.runners import load_onnx, load_saved_model, load_tflite
 from bas_tf.segmentation import seed_files
 from bas_tf.segmentation.choices import Choices, choices_for
@@ -174,6 +176,9 @@ def test_evaluation_measures_what_one_pass_finds_in_the_crop(student):
     assert low < figure.value < high
     document = evaluated.document
     assert document["metrics"]["miou"] == figure.value
+    row = results.table_row("keras", document["metrics"])
+    assert list(table.columns_of([row])) == list(table.COLUMNS_OF_LABEL_MAPS)
+    assert results.baseline_rows(evaluated) == []
     assert document["background_iou"] == pytest.approx(ious[0], abs=1e-4)
     for name, iou in zip(student.class_names, ious[1:], strict=True):
         found = document["class_ious"][name]

@@ -1,6 +1,6 @@
 r"""Photos a second of localize, annotate and evaluate, and of the network alone.
 
-  python -m benchmarks.throughput --config=butterflies_efficientnet_lite0
+  python -m benchmarks.throughput --config=configs/butterflies_efficientnet_lite0.py
 
 Drawings of 500 x 375 pixels as JPEG files, a network with fresh weights. The sides
 alternately, `--rounds` times: the network on photos that lie in memory, resized, in

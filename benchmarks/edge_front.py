@@ -16,9 +16,7 @@ their figures in evaluated/; delete it to have it anew. WORKDIR/front.json:
          predicted_map_iou, size_bytes, p50_ms, p95_ms, ...; on_front: no other file is
          at once as fast, as small and as accurate (predicted_map_iou); is_knee
 
-The knee, the default to ship: of the front of latency and mean IoU, the file farthest
-above the straight line between its ends, with the logarithm of the latency and the IoU
-scaled to [0, 1]; where none is above, the most accurate.
+The knee is the default to ship, see `edge_front_rows.knee`.
 """
 
 import dataclasses
@@ -34,10 +32,10 @@ from bas_tf import entry_point
 from bas_tf.errors import UserError
 from bas_tf.jobs import resuming
 from bas_tf.report import text_table
+from benchmarks.edge_front_rows import marked
 
 CONFIG = "configs/butterflies_efficientnet_lite0.py"
 SPLIT, NUM_THREADS, MARGIN = "val", 2, 1.15
-COSTS, ACCURACY = ("p50_ms", "size_bytes"), "predicted_map_iou"
 COLUMNS = {
     "top1_loc": "Top-1 Loc",
     "predicted_map_loc": "Box right",
@@ -203,58 +201,6 @@ def measure_front(
         "num_threads": NUM_THREADS,
         "rows": marked(rows),
     }
-
-
-def pareto_front(
-    rows: Sequence[Mapping], *, costs: Sequence[str], accuracy: str
-) -> list[Mapping]:
-    """Rows that no other beats: in nothing worse and in something better.
-
-    Args:
-      rows: with the keys below.
-      costs: keys of which less is better.
-      accuracy: key of which more is better.
-
-    Returns:
-      By ascending first cost; rows alike in all of them are all kept.
-    """
-
-    def losses(row):
-        return (*(row[key] for key in costs), -row[accuracy])
-
-    def is_beaten(row):
-        mine = losses(row)
-        return any(
-            other != mine and all(o <= m for o, m in zip(other, mine, strict=True))
-            for other in map(losses, rows)
-        )
-
-    return sorted((row for row in rows if not is_beaten(row)), key=losses)
-
-
-def knee(rows: Sequence[Mapping]) -> Mapping:
-    """The row to ship, by the rule at the head of this file; of equals the smallest."""
-    import numpy as np
-
-    front = pareto_front(rows, costs=COSTS[:1], accuracy=ACCURACY)
-    latency = np.log([row["p50_ms"] for row in front])
-    accuracy = np.array([row[ACCURACY] for row in front])
-    heights = _scaled(accuracy) - _scaled(latency)  # above the ends' line, times sqrt 2
-    return max(
-        zip(heights, front, strict=True),
-        key=lambda pair: (pair[0], pair[1][ACCURACY], -pair[1]["size_bytes"]),
-    )[1]
-
-
-def _scaled(values):
-    """To [0, 1]; equal values to 0."""
-    return (values - values.min()) / (values.max() - values.min() or 1)
-
-
-def marked(rows: Sequence[Mapping]) -> list[dict]:
-    """The rows with `on_front` and `is_knee`."""
-    front, best = pareto_front(rows, costs=COSTS, accuracy=ACCURACY), knee(rows)
-    return [{**row, "on_front": row in front, "is_knee": row is best} for row in rows]
 
 
 def front_table(document: Mapping) -> str:

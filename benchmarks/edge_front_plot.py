@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from bas_tf.report.plots.chart_style import GREY, INK, STYLE
-from benchmarks.edge_front import COSTS, pareto_front
+from benchmarks.edge_front_rows import COSTS, pareto_front
 
 _SIZE_INCHES, _DOTS_PER_INCH = (14.0, 7.5), 110
 _PANELS = {"predicted_map_iou": "mean IoU", "predicted_map_loc": "box right"}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from bas_tf.errors import UserError
 from bas_tf.report.plots.chart_style import png_of
-from benchmarks import edge_front, edge_front_plot
+from benchmarks import edge_front, edge_front_plot, edge_front_rows
 
 
 def row(p50_ms, mean_iou, size_bytes=1_000_000, **others) -> dict:
@@ -37,8 +37,8 @@ def row(p50_ms, mean_iou, size_bytes=1_000_000, **others) -> dict:
     ],
 )
 def test_the_front_leaves_out_what_another_beats(rows, costs, front):
-    found = edge_front.pareto_front(
-        rows, costs=edge_front.COSTS[:costs], accuracy="predicted_map_iou"
+    found = edge_front_rows.pareto_front(
+        rows, costs=edge_front_rows.COSTS[:costs], accuracy="predicted_map_iou"
     )
     assert [rows.index(kept) for kept in found] == front
 
@@ -47,9 +47,9 @@ def test_the_knee_is_farthest_above_the_line_between_the_ends():
     # Latency 1, 2, 4, 16 is 0, 1/4, 1/2, 1 in logarithms; mean IoU 0.4, 0.6, 0.7, 0.8
     # is 0, 1/2, 3/4, 1: 0, 1/4, 1/4 + epsilon, 0 above the line.
     rows = [row(1, 0.4), row(2, 0.6), row(4, 0.701), row(16, 0.8), row(9, 0.3)]
-    assert edge_front.knee(rows) is rows[2]
+    assert edge_front_rows.knee(rows) is rows[2]
     rows[1] = row(2, 0.61)
-    assert edge_front.knee(rows) is rows[1]
+    assert edge_front_rows.knee(rows) is rows[1]
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_the_knee_is_farthest_above_the_line_between_the_ends():
     ],
 )
 def test_the_knee_where_no_row_is_above_the_others(rows, best):
-    assert edge_front.knee(rows) is rows[best]
+    assert edge_front_rows.knee(rows) is rows[best]
 
 
 def test_marks_and_table():
     rows = [row(1, 0.4), row(2, 0.7312), row(16, 0.8, quantization="none"), row(9, 0.3)]
     document = {
         "protocol": "bas", "split": "val", "num_images": 500, "score_threshold": 0.42,
-        "num_threads": 2, "rows": edge_front.marked(rows),
+        "num_threads": 2, "rows": edge_front_rows.marked(rows),
     }  # fmt: skip
     marks = [(r["on_front"], r["is_knee"]) for r in document["rows"]]
     assert marks == [(True, False), (True, True), (True, False), (False, False)]
@@ -108,7 +108,7 @@ def full_front() -> list[dict]:
             p50_ms=1.2 * one["p50_ms"],
             predicted_map_iou=one["predicted_map_iou"] + 0.01,
         )
-    return edge_front.marked(rows)
+    return edge_front_rows.marked(rows)
 
 
 def test_the_figure_has_every_point_and_its_label_in_both_panels():
@@ -123,7 +123,7 @@ def test_the_figure_has_every_point_and_its_label_in_both_panels():
         labels = sorted(text.get_text() for text in axes.texts)
         assert labels == sorted(str(r["size"]) for r in rows)
     (line,) = figure.axes[0].get_lines()
-    front = edge_front.pareto_front(
+    front = edge_front_rows.pareto_front(
         rows, costs=("p50_ms",), accuracy="predicted_map_iou"
     )
     np.testing.assert_allclose(
@@ -144,7 +144,7 @@ def test_no_label_hides_another_one():
 
 
 def test_the_figure_of_a_single_file():
-    figure = edge_front_plot.front_figure(edge_front.marked([row(2, 0.6)]))
+    figure = edge_front_plot.front_figure(edge_front_rows.marked([row(2, 0.6)]))
     assert [text.get_text() for text in figure.axes[0].texts] == ["96"]
 
 

@@ -24,12 +24,12 @@ def made_up_map(drawn: Example) -> np.ndarray:
     slope = np.linspace(0.45, 1.0, width, dtype=np.float32)
     soft = cv2.GaussianBlur(body * slope, (0, 0), 0.03 * height)
     spot = np.zeros_like(body)
-    cv2.circle(spot, _place_beside(body, 0.1 * height), round(0.06 * height), 0.5, -1)
+    cv2.circle(spot, _place_next_to(body, 0.1 * height), round(0.06 * height), 0.5, -1)
     soft += cv2.GaussianBlur(spot, (0, 0), 0.02 * height)
     return cv2.resize(soft, (GRID, GRID), interpolation=cv2.INTER_AREA)
 
 
-def _place_beside(body: np.ndarray, distance: float) -> tuple[int, int]:
+def _place_next_to(body: np.ndarray, distance: float) -> tuple[int, int]:
     """x, y of the pixel so far from the body that is deepest within the image."""
     apart = cv2.distanceTransform((body == 0).astype(np.uint8), cv2.DIST_L2, 5)
     rows, columns = np.indices(body.shape)

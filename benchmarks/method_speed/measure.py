@@ -92,7 +92,7 @@ def measure_all(
     Raises:
       UserError: `output` cannot be written, or a side ends early.
     """
-    plot.path_beside(output)
+    plot.plot_path(output)
     files.check_place(output)
     rows = []
     for backbone, classes in networks:
@@ -105,4 +105,4 @@ def measure_all(
 def _write(rows: Sequence[Mapping], output: Path) -> None:
     found = [line for row in rows for line in figures.figures_of(row)]
     files.write_json(output, {"rows": rows, "figures": found})
-    files.write_file(plot.path_beside(output), png_of(plot.speed_figure(found)))
+    files.write_file(plot.plot_path(output), png_of(plot.speed_figure(found)))

@@ -24,7 +24,7 @@ _SIDES = {  # label, colour, marker, height in the network's row
 }
 
 
-def path_beside(output: Path) -> Path:
+def plot_path(output: Path) -> Path:
     """Where the plot of a JSON goes.
 
     Raises:

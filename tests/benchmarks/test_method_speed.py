@@ -267,7 +267,7 @@ def test_networks_are_every_backbone_with_every_number_of_classes():
 
 
 def test_the_plot_is_not_written_over_the_json(tmp_path):
-    assert plot.path_beside(tmp_path / "a.json") == tmp_path / "a.png"
+    assert plot.plot_path(tmp_path / "a.json") == tmp_path / "a.png"
     with pytest.raises(UserError, match="a.png: the plot goes there; name a .json"):
         measure.measure_all([("vgg16", 200)], {}, tmp_path / "a.png")
 

@@ -306,7 +306,7 @@ def test_photos_become_lines_and_overlays(networks, tmp_path):
     assert (large[300, 200:600] == (0, 229, 255)).all()
 
 
-def test_scripts_run_beside_each_other_on_a_device(networks, tmp_path):
+def test_scripts_run_next_to_each_other_on_a_device(networks, tmp_path):
     for name in FILES:
         shutil.copy(EDGE / name, tmp_path)
     Image.fromarray(solid("green")).save(tmp_path / "leaf.png")

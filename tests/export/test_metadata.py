@@ -67,7 +67,7 @@ def test_the_hash_of_a_config_is_of_its_keys_in_order():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["none", "int8"])
-def test_the_document_is_in_the_file_and_beside_it(
+def test_the_document_is_in_the_file_and_next_to_it(
     localizer_files, demo_workdir, quantization
 ):
     path = localizer_files[quantization]

@@ -118,7 +118,7 @@ def test_the_same_workdir_gives_the_same_bytes_wherever_it_lies(demo_workdir, tm
     assert cards[0] == cards[1] == cards[2]
 
 
-def test_figures_with_their_intervals_beside_the_baselines(make_workdir, evaluated):
+def test_figures_with_their_intervals_next_to_the_baselines(make_workdir, evaluated):
     card = card_of(make_workdir(), evaluated)
     assert "| Figure | This model | CAM | Centre box |\n|---|---|---|---|\n" in card
     assert (

@@ -104,7 +104,7 @@ def test_frames_without_an_object_get_a_finite_box(files, hard_images, quantizat
     assert_boxes_of_hard_images(runner.predict_fn(hard_images))
 
 
-def test_labels_lie_beside_the_files(files, demo_workdir):
+def test_labels_lie_next_to_the_files(files, demo_workdir):
     expected = experiment.load_experiment(demo_workdir).class_names
     for path in files.values():
         assert tuple((path.parent / "labels.txt").read_text().split()) == expected

@@ -59,7 +59,7 @@ def test_the_same_twice():
     assert bootstrap_interval(rows, first) != bootstrap_interval(rows, first, seed=1)
 
 
-def test_means_beside_each_other_are_those_alone():
+def test_means_next_to_each_other_are_those_alone():
     rows = np.random.default_rng(2).random((40, 3))
     rows[:, 1] = rows[:, 1] > 0.5
     alone = [bootstrap_interval(rows[:, [k]], first) for k in range(3)]

@@ -107,6 +107,11 @@ def test_without_the_split_that_evaluates_nothing_is_trained(
             "model.map_outputs is 'sigmoid', but .* trains on label maps: set it to 's",
         ),
         ({"model.map_outputs": "softmax"}, "model.map_outputs is 'softmax', which lea"),
+        ({"loss.positives": "all"}, "loss.positives 'all' is for classification 'mul"),
+        (
+            {"loss.positives": "all", "train.synchronized_batch_norm": True},
+            "loss.positives is 'all', .*set train.synchronized_batch_norm to False",
+        ),
         ({"eval.threshold_origin": "best"}, "eval.threshold_origin is 'best'; known:"),
         ({"eval.score_threshold": 42.0}, "eval.score_threshold is 42.0; a map has"),
     ],

@@ -11,7 +11,6 @@ from bas_tf.models.bas_terms import (
     label_map_terms,
     terms_of_positives,
 )
-from bas_tf.training import train_step
 from tests.lively import enliven
 from tests.training.narrow import narrow_localizer
 
@@ -139,8 +138,3 @@ def test_all_positives_are_the_mean_of_one_at_a_time(images):
         terms = np.stack([of_class[name] for of_class in each], axis=1)
         expected = np.einsum("bk...,bk->b...", terms, shares)
         np.testing.assert_allclose(term, expected, rtol=1e-4, atol=1e-6, err_msg=name)
-
-
-def test_all_positives_are_refused_of_single_labels():
-    with pytest.raises(UserError, match="positives 'all' is for classification 'multi"):
-        train_step.Method(alpha=0.5, beta=1.0, positives="all")

@@ -282,8 +282,9 @@ def _in_parts(compute: Callable, count: int) -> Callable:
     """`compute` on equal parts of a batch, one after the other, results added up.
 
     Each part waits for the gradients of the one before it: what that one kept for its
-    backward pass is free again. Not a loop of the graph: BatchNorm's statistics are
-    shared between replicas, which TensorFlow cannot do inside of one.
+    backward pass is free again. Its gradients wait for its loss: else the frozen pass
+    can read weights that this step has updated (seen with TensorFlow 2.21). Not a loop
+    of the graph, in which replicas could not share BatchNorm's statistics.
     """
 
     def in_parts(*batch):
@@ -291,7 +292,8 @@ def _in_parts(compute: Callable, count: int) -> Callable:
         for part in zip(*(tf.split(x, count) for x in batch), strict=True):
             with tf.control_dependencies(total and total[0]):
                 gradients, sums = compute(*(tf.identity(p) for p in part))
-            gradients = [tf.convert_to_tensor(g) for g in gradients]
+            with tf.control_dependencies([sums[names.LOSS]]):
+                gradients = [tf.identity(g) for g in gradients]
             found = gradients, sums
             total = tf.nest.map_structure(tf.add, total, found) if total else found
         return total

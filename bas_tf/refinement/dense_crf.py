@@ -28,22 +28,24 @@ def mean_field(
       float32 [maps, height, width, num_labels].
     """
     count, height, width = label_maps.shape
-    given = label_maps.reshape(count, -1, 1) == np.arange(num_labels)
+    labels = np.arange(num_labels)[:, np.newaxis]
     other = (1 - _CERTAINTY) / (num_labels - 1)
-    logits = np.log(np.where(given, _CERTAINTY, other)).astype(np.float32)
     places = _places(height, width)
     colours = photo.reshape(-1, 3) / _COLOUR_SPREAD
     smoothness = _smoothness(height, width)
     appearance = GaussianFilter(np.hstack([places / _WIDE_SPREAD, colours]))
-
-    def messages(beliefs: np.ndarray) -> np.ndarray:
-        return _SMOOTHNESS * smoothness(beliefs) + _APPEARANCE * appearance(beliefs)
-
-    beliefs = _softmax(logits)
-    for _ in range(_ITERATIONS):
-        received = np.stack([messages(each) for each in beliefs])
-        beliefs = _softmax(logits + received)
-    return beliefs.reshape(count, height, width, num_labels)
+    found = []
+    for given in label_maps.reshape(count, 1, -1) == labels:
+        logits = np.log(np.where(given, _CERTAINTY, other)).astype(np.float32)
+        beliefs = _softmax(logits)
+        for _ in range(_ITERATIONS):
+            received = [
+                _SMOOTHNESS * smoothness(each) + _APPEARANCE * appearance(each)
+                for each in beliefs
+            ]
+            beliefs = _softmax(logits + received)
+        found.append(beliefs.T.reshape(height, width, num_labels))
+    return np.stack(found)
 
 
 def _places(height: int, width: int) -> np.ndarray:
@@ -57,8 +59,8 @@ def _smoothness(height: int, width: int) -> "GaussianFilter":
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    powers = np.exp(logits - logits.max(axis=0))
+    return powers / powers.sum(axis=0)
 
 
 class GaussianFilter:
@@ -73,7 +75,7 @@ class GaussianFilter:
 
     def __init__(self, features: np.ndarray):
         dims = features.shape[1]
-        base, ranks, self._shares = _simplices(features)
+        base, ranks, shares = _simplices(features)
         # A corner's first d coordinates as one number, with room for its neighbours.
         room = 2 * (dims + 1)
         spans = np.ptp(base, axis=0)[:dims] + 2 * room + 1
@@ -84,28 +86,25 @@ class GaussianFilter:
             for k in range(dims + 1)
         ]
         corners, ids = np.unique(np.stack(codes, axis=1), return_inverse=True)
-        self._ids, self._count = ids.reshape(self._shares.shape), len(corners)
+        self._ids, self._count = ids.reshape(shares.shape).T.copy(), len(corners)
+        self._shares = shares.T.copy()
         steps = radices.sum() - (dims + 1) * np.append(radices, 0)
         self._neighbours = [
             (_find(corners, corners + step), _find(corners, corners - step))
             for step in steps
         ]
         self._scale = np.float32(1)
-        self._scale = self(np.ones([len(features), 1], np.float32)) ** -0.5
+        self._scale = self(np.ones(len(features), np.float32)) ** -0.5
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """float32 [points, channels] -> the same."""
-        corners = np.zeros([self._count + 1, values.shape[1]], np.float32)
-        for channel, of_points in enumerate((self._scale * values).T):
-            shared = self._shares * of_points[:, np.newaxis]
-            corners[:-1, channel] = np.bincount(
-                self._ids.ravel(), shared.ravel(), self._count
-            )
+        """float32 [points] -> the same."""
+        shared = self._shares * (self._scale * values)
+        corners = np.bincount(self._ids.ravel(), shared.ravel(), self._count + 1)
+        corners = corners.astype(np.float32)
         for before, after in self._neighbours:  # the last corner stands for none
-            around = corners.take(before, axis=0) + corners.take(after, axis=0)
-            corners[:-1] += around / 2
+            corners[:-1] += (corners.take(before) + corners.take(after)) / 2
         dims = len(self._neighbours) - 1
-        found = np.einsum("nk,nkc->nc", self._shares, corners.take(self._ids, axis=0))
+        found = (self._shares * corners.take(self._ids)).sum(axis=0)
         return self._scale * found / (1 + np.float32(0.5) ** dims)
 
 

@@ -143,14 +143,21 @@ def confusions_at_thresholds(
       keys: int [labels].
       truth: uint8 [h, w], see `label_confusion`.
       num_labels: with background.
-      thresholds: of `label_map`.
+      thresholds: of `label_map`, above 0, ascending.
 
     Returns:
       int64 [thresholds, num_labels, num_labels].
     """
-    return np.stack(
+    labels = label_map(maps, keys, 0)
+    ends = np.asarray(thresholds, maps.dtype)
+    below = np.searchsorted(ends, maps.max(axis=0, initial=0))  # how many thresholds
+    by_level = np.stack(
         [
-            label_confusion(truth, label_map(maps, keys, t), num_labels)
-            for t in thresholds
+            label_confusion(truth[below == level], labels[below == level], num_labels)
+            for level in range(len(ends) + 1)
         ]
     )
+    labelled = by_level[:0:-1].cumsum(axis=0)[::-1]
+    background = by_level[:-1].sum(axis=-1).cumsum(axis=0)
+    labelled[..., 0] += background
+    return labelled

@@ -8,15 +8,15 @@ from bas_tf.refinement.dense_crf import GaussianFilter, mean_field
 def test_filter_is_close_to_exact_sums(rng):
     """On points dense in their space, as pixels are."""
     points = rng.random([1000, 3]) * 4
-    values = (points[:, :1] > 2).astype(np.float32)
+    values = (points[:, 0] > 2).astype(np.float32)
     apart = ((points[:, np.newaxis] - points) ** 2).sum(axis=-1)
     kernel = np.exp(-apart / 2)
-    scale = kernel.sum(axis=1, keepdims=True) ** -0.5
+    scale = kernel.sum(axis=1) ** -0.5
     exact = scale * (kernel @ (scale * values))
     found = GaussianFilter(points)(values)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, exact, atol=0.1)
-    assert np.corrcoef(found[:, 0], exact[:, 0])[0, 1] > 0.99
+    assert np.corrcoef(found, exact)[0, 1] > 0.99
 
 
 def test_labels_move_to_the_edge_of_a_colour():

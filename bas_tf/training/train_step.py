@@ -282,9 +282,9 @@ def _in_parts(compute: Callable, count: int) -> Callable:
     """`compute` on equal parts of a batch, one after the other, results added up.
 
     Each part waits for the gradients of the one before it: what that one kept for its
-    backward pass is free again. Its gradients wait for its loss: else the frozen pass
-    can read weights that this step has updated (seen with TensorFlow 2.21). Not a loop
-    of the graph, in which replicas could not share BatchNorm's statistics.
+    backward pass is free again. Its gradients wait for its loss, or the frozen pass can
+    read weights that the step has updated already (seen with TensorFlow 2.21). No loop
+    of the graph: in one, replicas could not share BatchNorm's statistics.
     """
 
     def in_parts(*batch):

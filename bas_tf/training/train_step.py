@@ -187,10 +187,7 @@ def _make_compute(
                 **others,
             )  # fmt: skip
             total = losses.weighted_sum(
-                terms,
-                alpha=method.alpha,
-                beta=method.beta,
-                objective=method.objective,
+                terms, alpha=method.alpha, beta=method.beta, objective=method.objective
             )
             loss = tf.reduce_sum(total) / batch_size
             scaled = optimizer.scale_loss(loss)

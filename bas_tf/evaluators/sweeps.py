@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from bas_tf.data.images import in_parallel
 from bas_tf.evaluators.figures import ORACLE, Figure, box_facts, check_has_boxes
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
@@ -43,14 +44,16 @@ def threshold_ious(maps: np.ndarray, truth: GroundTruth) -> np.ndarray:
     Returns:
       [n, len(SCORE_THRESHOLDS)] float64.
     """
-    rows = []
-    for image, true_boxes in zip(truth.images, truth.boxes, strict=True):
+
+    def of_image(image: int, true_boxes: np.ndarray) -> np.ndarray:
         boxes, _ = boxes_at_thresholds(
             maps[image],
             crop_size_wh=truth.crop_size_wh,
             score_thresholds=SCORE_THRESHOLDS,
         )
-        rows.append(localization.best_ious(boxes, true_boxes))
+        return localization.best_ious(boxes, true_boxes)
+
+    rows = in_parallel(of_image, truth.images, truth.boxes)
     return np.array(rows).reshape(-1, len(SCORE_THRESHOLDS))
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from bas_tf.geometry.frames import Size
 from bas_tf.names import UNSURE_LABEL
 
+_PIXELS_16_BIT = 2 * 65535  # at most half of them are components
+
 
 def normalize_map(score_map: np.ndarray) -> np.ndarray:
     """Scales a map so that its minimum is 0 and its maximum 1.
@@ -112,6 +114,12 @@ def components_of_labels(
 
 def _largest_component_box(foreground: np.ndarray) -> tuple[int, ...] | None:
     """Half-open box of the largest 8-connected component; None when there is none."""
+    outlines, _ = cv2.findContours(
+        foreground.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    if len(outlines) == 1:  # often, and a tenth of the time of counting pixels
+        x, y, width, height = cv2.boundingRect(outlines[0])
+        return x, y, x + width, y + height
     found = _label_components(foreground)
     if found is None:
         return None
@@ -122,8 +130,9 @@ def _largest_component_box(foreground: np.ndarray) -> tuple[int, ...] | None:
 
 def _label_components(foreground: np.ndarray):
     """Labels [height, width], OpenCV's stats, the largest one; None if empty."""
+    kind = cv2.CV_16U if foreground.size < _PIXELS_16_BIT else cv2.CV_32S
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        foreground.astype(np.uint8), connectivity=8
+        foreground.astype(np.uint8), connectivity=8, ltype=kind
     )
     if count == 1:  # only the background
         return None

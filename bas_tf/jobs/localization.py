@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,13 @@ from absl import logging
 
 from bas_tf import files, inference, names
 from bas_tf.data import decode, preprocess
-from bas_tf.data.images import in_parallel
+from bas_tf.data.images import READERS, in_parallel
 from bas_tf.errors import UserError, check_choice
 from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
 from bas_tf.jobs.found_classes import found_classes
-from bas_tf.jobs.photo_batches import read_batches
+from bas_tf.jobs.photo_batches import BATCH, read_batches
 from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence, object_scores
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.report import pictures
@@ -82,20 +83,26 @@ def localize_photos(
         raise UserError(f"--class={class_name} and --views={views}: give one of them")
     else:
         runner = given_class_runner(model, class_name)
-    rows, faults = [], []
-    for batch in read_batches(paths, decode.decode_image, faults):
-        answers = predict_photos(
-            [photo for _, photo in batch], runner, refine=refine, boxes=boxes
-        )
-        for (path, photo), answer in zip(batch, answers, strict=True):
-            row = {"image": str(path), "overlay": overlays[path]}
-            row |= row_of(photo, answer, runner.class_names, min_confidence)
-            if path in masks_of:
-                _write_mask(output / masks_of[path], answer[MASK])
-                row |= {"refine": refine, "mask": masks_of[path]}
-                row["mask_rle"] = masks.run_lengths(answer[MASK])
-            _write_overlay(output / overlays[path], photo, answer, row)
-            rows.append(row)
+    rows, faults, writing = [], [], []
+    with ThreadPoolExecutor(READERS) as pool:
+        for batch in read_batches(paths, decode.decode_image, faults):
+            answers = predict_photos(
+                [photo for _, photo in batch], runner, refine=refine, boxes=boxes
+            )
+            for (path, photo), answer in zip(batch, answers, strict=True):
+                row = {"image": str(path), "overlay": overlays[path]}
+                row |= row_of(photo, answer, runner.class_names, min_confidence)
+                if path in masks_of:
+                    _write_mask(output / masks_of[path], answer[MASK])
+                    row |= {"refine": refine, "mask": masks_of[path]}
+                    row["mask_rle"] = masks.run_lengths(answer[MASK])
+                rows.append(row)
+                file = output / overlays[path]
+                writing.append(pool.submit(_write_overlay, file, photo, answer, row))
+                if len(writing) > BATCH:  # drawn while the next ones are predicted
+                    writing.pop(0).result()
+        for future in writing:
+            future.result()
     if not rows:
         raise UserError(f"none of {len(paths)} photos can be read; {faults[0]}")
     for fault in faults:
@@ -121,7 +128,7 @@ def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> No
         boxes=[np.asarray(each["box"]) for each in drawn],
         label=label if drawn else "nothing found",
     )
-    pictures.write_png(path, overlay)
+    pictures.write_png(path, overlay, of_photo=True)
 
 
 def predict_photos(

@@ -27,6 +27,12 @@ PANEL_TITLES = ("box (true box dashed)", "CAM", "foreground map")
 _HEAT_SHARE = 0.55
 _SMALLEST_FONT = 9
 _GAP = 4
+_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # smaller than the default's, as fast
+_PNG_OF_PHOTO = [
+    *_PNG,
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+]
 
 
 def heatmap(score_map: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
@@ -151,18 +157,23 @@ def contact_sheet(
     return np.hstack([_paper(body.shape[0], margin), body])
 
 
-def write_png(path: str | Path, image: np.ndarray) -> None:
-    """Writes RGB uint8 pixels as a PNG file; see `files.write_file`."""
-    files.write_file(path, encode_image(image, ".png"))
+def write_png(path: str | Path, image: np.ndarray, *, of_photo: bool = False) -> None:
+    """Writes RGB uint8 pixels as a PNG file; see `files.write_file`.
+
+    Of a photo in half the time, a tenth larger; drawings would become much larger.
+    """
+    options = _PNG_OF_PHOTO if of_photo else _PNG
+    files.write_file(path, _encoded(image, ".png", options))
 
 
 def encode_image(image: np.ndarray, extension: str, *, jpeg_quality: int = 90) -> bytes:
     """The file content of RGB uint8 pixels: ".png" or ".jpg"."""
-    options = {
-        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality],
-        ".png": [cv2.IMWRITE_PNG_COMPRESSION, 1],  # smaller than the default's, as fast
-    }
-    _, content = cv2.imencode(extension, image[..., ::-1], options[extension])
+    options = {".jpg": [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality], ".png": _PNG}
+    return _encoded(image, extension, options[extension])
+
+
+def _encoded(image: np.ndarray, extension: str, options: list[int]) -> bytes:
+    _, content = cv2.imencode(extension, image[..., ::-1], options)
     return content.tobytes()
 
 

@@ -175,7 +175,7 @@ def _drawn(row: Row, overlay: str | None, output: Path) -> Row:
     except DataError as error:
         return _failed(Path(row["file"]), error)
     drawn = pictures.overlay(picture, boxes=[np.asarray(row["box"])], label=label)
-    pictures.write_png(output / overlay, drawn)
+    pictures.write_png(output / overlay, drawn, of_photo=True)
     return {**row, "overlay": overlay}
 
 

@@ -58,12 +58,15 @@ class Localization:
     classes: tuple[FoundClass, ...] = ()
 
     def plot(self) -> Image.Image:
-        """The photo with its map as heat, its box and its label."""
+        """The photo with its map as heat, its boxes and their labels."""
         from bas_tf.report import pictures
 
-        label = f"{self.label} {self.score:.2f}"
-        boxes = [np.asarray(box) for box in self.boxes or [self.box]]
-        drawn = pictures.overlay(self.photo, self.map, boxes=boxes, label=label)
+        boxes, labels = self.boxes or [self.box], [f"{self.label} {self.score:.2f}"]
+        if self.classes:
+            boxes = [each.box for each in self.classes]
+            labels = [each.label for each in self.classes]
+        boxes = [np.asarray(box) for box in boxes]
+        drawn = pictures.overlay(self.photo, self.map, boxes=boxes, labels=labels)
         return Image.fromarray(drawn)
 
     def _repr_png_(self) -> bytes:

@@ -119,14 +119,14 @@ def _write_mask(path: Path, mask: np.ndarray) -> None:
 def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> None:
     classes = row.get("classes", [])
     drawn = row.get("objects", classes or [row]) if row["found"] else []
-    label = f"{row['class']} {row['score']:.2f}"
+    labels = [f"{row['class']} {row['score']:.2f}"]
     if drawn is classes:
-        label = ", ".join(each["class"] for each in classes)
+        labels = [each["class"] for each in classes]
     overlay = pictures.overlay(
         photo,
         answer[names.LOCALIZATION_MAP],
         boxes=[np.asarray(each["box"]) for each in drawn],
-        label=label if drawn else "nothing found",
+        labels=labels,
     )
     pictures.write_png(path, overlay, of_photo=True)
 

@@ -57,7 +57,7 @@ def overlay(
     *,
     boxes: Iterable[np.ndarray] = (),
     true_boxes: Iterable[np.ndarray] = (),
-    label: str = "",
+    labels: Iterable[str] = (),
 ) -> np.ndarray:
     """The photo, if asked under the heat of a map, with boxes, in its own pixels.
 
@@ -67,8 +67,8 @@ def overlay(
         the box rule sees it, so a constant or NaN map is all dark.
       boxes: predicted boxes, solid.
       true_boxes: true boxes, dashed.
-      label: text next to the first predicted box, such as "monarch 0.97"; cut to the
-        image's width and left out where the image is too small to read it.
+      labels: texts next to the first predicted boxes, such as "monarch 0.97"; cut to
+        the image's width and left out where the image is too small to read them.
 
     Returns:
       RGB uint8 of the image's size.
@@ -84,8 +84,8 @@ def overlay(
         _draw_outline(drawn, _outline(box, size_wh, width), PREDICTED_COLOR)
     for true_box in true_boxes:
         _draw_outline(drawn, _dashed_outline(true_box, size_wh, width), TRUE_COLOR)
-    if label and boxes:
-        _draw_label(drawn, label, boxes[0])
+    for label, box in zip(labels, boxes, strict=False):
+        _draw_label(drawn, label, box)
     return drawn
 
 

@@ -122,7 +122,7 @@ def test_constant_and_nan_maps_show_as_all_dark(value):
 
 def test_one_pixel_image():
     drawn = pictures.overlay(
-        _grey(1, 1), np.ones((1, 1)), boxes=[np.array([0, 0, 1, 1])], label="a label"
+        _grey(1, 1), np.ones((1, 1)), boxes=[np.array([0, 0, 1, 1])], labels=["a label"]
     )
     assert drawn.tolist() == [[list(PREDICTED_COLOR)]]
     row = pictures.panel(
@@ -135,7 +135,7 @@ def test_label_sits_above_the_box_or_inside_at_the_top_edge():
     for y0, rows in ((100, slice(80, 100)), (0, slice(0, 20))):
         box = np.array([60, y0, 200, 200])
         bare = pictures.overlay(_grey(300, 220), boxes=[box])
-        drawn = pictures.overlay(_grey(300, 220), boxes=[box], label="monarch 0.97")
+        drawn = pictures.overlay(_grey(300, 220), boxes=[box], labels=["monarch 0.97"])
         changed = (drawn != bare).any(axis=2)
         assert changed[rows, 60:160].sum() > 800
         changed[rows] = False
@@ -144,7 +144,7 @@ def test_label_sits_above_the_box_or_inside_at_the_top_edge():
 
 def test_a_long_label_is_cut_to_the_image():
     box = np.array([60, 60, 90, 90])
-    drawn = pictures.overlay(_grey(100, 100), boxes=[box], label="very " * 40)
+    drawn = pictures.overlay(_grey(100, 100), boxes=[box], labels=["very " * 40])
     tag = _is(drawn, PREDICTED_COLOR)[43:60]
     columns = np.flatnonzero(tag.any(axis=0))
     assert 60 < np.ptp(columns) < 100

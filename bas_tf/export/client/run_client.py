@@ -174,7 +174,7 @@ def _drawn(row: Row, overlay: str | None, output: Path) -> Row:
         picture = decode.decode_image(row["file"])
     except DataError as error:
         return _failed(Path(row["file"]), error)
-    drawn = pictures.overlay(picture, boxes=[np.asarray(row["box"])], label=label)
+    drawn = pictures.overlay(picture, boxes=[np.asarray(row["box"])], labels=[label])
     pictures.write_png(output / overlay, drawn, of_photo=True)
     return {**row, "overlay": overlay}
 

@@ -7,6 +7,7 @@ from bas_tf import losses, names
 from bas_tf.errors import UserError, check_choice
 from bas_tf.models import backbones, bas_terms
 from bas_tf.models.batch_norm import synchronize_batch_norm
+from bas_tf.models.convolution import speed_up_gradients
 from bas_tf.models.foreground_generator import SIGMOID, ForegroundGenerator
 from bas_tf.ops import masking
 from bas_tf.ops.precision import at_least_float32
@@ -111,6 +112,7 @@ class Localizer(keras.Model):
           **kwargs: of keras.Model.compile; losses and metrics are the method's.
         """
         super().compile(optimizer=optimizer, **kwargs)
+        speed_up_gradients(self)
         self._weights = {"alpha": alpha, "beta": beta, "objective": objective}
         self._terms_options = {
             "objective": objective,

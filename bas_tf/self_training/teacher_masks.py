@@ -22,7 +22,7 @@ from bas_tf.refinement.views import MULTIPLE, Views, mean_over_views
 from bas_tf.self_training.corrected_boxes import fingerprint, read_corrected_boxes
 
 BATCH = 16  # photos in memory at a time
-_SCALES = (1.0, 1.2, 1.4)  # of the size it was trained at, and mirrored
+_SCALE = 1.2  # of the size it was trained at; more sizes make no better masks
 _THRESHOLD_PIXELS = 160 * 160
 
 
@@ -37,8 +37,8 @@ def write_masks(
 
     Photos of the class names.NO_OBJECT get none and are not counted.
 
-    The map of the photo's own class, averaged over sizes and mirror images, is cut at
-    the threshold that the photos themselves give, and refined by GrabCut. A photo of
+    The map of the photo's own class, averaged with its mirror image's, is cut at the
+    threshold that the photos themselves give, and refined by GrabCut. A photo of
     `data.corrected_boxes` always gets a mask, one inside its boxes. The same call
     continues where an earlier one was stopped.
 
@@ -139,10 +139,9 @@ def _write_batch(
 
 
 def _make_maps_fn(teacher: experiment.Experiment):
-    """(photos, labels) -> each label's maps, averaged over views: float32 [n, h, w]."""
+    """(photos, labels) -> each label's maps, with mirror images: float32 [n, h, w]."""
     localizer = experiment.load_localizer(teacher)
-    width, height = teacher.config.data.crop_size
-    sizes = [_scaled((width, height), scale) for scale in _SCALES]
+    size_wh = _scaled(tuple(teacher.config.data.crop_size), _SCALE)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def in_graph(images, class_ids):
@@ -156,7 +155,7 @@ def _make_maps_fn(teacher: experiment.Experiment):
             maps = in_graph(tf.constant(images), class_ids)
             return {names.LOCALIZATION_MAP: maps.numpy()}
 
-        views = Views(tuple(sizes), mirrored=True)
+        views = Views((size_wh,), mirrored=True)
         return mean_over_views(maps_fn, photos, views)[names.LOCALIZATION_MAP]
 
     return maps_of

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bas_tf.metrics.segmentation import label_confusion
 from bas_tf.segmentation import seeds
 
 
@@ -32,3 +33,14 @@ def test_a_photo_without_labels_is_background():
     np.testing.assert_array_equal(
         seeds.label_map(found.high, found.keys, 0.3), np.zeros([5, 6])
     )
+
+
+def test_confusions_are_those_of_the_label_map_at_each_threshold(rng):
+    """With values on a threshold, equal maps and pixels that do not count."""
+    maps = rng.integers(0, 21, [2, 8, 9]).astype(np.float32) / np.float32(20)
+    truth = rng.choice([0, 2, 3, 255], [8, 9]).astype(np.uint8)
+    keys, thresholds = np.array([2, 1]), [0.25, 0.5, 0.95]
+    found = seeds.confusions_at_thresholds(maps, keys, truth, 4, thresholds)
+    for confusion, threshold in zip(found, thresholds, strict=True):
+        labels = seeds.label_map(maps, keys, threshold)
+        np.testing.assert_array_equal(confusion, label_confusion(truth, labels, 4))

@@ -11,9 +11,10 @@ from bas_tf.report.compared_images import ComparedImage
 from bas_tf.report.table import MISSING, NAMES, format_percent
 from bas_tf.report.templates import load_template
 
+_OF_LABEL_MAPS = ("miou", "class_boxes_precision", "class_boxes_recall")
 FIGURES = (
-    "gt_known_loc", "top1_loc", "top5_loc", "mean_iou", "predicted_map_loc",
-    "max_box_acc_v2", "px_ap", "top1_acc",
+    *_OF_LABEL_MAPS, "gt_known_loc", "top1_loc", "top5_loc", "mean_iou",
+    "predicted_map_loc", "max_box_acc_v2", "px_ap", "top1_acc",
 )  # fmt: skip
 # Figures whose difference is reported image by image.
 PAIRED = ("gt_known_loc", "predicted_map_loc", "top1_loc", "mean_iou", "top1_acc")
@@ -121,20 +122,19 @@ def _group_table(rows: Sequence[Mapping]) -> Table:
 
 
 def _same_table(same: Mapping) -> Table:
-    """Figures of the models as they were run here, each next to its difference."""
+    """Figures of the models as they were run here, those of PAIRED with differences."""
     rows = same["rows"]
-    figures = [key for key in PAIRED if key in _present(rows)]
+    figures = [key for key in (*_OF_LABEL_MAPS, *PAIRED) if key in _present(rows)]
     header = ["run", "threshold"]
     for key in figures:
-        header += [NAMES[key], "difference"]
+        header += [NAMES[key], *["difference"] * (key in PAIRED)]
     lines = []
     for row in rows:
         cells = [row["name"], f"{row['score_threshold']:.3g}"]
         for key in figures:
-            cells += [
-                _figure(row["figures"].get(key)),
-                _difference(row["difference"].get(key)),
-            ]
+            cells.append(_figure(row["figures"].get(key)))
+            if key in PAIRED:
+                cells.append(_difference(row["difference"].get(key)))
         lines.append(cells)
     alone = "" if same["num_images_with_boxes"] else " Without boxes: classes alone."
     return Table(

@@ -255,6 +255,15 @@ def test_files_give_tables_alone_kept_apart(monkeypatch, capsys, tmp_path):
     assert "<img" not in (output / "comparison.html").read_text()
 
 
+def test_figures_of_label_maps_come_first(monkeypatch, capsys, tmp_path):
+    metrics = {"miou": 0.625, "class_boxes_precision": 0.75, "top1_acc": 0.5}
+    paths = [metrics_file(tmp_path / n / "m.json", metrics=metrics) for n in "ab"]
+    exit_code_in_process(monkeypatch, "bas_tf.compare", *paths, f"--output={tmp_path}")
+    table = [x.split("|") for x in capsys.readouterr().out.splitlines() if "|" in x]
+    shown = [cell.strip().split(" (")[0] for cell in table[2]]
+    assert shown[-4:-1] == ["62.5 %", "75.0 %", "50.0 %"]
+
+
 def test_a_run_whose_name_is_not_utf8(monkeypatch, capsys, tmp_path, latin1_name):
     output = tmp_path / "out"
     paths = [metrics_file(tmp_path / name / "run.json") for name in ("a", latin1_name)]

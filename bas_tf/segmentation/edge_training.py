@@ -61,10 +61,11 @@ def load_or_train(
     if config.model.weights == "imagenet":
         localizer = experiment.build_model(config, len(teacher.class_names))
     else:
-        localizer = experiment.load_localizer(teacher)
+        again = experiment.load_experiment(teacher.workdir)  # it no longer trains
+        localizer = experiment.load_localizer(again)
     longest = min(LONGEST, max(config.data.resize_size))
     canvas = max(_SMALLEST, -(-longest // _GRID) * _GRID)
-    network, branch = build_edge_network(localizer.backbone, canvas)
+    network = EdgeNetwork(localizer.backbone, canvas)
     fill = tuple(localizer.backbone.trunk.get_layer("scaling").mean.numpy())
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
@@ -76,41 +77,44 @@ def load_or_train(
 
         fit(network, example, len(records), rng, folder / LOSSES_FILE)
         with files.replacing(weights) as file:
-            np.savez(file, *branch.get_weights())
+            np.savez(file, *network.branch.get_weights())
     with np.load(weights) as arrays:
-        branch.set_weights(list(arrays.values()))
+        network.branch.set_weights(list(arrays.values()))
     logits = tf.function(network, autograph=False)
     return lambda photo: edge_network.edge_map(photo, logits, canvas=canvas, fill=fill)
 
 
-def build_edge_network(
-    backbone: Backbone, canvas: int
-) -> tuple[keras.Model, edge_network.EdgeBranch]:
-    """An edge branch on a backbone, whose variables no longer train.
+class EdgeNetwork(keras.Model):
+    """Images -> edge logits, by a branch on a backbone that stays as it is.
 
     Its stages are the last layers of each size and number of channels, from stride 4
     on: IRN's five, of ResNet50 with model.trunk_stride 16.
 
     Args:
-      backbone: built.
+      backbone: built; its variables no longer train.
       canvas: side of the images, a multiple of 32.
-
-    Returns:
-      The network, float [batch, canvas, canvas, 3] in 0..255 -> logits [batch,
-      canvas / 4, canvas / 4]; and its branch.
     """
-    backbone.trainable = False
-    stages = [keras.Input([canvas, canvas, 3])]
-    inputs = stages[0]
-    for layer in [*backbone.trunk.layers, *backbone.head.layers[:-1]]:
-        outputs = layer(stages[-1], training=False)
-        if outputs.shape == stages[-1].shape:
-            stages.pop()
-        stages.append(outputs)
-    stages = [stage for stage in stages if canvas // stage.shape[1] >= STRIDE]
-    strides = tuple(canvas // stage.shape[1] for stage in stages)
-    branch = edge_network.EdgeBranch(strides=strides)
-    return keras.Model(inputs, branch(stages)), branch
+
+    def __init__(self, backbone: Backbone, canvas: int):
+        super().__init__()
+        self.canvas = canvas
+        stages = [keras.Input([canvas, canvas, 3])]
+        inputs = stages[0]
+        for layer in [*backbone.trunk.layers, *backbone.head.layers[:-1]]:
+            outputs = layer(stages[-1])
+            if outputs.shape == stages[-1].shape:
+                stages.pop()
+            stages.append(outputs)
+        stages = [stage for stage in stages if canvas // stage.shape[1] >= STRIDE]
+        self.stages = keras.Model(inputs, stages)
+        self.stages.trainable = False
+        strides = tuple(canvas // stage.shape[1] for stage in stages)
+        self.branch = edge_network.EdgeBranch(strides=strides)
+        self.branch.build([stage.shape for stage in stages])
+
+    def call(self, images):
+        """float [batch, canvas, canvas, 3] in 0..255 -> [batch, h, w], a fourth."""
+        return self.branch(self.stages(images, training=False))
 
 
 def random_crop(photo, labels, canvas: int, longest: int, fill, rng) -> Example:
@@ -147,13 +151,13 @@ def random_crop(photo, labels, canvas: int, longest: int, fill, rng) -> Example:
 
 
 def fit(
-    network: keras.Model,
+    network: EdgeNetwork,
     example: Callable[[int], Example],
     count: int,
     rng: np.random.Generator,
     losses: Path,
 ) -> None:
-    """Trains a network of `build_edge_network`.
+    """Trains the branch of a network.
 
     Args:
       network: to train.
@@ -174,9 +178,10 @@ def fit(
     def loss(targets, logits):
         return edge_network.edge_losses(logits, targets)["total"]
 
+    side = network.canvas
     signature = (
-        tf.TensorSpec([size, *network.input.shape[1:]], tf.float32),
-        tf.TensorSpec([size, *network.output.shape[1:]], tf.uint8),
+        tf.TensorSpec([size, side, side, 3], tf.float32),
+        tf.TensorSpec([size, side // STRIDE, side // STRIDE], tf.uint8),
     )
     data = tf.data.Dataset.from_generator(batches, output_signature=signature)
     schedule = make_schedule(kind="poly", base_rate=RATE, total_steps=EPOCHS * steps)

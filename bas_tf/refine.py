@@ -87,15 +87,18 @@ def define_label_map_flags() -> None:
     flags.DEFINE_enum(
         "refine",
         "none",
-        ["none", "crf"],
-        f"{several} crf for labels that follow the colours (dense CRF).",
+        ["none", "crf", "walk"],
+        f"{several} crf for labels that follow the colours (dense CRF); walk for maps "
+        "spread up to learnt edges, by a network that is trained first, on the maps of "
+        "split train (IRN).",
     )
     flags.DEFINE_string(
         "threshold",
         None,
         f"{several} a map's value, in (0, 1), up to which it is background; val "
         "chooses it by the true masks of split val. Default: the training's "
-        "eval.score_threshold; none with a softmax of maps.",
+        "eval.score_threshold; none with a softmax of maps. With walk, of the labels "
+        "that the edges are learnt from.",
     )
 
 

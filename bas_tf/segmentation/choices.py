@@ -7,6 +7,8 @@ from bas_tf.jobs import experiment
 
 FROM_VAL = "val"
 HIGHEST = "highest"  # of a network with a softmax of maps
+WALK = "walk"
+CONFIDENT = "confident"  # what the edges of WALK are learnt from
 MAX_CLASSES = 253  # 0 is background, 255 unsure
 
 
@@ -17,7 +19,7 @@ class Choices:
     Attributes:
       split: of the data.
       labels, maps: see `label_maps.make_seeds_fn`.
-      refine: see `label_maps.label_map`.
+      refine: see `label_maps.label_map`; or WALK, see `seed_files`.
       threshold: a number in (0, 1), or FROM_VAL for the one of SWEEP with the
         highest mean IoU on split val, before `refine`. HIGHEST for a network with a
         softmax of maps, whose pixels take the highest of the labels and background.
@@ -78,6 +80,11 @@ def check_uncorrected(config) -> None:
 
 
 def _check_highest(student: experiment.Experiment, choices: Choices) -> None:
+    if choices.refine == WALK:
+        raise UserError(
+            f"--refine={WALK}: {student.workdir} has model.map_outputs 'softmax', "
+            "whose shares are no seeds to spread; use crf or none"
+        )
     for name, only in (("maps", "bas"), ("threshold", HIGHEST)):
         if (value := getattr(choices, name)) != only:
             raise UserError(

@@ -15,6 +15,9 @@ from bas_tf.jobs import experiment
 from bas_tf.refinement.dense_crf import mean_field
 from bas_tf.refinement.views import MULTIPLE
 from bas_tf.segmentation import seeds
+from bas_tf.segmentation.choices import CONFIDENT
+from bas_tf.segmentation.confident_labels import confident_labels
+from bas_tf.segmentation.random_walk import masks_from_seeds
 
 LONGEST = 512  # side of a photo; its largest view is twice as long
 
@@ -27,11 +30,13 @@ class PhotoSeeds:
       photo: uint8 [height, width, 3].
       keys: int [labels], classes from 0.
       maps: float32 [labels, height, width].
+      low: of `seeds.Seeds`; None where a softmax of maps made them.
     """
 
     photo: np.ndarray
     keys: np.ndarray
     maps: np.ndarray
+    low: np.ndarray | None = None
 
 
 def make_seeds_fn(
@@ -78,7 +83,7 @@ def make_seeds_fn(
         found = record.labels if labels == "true" else predicted(photo)
         keys = [k for k in found if k != no_object]
         made = seeds.make_seeds(photo, keys, network, multiple=MULTIPLE)
-        return PhotoSeeds(photo, made.keys, made.high)
+        return PhotoSeeds(photo, made.keys, made.high, made.low)
 
     return seeds_of
 
@@ -102,14 +107,30 @@ def label_map(found: PhotoSeeds, *, threshold: float, refine: str) -> np.ndarray
     Args:
       found: a photo's.
       threshold: see `seeds.label_map`.
-      refine: "none", or "crf" for labels that follow the photo's colours.
+      refine: "none", "crf" for labels that follow the photo's colours, or CONFIDENT
+        for those of them that are sure, see `confident_labels`.
     """
     maps, keys = found.maps, found.keys
+    if refine == CONFIDENT:
+        return confident_labels(maps, keys, found.photo, threshold=threshold)
     if refine == "none" or not len(keys):
         return seeds.label_map(maps, keys, threshold)
     positions = seeds.label_map(maps, np.arange(len(keys)), threshold)
     beliefs = mean_field(found.photo, positions[np.newaxis], len(keys) + 1)[0]
     return seeds.as_labels(beliefs.argmax(axis=-1), keys)
+
+
+def walked_map(
+    found: PhotoSeeds, *, edges: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """As `label_map`, of the seeds after the walk that a photo's edges hold back.
+
+    Args:
+      found: a photo's, with `low`.
+      edges: of `edge_training`.
+    """
+    edge, size_wh = edges(found.photo), found.photo.shape[1::-1]
+    return masks_from_seeds(found.low, found.keys, edge, size_wh)
 
 
 def threshold_confusions(

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from bas_tf.errors import UserError
 from bas_tf.jobs import experiment, output_check, resuming
 from bas_tf.metrics.segmentation import label_confusion, label_ious
 from bas_tf.report import text_table
-from bas_tf.segmentation import label_maps, student_maps
+from bas_tf.segmentation import edge_training, label_maps, student_maps
 from bas_tf.segmentation.choices import (
+    CONFIDENT,
     FROM_VAL,
     HIGHEST,
+    WALK,
     Choices,
     check_choices,
     has_softmax,
@@ -33,9 +35,11 @@ from bas_tf.segmentation.label_maps import PhotoSeeds
 from bas_tf.segmentation.seeds import SWEEP
 
 FIGURES_FILE = "miou.json"
+EDGE_FOLDER = "edge_network"  # of WALK: confident labels, and the network's weights
 _SAVE_EVERY = 16  # photos
 
 SeedsFn = Callable[[Record], PhotoSeeds]
+LabelMapFn = Callable[[PhotoSeeds], np.ndarray]
 
 
 def write_label_maps(
@@ -96,7 +100,16 @@ def write_label_maps(
         used = _threshold(choices.threshold, source, seeds_of, num_labels)
         index = {**made_by, "used_threshold": used, "done": 0, "measured": 0}
         files.write_json(output / INDEX_FILE, index)
-    confusions = _write_rest(records, paths, seeds_of, index, output, num_labels)
+    label_map = functools.partial(
+        label_maps.label_map,
+        threshold=index["used_threshold"],
+        refine=choices.refine,
+    )
+    if choices.refine == WALK and index["done"] < len(records):
+        sure = dataclasses.replace(choices, threshold=str(index["used_threshold"]))
+        label_map = _walk_fn(teacher, config, output / EDGE_FOLDER, sure, on_bad_image)
+    made = _made(records, seeds_of, label_map, index["done"])
+    confusions = _write_rest(records, paths, made, index, output, num_labels)
     figures = {
         **dataclasses.asdict(choices),
         "used_threshold": index["used_threshold"],
@@ -147,10 +160,34 @@ def _threshold(text: str, source, seeds_of: SeedsFn, num_labels: int) -> float:
     return float(SWEEP[_mean_ious(confusions).argmax()])
 
 
+def _walk_fn(
+    teacher: experiment.Experiment,
+    config,
+    folder: Path,
+    choices: Choices,
+    on_bad_image: str,
+) -> LabelMapFn:
+    """Label maps by the walk; its edges are learnt from the training photos.
+
+    Their confident labels are label maps in the folder, whose index therefore tells of
+    which teacher, photos and choices the network next to them is.
+    """
+    choices = dataclasses.replace(
+        choices, split="train", labels="true", refine=CONFIDENT
+    )
+    write_label_maps(teacher, config, folder, choices, on_bad_image=on_bad_image)
+    opened = experiment.open_source(config, teacher.class_names)
+    source = bad_images.guard_source(opened, on_bad_image=on_bad_image, folder=folder)
+    records = source.records("train")
+    paths = mask_paths(folder, [record.image_id for record in records])
+    edges = edge_training.load_or_train(teacher, records, paths, folder)
+    return functools.partial(label_maps.walked_map, edges=edges)
+
+
 def _write_rest(
     records: Sequence[Record],
     paths: Sequence[Path],
-    seeds_of: SeedsFn,
+    made: Iterable[tuple[int, PhotoSeeds, np.ndarray]],
     index: dict,
     output: Path,
     num_labels: int,
@@ -166,7 +203,6 @@ def _write_rest(
     confusions = np.zeros([count, num_labels, num_labels], np.int64)
     if index["measured"]:
         confusions[:] = index["confusions"]
-    made = _made(records, seeds_of, index)
     progress = {"initial": index["done"], "total": len(records), "unit": "photo"}
     for i, found, labels in tqdm(made, "label maps", **progress):
         labels = label_maps.resize_labels(labels, records[i].image.read_size_wh())
@@ -186,16 +222,13 @@ def _write_rest(
     return confusions
 
 
-def _made(records: Sequence[Record], seeds_of: SeedsFn, index: dict):
+def _made(
+    records: Sequence[Record], seeds_of: SeedsFn, label_map: LabelMapFn, done: int
+):
     """(place, seeds, label map) of the rest; the next seeds are made meanwhile."""
-    label_map = functools.partial(
-        label_maps.label_map,
-        threshold=index["used_threshold"],
-        refine=index["refine"],
-    )
     waiting = collections.deque()
     with futures.ThreadPoolExecutor(1) as pool:
-        for i in range(index["done"], len(records)):
+        for i in range(done, len(records)):
             found = seeds_of(records[i])
             waiting.append((i, found, pool.submit(label_map, found)))
             if len(waiting) > 2:

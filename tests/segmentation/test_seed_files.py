@@ -1,6 +1,7 @@
 """Label maps as files, by the command."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from bas_tf import files
 from bas_tf.configs import demo, drawings_multilabel
 from bas_tf.errors import UserError
 from bas_tf.jobs import experiment, training
-from bas_tf.segmentation import label_maps, seed_files
+from bas_tf.segmentation import edge_training, label_maps, seed_files
 from bas_tf.segmentation.choices import Choices
 from tests.commands import exit_code_in_process, only_error_line
 from tests.training import narrow
@@ -56,7 +57,7 @@ def refine(trained, tmp_path, monkeypatch, capsys):
 
 
 def direct_ious(config, folder, split: str) -> np.ndarray:
-    """Per label over the files, by sets of pixels."""
+    """Per label over the files, by sets of pixels; NaN for one that is nowhere."""
     source = experiment.open_source(config)
     hits, union = np.zeros([2, len(source.class_names) + 1])
     for record in source.records(split):
@@ -67,7 +68,8 @@ def direct_ious(config, folder, split: str) -> np.ndarray:
         for k in range(len(hits)):
             hits[k] += ((truth == k) & (found == k)).sum()
             union[k] += ((truth == k) | (found == k)).sum()
-    return hits / union
+    with np.errstate(invalid="ignore"):
+        return hits / union
 
 
 def test_files_and_their_iou_after_a_stop(refine, trained, tmp_path, monkeypatch):
@@ -113,6 +115,42 @@ def test_the_best_threshold_of_unrefined_maps_is_the_oracle(refine, tmp_path):
     assert refine(*flags, f"--threshold={best}")[0] == 0
     found = json.loads(path.read_text())
     assert found["miou"] == oracle["oracle_miou"] > oracle["miou"]
+
+
+@pytest.mark.slow
+def test_a_walk_and_its_network_after_a_stop(refine, trained, tmp_path, monkeypatch):
+    """Stopped at the last of four masks; the edge network is trained once."""
+    flags, write = ["--refine=walk", "--split=val", "--maps=both"], files.write_file
+    labels = tmp_path / "labels"
+    learnt = labels / seed_files.EDGE_FOLDER
+
+    def stopping(path, content):
+        if path.name == "000003.png" and learnt not in path.parents:
+            raise KeyboardInterrupt
+        write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_file", stopping)
+        assert refine(*flags)[0] == 130
+    index = json.loads((learnt / seed_files.INDEX_FILE).read_text())
+    expected = {"split": "train", "refine": "confident", "maps": "both", "done": COUNT}
+    assert expected.items() <= index.items()
+    rows = (learnt / edge_training.LOSSES_FILE).read_text().splitlines()[1:]
+    losses = [float(row.split(",")[1]) for row in rows]
+    assert len(losses) == edge_training.EPOCHS and losses[-1] < losses[0]
+    weights = learnt / edge_training.WEIGHTS_FILE
+    written = weights.stat().st_mtime_ns
+    code, out, _ = refine(*flags)
+    assert code == 0 and weights.stat().st_mtime_ns == written
+    figures = json.loads((labels / seed_files.FIGURES_FILE).read_text())
+    config = experiment.load_experiment(trained / "several").config
+    direct = direct_ious(config, labels, "val")
+    assert figures["miou"] == pytest.approx(np.nanmean(direct))
+    assert f"mIoU {figures['miou']:.3f}; oracle" in out
+    labels.rename(tmp_path / "others")
+    shutil.copytree(tmp_path / "others" / seed_files.EDGE_FOLDER, learnt)
+    code, _, err = refine(*flags, "--threshold=0.4")
+    assert code == 2 and "edge_network/label_maps.json: has" in only_error_line(err)
 
 
 @pytest.mark.parametrize(

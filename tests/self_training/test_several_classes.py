@@ -272,10 +272,12 @@ def test_localize_lists_the_largest_part_of_every_class(student, tmp_path):
             assert (masks.from_run_lengths(entry["segmentation"]) == each.mask).all()
 
 
-@pytest.mark.parametrize("changed", [{"maps": "cam"}, {"threshold": "0.3"}])
+@pytest.mark.parametrize(
+    "changed", [{"maps": "cam"}, {"threshold": "0.3"}, {"refine": "walk"}]
+)
 def test_what_a_softmax_has_no_use_for_is_refused(student, tmp_path, changed):
-    given = {"maps": "bas", "threshold": "highest"} | changed
-    chosen = Choices(split="val", labels="true", refine="none", **given)
+    given = {"maps": "bas", "refine": "none", "threshold": "highest"} | changed
+    chosen = Choices(split="val", labels="true", **given)
     flag = "=".join(*changed.items())
     with pytest.raises(UserError, match=f"--{flag}: .* has model.map_outputs 'softmax"):
         seed_files.write_label_maps(student, student.config, tmp_path, chosen)

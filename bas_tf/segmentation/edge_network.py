@@ -15,7 +15,7 @@ from bas_tf.geometry.components import resize_map
 from bas_tf.models.input_scaling import INPUT_SCALINGS
 from bas_tf.names import UNSURE_LABEL
 from bas_tf.ops.precision import at_least_float32
-from bas_tf.segmentation.affinity import offsets, path, shifted
+from bas_tf.segmentation.affinity import offsets, path
 from bas_tf.segmentation.seeds import STRIDE, bounded
 
 CANVAS = 512
@@ -101,11 +101,10 @@ def edge_losses(
       which the first two share one half.
     """
     affinity = pair_affinities(tf.sigmoid(at_least_float32(logits)), radius)
-    size = affinity.shape[2:]
-    source = shifted(targets, (0, 0), size, radius)[:, tf.newaxis]
-    target = tf.stack(
-        [shifted(targets, offset, size, radius) for offset in offsets(radius)], axis=1
-    )
+    sources, steps = _pairs(targets.shape[1:], radius)
+    flat = tf.reshape(targets, [-1, targets.shape[1] * targets.shape[2]])
+    source = tf.gather(flat, sources, axis=1)[:, tf.newaxis]
+    target = tf.gather(flat, sources + steps[-1], axis=1)
     sure = (source != UNSURE_LABEL) & (target != UNSURE_LABEL)
     equal = sure & (source == target)
     attraction = -tf.math.log(affinity + _EPSILON)
@@ -135,17 +134,36 @@ def pair_affinities(edge: tf.Tensor, radius: int) -> tf.Tensor:
       [batch, offsets, h - radius + 1, w - 2 (radius - 1)] in [0, 1].
     """
     _, height, width = edge.shape
-    size = height - radius + 1, width - 2 * (radius - 1)
-    values = tf.stop_gradient(edge)
-    cells = tf.reshape(tf.range(height * width), [height, width])
-    sources = shifted(cells, (0, 0), size, radius)
-    strongest = []
-    for way in map(path, offsets(radius)):
-        position = tf.argmax([shifted(values, cell, size, radius) for cell in way])
-        steps = tf.constant([dy * width + dx for dy, dx in way])
-        strongest.append(sources + tf.gather(steps, position))
+    sources, steps = _pairs((height, width), radius)
     flat = tf.reshape(edge, [-1, height * width])
-    return 1 - tf.gather(flat, tf.stack(strongest, axis=1), batch_dims=1)
+    values = tf.stop_gradient(flat)
+    strongest, highest = tf.constant(0), -np.inf
+    for step in steps:
+        cells = sources + step
+        found = tf.gather(values, cells, axis=1)
+        stronger = found > highest
+        strongest = tf.where(stronger, cells, strongest)
+        highest = tf.where(stronger, found, highest)
+    return 1 - tf.gather(flat, strongest, batch_dims=1)
+
+
+def _pairs(size_hw: tuple[int, int], radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sources of pairs, as numbers of cells, and the steps along their paths.
+
+    Returns:
+      int32 [h - radius + 1, w - 2 (radius - 1)], and [longest, offsets, 1, 1]: shorter
+      paths stay at their end.
+    """
+    height, width = size_hw
+    cells = np.arange(height * width, dtype=np.int32).reshape(height, width)
+    sources = cells[: height - radius + 1, radius - 1 : width - radius + 1]
+    paths = [
+        [dy * width + dx for dy, dx in [*path(offset), offset]]
+        for offset in offsets(radius)
+    ]
+    longest = max(map(len, paths))
+    steps = [way + way[-1:] * (longest - len(way)) for way in paths]
+    return sources, np.array(steps, np.int32).T[..., np.newaxis, np.newaxis]
 
 
 def _mean(values: tf.Tensor, where: tf.Tensor) -> tf.Tensor:

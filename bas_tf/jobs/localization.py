@@ -17,7 +17,7 @@ from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
 from bas_tf.jobs.found_classes import found_classes
-from bas_tf.jobs.photo_batches import BATCH, read_batches
+from bas_tf.jobs.photo_batches import read_batches
 from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence, object_scores
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.report import pictures
@@ -85,10 +85,12 @@ def localize_photos(
         runner = given_class_runner(model, class_name)
     rows, faults, writing = [], [], []
     with ThreadPoolExecutor(READERS) as pool:
+        # A batch is drawn while the next one is predicted; no more are in memory.
         for batch in read_batches(paths, decode.decode_image, faults):
             answers = predict_photos(
                 [photo for _, photo in batch], runner, refine=refine, boxes=boxes
             )
+            last, writing = writing, []
             for (path, photo), answer in zip(batch, answers, strict=True):
                 row = {"image": str(path), "overlay": overlays[path]}
                 row |= row_of(photo, answer, runner.class_names, min_confidence)
@@ -99,8 +101,8 @@ def localize_photos(
                 rows.append(row)
                 file = output / overlays[path]
                 writing.append(pool.submit(_write_overlay, file, photo, answer, row))
-                if len(writing) > BATCH:  # drawn while the next ones are predicted
-                    writing.pop(0).result()
+            for future in last:
+                future.result()
         for future in writing:
             future.result()
     if not rows:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from bas_tf import files
+from bas_tf.evaluators.figures import LABEL_FIGURES
 from bas_tf.report import text_table
 from bas_tf.report.compared_images import ComparedImage
 from bas_tf.report.table import MISSING, NAMES, format_percent
 from bas_tf.report.templates import load_template
 
-_OF_LABEL_MAPS = ("miou", "class_boxes_precision", "class_boxes_recall")
 FIGURES = (
-    *_OF_LABEL_MAPS, "gt_known_loc", "top1_loc", "top5_loc", "mean_iou",
+    *LABEL_FIGURES, "gt_known_loc", "top1_loc", "top5_loc", "mean_iou",
     "predicted_map_loc", "max_box_acc_v2", "px_ap", "top1_acc",
 )  # fmt: skip
 # Figures whose difference is reported image by image.
@@ -124,7 +124,7 @@ def _group_table(rows: Sequence[Mapping]) -> Table:
 def _same_table(same: Mapping) -> Table:
     """Figures of the models as they were run here, those of PAIRED with differences."""
     rows = same["rows"]
-    figures = [key for key in (*_OF_LABEL_MAPS, *PAIRED) if key in _present(rows)]
+    figures = [key for key in (*LABEL_FIGURES, *PAIRED) if key in _present(rows)]
     header = ["run", "threshold"]
     for key in figures:
         header += [NAMES[key], *["difference"] * (key in PAIRED)]

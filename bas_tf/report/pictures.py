@@ -30,9 +30,9 @@ _GAP = 4
 _PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # smaller than the default's, as fast
 _PNG_OF_PHOTO = [
     *_PNG,
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
-]
+    cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB,
+    cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE,
+]  # fmt: skip
 
 
 def heatmap(score_map: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:

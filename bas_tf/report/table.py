@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from bas_tf.evaluators.figures import LABEL_FIGURES
 from bas_tf.report import text_table
 
 MISSING = "\N{EN DASH}"
@@ -49,9 +50,7 @@ COLUMNS = (
     "predicted_map_iou", "size_bytes",
 )  # fmt: skip
 COLUMNS_WITHOUT_BOXES = ("top1_acc", "top5_acc", "size_bytes")
-COLUMNS_OF_LABEL_MAPS = (
-    "miou", "class_boxes_precision", "class_boxes_recall", "size_bytes",
-)  # fmt: skip
+COLUMNS_OF_LABEL_MAPS = (*LABEL_FIGURES, "size_bytes")
 METHODS = {"": "BAS", "cam": "CAM", "centre_box": "Centre box"}
 
 _ROW_NAMES = {

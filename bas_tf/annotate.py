@@ -40,14 +40,11 @@ def main(args: list[str]) -> None:
     if not args:
         raise UserError("no PHOTOS given; see --help")
     from bas_tf.annotation import run
+    from bas_tf.annotation.settings import Settings
     from bas_tf.jobs import experiment
 
     given = flags.FLAGS
-    count, empty, faults = run.annotate_photos(
-        given.model,
-        args,
-        Path(given.output),
-        load=functools.partial(experiment.load_runner, given.model),
+    settings = Settings(
         data_format=given.format,
         known_labels=given.known_labels,
         with_masks=given.masks,
@@ -56,6 +53,10 @@ def main(args: list[str]) -> None:
         boxes=given.boxes,
         margin=given.margin,
         order=given.order,
+    )
+    load = functools.partial(experiment.load_runner, given.model)
+    count, empty, faults = run.annotate_photos(
+        given.model, args, Path(given.output), settings, load=load
     )
     without = f", {empty} of them without an object" if empty else ""
     print(f"{given.output}: {count} photos as {given.format}{without}")

@@ -55,6 +55,7 @@ def make_workdir(config, root: Path, count: int):
 def make_sides(config, paths: list[Path], root: Path) -> dict[str, Callable]:
     """{side: what takes the number of photos}."""
     from bas_tf.annotation.run import annotate_photos
+    from bas_tf.annotation.settings import Settings
     from bas_tf.data import decode, preprocess
     from bas_tf.jobs import evaluation, experiment, localization
 
@@ -78,8 +79,8 @@ def make_sides(config, paths: list[Path], root: Path) -> dict[str, Callable]:
             model,
             paths[:count],
             Path(tempfile.mkdtemp(dir=root)) / "set",
+            Settings("coco"),
             load=functools.partial(experiment.load_runner, model),
-            data_format="coco",
         )
 
     def evaluate(count: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bas_tf import names
 from bas_tf.annotation.data_set import Object, Photo
+from bas_tf.annotation.settings import Settings
 from bas_tf.errors import UserError
 from bas_tf.geometry import components, objects
 from bas_tf.jobs import localization
@@ -23,34 +24,19 @@ class Annotator:
 
     Args:
       runner: the model.
-      with_masks: whether objects have masks: the refined one, or the map cut at the
-        model's threshold. Boxes are then those of the masks.
-      refine: of `refined_boxes.REFINEMENTS`.
-      min_confidence: photos below it get no object, see `metrics.confidence`; nor do
-        those of the class names.NO_OBJECT.
-      boxes: of `objects.BOXES`.
+      settings: see there.
 
     Raises:
       UserError: masks or a refinement of a model that does not say its threshold;
         a refinement or objects.ALL of one that labels pixels.
     """
 
-    def __init__(
-        self,
-        runner: Runner,
-        *,
-        with_masks: bool,
-        refine: str,
-        min_confidence: float = 0.0,
-        boxes: str = objects.ONE,
-    ):
-        self._min_confidence = min_confidence
-        self._runner, self._with_masks, self._refine = runner, with_masks, refine
-        self._boxes = boxes
+    def __init__(self, runner: Runner, settings: Settings):
+        self._runner, self._settings = runner, settings
         if runner.labels_pixels:
-            _check_unchanged("boxes", boxes, objects.ONE)
-            _check_unchanged("refine", refine, refined_boxes.NONE)
-        elif with_masks or refine != refined_boxes.NONE:
+            _check_unchanged("boxes", settings.boxes, objects.ONE)
+            _check_unchanged("refine", settings.refine, refined_boxes.NONE)
+        elif settings.with_masks or settings.refine != refined_boxes.NONE:
             refined_boxes.threshold_of(runner)
 
     def annotate(
@@ -65,15 +51,15 @@ class Annotator:
         given = [labels[name] for name, _ in batch] if labels else None
         answers = localization.predict_photos(
             [photo for _, photo in batch], self._runner,
-            refine=self._refine, labels=given,
-            boxes=objects.ONE if self._with_masks else self._boxes,
+            refine=self._settings.refine, labels=given,
+            boxes=objects.ONE if self._settings.with_masks else self._settings.boxes,
         )  # fmt: skip
         for (name, photo), answer in zip(batch, answers, strict=True):
             label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
             found = []
             if (
                 self._runner.class_names[label] != names.NO_OBJECT
-                and answer[names.CONFIDENCE] >= self._min_confidence
+                and answer[names.CONFIDENCE] >= self._settings.min_confidence
             ):
                 wanted = {label} if labels else range(len(self._runner.class_names))
                 found = self._objects(photo, answer, label, wanted)
@@ -91,18 +77,18 @@ class Annotator:
         for each in found_classes(answer[names.SEGMENTATION], size_wh, class_names):
             label = class_names.index(each["class"])
             if label in wanted:
-                mask = each["mask_rle"] if self._with_masks else None
+                mask = each["mask_rle"] if self._settings.with_masks else None
                 yield self._object(answer, label, each["box"], False, mask)
 
     def _found(self, photo: np.ndarray, answer: Mapping) -> Iterator[tuple]:
         """Box, whether nothing was found, and mask of each object."""
-        if not self._with_masks:
+        if not self._settings.with_masks:
             of_map = [answer[names.BOXES]]
             for box in answer.get(localization.OBJECTS, [of_map])[0]:
                 yield box, answer[names.DEGENERATE], None
             return
         pixels = self._pixels(photo, answer)
-        if self._boxes == objects.ONE or not pixels.any():
+        if self._settings.boxes == objects.ONE or not pixels.any():
             largest = components.largest_component(pixels)
             mask = None if largest is None else masks.run_lengths(largest)
             yield *masks.box_of_mask(pixels), mask

@@ -8,27 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from absl import logging
 from tqdm import tqdm
 
 from bas_tf import files, names
-from bas_tf.annotation import crops, prediction
+from bas_tf.annotation import prediction
 from bas_tf.annotation.data_set import DataSet
-from bas_tf.annotation.formats import (
-    CONFIDENCE,
-    FORMATS,
-    ORDERS,
-    PHOTOS,
-    WITHOUT_MASKS,
-    WITHOUT_ORDER,
-)
 from bas_tf.annotation.journal import JOURNAL_FILE, Journal, check_folder
+from bas_tf.annotation.settings import CONFIDENCE, FORMATS, Settings
 from bas_tf.data import decode, photo_files
-from bas_tf.errors import UserError, check_choice
-from bas_tf.geometry import objects
+from bas_tf.errors import UserError
 from bas_tf.jobs import output_check
-from bas_tf.jobs.photo_batches import read_batches
-from bas_tf.refinement import refined_boxes
+from bas_tf.jobs.photo_batches import log_skipped, read_batches
 from bas_tf.runners import Runner
 
 # What JSON or XML cannot hold of a file's name.
@@ -39,16 +29,9 @@ def annotate_photos(
     model: str | Path,
     arguments: Sequence[str | Path],
     output: Path,
+    settings: Settings,
     *,
     load: Callable[[], Runner],
-    data_format: str,
-    known_labels: bool = False,
-    with_masks: bool = False,
-    refine: str = refined_boxes.NONE,
-    min_confidence: float = 0.0,
-    boxes: str = objects.ONE,
-    margin: float | None = None,
-    order: str = PHOTOS,
 ) -> tuple[int, int, list[str]]:
     """Annotates photos and writes them as a data set; photos are read only.
 
@@ -60,12 +43,8 @@ def annotate_photos(
       arguments: photos, and folders of them; their names in the data set are paths
         below the folder that they share.
       output: a new folder outside those of the photos, or that of an earlier run.
+      settings: see there.
       load: returns the model.
-      data_format: of `formats.FORMATS`.
-      known_labels: classes are those that the photos' folders are named after.
-      with_masks, refine, min_confidence, boxes: see `prediction.Annotator`.
-      margin: of crops alone, see `crops.region`; None is `crops.MARGIN`.
-      order: of `formats.ORDERS`; by CONFIDENCE the least certain photo is first.
 
     Returns:
       How many photos the data set has, how many of these without an object, and why
@@ -75,64 +54,30 @@ def annotate_photos(
       UserError: an unusable output or setting; nothing is written then. No photo that
         can be read, or the output cannot be written.
     """
-    check_choice("refine", refine, refined_boxes.REFINEMENTS)
-    check_choice("boxes", boxes, objects.BOXES)
-    _check_format(data_format, with_masks=with_masks, margin=margin, order=order)
     paths = photo_files.find_photos(arguments, output=output)
     _check_output(output, arguments, model)
     root = _shared_folder(arguments)
     photos, faults = _named(paths, root)
     runner = load()
-    labels = _folder_labels(photos, root, runner) if known_labels else {}
-    annotator = prediction.Annotator(
-        runner,
-        with_masks=with_masks,
-        refine=refine,
-        min_confidence=min_confidence,
-        boxes=boxes,
-    )
-    request = _request(model, root) | {
-        "known_labels": known_labels, "masks": with_masks, "refine": refine,
-        "min_confidence": min_confidence,
-    }  # fmt: skip
-    if boxes == objects.ALL:
-        request["boxes"] = boxes
+    labels = _folder_labels(photos, root, runner) if settings.known_labels else {}
+    annotator = prediction.Annotator(runner, settings)
     with files.locked_folder(output):
-        journal = Journal(output, request)
+        journal = Journal(output, _request(model, root) | settings.of_answers)
         faults += _fill(journal, photos, labels, annotator)
         done = [name for name in photos if name in journal]
-        if not done:
-            raise UserError(f"none of {len(paths)} photos can be read; {faults[0]}")
-        for fault in faults:
-            logging.error("skipped %s", fault)
-        if order == CONFIDENCE:
+        log_skipped(faults, len(paths))
+        if settings.order == CONFIDENCE:
             certainty = {each.name: each.certainty for each in journal.photos(done)}
             done.sort(key=certainty.get)
         data = DataSet(
             lambda: journal.photos(done),
             tuple(name for name in runner.class_names if name != names.NO_OBJECT), root,
-            model_name=Path(request["model"]).name, has_masks=with_masks,
-            margin=crops.MARGIN if margin is None else margin,
+            model_name=Path(os.path.abspath(model)).name,
+            has_masks=settings.with_masks, margin=settings.crop_margin,
         )  # fmt: skip
-        FORMATS[data_format](data, output)
+        FORMATS[settings.data_format](data, output)
         empty = sum(not photo.objects for photo in data.photos())
     return len(done), empty, faults
-
-
-def _check_format(
-    data_format: str, *, with_masks: bool, margin: float | None, order: str
-) -> None:
-    check_choice("format", data_format, FORMATS)
-    check_choice("order", order, ORDERS)
-    lacks = f"format {data_format} has no"
-    if with_masks and data_format in WITHOUT_MASKS:
-        raise UserError(f"{lacks} masks; leave out masks")
-    if order != PHOTOS and data_format in WITHOUT_ORDER:
-        raise UserError(f"{lacks} order; leave out order")
-    if margin is not None and data_format != "crops":
-        raise UserError(f"{lacks} margin; leave out margin")
-    if margin is not None and not 0 <= margin <= 1:
-        raise UserError(f"margin is {margin}; 0 to 1")
 
 
 def _check_output(

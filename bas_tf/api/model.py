@@ -121,16 +121,19 @@ class Model:
         1
         """
         from bas_tf.annotation import run
+        from bas_tf.annotation.settings import Settings
 
         chosen = [photos] if isinstance(photos, str | Path) else photos
         own_names = {"--known_labels": "known_labels", "--output": "output"}
         with arguments.own_arguments(own_names):
+            settings = Settings(
+                data_format=format, known_labels=known_labels, with_masks=masks,
+                refine=refine, min_confidence=min_confidence, boxes=boxes,
+                margin=margin, order=order,
+            )  # fmt: skip
             return run.annotate_photos(
                 self.path, [Path(photo).expanduser() for photo in chosen],
-                Path(output).expanduser(), load=lambda: self._runner,
-                data_format=format, known_labels=known_labels, with_masks=masks,
-                refine=refine, boxes=boxes, min_confidence=min_confidence,
-                margin=margin, order=order,
+                Path(output).expanduser(), settings, load=lambda: self._runner,
             )[0]  # fmt: skip
 
     def evaluate(

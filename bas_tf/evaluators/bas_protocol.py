@@ -96,8 +96,7 @@ def evaluate_predictions(
 
     Args:
       predictions: of every record.
-      truth: of the same records.
-      records: the same, for their masks.
+      truth, records: of the same records; masks are read from the latter.
       score_threshold: in [0, 1]; the model's own for "fixed", the one chosen on the
         validation split by `best_threshold` for "val-optimal", not used by "oracle".
       threshold_origin: "fixed" evaluates the boxes that the model drew. The others take
@@ -121,16 +120,14 @@ def evaluate_predictions(
     }
     baselines = _baselines(predictions, truth)
     found, of_found = found_figures(predictions, at)
-    spread = functools.partial(spread_over_records, len(predictions), truth.images)
+    of_objects = {}
+    if all_boxes:
+        of_objects = object_figures(predictions.maps, truth, score_threshold, at)
     return Evaluation(
         figures={
             **_predicted_figures(predictions, truth, at),
             **_box_figures(ious, predictions, truth, at),
-            **(
-                object_figures(predictions.maps, truth, score_threshold, at)
-                if all_boxes
-                else {}
-            ),
+            **of_objects,
             **_class_figures(predictions),
             **found,
             **pixel_figures(predictions.maps, truth, records, score_threshold, at),
@@ -143,12 +140,15 @@ def evaluate_predictions(
         },
         **how,
         map_class=predictions.map_class,
-        per_image={
-            "iou": spread(ious),
-            "correct": spread(ious > localization.IOU_THRESHOLD),
-            "box": boxes,
-        },
+        per_image=_per_image(ious, boxes, truth),
     )
+
+
+def _per_image(ious: np.ndarray, boxes: np.ndarray, truth: GroundTruth) -> dict:
+    """Of every record; of one without a true box the first two are nothing."""
+    spread = functools.partial(spread_over_records, len(boxes), truth.images)
+    correct = ious > localization.IOU_THRESHOLD
+    return {"iou": spread(ious), "correct": spread(correct), "box": boxes}
 
 
 def evaluated_boxes(

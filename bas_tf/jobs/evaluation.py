@@ -121,12 +121,7 @@ class Evaluator:
             threshold = self._rules.choose_threshold(predict("val"), val_truth, val)
         predictions = predict(self.split, ten_crop=options.ten_crop)
         if origin == figures.SELF:
-            shown = np.flatnonzero(predictions.labels != predictions.no_object)
-            some = shown[pseudo_mask.threshold_sample(len(shown))]
-            crop_size = tuple(self.config.data.crop_size)
-            crops = pipeline.centre_crops(images, some, crop_size_wh=crop_size)
-            maps = predictions.maps[some]
-            threshold = pseudo_mask.threshold_without_boxes(crops, maps)
+            threshold = self._threshold_without_boxes(images, predictions)
         evaluation = self._rules.evaluate(
             predictions,
             truth,
@@ -152,6 +147,13 @@ class Evaluator:
             class_names=self.class_names,
             config=self.config,
         )
+
+    def _threshold_without_boxes(self, images, predictions: Predictions) -> float:
+        shown = np.flatnonzero(predictions.labels != predictions.no_object)
+        some = shown[pseudo_mask.threshold_sample(len(shown))]
+        crop_size = tuple(self.config.data.crop_size)
+        crops = pipeline.centre_crops(images, some, crop_size_wh=crop_size)
+        return pseudo_mask.threshold_without_boxes(crops, predictions.maps[some])
 
     def _document(self, evaluation, runner: Runner, **of_model) -> dict:
         """What metrics.json says: the figures, and what they were measured on."""

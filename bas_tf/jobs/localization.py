@@ -1,23 +1,26 @@
 """Photos in, overlay PNGs and predictions.json out, in original pixels."""
 
+import functools
 import itertools
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl import logging
 
 from bas_tf import files, inference, names
 from bas_tf.data import decode, preprocess
-from bas_tf.data.images import READERS, in_parallel
+from bas_tf.data.images import in_parallel
 from bas_tf.errors import UserError, check_choice
 from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame
 from bas_tf.jobs import experiment, output_check
 from bas_tf.jobs.found_classes import found_classes
-from bas_tf.jobs.photo_batches import read_batches
+from bas_tf.jobs.photo_batches import (
+    log_skipped,
+    read_batches,
+    run_one_batch_behind,
+)
 from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence, object_scores
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.report import pictures
@@ -41,30 +44,23 @@ def localize_photos(
     min_confidence: float = FOUND_CONFIDENCE,
     boxes: str = objects.ONE,
 ) -> list[dict]:
-    """Localizes the object of each photo.
-
-    The whole photo is resized to the network's input. Unreadable ones are logged.
+    """Localizes the object of each photo, resized whole; unreadable ones are logged.
 
     Args:
       model: a workdir, a SavedModel folder, a .tflite or .onnx file.
       paths: photos of any size; EXIF rotation is honoured.
       output: gets PHOTO_localized.png for each photo, and predictions.json.
-      class_name: localize this class; None localizes what the model predicts.
-      refine: of `refined_boxes.REFINEMENTS`. Unless it is NONE, output also gets
+      class_name: the class to localize; None for the predicted one.
+      refine: of `refined_boxes.REFINEMENTS`; unless NONE, output also gets
         PHOTO_mask.png: 255 object, 0 background.
       views: of a workdir, what maps are averaged over, see `refinement.views`.
-      min_confidence: of a box that is found; overlays show no other, and none where
-        the class is names.NO_OBJECT.
-      boxes: of `objects.BOXES`; ALL adds all "objects" of the class, the largest first,
-        each with its box and score.
+      min_confidence: of a box that is found; overlays show no other.
+      boxes: of `objects.BOXES`.
 
     Returns:
       What predictions.json holds: for each readable photo its file ("image"), the
-      overlay's name, width and height, class, score, box [x0, y0, x1, y1] (half-open,
-      pixels of the upright photo), map peak [x, y], `degenerate`, `confidence`,
-      `found`; with a refinement also `refine`, the mask's name, and the mask as COCO's
-      uncompressed RLE; of a network that labels pixels, without views and class_name,
-      also `classes`, see `found_classes`.
+      overlay's name and what `row_of` says; with a refinement also `refine`, the mask's
+      name, and the mask as COCO's uncompressed RLE.
 
     Raises:
       UserError: an output that is one of the photos or part of the model, an unknown
@@ -72,50 +68,37 @@ def localize_photos(
         photos can be read.
     """
     overlays = _file_names(paths, OVERLAY_SUFFIX)
-    refines = refine != refined_boxes.NONE
-    masks_of = _file_names(paths, MASK_SUFFIX) if refines else {}
+    masks_of = _file_names(paths, MASK_SUFFIX) if refine != refined_boxes.NONE else {}
     written = (*overlays.values(), *masks_of.values(), PREDICTIONS_FILE)
     outputs = [output / name for name in written]
     output_check.check_outputs(outputs, models=[model], others=paths)
-    if class_name is None:
-        runner = experiment.load_runner(model, views=views)
-    elif views:
-        raise UserError(f"--class={class_name} and --views={views}: give one of them")
-    else:
-        runner = given_class_runner(model, class_name)
-    rows, faults, writing = [], [], []
-    with ThreadPoolExecutor(READERS) as pool:
-        # A batch is drawn while the next one is predicted; no more are in memory.
-        for batch in read_batches(paths, decode.decode_image, faults):
-            answers = predict_photos(
-                [photo for _, photo in batch], runner, refine=refine, boxes=boxes
-            )
-            last, writing = writing, []
-            for (path, photo), answer in zip(batch, answers, strict=True):
-                row = {"image": str(path), "overlay": overlays[path]}
-                row |= row_of(photo, answer, runner.class_names, min_confidence)
-                if path in masks_of:
-                    _write_mask(output / masks_of[path], answer[MASK])
-                    row |= {"refine": refine, "mask": masks_of[path]}
-                    row["mask_rle"] = masks.run_lengths(answer[MASK])
-                rows.append(row)
-                file = output / overlays[path]
-                writing.append(pool.submit(_write_overlay, file, photo, answer, row))
-            for future in last:
-                future.result()
-        for future in writing:
-            future.result()
-    if not rows:
-        raise UserError(f"none of {len(paths)} photos can be read; {faults[0]}")
-    for fault in faults:
-        logging.error("skipped %s", fault)
+    runner = _load_runner(model, class_name, views)
+    rows, faults = [], []
+
+    def drawings(batch: Sequence[tuple[Path, np.ndarray]]) -> Iterator[Callable]:
+        photos = [photo for _, photo in batch]
+        answers = predict_photos(photos, runner, refine=refine, boxes=boxes)
+        for (path, photo), answer in zip(batch, answers, strict=True):
+            row = {"image": str(path), "overlay": overlays[path]}
+            row |= row_of(photo, answer, runner.class_names, min_confidence)
+            if path in masks_of:
+                row |= {"refine": refine, "mask": masks_of[path]}
+                row |= _write_mask(output / masks_of[path], answer[MASK])
+            rows.append(row)
+            file = output / overlays[path]
+            yield functools.partial(_write_overlay, file, photo, answer, row)
+
+    batches = read_batches(paths, decode.decode_image, faults)
+    run_one_batch_behind(map(drawings, batches))
+    log_skipped(faults, len(paths))
     files.write_json(output / PREDICTIONS_FILE, rows)
     return rows
 
 
-def _write_mask(path: Path, mask: np.ndarray) -> None:
+def _write_mask(path: Path, mask: np.ndarray) -> dict:
     drawn = np.repeat(mask[..., np.newaxis], 3, axis=2) * np.uint8(255)
     pictures.write_png(path, drawn)
+    return {"mask_rle": masks.run_lengths(mask)}
 
 
 def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> None:
@@ -175,25 +158,34 @@ def predict_photos(
             frame = CropFrame(photo.shape[1::-1], sent, sent)
             box = frame.crop_to_original(answer[names.BOXES][np.newaxis])[0]
             answer[names.BOXES] = box
-            answer[names.CONFIDENCE] = confidence(
-                object_scores(
-                    answer.get(names.SCORES, np.empty(0)), runner.class_names
-                ),
-                answer[names.LOCALIZATION_MAP],
-                score_threshold=runner.score_threshold or _UNKNOWN_THRESHOLD,
-            )
+            answer[names.CONFIDENCE] = _confidence(answer, runner)
             if refine != refined_boxes.NONE:
-                mask = refined_boxes.refined_mask(
-                    photo,
-                    answer[names.LOCALIZATION_MAP],
-                    refine=refine,
-                    score_threshold=refined_boxes.threshold_of(runner),
-                )
-                box, degenerate = masks.box_of_mask(mask)
-                answer |= {names.BOXES: box, names.DEGENERATE: degenerate, MASK: mask}
+                answer |= _refined(photo, answer, runner, refine)
             if boxes == objects.ALL:
                 answer[OBJECTS] = _all_objects(answer, frame, runner.score_threshold)
             yield answer
+
+
+def _confidence(answer: dict, runner: Runner) -> float:
+    scores = answer.get(names.SCORES, np.empty(0))
+    return confidence(
+        object_scores(scores, runner.class_names),
+        answer[names.LOCALIZATION_MAP],
+        score_threshold=runner.score_threshold or _UNKNOWN_THRESHOLD,
+    )
+
+
+def _refined(
+    photo: np.ndarray, answer: dict, runner: Runner, refine: str
+) -> dict[str, Any]:
+    mask = refined_boxes.refined_mask(
+        photo,
+        answer[names.LOCALIZATION_MAP],
+        refine=refine,
+        score_threshold=refined_boxes.threshold_of(runner),
+    )
+    box, degenerate = masks.box_of_mask(mask)
+    return {names.BOXES: box, names.DEGENERATE: degenerate, MASK: mask}
 
 
 def _all_objects(
@@ -207,6 +199,14 @@ def _all_objects(
         score_threshold=score_threshold,
     )
     return frame.crop_to_original(boxes), scores
+
+
+def _load_runner(model: str, class_name: str | None, views: str) -> Runner:
+    if class_name is None:
+        return experiment.load_runner(model, views=views)
+    if views:
+        raise UserError(f"--class={class_name} and --views={views}: give one of them")
+    return given_class_runner(model, class_name)
 
 
 def given_class_runner(model: str, class_name: str) -> Runner:
@@ -236,7 +236,14 @@ def row_of(
     class_names: Sequence[str],
     min_confidence: float = FOUND_CONFIDENCE,
 ) -> dict:
-    """What predictions.json has of a photo, its files aside."""
+    """What predictions.json has of a photo, its files aside.
+
+    Width and height, class, score, box [x0, y0, x1, y1] (half-open, pixels of the
+    upright photo), map peak [x, y], `degenerate`, `confidence` and `found`. With
+    OBJECTS all "objects" of the class, the largest first, each with its box and score.
+    Of a network that labels pixels, without views and a given class, also `classes`,
+    see `found_classes`.
+    """
     localization_map = answer[names.LOCALIZATION_MAP]
     class_id = int(np.argmax(answer[names.SCORES]))
     y, x = np.unravel_index(np.argmax(localization_map), localization_map.shape)

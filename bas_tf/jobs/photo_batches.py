@@ -1,14 +1,16 @@
 """Photos in batches of bounded memory, decoded ahead of their use."""
 
 import collections
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
+from absl import logging
 
 from bas_tf.data.images import READERS
-from bas_tf.errors import DataError, one_line
+from bas_tf.errors import DataError, UserError, one_line
 
 BATCH = 16  # photos at most
 _BATCH_PIXELS = 25_000_000  # decoded photos of a batch; 75 MB
@@ -60,3 +62,22 @@ def _result(photo, future: Future, faults) -> Iterator[tuple[Photo, Pixels]]:
         if faults is None:
             raise
         faults.append(one_line(error))
+
+
+def run_one_batch_behind(batches: Iterable[Iterable[Callable]]) -> None:
+    """Runs a batch's calls in threads while the next is made; no more are in memory."""
+    before = []
+    with ThreadPoolExecutor(READERS) as pool:
+        for calls in itertools.chain(batches, [[]]):
+            running = [pool.submit(call) for call in calls]
+            for future in before:
+                future.result()
+            before = running
+
+
+def log_skipped(faults: Sequence[str], num_photos: int) -> None:
+    """Logs a line for each photo skipped; UserError where none is left."""
+    if len(faults) == num_photos:
+        raise UserError(f"none of {num_photos} photos can be read; {faults[0]}")
+    for fault in faults:
+        logging.error("skipped %s", fault)

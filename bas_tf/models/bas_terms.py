@@ -35,10 +35,9 @@ def bas_terms(
       present: names.PRESENT, of which `labels` is one each; L_mcls replaces L_cls.
       background_wins: see `losses.background_activation_suppression_loss`.
       objective: "bas" for L_bas, "ce" for L_ce.
-      batch_statistics: True, as the paper: the backbone's BatchNorm normalises by
-        each batch, the frozen pass by its own. False: by the moving statistics
-        that the classifier's epochs left, so that what is hidden stays hidden: a
-        background pass cannot rescale its few remaining activations to strength.
+      batch_statistics: True, as the paper: BatchNorm normalises by each batch, in the
+        frozen pass by its own. False: by the moving statistics of the classifier's
+        epochs, so that a background pass cannot rescale what is left of it.
       frg_stops_class_maps: L_frg trains M_y alone, not the classifier (extension).
 
     Returns:
@@ -58,12 +57,8 @@ def bas_terms(
     # two always alike: nobody has more than two users.
     seen_map = tf.identity(foreground_map)
     constrained = seen_map if masks is None else tf.identity(seen_map)
-    if localizer.backbone.trunk_stride < CLASS_MAP_STRIDE:
-        seen_map = masking.average_pool_2x2(seen_map)
     guided = tf.stop_gradient(class_maps) if frg_stops_class_maps else class_maps
-    foreground_logits = masking.global_average_pool(
-        guided * tf.cast(seen_map, class_maps.dtype)
-    )
+    foreground_logits = _foreground_logits(localizer, guided, seen_map)
     activation = masking.select_score(logits, labels)
     terms = {
         names.CLASSIFICATION_LOSS: _classification_loss(logits, labels, present),
@@ -85,15 +80,21 @@ def bas_terms(
     if objective == "ce":
         seen = masked_logits(*frozen_pass, training=batch_statistics)
         terms[objective_term] = losses.foreground_cross_entropy_loss(seen, labels)
-    else:
-        suppressed = background_activation(
-            *frozen_pass, labels, training=batch_statistics
-        )
-        terms[names.BACKGROUND_ACTIVATION] = suppressed
-        terms[objective_term] = losses.background_activation_suppression_loss(
-            activation, suppressed, background_wins=background_wins
-        )
+        return terms
+    suppressed = background_activation(*frozen_pass, labels, training=batch_statistics)
+    terms[names.BACKGROUND_ACTIVATION] = suppressed
+    terms[objective_term] = losses.background_activation_suppression_loss(
+        activation, suppressed, background_wins=background_wins
+    )
     return terms
+
+
+def _foreground_logits(localizer, class_maps, foreground_map) -> tf.Tensor:
+    """What the classifier says of the foreground alone: [batch, classes]."""
+    if localizer.backbone.trunk_stride < CLASS_MAP_STRIDE:
+        foreground_map = masking.average_pool_2x2(foreground_map)
+    seen = class_maps * tf.cast(foreground_map, class_maps.dtype)
+    return masking.global_average_pool(seen)
 
 
 def terms_of_positives(

@@ -192,6 +192,8 @@ def build_localizer(
     Raises:
       UserError: unknown backbone or map outputs, or a size that is no multiple of 32.
     """
+    built_by = {**locals(), "input_size_wh": list(input_size_wh)}
+    del built_by["synchronized_batch_norm"]  # of a training, not of the network
     check_choice("model.backbone", backbone, backbones.BACKBONES)
     width, height = input_size_wh
     if width % 32 or height % 32 or min(width, height) < 32:
@@ -214,17 +216,7 @@ def build_localizer(
     localizer = Localizer(
         network, generator, backbone_name=backbone, top_k=top_k, name="localizer"
     )
-    localizer._built_by = {
-        "backbone": backbone,
-        "num_classes": num_classes,
-        "input_size_wh": [width, height],
-        "classifier": classifier,
-        "head_biases": head_biases,
-        "normalize_generator_input": normalize_generator_input,
-        "map_outputs": map_outputs,
-        "top_k": top_k,
-        "backbone_options": backbone_options,
-    }
+    localizer._built_by = built_by
     localizer.build((1, height, width, 3))  # creates the variables
     if synchronized_batch_norm:
         synchronize_batch_norm(localizer)

@@ -73,10 +73,7 @@ def write_report(
         label_maps=_label_map_section(metrics),
         confusion=_confusion_section(broken_down),
         reliability=_reliability_section(broken_down.reliability),
-        box_reliability=broken_down.box_reliability
-        and _reliability_section(
-            broken_down.box_reliability, outcome="IoU", forecast="confidence of the box"
-        ),
+        box_reliability=_box_reliability_section(broken_down),
         curves={caption: Markup(svg) for caption, svg in curves.items()},
         methods=list(table.METHODS.values()),
         metric_rows=table.metric_rows(metrics["metrics"], metrics["intervals_95"]),
@@ -153,6 +150,12 @@ def _confusion_section(broken_down: Breakdown) -> dict:
         "num_classes": len(names),
         "picture": confusion_plot.confusion_png(counts, names) if is_small else None,
     }
+
+
+def _box_reliability_section(broken_down: Breakdown) -> dict | None:
+    found = broken_down.box_reliability
+    axes = {"outcome": "IoU", "forecast": "confidence of the box"}
+    return found and _reliability_section(found, **axes)
 
 
 def _reliability_section(reliability: Reliability, **axes: str) -> dict:

@@ -60,66 +60,59 @@ def write_label_maps(
       teacher: of a training with loss.classification "multilabel".
       config: its data group says where the photos are.
       output: the folder.
-      choices: see there.
-      on_bad_image: "error" or "skip", see `bad_images`.
+      choices, on_bad_image: see `Choices` and `bad_images`.
 
     Returns:
       The choices, "used_threshold", "num_images", "num_measured", and where photos were
       measured those of `_ious`.
 
     Raises:
-      UserError: the data has other or too many classes; a threshold that is none, or
-        comes from masks that are not there; an output that is not writable or has files
-        of something else.
+      UserError: the data has other or too many classes; no threshold, or no masks to
+        choose it by; an output that is not writable or has other files.
       DataError: a photo that cannot be read, or a split that is not there.
     """
     check_choices(teacher, config, choices)
-    output_check.check_outputs(
-        [output / INDEX_FILE, output / FIGURES_FILE],
-        models=[teacher],
-        config=config,
-        splits=[choices.split],
-    )
-    opened = experiment.open_source(config, teacher.class_names)
-    source = bad_images.guard_source(opened, on_bad_image=on_bad_image, folder=output)
+    written, splits = [output / INDEX_FILE, output / FIGURES_FILE], [choices.split]
+    output_check.check_outputs(written, models=[teacher], config=config, splits=splits)
+    source = _guarded_source(teacher, config, output, on_bad_image)
     records = source.records(choices.split)
     paths = mask_paths(output, [record.image_id for record in records])
-    if has_softmax(teacher):
-        seeds_of = student_maps.make_seeds_fn(
-            teacher, labels=choices.labels, views=choices.views
-        )
-    else:
-        seeds_of = label_maps.make_seeds_fn(
-            teacher, labels=choices.labels, maps=choices.maps
-        )
+    seeds_of = _seeds_fn(teacher, choices)
+    num_labels = len(teacher.class_names) + 1
     made_by = resuming.identity(teacher, records) | dataclasses.asdict(choices)
     made_by["class_names"] = list(teacher.class_names)
-    num_labels = len(teacher.class_names) + 1
     index = _read_index(output / INDEX_FILE, made_by, paths)
     if index is None:
         used = _threshold(choices.threshold, source, seeds_of, num_labels)
         index = {**made_by, "used_threshold": used, "done": 0, "measured": 0}
         files.write_json(output / INDEX_FILE, index)
-    label_map = functools.partial(
-        label_maps.label_map,
-        threshold=index["used_threshold"],
-        refine=choices.refine,
-    )
+    threshold = index["used_threshold"]
     if choices.refine == WALK and index["done"] < len(records):
-        sure = dataclasses.replace(choices, threshold=str(index["used_threshold"]))
+        sure = dataclasses.replace(choices, threshold=str(threshold))
         label_map = _walk_fn(teacher, config, output / EDGE_FOLDER, sure, on_bad_image)
+    else:
+        how = {"threshold": threshold, "refine": choices.refine}
+        label_map = functools.partial(label_maps.label_map, **how)
     made = _made(records, seeds_of, label_map, index["done"])
     confusions = _write_rest(records, paths, made, index, output, num_labels)
-    figures = {
-        **dataclasses.asdict(choices),
-        "used_threshold": index["used_threshold"],
-        "num_images": len(records),
-        "num_measured": index["measured"],
-    }
+    counts = {"num_images": len(records), "num_measured": index["measured"]}
+    figures = dataclasses.asdict(choices) | {"used_threshold": threshold} | counts
     if index["measured"]:
         figures |= _ious(confusions, teacher.class_names)
         files.write_json(output / FIGURES_FILE, figures)
     return figures
+
+
+def _guarded_source(teacher, config, folder: Path, on_bad_image: str):
+    opened = experiment.open_source(config, teacher.class_names)
+    return bad_images.guard_source(opened, on_bad_image=on_bad_image, folder=folder)
+
+
+def _seeds_fn(teacher: experiment.Experiment, choices: Choices) -> SeedsFn:
+    labels = choices.labels
+    if has_softmax(teacher):
+        return student_maps.make_seeds_fn(teacher, labels=labels, views=choices.views)
+    return label_maps.make_seeds_fn(teacher, labels=labels, maps=choices.maps)
 
 
 def _read_index(path: Path, made_by: dict, paths: Sequence[Path]) -> dict | None:
@@ -176,9 +169,7 @@ def _walk_fn(
         choices, split="train", labels="true", refine=CONFIDENT
     )
     write_label_maps(teacher, config, folder, choices, on_bad_image=on_bad_image)
-    opened = experiment.open_source(config, teacher.class_names)
-    source = bad_images.guard_source(opened, on_bad_image=on_bad_image, folder=folder)
-    records = source.records("train")
+    records = _guarded_source(teacher, config, folder, on_bad_image).records("train")
     paths = mask_paths(folder, [record.image_id for record in records])
     edges = edge_training.load_or_train(teacher, records, paths, folder)
     return functools.partial(label_maps.walked_map, edges=edges)

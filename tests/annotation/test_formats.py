@@ -12,7 +12,7 @@ import yaml
 
 from bas_tf.annotation import coco, crops, cvat, label_studio, voc, yolo
 from bas_tf.annotation.data_set import Object, Photo
-from bas_tf.annotation.formats import FORMATS
+from bas_tf.annotation.settings import FORMATS
 from bas_tf.data import decode
 from bas_tf.data.annotations.box_files import BoxFile
 from bas_tf.data.sources.folder import FolderSource

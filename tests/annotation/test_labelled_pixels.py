@@ -8,7 +8,7 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.annotation import coco, label_studio, run
-from bas_tf.annotation.formats import FORMATS
+from bas_tf.annotation.settings import FORMATS, Settings
 from bas_tf.errors import UserError
 from bas_tf.refinement import masks
 from bas_tf.runners import Runner
@@ -57,7 +57,7 @@ def annotate(tmp_path):
     def call(output, data_format="coco", **settings):
         return run.annotate_photos(
             tmp_path / "model.tflite", [tmp_path / "photos"], output,
-            load=lambda: RUNNER, data_format=data_format, **settings,
+            Settings(data_format, **settings), load=lambda: RUNNER,
         )  # fmt: skip
 
     return call

@@ -8,6 +8,7 @@ from PIL import Image
 
 from bas_tf import names
 from bas_tf.annotation import coco, run
+from bas_tf.annotation.settings import Settings
 from bas_tf.jobs import localization
 from bas_tf.runners import Runner
 
@@ -41,7 +42,7 @@ def test_a_photo_of_the_class_none_gets_no_object(tmp_path, known_labels):
         Image.new("RGB", (64, 64), (grey,) * 3).save(path)
     done = run.annotate_photos(
         tmp_path / "model.tflite", [tmp_path / "photos"], tmp_path / "out",
-        load=lambda: RUNNER, data_format="coco", known_labels=known_labels,
+        Settings("coco", known_labels), load=lambda: RUNNER,
     )  # fmt: skip
     assert done == (2, 1, [])
     document = json.loads((tmp_path / "out" / coco.FILE).read_text())

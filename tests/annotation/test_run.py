@@ -13,8 +13,8 @@ from PIL import Image
 
 import bas_tf
 from bas_tf.annotation import coco, label_studio
-from bas_tf.annotation.formats import FORMATS
 from bas_tf.annotation.journal import JOURNAL_FILE
+from bas_tf.annotation.settings import FORMATS
 from bas_tf.geometry.boxes import box_from_mask, iou_xyxy
 from bas_tf.jobs import experiment
 from bas_tf.refinement import masks

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bas_tf.annotation import run
+from bas_tf.annotation.settings import Settings
 from bas_tf.configs import demo
 from bas_tf.data.pseudo_masks import INDEX_FILE
 from bas_tf.data.sources import load_source
@@ -62,8 +63,8 @@ def test_what_annotate_writes_of_the_training_folder_bounds_its_masks(
     teacher = tmp_path / "before/teacher_1"
     run.annotate_photos(
         teacher, [photo_folder / "train"], tmp_path / "annotated",
+        Settings("coco", known_labels=True),
         load=functools.partial(experiment.load_runner, teacher),
-        data_format="coco", known_labels=True,
     )  # fmt: skip
     path = tmp_path / "annotated/annotations.json"
     document = json.loads(path.read_text())

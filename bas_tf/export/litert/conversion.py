@@ -47,25 +47,20 @@ def export_tflite(
 
     Args:
       workdir: of a training, or its `experiment.Experiment`, which is restored once.
-      quantizations: keys of QUANTIZATIONS.
-      variants: keys of PREFIXES.
+      quantizations, variants: keys of QUANTIZATIONS, of PREFIXES.
       input_type: of INPUT_TYPES; int8 is the pixel less 128.
       refine: of REFINEMENTS: what boxes are refined by; maps are the network's own.
       data_root: where int8's calibration images are, if moved.
 
     Raises:
-      UserError: an output that is read, an unknown quantization or refinement, no box
-        to refine, frames of any size not of uint8, too few calibration images.
+      UserError: an output that is read, an unknown choice, no box to refine, frames
+        of any size not of uint8, too few calibration images.
     """
     from bas_tf.export.artifacts import model_card, saved_models
     from bas_tf.export.litert import calibration, file_document, metadata
     from bas_tf.jobs import experiment
 
-    if "any_size" in variants and input_type != "uint8":
-        raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
-    if unknown := set(quantizations) - set(QUANTIZATIONS):
-        raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
-    check_choice("--refine", refine, REFINEMENTS)
+    _check_choices(quantizations, variants, input_type, refine)
     loaded, output = experiment.load_experiment(workdir), Path(output)
     if refine != "none":
         _check_refines(refine, variants, loaded.config.eval.score_threshold)
@@ -85,14 +80,9 @@ def export_tflite(
     written = []
     for (variant, quantization), content in contents.items():
         document = file_document.model_document(
-            loaded,
-            served.localizer,
-            content,
-            steps=steps,
-            quantization=quantization,
-            crops=crops,
-            refine=refine,
-        )
+            loaded, served.localizer, content,
+            steps=steps, quantization=quantization, crops=crops, refine=refine,
+        )  # fmt: skip
         path = paths[variant, quantization]
         files.write_file(path, metadata.with_metadata(content, document))
         files.write_json(path.with_name(f"{path.name}.json"), document)
@@ -118,6 +108,14 @@ def _converted(
         for variant in variants
         for quantization, content in of_variant(variant).items()
     }
+
+
+def _check_choices(quantizations, variants, input_type: str, refine: str) -> None:
+    if "any_size" in variants and input_type != "uint8":
+        raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
+    if unknown := set(quantizations) - set(QUANTIZATIONS):
+        raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
+    check_choice("--refine", refine, REFINEMENTS)
 
 
 def _check_refines(refine: str, variants, score_threshold: float) -> None:

@@ -11,6 +11,7 @@ from bas_tf.errors import check_choice
 
 EPSILON = 1e-8
 MASKED_WEIGHT = 0.25  # of L_bas where a pseudo-mask says what is object
+FINER = 4  # times a map's size, at which it is compared with a mask
 CLASSIFICATIONS = ("single", "multilabel")
 POSITIVES = ("one", "all")
 BACKGROUND_WINS = {"zero": 0.0, "one": 1.0, "gradient": None}
@@ -137,19 +138,19 @@ def mask_loss(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """L_mask = BCE + 1 - Dice of M_y and a pseudo-mask, on the pixels that are sure.
 
-    Both are compared at twice the map's size: the map resized bilinearly, the mask by
-    the mean of its sure pixels.
+    Both are compared at FINER times the map's size: the map resized bilinearly, the
+    mask by the mean of its sure pixels.
 
     Args:
       foreground_map: M_y, [batch, h, w, 1] float32 in [0, 1].
-      masks: [batch, height, width, 1] uint8, of a multiple of 2h x 2w: 255 object, 0
-        background, anything between is unsure.
+      masks: [batch, height, width, 1] uint8, of a multiple of FINER h x FINER w: 255
+        object, 0 background, anything between is unsure.
 
     Returns:
       [batch] float32, >= 0, and whether an example has a mask at all, [batch] bool; the
       loss is 0 where it has none.
     """
-    size = [2 * foreground_map.shape[1], 2 * foreground_map.shape[2]]
+    size = [FINER * side for side in foreground_map.shape[1:3]]
     window = [masks.shape[1] // size[0], masks.shape[2] // size[1]]
     is_object = tf.cast(tf.equal(masks, 255), tf.float32)
     is_sure = is_object + tf.cast(tf.equal(masks, 0), tf.float32)
@@ -179,18 +180,18 @@ def label_map_loss(logits: tf.Tensor, label_maps: tf.Tensor) -> tf.Tensor:
 
     CE is the mean over these pixels, Dice the mean over the classes that are there.
 
-    At twice the map's size, as L_mask: logits resized bilinearly, each cell against the
-    shares of its pixels' labels, so that a border inside a cell is worth something.
+    At FINER times the map's size, as L_mask: logits resized bilinearly, each cell
+    against the shares of its pixels' labels: a border inside a cell is worth something.
 
     Args:
       logits: [batch, h, w, classes + 1] float32, background last.
-      label_maps: [batch, height, width, 1] uint8, of a multiple of 2h x 2w: 0
-        background, k + 1 class k, 255 unsure.
+      label_maps: [batch, height, width, 1] uint8, of a multiple of FINER h x FINER w:
+        0 background, k + 1 class k, 255 unsure.
 
     Returns:
       [batch] float32, >= 0; 0 where no pixel is sure.
     """
-    size = [2 * logits.shape[1], 2 * logits.shape[2]]
+    size = [FINER * side for side in logits.shape[1:3]]
     window = [label_maps.shape[1] // size[0], label_maps.shape[2] // size[1]]
     background = logits.shape[3] - 1
     labels = tf.cast(label_maps[..., 0], tf.int32) - 1

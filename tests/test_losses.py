@@ -130,17 +130,17 @@ def test_weighted_sum():
 def test_mask_loss_is_cross_entropy_and_dice_of_the_sure_pixels():
     scores = np.array([[0.2, 0.9], [0.6, 0.5]], np.float32)
     maps = tf.constant(np.stack([scores, scores])[..., np.newaxis])
-    masks = np.full([2, 8, 8, 1], 128, np.uint8)  # of the second example: none
-    masks[0, :4] = 0
-    masks[0, :, 4:] = 255
-    masks[0, 6:] = 128
+    masks = np.full([2, 16, 16, 1], 128, np.uint8)  # of the second example: none
+    masks[0, :8] = 0
+    masks[0, :, 8:] = 255
+    masks[0, 12:] = 128
     loss, has_mask = losses.mask_loss(maps, tf.constant(masks))
     assert has_mask.numpy().tolist() == [True, False] and loss[1] == 0
-    resized = tf.image.resize(maps, [4, 4])[0, ..., 0].numpy().astype(np.float64)
-    sure = np.ones([4, 4], bool)
-    sure[2:, :2] = sure[3] = False
-    target = np.zeros([4, 4])
-    target[:, 2:] = 1
+    resized = tf.image.resize(maps, [8, 8])[0, ..., 0].numpy().astype(np.float64)
+    sure = np.ones([8, 8], bool)
+    sure[4:, :4] = sure[6:] = False
+    target = np.zeros([8, 8])
+    target[:, 4:] = 1
     p, t = resized[sure], target[sure]
     entropy = -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
     dice = (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1)
@@ -160,7 +160,7 @@ def test_mask_loss_of_a_map_without_doubt_is_finite_in_a_graph(score, pixel):
 
 
 def test_label_map_loss_is_cross_entropy_and_dice_of_the_sure_pixels(rng):
-    """Pixel by pixel in float64: each against the logits of its cell, 4 x 4 of them."""
+    """Pixel by pixel in float64: each against the logits of its cell, 2 x 2 of them."""
     logits = rng.normal(size=[2, 3, 2, 4]).astype(np.float32)
     label_maps = rng.integers(0, 4, [2, 24, 16, 1]).astype(np.uint8)
     label_maps[0, :5, 3:] = 255
@@ -168,15 +168,15 @@ def test_label_map_loss_is_cross_entropy_and_dice_of_the_sure_pixels(rng):
     with tf.GradientTape() as tape:
         given = tf.Variable(logits)
         loss = losses.label_map_loss(given, tf.constant(label_maps))
-    resized = tf.image.resize(logits, [6, 4]).numpy().astype(np.float64)
+    resized = tf.image.resize(logits, [12, 8]).numpy().astype(np.float64)
     terms, both, areas = [], np.zeros(4), np.zeros(4)
     for y, x in np.argwhere(label_maps[0, ..., 0] != 255):
-        z = resized[0, y // 4, x // 4]
+        z = resized[0, y // 2, x // 2]
         channel = (int(label_maps[0, y, x, 0]) - 1) % 4  # background is the last
         found = np.exp(z) / np.exp(z).sum()
         terms.append(-np.log(found[channel]))
-        both[channel] += found[channel] / 16  # of a cell
-        areas += (found + np.eye(4)[channel]) / 16
+        both[channel] += found[channel] / 4  # of a cell
+        areas += (found + np.eye(4)[channel]) / 4
     dice = ((2 * both + 1) / (areas + 1))[:3]
     np.testing.assert_allclose(loss, [np.mean(terms) + 1 - dice.mean(), 0], rtol=1e-5)
     gradient = tape.gradient(loss, given).numpy()

@@ -15,6 +15,7 @@ from bas_tf.errors import UserError
 from bas_tf.geometry import components, objects
 from bas_tf.jobs import localization
 from bas_tf.jobs.found_classes import found_classes
+from bas_tf.metrics.confidence import is_found
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.runners import Runner
 
@@ -56,11 +57,9 @@ class Annotator:
         )  # fmt: skip
         for (name, photo), answer in zip(batch, answers, strict=True):
             label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
-            found = []
-            if (
-                self._runner.class_names[label] != names.NO_OBJECT
-                and answer[names.CONFIDENCE] >= self._settings.min_confidence
-            ):
+            found, class_name = [], self._runner.class_names[label]
+            least = self._settings.min_confidence
+            if is_found(class_name, answer[names.CONFIDENCE], least):
                 wanted = {label} if labels else range(len(self._runner.class_names))
                 found = self._objects(photo, answer, label, wanted)
             yield Photo(name, photo.shape[1::-1], tuple(found))

@@ -21,7 +21,12 @@ from bas_tf.jobs.photo_batches import (
     read_batches,
     run_one_batch_behind,
 )
-from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence, object_scores
+from bas_tf.metrics.confidence import (
+    FOUND_CONFIDENCE,
+    confidence,
+    is_found,
+    object_scores,
+)
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
@@ -257,8 +262,9 @@ def row_of(
         "peak": [float((x + 0.5) * scale[1]), float((y + 0.5) * scale[0])],
         "degenerate": bool(answer[names.DEGENERATE]),
         "confidence": round(answer[names.CONFIDENCE], 4),
-        "found": class_names[class_id] != names.NO_OBJECT
-        and answer[names.CONFIDENCE] >= min_confidence,
+        "found": is_found(
+            class_names[class_id], answer[names.CONFIDENCE], min_confidence
+        ),
     }
     if OBJECTS in answer:
         row["objects"] = [

@@ -63,6 +63,13 @@ def object_scores(scores: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
     return scores[..., is_object] if np.size(scores) else scores
 
 
+def is_found(
+    class_name: str | None, confidence: float, least: float = FOUND_CONFIDENCE
+) -> bool:
+    """Whether an answer is an object: not NO_OBJECT, and as sure as that."""
+    return class_name != NO_OBJECT and confidence >= least
+
+
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
     """How often a positive [n] is above a negative [m]; equal ones count half."""
     negative = np.sort(negative)

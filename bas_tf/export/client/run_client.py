@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from bas_tf import files, names
+from bas_tf import files
 from bas_tf.data import decode
 from bas_tf.errors import DataError, one_line
 from bas_tf.export.client import photos
 from bas_tf.export.client.connection import ServingClient
 from bas_tf.export.client.results_file import ResultsFile, Row
 from bas_tf.export.client.served import Served, ServingError
-from bas_tf.metrics.confidence import FOUND_CONFIDENCE
+from bas_tf.metrics.confidence import is_found
 from bas_tf.report import pictures
 
 OVERLAYS = "overlays"
@@ -157,10 +157,10 @@ def _trust(answer: Served) -> Row:
     """The confidence and whether an object is found; nothing of an older model."""
     if answer.confidence is None:
         return {}
-    is_object = answer.class_names[:1] != (names.NO_OBJECT,)
+    name = next(iter(answer.class_names), None)  # a given class has none
     return {
         "confidence": round(answer.confidence, 4),
-        "found": is_object and answer.confidence >= FOUND_CONFIDENCE,
+        "found": is_found(name, answer.confidence),
     }
 
 

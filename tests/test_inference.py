@@ -110,6 +110,7 @@ def test_a_given_classs_map_box_and_probability(localizer, images):
         np.testing.assert_allclose(outputs[names.BOXES][i], box, atol=1)
 
 
+@pytest.mark.slow
 def test_labels_maps_come_from_the_same_pass(localizer, images):
     """As `make_predict_fn` and `make_given_class_fn` give them, one call each."""
     labels = np.array([0, 1, 2, 3, 2, 1])
@@ -144,6 +145,7 @@ def test_the_classifier_alone_gives_the_same_scores(localizer, images):
     np.testing.assert_allclose(scores, full[names.SCORES], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_ten_crop_scores_are_the_mean_over_corners_centre_and_mirrors(localizer, rng):
     photos = rng.integers(0, 255, [3, 70, 75, 3]).astype(np.uint8)
     localizer.backbone.head.get_layer("classifier").convolutions[-1].bias.assign(

@@ -65,6 +65,7 @@ def write_mask(photo_folder, name, *, ignored=False, empty=False):
     Image.fromarray(mask).save(path)
 
 
+@pytest.mark.slow
 def test_a_folder_with_some_masks(photo_folder, workdir, config, tmp_path):
     write_mask(photo_folder, "cat/0")
     write_mask(photo_folder, "cat/1", ignored=True)
@@ -87,6 +88,7 @@ def test_a_folder_with_some_masks(photo_folder, workdir, config, tmp_path):
     Image.open(tmp_path / "out" / "activation.png").verify()
 
 
+@pytest.mark.slow
 def test_the_ends_of_the_curves_are_the_models_own_scores(
     photo_folder, workdir, config
 ):

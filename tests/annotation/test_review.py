@@ -106,6 +106,7 @@ class Review:
         return folder / "boxes.json"
 
 
+@pytest.mark.slow
 @boxes_alone
 def test_what_is_decided_by_keys_and_pointer_is_read_back(data, driver, tmp_path):
     """Boxes within a pixel; the rest as it was. Each photo is looked at, turned."""

@@ -57,6 +57,7 @@ def test_an_epoch_depends_on_seed_and_epoch_alone():
         assert (first[0][names.IMAGES] != other[0][names.IMAGES]).any()
 
 
+@pytest.mark.slow
 def test_crops_move_and_half_are_mirrored():
     tops, mirrored = set(), []
     for epoch in range(40):

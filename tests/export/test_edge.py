@@ -123,6 +123,7 @@ def error_line(done: subprocess.CompletedProcess) -> str:
     return lines[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", INPUT_TYPES)
 def test_each_type_of_tensors_gives_the_class_and_the_box(networks, kind):
     localizer = EdgeLocalizer(networks[kind])
@@ -353,6 +354,7 @@ def next_row(process) -> dict:
     return json.loads(process.stdout.readline())
 
 
+@pytest.mark.slow
 def test_frames_of_a_folder_are_told_as_they_appear(networks, tmp_path):
     folder = tmp_path / "frames"
     folder.mkdir()

@@ -55,6 +55,7 @@ def test_all_boxes_one_at_a_time(recorded):
     assert_boxes_equal(recorded, found.reshape(40, 5, 4), degenerate.reshape(40, 5))
 
 
+@pytest.mark.slow
 def test_all_boxes_from_litert(recorded):
     maps = tf.TensorSpec([1, *recorded["maps"].shape[1:], 1], tf.float32, name="maps")
     threshold = tf.TensorSpec([], tf.float32, name="threshold")

@@ -83,6 +83,7 @@ def test_the_classifiers_options_reach_every_backbone(name):
     assert backbone.head.layers[-1].convolutions[-1].activation.__name__ == "linear"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet50", "inception_v3", "mobilenet_v1"])
 def test_the_variants_have_equal_weights_and_other_outputs(name, rng):
     paper, by_keras = build(name), build(name, variant="keras")

@@ -52,6 +52,7 @@ def test_two_epochs_of_fit_are_the_own_loops(in_float64):
         np.testing.assert_allclose(a, b, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_keras_file_is_the_same_network_in_a_fresh_process(tmp_path):
     localizer = small_localizer(backbone="mobilenet_v1")
     path = tmp_path / "localizer.keras"

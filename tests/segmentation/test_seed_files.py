@@ -72,6 +72,7 @@ def direct_ious(config, folder, split: str) -> np.ndarray:
         return hits / union
 
 
+@pytest.mark.slow
 def test_files_and_their_iou_after_a_stop(refine, trained, tmp_path, monkeypatch):
     """Stopped at the last photo of 18, whose index has 16."""
     flags = ["--maps=both", "--refine=crf", "--threshold=val"]

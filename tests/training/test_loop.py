@@ -40,6 +40,7 @@ def weights_of(localizer):
     return [v.numpy() for v in localizer.variables]
 
 
+@pytest.mark.slow
 def test_classifier_epochs_leave_the_generator_alone(build, squares):
     localizer, optimizer = build()
     before = localizer.generator.kernel.numpy()
@@ -68,6 +69,7 @@ def test_the_reported_loss_is_the_weighted_sum_of_the_reported_terms(build, squa
         assert v[names.LOSS] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_with_cross_entropy_its_term_stands_in_for_suppression(build, squares):
     """In the classifier's epochs (the first three steps) too."""
     method = train_step.Method(alpha=0.0, beta=1.2, objective="ce")
@@ -102,6 +104,7 @@ def test_the_progress_bar_shows_the_terms_there_are(capsys, objective):
     assert f", {objective}=0.000" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_frozen_statistics_do_not_move_once_the_generator_trains(build, squares):
     localizer, optimizer = build()
     frozen = train_step.Method(alpha=0.5, beta=1.2, batch_statistics=False)
@@ -144,6 +147,7 @@ def stopped_and_resumed(build, squares, folder, last_step):
     return second, done
 
 
+@pytest.mark.slow
 def test_checkpoints_come_at_the_asked_steps_and_at_epochs_ends(
     build, squares, tmp_path
 ):
@@ -160,6 +164,7 @@ def save_each(saver, every_steps=0):
     )
 
 
+@pytest.mark.slow
 def test_a_broken_loss_stops_with_step_and_term_and_keeps_the_checkpoint(
     build, squares, tmp_path
 ):
@@ -176,6 +181,7 @@ def test_a_broken_loss_stops_with_step_and_term_and_keeps_the_checkpoint(
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", sorted(backbones.BACKBONES))
 def test_a_checkpoint_alone_brings_every_weight_back(tmp_path, backbone):
     localizer = build_localizer(

@@ -10,6 +10,8 @@ import pytest
 from bas_tf.errors import UserError
 from bas_tf.training import rendezvous, workers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def addresses():

@@ -57,6 +57,7 @@ def test_a_wrong_tf_config_is_refused(monkeypatch, value, reason):
         strategy.make_strategy("multi_worker")
 
 
+@pytest.mark.slow
 def test_a_tpu_that_is_not_there():
     """In its own process: TensorFlow connects before it looks."""
     script = (

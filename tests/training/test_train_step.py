@@ -197,6 +197,7 @@ def test_the_replica_of_a_broken_loss_is_named(mirrored):
         loop.check_finite(values, 5, np.flatnonzero(broken), 2)
 
 
+@pytest.mark.slow
 def test_photos_without_an_object_train_the_classifier_and_the_area_alone():
     """All of class 2; the same weights without such a class have all four terms."""
     batches = make_batches(4).map(

@@ -11,6 +11,8 @@ import pytest
 
 from bas_tf.training import workers
 
+pytestmark = pytest.mark.slow
+
 # Takes the place of a training: index, then what it does.
 SCRIPT = """
 import json, os, signal, sys, time

@@ -9,6 +9,8 @@ from bas_tf.export.client import connection
 from tests.commands import exit_code_in_process
 from tests.export.serving import peers
 
+pytestmark = pytest.mark.slow
+
 SILENCE_S = 1.0  # stands for the 20 s of a restart with warm-up
 TIMEOUT_S = 3 * SILENCE_S  # as 60 s is to those 20
 

@@ -244,6 +244,7 @@ def test_inception_v3s_block_with_a_stride(inception, in_float64, rng):
     assert_equal_to_rounding(y[:, 2:, 2:], expected[:, 2:, 2:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", keras_applications.WIDTHS)
 def test_every_width_of_mobilenet_imports_from_a_legacy_file(tmp_path, rng, width):
     """Keras Applications' own files have the older HDF5 layout, written here by hand.

@@ -7,7 +7,8 @@ map for each; of its label maps a student, the model, learns to label every pixe
 pass. Evaluation measures that (`miou`, `class_boxes_*`); its other figures take one of
 the two, the label. Cost: the teacher 1248 steps of 32 drawings, as `demo`, label maps
 of 3072, the student 1920 steps: twelve minutes on two cores. Expected on test (three
-seeds): mIoU MIOU, precision and recall of the classes' boxes PREC and REC.
+seeds): mIoU 0.86 to 0.88, precision and recall of the classes' boxes 0.98 and 1.00;
+refined by CRF, mIoU 0.91 to 0.94.
 
 Variant `:quicktest` takes under a minute and only checks that everything runs.
 """

@@ -64,10 +64,10 @@ def object_scores(scores: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
 
 
 def is_found(
-    class_name: str | None, confidence: float, least: float = FOUND_CONFIDENCE
+    class_name: str | None, found: float, least: float = FOUND_CONFIDENCE
 ) -> bool:
-    """Whether an answer is an object: not NO_OBJECT, and as sure as that."""
-    return class_name != NO_OBJECT and confidence >= least
+    """Whether an answer is an object: not NO_OBJECT, its confidence `least` or more."""
+    return class_name != NO_OBJECT and found >= least
 
 
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float:

@@ -137,6 +137,9 @@ def _train() -> dict:
     return {
         "epochs": 100,
         "classifier_epochs": 0,  # first epochs, without the generator's loss terms
+        # Width and height that they resize data.crop_size to, to save time, e.g.
+        # (112, 112); (): they do not
+        "classifier_size": (),
         # Once the generator trains, BatchNorm of the backbone uses the batch
         # (True, as in the paper) or its moving statistics (False).
         "batch_statistics": True,
@@ -158,9 +161,10 @@ def _train() -> dict:
         # step then takes several times as long (docs/machines.md).
         "jit_compile": False,
         # How often the trained network makes masks of its own training photos,
-        # refined by their colours, and is trained on towards them; 0: off. Each
-        # round takes so many epochs, from this rate down by a cosine. Several classes
-        # a photo (multilabel): label maps, and the student's map_outputs are softmax.
+        # refined by their colours, and is trained on towards them; 0: off. The last
+        # round takes so many epochs, those before it half as many, each from this rate
+        # down by a cosine. Several classes a photo (multilabel): label maps, and the
+        # student's map_outputs are softmax.
         "self_training_rounds": 0,
         "self_training_epochs": 6,
         "self_training_rate": 1e-3,

@@ -1,5 +1,6 @@
 """A training, and rounds of it that go on from masks which it made itself."""
 
+import math
 from pathlib import Path
 
 from bas_tf.errors import UserError, check_at_least
@@ -96,6 +97,8 @@ def stages(config, workdir: Path) -> list[tuple]:
     first.train.self_training_rounds = 0
     folders = [*(workdir / f"teacher_{i + 1}" for i in range(rounds)), workdir]
     later = [_student(first, teacher) for teacher in folders[:-1]]
+    for student in later[:-1]:  # it only has to make better masks
+        student.train.epochs = math.ceil(config.train.self_training_epochs / 2)
     first.data.corrected_boxes = ""  # it has no masks that they could correct
     return list(zip([first, *later], folders, strict=True))
 
@@ -114,6 +117,7 @@ def _student(config, teacher: Path):
     student.optimizer.base_rate = config.train.self_training_rate
     student.train.epochs = config.train.self_training_epochs
     student.train.classifier_epochs = 0
+    student.train.classifier_size = ()
     if config.loss.classification == "multilabel":
         student.model.map_outputs = "softmax"
     return student

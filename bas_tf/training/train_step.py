@@ -10,6 +10,7 @@ from bas_tf.errors import UserError, check_at_least, check_choice
 from bas_tf.models import bas_terms
 from bas_tf.models.convolution import speed_up_gradients
 from bas_tf.models.localizer import Localizer
+from bas_tf.ops.score_maps import resize_bilinear
 from bas_tf.training.global_update import GlobalUpdate
 
 BROKEN_REPLICAS = "broken_replicas"
@@ -22,6 +23,8 @@ class Method:
     `accumulation_steps` and `jit_compile` say how a step is computed: in how many
     parts, one after the other, a replica takes its share of the batch (BatchNorm then
     sees one part at a time); and whether XLA compiles the forward and backward pass.
+    `classifier_size_wh`: what images are resized to in the classifier's epochs; None
+    takes them as they come.
     `uses_masks`: batches have names.MASKS, and the loss L_mask; `label_maps`, of a
     network with a softmax of maps: they are label maps, and L_seg takes the place of
     every term but L_cls. `classification` "multilabel": batches have names.PRESENT, and
@@ -45,6 +48,7 @@ class Method:
     batch_statistics: bool = True
     accumulation_steps: int = 1
     jit_compile: bool = False
+    classifier_size_wh: tuple[int, int] | None = None
     uses_masks: bool = False
     label_maps: bool = False
     no_object: int | None = None
@@ -234,6 +238,8 @@ def _terms(
     localizer, images, labels, masks=None, present=None, *, method, bas_active: bool
 ) -> dict[str, tf.Tensor]:
     if not bas_active:
+        if method.classifier_size_wh is not None:
+            images = resize_bilinear(images, method.classifier_size_wh[::-1])
         terms = bas_terms.classifier_terms(
             localizer, images, labels, present, objective=method.objective
         )

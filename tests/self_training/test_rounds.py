@@ -130,6 +130,12 @@ def test_rounds_refuse_several_machines_and_boxes_of_label_maps(
         rounds.stages(config, tmp_path)
 
 
+def test_rounds_before_the_last_take_half_its_epochs(config, tmp_path):
+    config.train.self_training_rounds, config.train.self_training_epochs = 3, 5
+    stages = [stage for stage, _ in rounds.stages(config, tmp_path)]
+    assert [stage.train.epochs for stage in stages] == [1, 3, 3, 5]
+
+
 def test_true_masks_help_and_those_of_other_photos_hurt(config, true_masks, tmp_path):
     """On the demo's network: the shallow one learns too little to tell them apart."""
     config.model.backbone = "mobilenet_v1"

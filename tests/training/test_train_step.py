@@ -86,6 +86,20 @@ def test_the_classifiers_steps_add_up_their_parts_too():
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
 
 
+def test_the_classifiers_steps_take_images_of_their_size():
+    """A step of batches at 64 pixels is that of the same batches, resized before."""
+    small, resized, batches = build_narrow(), build_narrow(), make_batches(4)
+    larger = batches.map(
+        lambda b: {**b, names.IMAGES: tf.repeat(tf.repeat(b[names.IMAGES], 2, 1), 2, 2)}
+    )
+    options = {"bas_active": False, "classifier_size_wh": (32, 32)}
+    seen = take_steps(small, larger, **options)
+    of_resized = take_steps(resized, batches, bas_active=False)
+    np.testing.assert_allclose(seen[0][names.LOSS], of_resized[0][names.LOSS])
+    for a, b in zip(values_of(small[0]), values_of(resized[0]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
 def test_a_batch_that_does_not_divide_into_parts_is_refused():
     with pytest.raises(UserError) as error:
         take_steps(build_narrow(), make_batches(6), accumulation_steps=4)

@@ -16,16 +16,14 @@ import numpy as np
 
 from bas_tf.data import decode
 from bas_tf.data.annotations.annotation_files import (
-    labels_of,
     read_rows,
     to_box,
     to_whole_number,
-    unknown_split,
     wrong_layout,
 )
-from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
 from bas_tf.data.sources.archives import unpacked
+from bas_tf.data.sources.published import PublishedSet
 
 FOLDER, MASKS = "CUB_200_2011", "segmentations"
 TABLES = (
@@ -40,16 +38,11 @@ _SPLITS = {"0": "test", "1": "train"}  # train_test_split.txt: is it for trainin
 _MAJORITY = 128
 
 
-class CubSource:
-    """The birds, with a true box each and, if it is there, a mask; a `Source`.
+class CubSource(PublishedSet):
+    """The birds, with a true box each and, if it is there, a mask.
 
-    Args:
-      root: the folder CUB_200_2011, the one that holds it, or CUB_200_2011.tgz, which
-        is unpacked next to itself.
-      class_names: as for `load_source`.
-
-    Raises:
-      DataError: another layout, or a table with a wrong line.
+    The root is the folder CUB_200_2011, the one that holds it, or CUB_200_2011.tgz,
+    which is unpacked next to itself.
     """
 
     splits = ("train", "test")
@@ -59,36 +52,30 @@ class CubSource:
         self._masks = _find_masks(self._root)
         tables = {name: _Table(self._root / name) for name in TABLES}
         classes = tables["classes.txt"].column()
-        self.class_names = tuple(class_names or classes.values())
-        label_of = labels_of(
-            classes.values(), self.class_names, folder=self._root / "images"
-        )
+        self._set_classes(classes.values(), class_names, "images")
         class_ids = tables["image_class_labels.txt"].column()
         in_train = tables["train_test_split.txt"].column()
         boxes = {
             image: to_box(place, _corners(place, fields))
             for image, (place, fields) in tables["bounding_boxes.txt"].rows.items()
         }
-        self._records: dict[str, list[Record]] = {split: [] for split in self.splits}
+        self._found: dict[str, list[Record]] = {split: [] for split in self.splits}
         for image, (place, (name,)) in tables["images.txt"].rows.items():
             split = _look_up(_SPLITS, in_train.get(image), place, "split")
             class_name = _look_up(classes, class_ids.get(image), place, "class")
-            self._records[split].append(
-                self._record(name, label_of[class_name], boxes.get(image))
+            self._found[split].append(
+                self._photo(name, self._label_of[class_name], boxes.get(image))
             )
 
-    def records(self, split: str) -> list[Record]:
-        """The images of a split, in the order of images.txt."""
-        if split not in self._records:
-            raise unknown_split(self._root, split, self.splits)
-        return self._records[split]
+    def _records(self, split: str) -> list[Record]:
+        return self._found[split]
 
-    def _record(self, name: str, label: int, box: np.ndarray | None) -> Record:
+    def _photo(self, name: str, label: int, box: np.ndarray | None) -> Record:
         mask = self._masks and (self._masks / name).with_suffix(".png")
-        return Record(
-            image_id=name,
-            label=label,
-            image=image_file(self._root / "images" / name, upright=False),
+        return self._record(
+            name,
+            label,
+            folder="images/",
             boxes_original=None if box is None else box[None],
             load_mask=functools.partial(_decode_votes, mask)
             if mask and mask.is_file()

@@ -22,27 +22,19 @@ from bas_tf.data.annotations.annotation_files import (
     labels_of,
     read_rows,
     to_whole_number,
-    unknown_split,
     wrong_layout,
 )
-from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
+from bas_tf.data.sources.published import PublishedSet
 
 LABELS, MASKS = "class_labels.txt", "localization.txt"
 _METADATA = ("metadata/OpenImages/{}", "metadata/{}", "{}")
 
 
-class OpenImages30kSource:
-    """The photos, with a mask each on val and test; a `Source`.
+class OpenImages30kSource(PublishedSet):
+    """The photos, with a mask each on val and test.
 
     Classes are the folders, in the order of their labels.
-
-    Args:
-      root: the folder that holds the split folders.
-      class_names: as for `load_source`.
-
-    Raises:
-      DataError: another layout, or a table with a wrong line.
     """
 
     def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
@@ -54,10 +46,7 @@ class OpenImages30kSource:
         labels = _Labels(self._metadata[self.splits[0]] / LABELS)
         self.class_names = tuple(class_names or labels.class_names())
 
-    def records(self, split: str) -> list[Record]:
-        """The photos of a split, in the order of class_labels.txt."""
-        if split not in self._metadata:
-            raise unknown_split(self._root, split, self.splits)
+    def _records(self, split: str) -> list[Record]:
         metadata = self._metadata[split]
         folder_of = _Labels(metadata / LABELS).folder_of
         label_of = labels_of(
@@ -70,15 +59,12 @@ class OpenImages30kSource:
                 f"{metadata / MASKS}: names {strangers[0]!r}, which has no label "
                 f"in {LABELS}"
             )
+        load = {
+            image: functools.partial(load_mask, *paths)
+            for image, paths in masks.items()
+        }
         return [
-            Record(
-                image_id=image,
-                label=label_of[folder],
-                image=image_file(self._root / image, upright=False),
-                load_mask=functools.partial(load_mask, *masks[image])
-                if image in masks
-                else None,
-            )
+            self._record(image, label_of[folder], load_mask=load.get(image))
             for image, folder in folder_of.items()
         ]
 

@@ -18,12 +18,7 @@ _ENTRIES_SHOWN = 6
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One line of a table.
-
-    Attributes:
-      place: "file:line", for errors.
-      fields: its columns.
-    """
+    """The columns of one line of a table; `place` is "file:line", for errors."""
 
     place: str
     fields: list[str]
@@ -173,8 +168,8 @@ def labels_of(
       on_fault: gets the DataError of each class that the model does not know, which
         is left out.
     """
-    known = {_nfc(name): label for label, name in enumerate(class_names)}
-    labels = {name: known.get(_nfc(name)) for name in set(names)}
+    known = {nfc(name): label for label, name in enumerate(class_names)}
+    labels = {name: known.get(nfc(name)) for name in set(names)}
     for name in sorted(name for name, label in labels.items() if label is None):
         error = (
             f"{folder / name}: not one of the "
@@ -185,7 +180,8 @@ def labels_of(
     return dict(sorted(known_labels.items(), key=lambda item: item[1]))
 
 
-def _nfc(name: str) -> str:
+def nfc(name: str) -> str:
+    """Equal for names that differ in Unicode form alone."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -200,8 +196,3 @@ def wrong_layout(root: str | Path, expected: str) -> DataError:
         len(entries) > _ENTRIES_SHOWN
     )
     return DataError(f"{root}: holds {shown or 'nothing'}{more}; expected {expected}")
-
-
-def unknown_split(where: str | Path, split: str, known: Iterable[str]) -> DataError:
-    """The error for a split that a data set does not have."""
-    return DataError(f"{where}: no split {split!r}; it has {', '.join(known)}")

@@ -14,12 +14,11 @@ from bas_tf.data.annotations import box_names
 from bas_tf.data.annotations.annotation_files import ImageBoxes
 from bas_tf.data.annotations.box_forms import find_boxes, read_boxes
 from bas_tf.data.records import DataError
+from bas_tf.geometry.frames import Size
 
 _SHOWN = 3
 _HEAD = 1 << 16  # bytes that tell the size of most photos
 _TIFF = (b"II", b"MM")  # keeps its size anywhere in the file
-
-Size = tuple[int, int]  # width, height
 
 
 @dataclasses.dataclass(frozen=True)

@@ -63,13 +63,7 @@ def read_json(path: Path):
 def read_annotations(
     path: Path, content, images: dict[int | str, dict]
 ) -> Iterator[tuple[str, int | str, dict]]:
-    """(place, image_id, annotation) of each of `annotations`.
-
-    Args:
-      path: of the file, for errors.
-      content: what it holds.
-      images: its images, see `read_images`.
-    """
+    """(place, image_id, annotation) of each of `annotations`."""
     for i, annotation in enumerate(entries(path, content, "annotations")):
         place = f"{path}: annotations[{i}]"
         image_id = value(place, annotation, "image_id")

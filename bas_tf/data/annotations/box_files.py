@@ -23,17 +23,11 @@ _TIFF = (b"II", b"MM")  # keeps its size anywhere in the file
 
 @dataclasses.dataclass(frozen=True)
 class BoxesOfPhoto:
-    """One photo's boxes.
-
-    Attributes:
-      boxes: float32 [n, 4] in pixels of the upright photo; None where it has none.
-      faults: why they cannot be used for figures.
-      slips: what is off by at most a pixel.
-    """
+    """One photo's boxes: float32 [n, 4] in pixels of the upright photo, or None."""
 
     boxes: np.ndarray | None = None
-    faults: tuple[str, ...] = ()
-    slips: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()  # why they cannot be used for figures
+    slips: tuple[str, ...] = ()  # what is off by at most a pixel
 
 
 class BoxFile:

@@ -26,9 +26,6 @@ def read_coco_boxes(path: Path) -> list[ImageBoxes]:
     Returns:
       One entry for each image with boxes. `info.folder`, where it is given, is what the
       photos' folder is called: their second name begins with it.
-
-    Raises:
-      DataError: not JSON, or an entry is wrong; it names the entry.
     """
     content = read_json(path)
     images = read_images(path, content)
@@ -135,5 +132,4 @@ def box_of(annotation: dict, *, place: str) -> np.ndarray:
         and all(abs(n) < 1e9 for n in bbox)
     ):
         raise DataError(f"{place}: bbox is not four numbers x, y, width, height")
-    x, y, width, height = bbox
-    return to_box(place, [x, y, x + width, y + height])
+    return to_box(place, bbox, has_size=True)

@@ -42,11 +42,7 @@ class Annotations:
 
 
 def read_annotations(root: Path) -> Annotations | None:
-    """Reads the one form that is there; None when there is none.
-
-    Raises:
-      DataError: two forms are there, or one has a wrong line or file.
-    """
+    """Reads the one form that is there; None without one, DataError with two."""
     found = list(_find_forms(root))
     if len(found) > 1:
         raise DataError(

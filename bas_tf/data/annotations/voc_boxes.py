@@ -32,12 +32,7 @@ class _NoDoctype(ElementTree.TreeBuilder):
 
 
 def parse_objects(content: bytes, *, place: str) -> Objects:
-    """The objects of one XML file; `place` is its name, for errors.
-
-    Raises:
-      DataError: not XML, a DOCTYPE in it, no `annotation`, or an object whose box is
-        not four finite numbers.
-    """
+    """The objects of one XML file without DOCTYPE; `place` is its name, for errors."""
     try:
         root = ElementTree.fromstring(
             content, ElementTree.XMLParser(target=_NoDoctype())
@@ -76,7 +71,7 @@ def read_objects(path: Path) -> Objects:
 
 
 def _xml_files(folder: Path) -> list[Path]:
-    """Those below the folder, sorted; DataError where a folder cannot be read."""
+    """Those below the folder, sorted."""
     found = []
     for name in visible_entries(folder):
         path = folder / name
@@ -97,9 +92,6 @@ def read_voc_boxes(folder: Path) -> list[ImageBoxes]:
     Returns:
       One entry for each file with objects. Its image is called by the file's path below
       the folder, without suffix, or else as the file itself names it.
-
-    Raises:
-      DataError: a file is wrong; it names the file and the object.
     """
     entries = []
     for path in _xml_files(folder):

@@ -43,12 +43,12 @@ class OpenImages30kSource(PublishedSet):
             raise DataError(f"data.root is {root!r}: no such folder")
         self._metadata = _find_metadata(self._root)
         self.splits = tuple(self._metadata)
-        labels = _Labels(self._metadata[self.splits[0]] / LABELS)
-        self.class_names = tuple(class_names or labels.class_names())
+        path = self._metadata[self.splits[0]] / LABELS
+        self.class_names = tuple(class_names or _class_names(path))
 
     def _records(self, split: str) -> list[Record]:
         metadata = self._metadata[split]
-        folder_of = _Labels(metadata / LABELS).folder_of
+        folder_of, _ = _read_labels(metadata / LABELS)
         label_of = labels_of(
             folder_of.values(), self.class_names, folder=self._root / split
         )
@@ -69,37 +69,33 @@ class OpenImages30kSource(PublishedSet):
         ]
 
 
-class _Labels:
-    """class_labels.txt of a split.
-
-    Attributes:
-      folder_of: {image: its class folder}, in the file's order.
-    """
-
-    def __init__(self, path: Path):
-        self._path = path
-        self.folder_of: dict[str, str] = {}
-        self._folders: dict[int, str] = {}
-        for row in read_rows(path, ("image", "label"), separator=","):
-            image, folder = row.fields[0], PurePosixPath(row.fields[0]).parent.name
-            label = to_whole_number(row.place, "label", row.fields[1])
-            if self._folders.setdefault(label, folder) != folder:
-                raise DataError(
-                    f"{row.place}: label {label} is of {folder!r} here and of "
-                    f"{self._folders[label]!r} above"
-                )
-            self.folder_of[image] = folder
-
-    def class_names(self) -> list[str]:
-        """The class folders by label; every label from 0 on has its own."""
-        names = [self._folders[label] for label in sorted(self._folders)]
-        count = len(names)
-        if not count or max(self._folders) >= count or len(set(names)) < count:
+def _read_labels(path: Path) -> tuple[dict[str, str], dict[int, str]]:
+    """{image: its class folder}, in the file's order, and {label: class folder}."""
+    folder_of: dict[str, str] = {}
+    folders: dict[int, str] = {}
+    for row in read_rows(path, ("image", "label"), separator=","):
+        image, folder = row.fields[0], PurePosixPath(row.fields[0]).parent.name
+        label = to_whole_number(row.place, "label", row.fields[1])
+        if folders.setdefault(label, folder) != folder:
             raise DataError(
-                f"{self._path}: labels are {sorted(self._folders)[:5]}… of "
-                f"{len(set(names))} class folders; expected 0, 1, 2… of as many"
+                f"{row.place}: label {label} is of {folder!r} here and of "
+                f"{folders[label]!r} above"
             )
-        return names
+        folder_of[image] = folder
+    return folder_of, folders
+
+
+def _class_names(path: Path) -> list[str]:
+    """The class folders by label; every label from 0 on has its own."""
+    _, folders = _read_labels(path)
+    names = [folders[label] for label in sorted(folders)]
+    count = len(names)
+    if not count or max(folders) >= count or len(set(names)) < count:
+        raise DataError(
+            f"{path}: labels are {sorted(folders)[:5]}… of "
+            f"{len(set(names))} class folders; expected 0, 1, 2… of as many"
+        )
+    return names
 
 
 def load_mask(instances: Sequence[Path], ignore: Path | None) -> np.ndarray:

@@ -99,14 +99,11 @@ def unread_files(
     ]
 
 
-NESTED, NO_PHOTO = "a folder within a class folder", "not a photo by its ending"
-
-
 def _why_unread(path: Path) -> str:
     """Empty for a photo."""
     if os.path.isdir(path):
-        return NESTED
-    return "" if is_image(path.name) else NO_PHOTO
+        return "a folder within a class folder"
+    return "" if is_image(path.name) else "not a photo by its ending"
 
 
 def _is_utf8(name: str) -> bool:

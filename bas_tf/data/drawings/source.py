@@ -153,11 +153,8 @@ def draw_example(
     index: int,
     image_size: tuple[int, int],
     hide_object: bool = False,
-    count: int = 1,
-    max_iou: float = 0.0,
-    classes: int = 1,
 ) -> Example:
-    """Draws one image with its exact mask.
+    """Draws one image of one creature, with its exact mask.
 
     Args:
       seed, split, index: name the scene.
@@ -165,11 +162,9 @@ def draw_example(
         scene.
       hide_object: leave the creature out; all other pixels stay, and mask and label are
         still the creature's.
-      count, max_iou: see `body.sample_group`; later ones are drawn over earlier ones.
-      classes: how many they are of.
     """
     scene, label = (seed, split, index), _label(seed, split, index)
-    drawn = _creatures(scene, image_size, count=count, max_iou=max_iou, classes=classes)
+    drawn = _creatures(scene, image_size, count=1, max_iou=0.0, classes=1)
     image = _draw(scene, image_size, None if hide_object else drawn)
     mask = drawn.visible_masks(label).max(axis=0)
     return Example(image=image, mask=mask, label=label)
@@ -178,7 +173,7 @@ def draw_example(
 def _draw(
     scene: tuple[int, str, int], size: tuple[int, int], drawn: _Creatures | None
 ) -> np.ndarray:
-    """The scenery and, if any, creatures in it."""
+    """The scenery and, if any, creatures in it, later ones over earlier ones."""
     image, skin = draw_scenery(_rng(*scene, _SCENERY), size), _rng(*scene, _SKIN)
     if drawn is not None:
         for body, covered, label in zip(

@@ -9,7 +9,6 @@ not kept.
 """
 
 import functools
-import io
 import itertools
 import json
 import tempfile
@@ -19,13 +18,12 @@ from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from bas_tf.data import decode
 from bas_tf.data.annotations.annotation_files import wrong_layout
 from bas_tf.data.bad_images import guard_source
-from bas_tf.data.images import StoredImage
+from bas_tf.data.images import StoredImage, png
 from bas_tf.data.records import DataError, Record, Source
 from bas_tf.data.sources.published import PublishedSet
 from bas_tf.errors import UserError, import_extra
@@ -38,25 +36,16 @@ _AS_THEY_ARE = "group_size:1,uncompressed"  # photos hardly shrink
 
 
 class Row(NamedTuple):
-    """What is known of a record without reading its image.
-
-    Attributes:
-      image_id, label, upright: see `Record` and `StoredImage`.
-      boxes: rows of `Record.boxes_original`, None where unknown.
-      file: which of the split's files.
-      position: of the image in it; a mask is the record after it.
-      has_mask: whether there is one.
-      other_labels: as `label`; tables of older versions lack them.
-    """
+    """What is known of a record without reading its image."""
 
     image_id: str
     label: int
-    upright: bool
-    boxes: list[list[float]] | None
-    file: int
-    position: int
+    upright: bool  # see `StoredImage`
+    boxes: list[list[float]] | None  # rows of `Record.boxes_original`
+    file: int  # which of the split's files
+    position: int  # of the image in it; a mask is the record after it
     has_mask: bool
-    other_labels: Sequence[int] = ()
+    other_labels: Sequence[int] = ()  # tables of older versions lack them
 
 
 class ShardFile:
@@ -210,7 +199,7 @@ def _write_split(
             path = folder / _file_name(split, file)
             writer = _array_record().ArrayRecordWriter(str(path), _AS_THEY_ARE)
         image, upright = record.image.encode()
-        contents = [image, *([_mask_png(record)] if record.load_mask else [])]
+        contents = [image, *([png(record.load_mask())] if record.load_mask else [])]
         for content in contents:
             writer.write(content)
         boxes = record.boxes_original
@@ -232,12 +221,6 @@ def _write_split(
 
 def _file_name(split: str, number: int) -> str:
     return f"{split}-{number:05d}.array_record"
-
-
-def _mask_png(record: Record) -> bytes:
-    png = io.BytesIO()
-    Image.fromarray(record.load_mask()).save(png, "PNG")
-    return png.getvalue()
 
 
 def _write_table(

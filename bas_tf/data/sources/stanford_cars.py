@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from bas_tf.data.annotations.annotation_files import to_box, wrong_layout
+from bas_tf.data.annotations.matlab_files import read_columns
 from bas_tf.data.records import DataError, Record
-from bas_tf.data.sources.matlab_files import read_columns
 from bas_tf.data.sources.published import PublishedSet
 
 ALL, DEVKIT = "cars_annos.mat", "devkit"

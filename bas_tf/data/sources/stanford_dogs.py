@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from bas_tf.data.annotations.annotation_files import wrong_layout
+from bas_tf.data.annotations.matlab_files import read_columns
 from bas_tf.data.annotations.voc_boxes import read_objects
 from bas_tf.data.records import Record
-from bas_tf.data.sources.matlab_files import read_columns
 from bas_tf.data.sources.published import PublishedSet
 
 LISTS = {"train": "train_list.mat", "test": "test_list.mat"}

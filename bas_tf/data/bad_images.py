@@ -4,13 +4,12 @@ A true mask that cannot be read is always an error: figures are measured against
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from absl import logging
 
 from bas_tf import files
-from bas_tf.data.images import READERS
+from bas_tf.data.images import in_parallel
 from bas_tf.data.records import DataError, Record, Source
 from bas_tf.errors import check_choice, one_line
 
@@ -24,8 +23,7 @@ def readable_records(records: Sequence[Record]) -> tuple[list[Record], list[str]
     Returns:
       The records left, in order, and one line for each left out, that names the file.
     """
-    with ThreadPoolExecutor(READERS) as pool:
-        faults = list(pool.map(_fault, records))
+    faults = in_parallel(_fault, records)
     kept = [record for record, fault in zip(records, faults, strict=True) if not fault]
     return kept, [fault for fault in faults if fault]
 
@@ -77,11 +75,7 @@ def listing_name(split: str) -> str:
 
 
 def guard_source(source: Source, *, on_bad_image: str, folder: Path) -> Source:
-    """The source as --on_bad_image wants it; see `SkippingSource` for "skip".
-
-    Raises:
-      UserError: an unknown choice.
-    """
+    """The source as --on_bad_image wants it; see `SkippingSource` for "skip"."""
     check_choice("--on_bad_image", on_bad_image, ON_BAD_IMAGE)
     return source if on_bad_image == "error" else SkippingSource(source, folder)
 

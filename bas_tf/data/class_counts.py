@@ -19,15 +19,9 @@ def check_several_classes(class_names: Sequence[str]) -> None:
 def check_every_class_has_images(
     records: Sequence[Record], class_names: Sequence[str], split: str
 ) -> None:
-    """Refuses a training in which a class could not be learnt.
+    """Raises DataError where a class of a split could not be learnt.
 
-    Args:
-      records: of the split, without those that are left out.
-      class_names: in the order of the labels.
-      split: its name, for the error.
-
-    Raises:
-      DataError: classes have no record; it says how many, and names the first five.
+    It says how many have no record, and names the first five.
     """
     labels = {label for record in records for label in record.labels}
     empty = [name for label, name in enumerate(class_names) if label not in labels]

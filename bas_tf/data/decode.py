@@ -1,5 +1,7 @@
 """Image files to upright RGB pixels: the content decides, not the file's extension.
 
+What cannot be read is a DataError: one line that names it.
+
 Colour profiles (ICC) are ignored: pixels are the numbers in the file, as the networks
 were trained on them; a photo in a wide-gamut space looks paler than a browser shows it.
 """
@@ -52,11 +54,7 @@ _FLOAT_REASON = "floating point, not read; 8 or 16 bits a channel would work"
 
 
 def decode_image(path: str | Path) -> np.ndarray:
-    """The pixels of a photo's file: uint8 [height, width, 3] RGB; see `decode_picture`.
-
-    Raises:
-      DataError: also when the file is missing.
-    """
+    """A photo's file as uint8 [height, width, 3] RGB; see `decode_picture`."""
     return np.asarray(decode_picture(read_file(path), str(path)))
 
 
@@ -78,18 +76,13 @@ def decode_picture(content: bytes, name: str, *, upright: bool = True) -> Image.
         on those.
 
     Raises:
-      DataError: truncated, of more than MAX_PIXELS pixels, or no image; one line that
-        names it.
+      DataError: truncated, of more than MAX_PIXELS pixels, or no image.
     """
     return _decode(content, name, background=WHITE, upright=upright)
 
 
 def decode_pil(image: Image.Image) -> np.ndarray:
-    """As `decode_image`, of an image that Pillow has opened or made; TIFF is upright.
-
-    Raises:
-      DataError: float or 32-bit samples, or a file that turns out to be truncated.
-    """
+    """As `decode_image`, of an image that Pillow opened or made; TIFF is upright."""
     try:
         image.load()
         upright = image if image.format == "TIFF" else ImageOps.exif_transpose(image)
@@ -99,11 +92,7 @@ def decode_pil(image: Image.Image) -> np.ndarray:
 
 
 def read_size(content: bytes, name: str, *, upright: bool = True) -> tuple[int, int]:
-    """Width and height of what `decode_picture` gives, from the file's header.
-
-    Raises:
-      DataError: as `decode_picture`, where the header shows it.
-    """
+    """Width and height of what `decode_picture` gives, from the file's header."""
     with opened(content, name) as image:
         size_wh = _stored_size(image)
         turned = upright and _orientation(image, content) in _SWAPPING
@@ -111,11 +100,7 @@ def read_size(content: bytes, name: str, *, upright: bool = True) -> tuple[int, 
 
 
 def bits_per_channel(content: bytes, name: str) -> int:
-    """16 for a PNG or TIFF that has as many, else 8.
-
-    Raises:
-      DataError: as `read_size`.
-    """
+    """16 for a PNG or TIFF that has as many, else 8."""
     with opened(content, name) as image:
         if image.format == "PNG":
             return max(8, content[_PNG_BIT_DEPTH_AT])
@@ -128,9 +113,6 @@ def decode_mask(path: str | Path) -> np.ndarray:
     """Reads an evaluation mask: uint8 [height, width], 0, 128 (ignore) or 255.
 
     What is transparent is background.
-
-    Raises:
-      DataError: as `decode_image`.
     """
     return mask_from_bytes(read_file(path), str(path))
 
@@ -141,11 +123,7 @@ def mask_from_bytes(content: bytes, name: str) -> np.ndarray:
 
 
 def read_file(path: str | Path) -> bytes:
-    """A file's content.
-
-    Raises:
-      DataError: it is missing or cannot be read.
-    """
+    """A file's content."""
     try:
         return Path(path).read_bytes()
     except FileNotFoundError as error:

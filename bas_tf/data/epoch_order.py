@@ -15,12 +15,7 @@ def training_positions(
 
     The order is one permutation of all records, across the files they lie in.
 
-    Args:
-      count: of images.
-      batch_size, seed, epoch, worker: see `pipeline.train_batches`.
-
-    Returns:
-      int64 [batches, batch / workers].
+    Arguments as of `pipeline.train_batches`; returns int64 [batches, batch / workers].
     """
     order = np.random.default_rng([seed, epoch]).permutation(count)
     batches = order[: count // batch_size * batch_size].reshape(-1, batch_size)
@@ -33,10 +28,10 @@ def draw_labels(present: np.ndarray, *, seed: int, epoch: int) -> np.ndarray:
 
     Args:
       present: [images, classes], 1 for the classes of each, one at least.
-      seed, epoch: see `pipeline.train_batches`.
+      seed, epoch: these and its position alone decide an image's label.
 
     Returns:
-      int32 [images], of an image by (seed, epoch, position) alone.
+      int32 [images].
     """
     # Not the generator of an image's crop, of which a trailing 0 would be one.
     shares = np.random.default_rng([seed, epoch, 0, 1]).random(len(present))

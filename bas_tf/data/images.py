@@ -24,17 +24,11 @@ def in_parallel(function: Callable, *arguments: Sequence) -> list:
 
 @dataclasses.dataclass(frozen=True)
 class StoredImage:
-    """The content of an image file, wherever it lies.
+    """The content of an image file, wherever it lies."""
 
-    Attributes:
-      read: returns the content; raises DataError when it cannot.
-      name: what an error calls it.
-      upright: whether EXIF's orientation applies; see `decode.decode_picture`.
-    """
-
-    read: Callable[[], bytes]
-    name: str
-    upright: bool = True
+    read: Callable[[], bytes]  # raises DataError when it cannot
+    name: str  # what an error calls it
+    upright: bool = True  # whether EXIF's orientation applies; see `decode`
 
     def decode(self) -> Image.Image:
         return decode.decode_picture(self.read(), self.name, upright=self.upright)
@@ -55,14 +49,9 @@ def image_file(path: str | Path, *, upright: bool = True) -> StoredImage:
 
 @dataclasses.dataclass(frozen=True)
 class DrawnImage:
-    """An image that is made when asked for.
+    """An image that is made when asked for."""
 
-    Attributes:
-      draw: returns RGB uint8 [height, width, 3].
-      size_wh: width and height of what it returns.
-    """
-
-    draw: Callable[[], np.ndarray]
+    draw: Callable[[], np.ndarray]  # returns RGB uint8 [height, width, 3]
     size_wh: tuple[int, int]
 
     def decode(self) -> Image.Image:
@@ -72,7 +61,11 @@ class DrawnImage:
         return self.size_wh
 
     def encode(self) -> tuple[bytes, bool]:
-        """As PNG: nothing is lost."""
-        content = io.BytesIO()
-        self.decode().save(content, "PNG")
-        return content.getvalue(), False
+        return png(self.draw()), False
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """The file's content; nothing is lost."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()

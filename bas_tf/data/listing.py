@@ -1,11 +1,10 @@
 """Lists folders, ignoring what systems and tools leave in them."""
 
 import os
-import unicodedata
 from pathlib import Path
 
 from bas_tf.data import decode
-from bas_tf.data.annotations.annotation_files import wrong_layout
+from bas_tf.data.annotations.annotation_files import nfc, wrong_layout
 from bas_tf.data.records import DataError, OnFault, raise_fault
 
 _LEFT_BEHIND = (
@@ -22,9 +21,7 @@ def is_hidden(name: str) -> bool:
 def visible_entries(folder: str | Path, on_fault: OnFault = raise_fault) -> list[str]:
     """Sorted names of what is not hidden in a folder; none where it is absent.
 
-    Args:
-      folder: the folder.
-      on_fault: gets the DataError of a folder that cannot be read.
+    `on_fault` gets the DataError of a folder that cannot be read.
     """
     try:
         return sorted(name for name in os.listdir(folder) if not is_hidden(name))
@@ -57,10 +54,8 @@ def is_image(name: str) -> bool:
 def class_folders(folder: Path, on_fault: OnFault = raise_fault) -> list[str]:
     """Sorted names of the folders in a split.
 
-    Args:
-      folder: of the split.
-      on_fault: gets the DataError of a name that is not UTF-8, which is left out, and
-        of two names that differ in Unicode form only.
+    `on_fault` gets the DataError of a name that is not UTF-8, which is left out, and of
+    two names that differ in Unicode form only.
 
     Raises:
       DataError: the folder cannot be read, or there are none in it.
@@ -72,21 +67,20 @@ def class_folders(folder: Path, on_fault: OnFault = raise_fault) -> list[str]:
         raise wrong_layout(folder, f"class folders, {folder}/<class>/")
     seen: dict[str, str] = {}
     for name in names:
+        twin = seen.setdefault(nfc(name), name)
         if not _is_utf8(name):
             error = (
                 f"{folder}: the class folder {name!r} has a name that is not UTF-8, "
                 "which exported files could not tell; rename it in every split"
             )
             on_fault(DataError(error))
-            continue
-        twin = seen.setdefault(unicodedata.normalize("NFC", name), name)
-        if twin != name:
+        elif twin != name:
             error = (
                 f"{folder}: the class folders {ascii(twin)} and {ascii(name)} differ "
                 "in Unicode form only; put their photos into one of them"
             )
             on_fault(DataError(error))
-    return [name for name in names if _is_utf8(name)]
+    return list(filter(_is_utf8, names))
 
 
 def unread_files(
@@ -94,9 +88,7 @@ def unread_files(
 ) -> list[tuple[str, str]]:
     """(<class>/<name>, why) of the visible entries of class folders that are skipped.
 
-    Args:
-      split_folder: holds the class folders.
-      on_fault: gets the DataError of a folder that cannot be read.
+    Errors as `visible_entries`.
     """
     return [
         (f"{class_name}/{name}", reason)
@@ -107,14 +99,11 @@ def unread_files(
     ]
 
 
-NESTED, NO_PHOTO = "a folder within a class folder", "not a photo by its ending"
-
-
 def _why_unread(path: Path) -> str:
     """Empty for a photo."""
     if os.path.isdir(path):
-        return NESTED
-    return "" if is_image(path.name) else NO_PHOTO
+        return "a folder within a class folder"
+    return "" if is_image(path.name) else "not a photo by its ending"
 
 
 def _is_utf8(name: str) -> bool:

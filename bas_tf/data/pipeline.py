@@ -93,11 +93,7 @@ class TrainingImages(ResizedImages):
         self._kept_masks: dict[int, np.ndarray] = {}
 
     def crop_mask(self, index: int, offset: Size, crop_size_wh: Size) -> np.ndarray:
-        """The same crop of an image's mask: uint8 [crop_h, crop_w].
-
-        Raises:
-          DataError: a bad file; the error names it.
-        """
+        """As `crop`, of an image's mask: uint8 [crop_h, crop_w]."""
         mask = self._kept_masks.get(index)
         if mask is None:
             with self._remembering_errors():
@@ -107,11 +103,7 @@ class TrainingImages(ResizedImages):
         return preprocess.crop_at(mask, offset, crop_size_wh)
 
     def crop(self, index: int, offset: Size, crop_size_wh: Size) -> np.ndarray:
-        """A crop of an image: uint8 [crop_h, crop_w, 3].
-
-        Raises:
-          DataError: a bad file; the error names it.
-        """
+        """A crop of an image: uint8 [crop_h, crop_w, 3]; errors as of an item."""
         if self._keep:
             return preprocess.crop_at(self[index], offset, crop_size_wh)
         with self._remembering_errors():
@@ -135,11 +127,7 @@ def reading(images: ResizedImages):
 
 
 def num_batches(images: ResizedImages, batch_size: int) -> int:
-    """Whole training batches in an epoch.
-
-    Raises:
-      DataError: fewer images than one batch.
-    """
+    """Whole training batches in an epoch; DataError where there is none."""
     if len(images) < batch_size:
         raise DataError(
             f"data.batch_size is {batch_size}, but there are {len(images)} images"
@@ -152,10 +140,7 @@ def training_crop(
 ) -> np.ndarray:
     """An image as an epoch shows it, cropped and flipped: uint8 [crop_h, crop_w, 3].
 
-    With masks the image's is the fourth channel.
-
-    Raises:
-      DataError: a bad file; the error names it.
+    With masks the image's is the fourth channel. Errors as of an item of `images`.
     """
     rng = np.random.default_rng([seed, epoch, position])
     offset, mirrored = preprocess.random_offset_and_flip(

@@ -14,7 +14,7 @@ except ImportError:  # no wheel for this machine: Pillow resizes for training to
     vector_resizer = None
 
 from bas_tf.errors import UserError
-from bas_tf.geometry.frames import Size
+from bas_tf.geometry.frames import CropFrame, Size
 
 
 def check_sizes(resize_size_wh: Size, crop_size_wh: Size) -> None:
@@ -36,15 +36,7 @@ def resize(image: np.ndarray, size_wh: Size) -> np.ndarray:
 
 
 def resize_for_training(picture: Image.Image, size_wh: Size) -> np.ndarray:
-    """As `resize`, within 1/255 and three times as fast.
-
-    Args:
-      picture: mode RGB.
-      size_wh: width and height wanted.
-
-    Returns:
-      uint8 [size_h, size_w, 3].
-    """
+    """As `resize`, of a picture of mode RGB, within 1/255 and three times as fast."""
     return resize_and_crop(picture, size_wh, (0, 0), size_wh)
 
 
@@ -59,10 +51,7 @@ def resize_and_crop(
       picture: mode RGB.
       size_wh: what the whole picture would be resized to.
       offset: left and top of the crop in that.
-      crop_size_wh: width and height of the crop.
-
-    Returns:
-      uint8 [crop_h, crop_w, 3].
+      crop_size_wh: of the result, uint8 [crop_h, crop_w, 3].
     """
     if vector_resizer is None:
         return crop_at(resize(np.asarray(picture), size_wh), offset, crop_size_wh)
@@ -94,21 +83,15 @@ def _source_box(
 
 def centre_crop(image: np.ndarray, crop_size_wh: Size) -> np.ndarray:
     """The middle crop_h x crop_w pixels; an odd margin is smaller on the top left."""
-    return crop_at(image, crop_offset(image.shape[1::-1], crop_size_wh), crop_size_wh)
+    size_wh = image.shape[1::-1]
+    frame = CropFrame(size_wh, size_wh, crop_size_wh)
+    return crop_at(image, frame.crop_offset_xy, crop_size_wh)
 
 
 def crop_at(image: np.ndarray, offset: Size, crop_size_wh: Size) -> np.ndarray:
     """The crop_h x crop_w pixels from (left, top) on."""
     left, top = offset
     return image[top : top + crop_size_wh[1], left : left + crop_size_wh[0]]
-
-
-def crop_offset(size_wh: Size, crop_size_wh: Size) -> Size:
-    """Left and top margin of the centre crop."""
-    return (
-        (size_wh[0] - crop_size_wh[0]) // 2,
-        (size_wh[1] - crop_size_wh[1]) // 2,
-    )
 
 
 def random_offset_and_flip(

@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import ExifTags, Image
 
+from tests.data import tiny_sets
+
 SIZE_WH = (16, 12)  # upright
 # Formats whose orientation entry is drawn as well.
 TURNED = (".jpg", ".png", ".webp", ".tif")
@@ -38,8 +40,9 @@ def _nfd(name: str) -> str:
     return unicodedata.normalize("NFD", name)
 
 
-def _replace_split(name: str, split: str) -> str:
-    return f"{split}/{name.partition('/')[2]}"
+def _replace_split(name: str, split: str, old: str = "") -> str:
+    """`old` is the only one that is replaced; "" is any."""
+    return f"{split}/{name.partition('/')[2]}" if name.startswith(old) else name
 
 
 SPELLINGS = {
@@ -54,10 +57,8 @@ SPELLINGS = {
     "backslashes": lambda n: n.replace("/", "\\"),
     "title": lambda n: n[0].upper() + n[1:],
     "upper": lambda n: n.upper(),
-    "valid": lambda n: _replace_split(n, "valid") if n.startswith("val/") else n,
-    "Validation": lambda n: (
-        _replace_split(n, "Validation") if n.startswith("val/") else n
-    ),
+    "valid": lambda n: _replace_split(n, "valid", "val/"),
+    "Validation": lambda n: _replace_split(n, "Validation", "val/"),
     "nfd": _nfd,
     "ending": lambda n: n[:-3] + n[-3:].upper(),
     "class and file": lambda n: n.partition("/")[2],
@@ -194,20 +195,13 @@ class Layout:
             below = f"{i:06d}" if is_flat else str(inner.with_suffix("")).lstrip("/.")
             below = f"Annotations/{below}" if "A" in self.facts["voc"] else below
             path = self.root / "boxes" / f"{below}{ending}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self._xml(name, inner, boxes, kinds, size), "utf-8")
+            xml = self._xml(name, inner, boxes, kinds, size)
+            tiny_sets.write_lines(path, [xml])
 
     def _xml(self, name, inner, boxes, kinds, size) -> str:
-        objects = "".join(
-            f"<object><name>{kind}</name><bndbox><xmin>{x0 + 1:g}</xmin><ymin>"
-            f"{y0 + 1:g}</ymin><xmax>{x1:g}</xmax><ymax>{y1:g}</ymax></bndbox></object>"
-            for (x0, y0, x1, y1), kind in zip(boxes, kinds, strict=True)
-        )
-        head = ""
+        head, corners = "", [(x0 + 1, y0 + 1, x1, y1) for x0, y0, x1, y1 in boxes]
         if self.facts["voc"] == "flat":
             head = f"<folder>{inner.parent}</folder><filename>{inner.name}</filename>"
         elif self.facts["voc"] == "flat path":
             head = f"<path>{name}</path>"
-        if size:
-            head += f"<size><width>{size[0]}</width><height>{size[1]}</height></size>"
-        return f"<annotation>{head}{objects}</annotation>"
+        return tiny_sets.voc_xml(corners, names=kinds, head=head, size_wh=size)

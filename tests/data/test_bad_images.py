@@ -10,6 +10,7 @@ from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError, UserError
+from tests.written_source import WrittenSource
 
 
 def good() -> np.ndarray:
@@ -23,31 +24,28 @@ def bad(name: str):
     return load
 
 
-class Source:
-    """Split "test" is good, bad, good, bad; "val" is good; "train" is bad."""
+def image(name: str, letter: str) -> Record:
+    return Record(name, 0, DrawnImage(good if letter == "g" else bad(name), (4, 4)))
 
-    class_names = ("cat", "dog")
-    splits = ("train", "val", "test")
 
-    def records(self, split: str) -> list[Record]:
-        letters = {"test": "gbgb", "val": "g", "train": "b"}[split]
-        return [
-            Record(f"{split}/{i}.jpg", label=i % 2, image=DrawnImage(load, (4, 4)))
-            for i, letter in enumerate(letters)
-            for load in [good if letter == "g" else bad(f"{split}/{i}.jpg")]
-        ]
+LETTERS = {"test": "gbgb", "val": "g", "train": "b", "long": "b" * 25 + "g"}
+SOURCE = WrittenSource(
+    {
+        split: [image(f"{split}/{i}.jpg", letter) for i, letter in enumerate(letters)]
+        for split, letters in LETTERS.items()
+    }
+)
 
 
 def test_error_reads_nothing_and_leaves_nothing_out(tmp_path):
-    source = Source()
-    guarded = bad_images.guard_source(source, on_bad_image="error", folder=tmp_path)
-    assert guarded is source
+    guarded = bad_images.guard_source(SOURCE, on_bad_image="error", folder=tmp_path)
+    assert guarded is SOURCE
     assert list(tmp_path.iterdir()) == []
 
 
 def test_skipping_is_counted_listed_and_logged(tmp_path, caplog):
-    source = bad_images.guard_source(Source(), on_bad_image="skip", folder=tmp_path)
-    assert source.class_names == ("cat", "dog")
+    source = bad_images.guard_source(SOURCE, on_bad_image="skip", folder=tmp_path)
+    assert source.class_names == ("cat",)
     assert len(source.records("test")) == 2
     listing = tmp_path / "skipped_images_test.txt"
     assert listing.read_text() == (
@@ -77,23 +75,17 @@ def test_a_name_that_is_not_utf8_is_listed_as_it_is(
 
 
 def test_a_long_list_is_whole_in_the_file_only(tmp_path, caplog):
-    class Many(Source):
-        def records(self, split):
-            names = [f"{i}.jpg" for i in range(25)]
-            bads = [Record(name, 0, DrawnImage(bad(name), (4, 4))) for name in names]
-            return [*bads, *super().records("val")]
-
-    source = bad_images.guard_source(Many(), on_bad_image="skip", folder=tmp_path)
-    assert len(source.records("test")) == 1
-    lines = (tmp_path / "skipped_images_test.txt").read_text().splitlines()
+    source = bad_images.guard_source(SOURCE, on_bad_image="skip", folder=tmp_path)
+    assert len(source.records("long")) == 1
+    lines = (tmp_path / "skipped_images_long.txt").read_text().splitlines()
     assert len(lines) == 25
     (warning,) = [r.getMessage() for r in caplog.records]
-    assert "\n  19.jpg: " in warning and "\n  20.jpg: " not in warning
+    assert "/19.jpg: " in warning and "/20.jpg: " not in warning
     assert warning.endswith("\n  and 5 more")  # 25 - 20
 
 
 def test_a_split_without_one_readable_image_is_an_error(tmp_path):
-    source = bad_images.guard_source(Source(), on_bad_image="skip", folder=tmp_path)
+    source = bad_images.guard_source(SOURCE, on_bad_image="skip", folder=tmp_path)
     with pytest.raises(DataError, match="none of the 1 images of split 'train'"):
         source.records("train")
     assert (tmp_path / "skipped_images_train.txt").read_text().startswith("train/0")
@@ -103,4 +95,4 @@ def test_a_split_without_one_readable_image_is_an_error(tmp_path):
 def test_an_unknown_choice_is_named(tmp_path, choice):
     message = f"--on_bad_image is '{choice}'; known: error, skip"
     with pytest.raises(UserError, match=message):
-        bad_images.guard_source(Source(), on_bad_image=choice, folder=tmp_path)
+        bad_images.guard_source(SOURCE, on_bad_image=choice, folder=tmp_path)

@@ -112,12 +112,8 @@ def test_another_file_is_named(tmp_path, text, message):
 
 
 def test_categories_without_names_are_told_apart(tmp_path):
-    path = tmp_path / "boxes.json"
     annotations = [
-        {"image_id": 1, "category_id": kind, "bbox": [0, 0, 4, 4]} for kind in (1, 2)
+        {"image_id": 7, "category_id": kind, "bbox": [0, 0, 4, 4]} for kind in (1, 2)
     ]
-    images = [{"id": 1, "file_name": "val/cat/0.jpg"}]
-    content = {"images": images, "annotations": annotations}
-    path.write_text(json.dumps(content), encoding="utf-8")
-    (entry,) = read_coco_boxes(path)
+    (entry,) = read_coco_boxes(write(tmp_path, annotations))
     assert entry.categories == ("category 1", "category 2")

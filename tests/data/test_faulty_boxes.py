@@ -47,46 +47,17 @@ make_voc = functools.partial(make_folder, tiny_sets.write_voc)
 def make_cub(root: Path) -> tuple[Source, str]:
     """One box an image: images 5 and 6 are the first two of test."""
     folder = tiny_sets.make_cub(root)
-    table = folder / "bounding_boxes.txt"
-    lines = table.read_text().split("\n")
     for number, (x0, y0, x1, y1) in ((5, INVERTED), (6, EMPTY)):
-        lines[number - 1] = f"{number} {x0} {y0} {x1 - x0} {y1 - y0}"
-    table.write_text("\n".join(lines))
+        line = f"{number} {x0} {y0} {x1 - x0} {y1 - y0}"
+        tiny_sets.replace_line(folder / "bounding_boxes.txt", number, line)
     return CubSource(root=str(folder)), "test"
 
 
-def ilsvrc_stems() -> dict[str, list[tuple]]:
-    first, second = (stem for stem, _, _ in tiny_sets.ilsvrc_val()[:2])
-    return {first: BOXES["first"], second: BOXES["second"]}
-
-
-def make_ilsvrc(write, root: Path) -> tuple[Source, str]:
+def make_ilsvrc(write, folder: str, root: Path) -> tuple[Source, str]:
     tiny_sets.make_ilsvrc(root, flat=False)
-    write(root, ilsvrc_stems())
+    images = zip(tiny_sets.ilsvrc_val()[:2], BOXES.values(), strict=True)
+    write(root / folder, [(stem, label, boxes) for (stem, label, _), boxes in images])
     return IlsvrcSource(root=str(root)), "val"
-
-
-def write_xml(root: Path, stems: dict[str, list[tuple]]) -> None:
-    (root / "bbox_val").mkdir()
-    for stem, boxes in stems.items():
-        (root / "bbox_val" / f"{stem}.xml").write_text(tiny_sets.voc_xml(boxes))
-
-
-def write_val_gt(root: Path, stems: dict[str, list[tuple]]) -> None:
-    lines = [
-        rf"\{stem}.JPEG 40 30 ; " + " ".join(str(n) for box in boxes for n in box)
-        for stem, boxes in stems.items()
-    ]
-    (root / "val_gt.txt").write_text("\n".join(lines))
-
-
-def write_localization(root: Path, stems: dict[str, list[tuple]]) -> None:
-    lines = [
-        f"val/{stem}.JPEG,{','.join(map(str, box))}"
-        for stem, boxes in stems.items()
-        for box in boxes
-    ]
-    (root / "localization.txt").write_text("\n".join(lines))
 
 
 def make_tfds(root: Path) -> tuple[Source, str]:
@@ -129,10 +100,9 @@ FORMS = {
     "csv": make_csv,
     "coco": make_coco,
     "tfds": make_tfds,
-    **{
-        write.__name__: functools.partial(make_ilsvrc, write)
-        for write in (write_xml, write_val_gt, write_localization)
-    },
+    "xml": functools.partial(make_ilsvrc, tiny_sets.write_xml_folder, "bbox_val"),
+    "val_gt": functools.partial(make_ilsvrc, tiny_sets.write_val_gt, ""),
+    "localization": functools.partial(make_ilsvrc, tiny_sets.write_localization, ""),
 }
 
 

@@ -1,4 +1,4 @@
-"""Stanford Cars, Stanford Dogs and FGVC-Aircraft in their official layouts."""
+"""What Stanford Cars, Stanford Dogs and FGVC-Aircraft have alone."""
 
 import numpy as np
 import pytest
@@ -6,37 +6,6 @@ import pytest
 from bas_tf.data.sources import load_source
 from bas_tf.errors import DataError
 from tests.data import tiny_sets
-
-SETS = {
-    "cars in one table": (
-        "stanford_cars",
-        lambda root: tiny_sets.make_cars(root, one_table=True),
-        tiny_sets.CARS,
-    ),
-    "cars with a devkit": (
-        "stanford_cars",
-        lambda root: tiny_sets.make_cars(root, one_table=False),
-        tiny_sets.CARS,
-    ),
-    "dogs": ("stanford_dogs", tiny_sets.make_dogs, tiny_sets.BREEDS),
-    "aircraft": ("fgvc_aircraft", tiny_sets.make_aircraft, tiny_sets.VARIANTS),
-}
-
-
-@pytest.mark.parametrize("case", SETS)
-def test_splits_labels_and_boxes(tmp_path, case):
-    name, make, class_names = SETS[case]
-    source = load_source(name, root=str(make(tmp_path)))
-    assert source.class_names == class_names
-    assert set(source.splits) == {"train", "test"}
-    train, test = source.records("train"), source.records("test")
-    assert sorted(r.label for r in train) == [0] * 4 + [1] * 4 + [2] * 4
-    assert sorted(r.label for r in test) == [0] * 2 + [1] * 2 + [2] * 2
-    for record in (*train, *test):
-        image = record.load_image()
-        box = record.boxes_original[0]
-        assert record.boxes_original.dtype == np.float32
-        tiny_sets.assert_drawn_on_box(image, box, record.label)
 
 
 def test_a_photo_of_five_dogs_has_five_boxes(tmp_path):

@@ -5,20 +5,18 @@ import os
 import unicodedata
 
 import pytest
-from PIL import Image
 
 from bas_tf.data import listing
 from bas_tf.data.annotations.annotation_files import labels_of
 from bas_tf.data.records import DataError
 from bas_tf.data.sources.folder import FolderSource
-from tests.data.tiny_sets import write_voc
+from tests.data.tiny_sets import draw, save, write_voc
 
 NFC, NFD = (unicodedata.normalize(form, "été") for form in ("NFC", "NFD"))
 
 
 def write_photo(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 6), "red").save(path)
+    save(path, draw(0, 0))
 
 
 @pytest.mark.parametrize(

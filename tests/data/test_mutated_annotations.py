@@ -63,32 +63,31 @@ def folder_case(form: str, text: str | None = None):
     return make
 
 
+def set_case(source, split: str, file: str, make_set):
+    def make(tmp_path, photo_folder):
+        root = make_set(tmp_path / "set")
+        return root / file, source, root, split
+
+    return make
+
+
 def cub_case(table: str):
-    def make(tmp_path, photo_folder):
-        root = tiny_sets.make_cub(tmp_path)
-        return root / table, CubSource, root, "test"
-
-    return make
+    return set_case(CubSource, "test", table, tiny_sets.make_cub)
 
 
-def ilsvrc_case(file: str):
-    def make(tmp_path, photo_folder):
-        root = tiny_sets.make_ilsvrc(tmp_path / "set", flat=True)
-        if file.endswith(".xml"):
-            tiny_sets.write_xml_folder(root / "val")
-        elif file == "val_gt.txt":
-            tiny_sets.write_val_gt(root)
-        else:
-            tiny_sets.write_localization(root)
-        return root / file, IlsvrcSource, root, "val"
+def ilsvrc_case(file: str, write):
+    def make_set(root):
+        write(tiny_sets.make_ilsvrc(root, flat=True))
+        return root
 
-    return make
+    return set_case(IlsvrcSource, "val", file, make_set)
 
 
-def open_images_case(tmp_path, photo_folder):
-    root = tiny_sets.make_open_images(tmp_path / "set")
-    path = root / "metadata/OpenImages/val/localization.txt"
-    return path, OpenImages30kSource, root, "val"
+def write_xml(root):
+    tiny_sets.write_xml_folder(root / "val")
+
+
+MASKS = "metadata/OpenImages/val/localization.txt"
 
 
 CASES = {  # how many of each
@@ -104,10 +103,16 @@ CASES = {  # how many of each
     "cub images": (20, cub_case("images.txt")),
     "cub boxes": (30, cub_case("bounding_boxes.txt")),
     "cub splits": (20, cub_case("train_test_split.txt")),
-    "ilsvrc xml": (30, ilsvrc_case("val/ILSVRC2012_val_00000001.xml")),
-    "ilsvrc val_gt": (30, ilsvrc_case("val_gt.txt")),
-    "ilsvrc localization": (20, ilsvrc_case("localization.txt")),
-    "open images masks": (20, open_images_case),
+    "ilsvrc xml": (30, ilsvrc_case("val/ILSVRC2012_val_00000001.xml", write_xml)),
+    "ilsvrc val_gt": (30, ilsvrc_case("val_gt.txt", tiny_sets.write_val_gt)),
+    "ilsvrc localization": (
+        20,
+        ilsvrc_case("localization.txt", tiny_sets.write_localization),
+    ),
+    "open images masks": (
+        20,
+        set_case(OpenImages30kSource, "val", MASKS, tiny_sets.make_open_images),
+    ),
 }
 
 

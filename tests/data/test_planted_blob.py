@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from bas_tf.data import pipeline
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.geometry.components import box_from_map
 from bas_tf.geometry.frames import CropFrame
+from tests.data import tiny_sets
 
 SIZE_WH, STRIDE = (320, 200), 8
 
@@ -16,12 +16,8 @@ def plant(root, box) -> None:
     x0, y0, x1, y1 = box
     image = np.full([SIZE_WH[1], SIZE_WH[0], 3], 20, np.uint8)
     image[y0:y1, x0:x1] = 240
-    folder = root / "train" / "blob"
-    folder.mkdir(parents=True)
-    Image.fromarray(image).save(folder / "0.png")
-    (root / "boxes.csv").write_text(
-        f"image,x_min,y_min,x_max,y_max\ntrain/blob/0.png,{x0},{y0},{x1},{y1}\n"
-    )
+    tiny_sets.save(root / "train/blob/0.png", image)
+    tiny_sets.write_csv(root, {"train/blob/0.png": [box]})
 
 
 def brightness_map(crop: np.ndarray) -> np.ndarray:

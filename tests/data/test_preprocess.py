@@ -5,7 +5,6 @@ import pytest
 from PIL import Image
 
 from bas_tf.data import preprocess
-from bas_tf.geometry.frames import CropFrame
 
 
 @pytest.fixture
@@ -68,13 +67,6 @@ def test_a_crop_resized_alone_is_the_crop_of_all(
         difference = np.abs(alone.astype(int) - there)
         assert difference.max() <= 1
         assert difference.mean() <= 2e-3
-
-
-@pytest.mark.parametrize("size", [(10, 7), (256, 256), (9, 8)])
-@pytest.mark.parametrize("crop", [(4, 4), (9, 7), (3, 6)])
-def test_the_crops_offset_is_the_frames(size, crop):
-    offset = preprocess.crop_offset(size, crop)
-    assert offset == CropFrame((50, 40), size, crop).crop_offset_xy
 
 
 def test_the_centre_crop_by_hand(image):

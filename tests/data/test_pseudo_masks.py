@@ -45,29 +45,31 @@ def folder(photo_folder, tmp_path):
     return tmp_path / "masks"
 
 
+def batches_of(records, epoch, *, batch_size=3, keep=True, **options):
+    images = pipeline.TrainingImages(
+        records, resize_size_wh=(80, 60), keep=keep, **options
+    )
+    return pipeline.train_batches(
+        images, crop_size_wh=(64, 32), batch_size=batch_size, seed=0, epoch=epoch
+    )
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_mask_is_cropped_and_mirrored_with_its_photo(photo_folder, folder, keep):
     records = records_of(photo_folder)
     masks = PseudoMasks(folder, records)
-    images = pipeline.TrainingImages(
-        records, resize_size_wh=(80, 60), keep=keep, masks=masks
-    )
     assert masks.count == len(records) - 1
     seen = 0
     for epoch in range(4):
-        for batch in pipeline.train_batches(
-            images, crop_size_wh=(64, 32), batch_size=3, seed=0, epoch=epoch
-        ):
-            for image, mask in zip(
-                batch[names.IMAGES], batch[names.MASKS], strict=True
-            ):
+        for batch in batches_of(records, epoch, keep=keep, masks=masks):
+            pairs = zip(batch[names.IMAGES], batch[names.MASKS], strict=True)
+            for image, mask in pairs:
                 mask, bright = mask.numpy()[..., 0], image.numpy().max(axis=2) > 128
                 if (mask == 128).all():  # the photo without a mask
                     continue
                 assert set(np.unique(mask)) <= {0, 255}
-                assert (
-                    np.mean((mask == 255) != bright) < 0.04
-                )  # halved: an edge's pixel
+                # halved: an edge's pixel
+                assert np.mean((mask == 255) != bright) < 0.04
                 seen += bright.any()
     assert seen >= 16
 
@@ -76,12 +78,7 @@ def test_pictures_and_order_are_the_same_with_masks(photo_folder, folder):
     records = records_of(photo_folder)
 
     def pictures(**options):
-        images = pipeline.TrainingImages(
-            records, resize_size_wh=(80, 60), keep=True, **options
-        )
-        batches = pipeline.train_batches(
-            images, crop_size_wh=(64, 32), batch_size=3, seed=0, epoch=1
-        )
+        batches = batches_of(records, 1, **options)
         return np.concatenate([batch[names.IMAGES] for batch in batches])
 
     masked = pictures(masks=PseudoMasks(folder, records))
@@ -146,12 +143,7 @@ def label_maps(photo_folder, tmp_path):
 def test_a_label_map_is_cropped_and_mirrored_with_its_photo(photo_folder, label_maps):
     records = records_of(photo_folder)
     masks = PseudoMasks(label_maps, records, ["cat", "dog"])
-    images = pipeline.TrainingImages(
-        records, resize_size_wh=(80, 60), keep=True, masks=masks, num_classes=2
-    )
-    (batch,) = pipeline.train_batches(
-        images, crop_size_wh=(64, 32), batch_size=6, seed=0, epoch=0
-    )
+    (batch,) = batches_of(records, 0, batch_size=6, masks=masks, num_classes=2)
     unsure = 0
     for image, labels, label in zip(
         *(batch[key].numpy() for key in (names.IMAGES, names.MASKS, names.LABELS)),

@@ -1,38 +1,25 @@
 """What holds for every source: names, classes, splits, and a root that is wrong."""
 
+import numpy as np
 import pytest
 
 from bas_tf.configs import cub_vgg16
-from bas_tf.data.sources import SOURCES, load_source, shards, voc2012
+from bas_tf.data.sources import SOURCES, load_source, voc2012
 from bas_tf.data.sources.cub import CubSource
 from bas_tf.errors import DataError
 from bas_tf.jobs import experiment
 from tests.data import tiny_class_sets, tiny_sets, tiny_tfds
+from tests.data.tiny_tfds import BIRDS
 
-
-def make_ilsvrc(root):
-    tiny_sets.write_xml_folder(tiny_sets.make_ilsvrc(root, flat=True) / "val")
-    return root
-
-
-def make_shards(root):
-    source = CubSource(root=str(tiny_sets.make_cub(root)))
-    shards.write_shards(source, source.splits, root / "shards")
-    return root / "shards"
-
-
-def make_birds(root):
-    tiny_tfds.prepare_birds(root)
-    return root / "tfds"
-
-
-BIRDS = f"tfds:{tiny_tfds.LocalBirds2011.name}"
 SETS = {
     "cub": (tiny_sets.make_cub, tiny_sets.BIRDS),
-    "ilsvrc": (make_ilsvrc, tiny_sets.SYNSETS),
+    "ilsvrc": (tiny_sets.make_boxed_ilsvrc, tiny_sets.SYNSETS),
     "open_images30k": (tiny_sets.make_open_images, ("01226z", "0138tl", "014j1m")),
     "stanford_cars": (
         lambda root: tiny_sets.make_cars(root, one_table=True), tiny_sets.CARS,
+    ),
+    "stanford_cars, devkit": (
+        lambda root: tiny_sets.make_cars(root, one_table=False), tiny_sets.CARS,
     ),
     "stanford_dogs": (tiny_sets.make_dogs, tiny_sets.BREEDS),
     "fgvc_aircraft": (tiny_sets.make_aircraft, tiny_sets.VARIANTS),
@@ -40,19 +27,42 @@ SETS = {
     "coco2014": (
         tiny_class_sets.make_coco, tuple(tiny_class_sets.CATEGORIES.values()),
     ),
-    "shards": (make_shards, tiny_sets.BIRDS),
-    BIRDS: (make_birds, tuple(map(str, range(3)))),
+    "shards": (tiny_sets.make_shards, tiny_sets.BIRDS),
+    BIRDS: (tiny_tfds.make_birds, tuple(map(str, range(3)))),
 }  # fmt: skip
+WITHOUT_BOXES = ("open_images30k",)
+OTHER_PHOTOS = ("voc2012", "coco2014")  # than those of `tiny_sets.draw`
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(scope="module", params=SETS)
 def opened(request, tmp_path_factory):
     """(name of the source, its root, class names)."""
     make, class_names = SETS[request.param]
-    return request.param, make(tmp_path_factory.mktemp("set")), class_names
+    name = request.param.partition(",")[0]
+    return name, make(tmp_path_factory.mktemp("set")), class_names
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_photos_labels_and_boxes_are_those_drawn(opened):
+    name, root, _ = opened
+    if name in OTHER_PHOTOS:
+        pytest.skip("its own test looks at them")
+    source = load_source(name, root=str(root))
+    evaluated = source.splits[-1] if name != BIRDS else "test"
+    counts = (2, 1) if name in WITHOUT_BOXES else (tiny_sets.TRAIN, tiny_sets.TEST)
+    for split, count in zip(("train", evaluated), counts, strict=True):
+        records = source.records(split)
+        labels = sorted(record.label for record in records)
+        assert labels == [label for label in range(3) for _ in range(count)]
+        has_boxes = name not in WITHOUT_BOXES and (name, split) != ("ilsvrc", "train")
+        for record in records:
+            assert (record.boxes_original is not None) == has_boxes
+            if has_boxes:
+                assert record.boxes_original.dtype == np.float32
+                box = record.boxes_original[0]
+                tiny_sets.assert_drawn_on_box(record.load_image(), box, record.label)
+
+
 def test_classes_are_the_sets_own_or_a_models_in_its_order(opened):
     name, root, class_names = opened
     source = load_source(name, root=str(root))

@@ -16,14 +16,9 @@ _SIZE = (64, 64)
 _CHANCE = 1 / 8
 
 
-def _draw(index, *, seed=0, split="train", image_size=_SIZE, hide_object=False):
-    return draw_example(
-        seed=seed,
-        split=split,
-        index=index,
-        image_size=image_size,
-        hide_object=hide_object,
-    )
+def _draw(index, **changes):
+    usual = {"seed": 0, "split": "train", "image_size": _SIZE}
+    return draw_example(index=index, **(usual | changes))
 
 
 def _checksum(example):

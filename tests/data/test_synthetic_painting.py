@@ -33,14 +33,10 @@ def test_emblem_hues_are_at_least_forty_degrees_apart():
     assert gaps.min() >= 40
 
 
-def test_scenery_follows_its_generator_alone():
-    first = draw_scenery(np.random.default_rng(5), _SIZE)
-    again = draw_scenery(np.random.default_rng(5), _SIZE)
-    other = draw_scenery(np.random.default_rng(6), _SIZE)
-    assert first.shape == (64, 96, 3) and first.dtype == np.uint8
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).mean() > 0.5
-    assert first.std(axis=(0, 1)).min() > 5  # never a plain backdrop
+def test_scenery_is_never_a_plain_backdrop():
+    scenery = draw_scenery(np.random.default_rng(5), _SIZE)
+    assert scenery.shape == (64, 96, 3) and scenery.dtype == np.uint8
+    assert scenery.std(axis=(0, 1)).min() > 5
 
 
 def test_creature_stays_inside_its_coverage_and_every_species_looks_different():

@@ -38,18 +38,16 @@ def plain_features(**more) -> dict:
 
 @pytest.fixture(scope="module")
 def birds(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("birds")
-    return folder, tiny_tfds.prepare_birds(folder)
+    return tiny_tfds.make_birds(tmp_path_factory.mktemp("birds"))
 
 
 def test_birds_have_the_boxes_masks_and_pixels_of_the_raw_archive(birds):
-    folder, name = birds
     raw = {
         record.image_id: record
         for split in ("train", "test")
-        for record in CubSource(root=str(folder / "CUB_200_2011")).records(split)
+        for record in CubSource(root=str(birds.parent)).records(split)
     }
-    source = load_source(f"tfds:{name}", root=str(folder / "tfds"))
+    source = load_source(tiny_tfds.BIRDS, root=str(birds))
     assert sorted(source.splits) == ["test", "train"]
     for split, count in (("train", 12), ("test", 6)):
         records = source.records(split)
@@ -69,11 +67,11 @@ def test_birds_have_the_boxes_masks_and_pixels_of_the_raw_archive(birds):
 def imagenet(tmp_path_factory):
     folder = tmp_path_factory.mktemp("imagenet")
     tiny_tfds.prepare_imagenet(folder)
-    return folder
+    return load_source("tfds:imagenet2012", root=str(folder / "tfds"))
 
 
 def test_imagenet_from_its_tar_files(imagenet):
-    source = load_source("tfds:imagenet2012", root=str(imagenet / "tfds"))
+    source = imagenet
     assert len(source.class_names) == 1000
     assert source.class_names[:2] == SYNSETS[:2]
     train = {record.image_id: record for record in source.records("train")}
@@ -81,17 +79,15 @@ def test_imagenet_from_its_tar_files(imagenet):
     for record in train.values():
         synset = record.image_id.partition("_")[0]
         assert source.class_names[record.label] == synset
-        assert record.boxes_original is None
-        assert record.load_mask is None
+        assert record.boxes_original is record.load_mask is None
     one = train["n01443537_2.JPEG"]
     box = np.array(tiny_sets.box_of(1, 2))
     tiny_sets.assert_drawn_on_box(one.load_image(), box, 1)
 
 
 def test_val_is_found_as_validation(imagenet):
-    source = load_source("tfds:imagenet2012", root=str(imagenet / "tfds"))
-    assert {"train", "validation", "val"} <= set(source.splits)
-    records = source.records("val")
+    assert {"train", "validation", "val"} <= set(imagenet.splits)
+    records = imagenet.records("val")
     assert sorted(record.image_id for record in records) == [
         f"ILSVRC2012_val_{i:08d}.JPEG" for i in range(1, 7)
     ]
@@ -100,58 +96,27 @@ def test_val_is_found_as_validation(imagenet):
     assert [labels[number] for number in ("01", "02", "03")] == [65, 970, 230]
 
 
-def as_stored(example: dict, features) -> dict:
-    """A mocked example with the boxes of the feature's type."""
-    if "bbox" in example:
-        example["bbox"] = tfds.features.BBox(*example["bbox"])
-    if "objects" in example:
-        boxes = example["objects"]["bbox"]
-        example["objects"] = {"bbox": [tfds.features.BBox(*box) for box in boxes]}
-    return {key: example[key] for key in features}
-
-
 @pytest.mark.parametrize(
-    ("name", "num_classes", "has_boxes", "has_masks"),
-    [
-        ("caltech_birds2011", 200, True, True),
-        ("imagenet2012", 1000, False, False),
-        ("stanford_dogs", 120, True, False),
-        ("cars196", 196, True, False),
-        ("oxford_flowers102", 102, False, False),
-    ],
+    ("name", "num_classes", "key"),
+    [("stanford_dogs", 120, "objects"), ("cars196", 196, "bbox")],
 )
-def test_mocked_public_sets(tmp_path, name, num_classes, has_boxes, has_masks):
-    """The registered feature specification, filled by mock_data, stored, read."""
-    with tfds.testing.mock_data(num_examples=3):
-        builder = tfds.builder(name)
-        examples = list(builder.as_dataset(split="train").as_numpy_iterator())
-    features = dict(builder.info.features)
-    # Mocked corners need not be in order: give them one.
-    for example in examples:
-        for holder in (example, example.get("objects", {})):
-            if "bbox" in holder:
-                box = np.reshape(holder["bbox"], [-1, 2, 2])
-                low, high = box.min(axis=1) / 2, box.max(axis=1) / 2 + 0.5
-                ordered = np.concatenate([low, high], axis=1).clip(0, 1)
-                holder["bbox"] = ordered.reshape(np.shape(holder["bbox"]))
-    stored = [as_stored(dict(e), features) for e in examples]
-    store(tmp_path, features, stored, name=name)
+def test_boxes_are_features_of_public_sets(tmp_path, name, num_classes, key):
+    """Their registered features with one box, whose place a record gives in pixels."""
+    features = dict(tfds.builder(name).info.features)
+    box = tfds.features.BBox(ymin=0.1, xmin=0.25, ymax=0.5, xmax=0.75)
+    values = {
+        "image/filename": "a.jpg",
+        "objects": {"bbox": [box]},
+        "bbox": box,
+        "id": "a",
+    }
+    example = {"image": tiny_sets.draw(0, 0), "label": 7, **values}
+    store(tmp_path, features, [{key: example[key] for key in features}], name=name)
     source = TfdsSource(name=name, data_dir=str(tmp_path))
-    records = source.records("train")
-    assert len(source.class_names) == num_classes
-    assert [r.label for r in records] == [e["label"] for e in examples]
-    for record, example in zip(records, examples, strict=True):
-        image = record.load_image()
-        assert image.shape == example["image"].shape
-        assert (record.load_mask is not None) == has_masks
-        if not has_boxes:
-            assert record.boxes_original is None
-            continue
-        shares = example["bbox"] if "bbox" in example else example["objects"]["bbox"]
-        y0, x0, y1, x1 = np.reshape(shares, [-1, 4]).T
-        height, width = image.shape[:2]
-        expected = np.stack([x0 * width, y0 * height, x1 * width, y1 * height], axis=1)
-        np.testing.assert_allclose(record.boxes_original, expected, rtol=1e-5)
+    assert len(source.class_names) == num_classes and key in features
+    (record,) = source.records("train")
+    assert record.label == 7
+    np.testing.assert_allclose(record.boxes_original, [[10, 3, 30, 15]], rtol=1e-5)
 
 
 def test_several_boxes_and_those_without_area(tmp_path):

@@ -8,10 +8,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageCms
 
-from bas_tf.data import bad_images, decode, preprocess
+from bas_tf.data import bad_images, decode
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
-from bas_tf.geometry.frames import CropFrame
 from tests.data import torture
 
 READABLE, REFUSED = torture.readable(), torture.refused()
@@ -71,26 +70,6 @@ def test_the_folder_is_read_or_listed_nothing_in_between(folder, tmp_path):
     assert [line.partition(": ")[0] for line in lines] == [
         f"{folder}/val/thing/{name}" for name in sorted(REFUSED)
     ]
-
-
-def test_eight_orientations_give_one_box_from_file_to_crop_and_back(folder):
-    """The box found in the network's input, carried back, is boxes.csv's.
-
-    80 x 64 is resized to 160 x 128, of which the middle 144 x 112 is cut out.
-    """
-    records = FolderSource(root=str(folder), class_names=["thing"]).records("val")
-    by_id = {record.image_id: record for record in records}
-    frame = CropFrame((80, 64), (160, 128), (144, 112))
-    found = []
-    for orientation in range(1, 9):
-        record = by_id[f"val/thing/orientation_{orientation}.jpg"]
-        resized = preprocess.resize(record.load_image(), (160, 128))
-        crop = preprocess.centre_crop(resized, (144, 112))
-        (true_box,) = frame.original_to_crop(record.boxes_original)
-        box_crop = torture.blob_box(crop, tuple(true_box.astype(int)))
-        found.append(frame.crop_to_original(box_crop)[0])
-    assert np.abs(np.array(found) - torture.BOX).max() <= 1
-    assert np.ptp(found, axis=0).max() <= 1
 
 
 @pytest.mark.parametrize("name", ["cmyk.jpg", "ycck.jpg"])

@@ -89,7 +89,7 @@ def write_other_classes(voc):
         (write_other_classes, r"_000033.xml: has no object of the 20 classes"),
         (
             lambda voc: (voc / "Annotations/2007_000033.xml").unlink(),
-            r"_000033.xml: not readable \(No such file",
+            r"_000033.xml: no such file",
         ),
         (
             lambda voc: (voc / "ImageSets/Segmentation/val.txt").unlink(),

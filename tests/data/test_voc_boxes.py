@@ -108,5 +108,5 @@ def test_a_wrong_file_is_named(tmp_path, xml, message):
 
 def test_an_unreadable_file_is_named(tmp_path):
     (tmp_path / "a.xml").mkdir()
-    with pytest.raises(DataError, match="a.xml: not readable"):
+    with pytest.raises(DataError, match="a.xml: cannot be read"):
         read_objects(tmp_path / "a.xml")

@@ -37,9 +37,9 @@ def class_mask(names: tuple[str, ...]) -> np.ndarray:
 
 def save_palette(path: Path, indices: np.ndarray) -> None:
     """As VOC's own masks: a PNG whose colours say nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(indices)
     image.putpalette(np.random.default_rng(0).integers(0, 256, 768).tolist())
+    path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
 
 
@@ -57,28 +57,25 @@ def write_photo(voc: Path, photo: str, names: tuple[str, ...]) -> None:
     ).split("</object>")
     part = "<part><name>cat</name><bndbox><xmin>2</xmin></bndbox></part>"
     others[0] = others[0].replace("</name>", "</name><difficult>1</difficult>")
-    annotation = voc / f"Annotations/{photo}.xml"
-    annotation.parent.mkdir(parents=True, exist_ok=True)
-    annotation.write_text("</object>".join([first + part, *others]))
+    xml = "</object>".join([first + part, *others])
+    tiny_sets.write_lines(voc / f"Annotations/{photo}.xml", [xml])
 
 
 def make_voc(parent: Path, *, sbd: bool = True) -> Path:
     """VOCdevkit/, and next to it benchmark_RELEASE/; returns VOC2012/."""
     voc = parent / "VOCdevkit/VOC2012"
     lists = voc / "ImageSets/Segmentation"
-    lists.mkdir(parents=True)
     for photo, names in (VOC_TRAIN | SBD_ONLY | VOC_VAL).items():
         write_photo(voc, photo, names)
         if photo not in SBD_ONLY:
             mask = voc / f"SegmentationClass/{photo}.png"
             save_palette(mask, class_mask(names))
     for split, photos in (("train", VOC_TRAIN), ("val", VOC_VAL)):
-        (lists / f"{split}.txt").write_text("\n".join(photos) + "\n")
+        tiny_sets.write_lines(lists / f"{split}.txt", photos)
     if sbd:  # whose lists share photos with both of VOC's
         dataset = parent / "benchmark_RELEASE/dataset"
-        dataset.mkdir(parents=True)
-        (dataset / "train.txt").write_text("2008_000003\n2007_000033\n")
-        (dataset / "val.txt").write_text("2007_000039\n2008_000002\n")
+        tiny_sets.write_lines(dataset / "train.txt", ["2008_000003", "2007_000033"])
+        tiny_sets.write_lines(dataset / "val.txt", ["2007_000039", "2008_000002"])
     return voc
 
 
@@ -136,6 +133,5 @@ def make_coco(root: Path) -> Path:
             "annotations": annotations,
         }
         file = root / f"annotations/instances_{split}2014.json"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(content))
+        tiny_sets.write_lines(file, [json.dumps(content)])
     return root

@@ -1,11 +1,15 @@
 """Public data sets in their real layouts, tiny: three classes of 40 x 30 JPEGs."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import scipy.io
 from PIL import Image
+
+from bas_tf.data.sources import shards
+from bas_tf.data.sources.cub import CubSource
 
 SIZE_WH = (40, 30)
 BIRDS = ("001.Black_footed_Albatross", "002.Laysan_Albatross", "003.Sooty_Albatross")
@@ -30,6 +34,17 @@ def draw(label: int, i: int) -> np.ndarray:
 def save(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, quality=95, subsampling=0)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def replace_line(path: Path, number: int, line: str) -> None:
+    lines = path.read_text().split("\n")
+    lines[number - 1] = line
+    path.write_text("\n".join(lines))
 
 
 def assert_drawn_on_box(image: np.ndarray, box: np.ndarray, channel: int) -> None:
@@ -65,7 +80,7 @@ def make_cub(parent: Path) -> Path:
             mask = (parent / "segmentations" / file).with_suffix(".png")
             save(mask, votes)
     for table, lines in tables.items():
-        (root / table).write_text("\n".join(lines) + "\n")
+        write_lines(root / table, lines)
     return root
 
 
@@ -74,9 +89,13 @@ def voc_xml(
     *,
     names: list[str] | None = None,
     file: str = "photo",
-    size_wh: tuple[int, int] = SIZE_WH,
+    head: str | None = None,
+    size_wh: tuple[int, int] | None = SIZE_WH,
 ) -> str:
-    """An annotation of the official form; boxes are xmin, ymin, xmax, ymax."""
+    """An annotation of the official form; boxes are xmin, ymin, xmax, ymax.
+
+    `head` is there instead of what names the photo.
+    """
     objects = "".join(
         f"<object><name>{name}</name><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin>"
         f"<xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>"
@@ -84,15 +103,19 @@ def voc_xml(
             boxes, names or ["thing"] * len(boxes), strict=True
         )
     )
-    width, height = size_wh
-    return (
-        f"<annotation><folder>val</folder><filename>{file}</filename><size><width>"
-        f"{width}</width><height>{height}</height><depth>3</depth></size>{objects}"
-        "</annotation>"
-    )
+    if head is None:
+        head = f"<folder>val</folder><filename>{file}</filename>"
+    if size_wh is not None:
+        width, height = size_wh
+        head += (
+            f"<size><width>{width}</width><height>{height}</height><depth>3</depth>"
+            "</size>"
+        )
+    return f"<annotation>{head}{objects}</annotation>"
 
 
 Boxes = dict[str, list[tuple]]  # of each image: half-open corners
+Labelled = list[tuple[str, int, list[tuple]]]  # file's stem, label, corners as written
 
 
 def write_csv(root: Path, boxes: Boxes) -> None:
@@ -102,9 +125,7 @@ def write_csv(root: Path, boxes: Boxes) -> None:
         for name, of_photo in boxes.items()
         for box in of_photo
     ]
-    (root / "boxes.csv").write_text(
-        "\n".join(["image,x_min,y_min,x_max,y_max", *rows]) + "\n", encoding="utf-8"
-    )
+    write_lines(root / "boxes.csv", ["image,x_min,y_min,x_max,y_max", *rows])
 
 
 def write_coco(root: Path, boxes: Boxes, kinds=None, **size) -> None:
@@ -133,13 +154,12 @@ def write_voc(root: Path, boxes: Boxes, **size) -> None:
     (root / "boxes.csv").unlink(missing_ok=True)
     for name, of_photo in boxes.items():
         path = (root / "boxes" / name).with_suffix(".xml")
-        path.parent.mkdir(parents=True, exist_ok=True)
         shifted = [(x0 + 1, y0 + 1, x1, y1) for x0, y0, x1, y1 in of_photo]
-        path.write_text(voc_xml(shifted, **size), encoding="utf-8")
+        write_lines(path, [voc_xml(shifted, **size)])
 
 
-def ilsvrc_val() -> list[tuple[str, int, list[tuple]]]:
-    """(file stem, label, boxes) of the validation images; the first has two boxes."""
+def ilsvrc_val() -> Labelled:
+    """The validation images; the first has two boxes."""
     images = [(label, i) for i in range(TEST) for label in (2, 0, 1)]
     return [
         (
@@ -162,28 +182,39 @@ def make_ilsvrc(root: Path, *, flat: bool) -> Path:
     return root
 
 
-def write_xml_folder(folder: Path) -> None:
+def make_boxed_ilsvrc(root: Path) -> Path:
+    """A flat val with the official annotations next to its images."""
+    write_xml_folder(make_ilsvrc(root, flat=True) / "val")
+    return root
+
+
+def make_shards(parent: Path) -> Path:
+    """Those of a tiny CUB."""
+    source = CubSource(root=str(make_cub(parent)))
+    shards.write_shards(source, source.splits, parent / "shards")
+    return parent / "shards"
+
+
+def write_xml_folder(folder: Path, images: Labelled | None = None) -> None:
     """The official validation annotations, extracted."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for stem, label, boxes in ilsvrc_val():
+    for stem, label, boxes in images or ilsvrc_val():
         names = [SYNSETS[label]] * len(boxes)
-        (folder / f"{stem}.xml").write_text(voc_xml(boxes, names=names, file=stem))
+        write_lines(folder / f"{stem}.xml", [voc_xml(boxes, names=names, file=stem)])
 
 
-def write_val_gt(root: Path) -> None:
+def write_val_gt(root: Path, images: Labelled | None = None) -> None:
     r"""val_gt.txt: synset\\file width height ; corners."""
     lines = [
         rf"{SYNSETS[label]}\\{stem}.JPEG 40 30 ; "
         + " ".join(str(n) for box in boxes for n in box)
-        for stem, label, boxes in ilsvrc_val()
+        for stem, label, boxes in images or ilsvrc_val()
     ]
-    (root / "val_gt.txt").write_text("\n".join(lines) + "\n")
+    write_lines(root / "val_gt.txt", lines)
 
 
-def write_localization(folder: Path) -> None:
+def write_localization(folder: Path, images: Labelled | None = None) -> None:
     """The four tables of the WSOL evaluation kit."""
-    folder.mkdir(parents=True, exist_ok=True)
-    images = ilsvrc_val()
+    images = images or ilsvrc_val()
     tables = {
         "image_ids.txt": [f"val/{stem}.JPEG" for stem, _, _ in images],
         "image_sizes.txt": [f"val/{stem}.JPEG,40,30" for stem, _, _ in images],
@@ -195,7 +226,7 @@ def write_localization(folder: Path) -> None:
         ],
     }
     for name, lines in tables.items():
-        (folder / name).write_text("\n".join(lines) + "\n")
+        write_lines(folder / name, lines)
 
 
 def make_open_images(root: Path) -> Path:
@@ -219,9 +250,7 @@ def make_open_images(root: Path) -> Path:
                         f"{image},{line}" for line in lines
                     )
     for table, lines in tables.items():
-        path = root / "metadata/OpenImages" / table
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n")
+        write_lines(root / "metadata/OpenImages" / table, lines)
     return root
 
 
@@ -305,9 +334,7 @@ def make_dogs(root: Path) -> Path:
             boxes = [box_of(label, i)]
             if i == TRAIN + TEST - 1:
                 boxes += [(n, n, n + 9, n + 8) for n in range(4)]
-            annotation = root / "Annotation" / name
-            annotation.parent.mkdir(parents=True, exist_ok=True)
-            annotation.write_text(voc_xml(boxes))
+            write_lines(root / "Annotation" / name, [voc_xml(boxes)])
     for split, names in lists.items():
         content = {"file_list": np.array(names, object)[:, np.newaxis]}
         scipy.io.savemat(root / f"{split}_list.mat", content)
@@ -325,8 +352,8 @@ def make_aircraft(root: Path) -> Path:
             split = "test" if i >= TRAIN else "val" if i == TRAIN - 1 else "train"
             tables[split].append(f"{number:07d} {variant}")
             boxes.append(f"{number:07d} {' '.join(map(str, box_of(label, i)))}")
-    (data / "variants.txt").write_text("\n".join(VARIANTS) + "\n")
-    (data / "images_box.txt").write_text("\n".join(boxes) + "\n")
+    write_lines(data / "variants.txt", VARIANTS)
+    write_lines(data / "images_box.txt", boxes)
     for split, lines in tables.items():
-        (data / f"images_variant_{split}.txt").write_text("\n".join(lines) + "\n")
+        write_lines(data / f"images_variant_{split}.txt", lines)
     return root

@@ -56,16 +56,18 @@ class LocalBirds2011(caltech_birds.CaltechBirds2011):
         return super()._split_generators(_LocalDownloads(dl_manager, self.folder))
 
 
-def prepare_birds(folder: Path) -> str:
-    """A tiny CUB, raw, and in folder/tfds through its builder; returns its name."""
+BIRDS = f"tfds:{LocalBirds2011.name}"
+
+
+def make_birds(folder: Path) -> Path:
+    """A tiny CUB, raw, and through its builder in folder/tfds, which it returns."""
     tiny_sets.make_cub(folder)
     for name in ("CUB_200_2011", "segmentations"):
         with tarfile.open(folder / f"{name}.tgz", "w:gz") as tar:
             tar.add(folder / name, arcname=name)
     LocalBirds2011.folder = folder
-    builder = LocalBirds2011(data_dir=folder / "tfds")
-    builder.download_and_prepare()
-    return builder.name
+    LocalBirds2011(data_dir=folder / "tfds").download_and_prepare()
+    return folder / "tfds"
 
 
 def prepare_imagenet(folder: Path) -> None:

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
+from tests.data import tiny_sets
+
 BOX = (16, 16, 48, 32)  # x0, y0, x1, y1, half-open; four different margins
 YELLOW, BLUE, RED = (240, 220, 40), (30, 60, 120), (120, 40, 60)
 LOSSY = 4  # levels: JPEG at quality 95, flat blocks, rounding of YCbCr and CMYK
@@ -76,16 +78,7 @@ def oriented(orientation: int, file_format: str = "JPEG", **options) -> bytes:
 
 def readable() -> dict[str, Readable]:
     """{file name: case}."""
-    lossy = {f"{name}.jpg": Readable(*case) for name, case in _jpegs().items()}
-    return {
-        **lossy,
-        "subsampled.jpg": Readable(
-            encode(scene(), "JPEG", subsampling=2), scene(), LOSSY, edge=2
-        ),
-        **{name: Readable(*case) for name, case in _lossless().items()},
-        **_transparent(),
-        **_sizes(),
-    }
+    return _jpegs() | _lossless() | _transparent() | _sizes()
 
 
 def refused() -> dict[str, tuple[bytes, str]]:
@@ -118,15 +111,14 @@ def refused() -> dict[str, tuple[bytes, str]]:
 
 def write_folder(root: Path) -> Path:
     """Every case as root/val/thing/<name>, with boxes.csv of all readable ones."""
-    folder = root / "val" / "thing"
+    folder, cases = root / "val" / "thing", readable()
     folder.mkdir(parents=True)
-    rows = ["image,x_min,y_min,x_max,y_max"]
-    for name, case in readable().items():
-        (folder / name).write_bytes(case.content)
-        rows.append(",".join([f"val/thing/{name}", *map(str, case.box)]))
-    for name, (content, _) in refused().items():
+    contents = {name: case.content for name, case in cases.items()}
+    contents |= {name: content for name, (content, _) in refused().items()}
+    for name, content in contents.items():
         (folder / name).write_bytes(content)
-    (root / "boxes.csv").write_text("\n".join(rows) + "\n")
+    boxes = {f"val/thing/{name}": [case.box] for name, case in cases.items()}
+    tiny_sets.write_csv(root, boxes)
     return root
 
 
@@ -181,9 +173,8 @@ def ycck() -> bytes:
     return bytes(content)
 
 
-def _jpegs() -> dict[str, tuple]:
-    """Lossy cases: (content, pixels, tolerance)."""
-    grey = _grey(scene())
+def _jpegs() -> dict[str, Readable]:
+    grey, blurred = _grey(scene()), encode(scene(), "JPEG", subsampling=2)
     second = Image.fromarray(scene()[::-1])
     plain = encode(scene(), "JPEG")
     contents = {
@@ -200,13 +191,14 @@ def _jpegs() -> dict[str, tuple]:
         **{f"orientation_{i}": oriented(i) for i in range(10)},  # 0 and 9: as stored
     }  # fmt: skip
     return {
-        **{name: (content, scene(), LOSSY) for name, content in contents.items()},
-        "grey": (encode(grey, "JPEG"), _three(grey), LOSSY),
+        **{f"{n}.jpg": Readable(c, scene(), LOSSY) for n, c in contents.items()},
+        "grey.jpg": Readable(encode(grey, "JPEG"), _three(grey), LOSSY),
+        "subsampled.jpg": Readable(blurred, scene(), LOSSY, edge=2),
     }
 
 
-def _lossless() -> dict[str, tuple]:
-    """Exact cases: (content, pixels)."""
+def _lossless() -> dict[str, Readable]:
+    """Exact cases, and a JPEG by another name."""
     pixels, grey = scene(), _grey(scene())
     # Within 128 of 257 times a level is that level, rounded; cut off it would not be.
     near = np.random.default_rng(0).integers(-128, 129, grey.shape)
@@ -215,6 +207,7 @@ def _lossless() -> dict[str, tuple]:
     mirrored = [Image.fromarray(pixels[:, ::-1])]
     animation = {"save_all": True, "append_images": mirrored, "duration": 100}
     black_and_white = Image.fromarray((grey > 128).astype(np.uint8) * 255)
+    one_bit = encode(black_and_white.convert("1"), "PNG")
     contents = {
         "plain.png": encode(pixels, "PNG"),
         "palette.png": encode(_palette(pixels), "PNG"),
@@ -233,15 +226,12 @@ def _lossless() -> dict[str, tuple]:
         "gif_called.png": encode(pixels, "GIF"),
     }
     return {
-        **{name: (content, pixels) for name, content in contents.items()},
-        "jpeg_called.png": (encode(pixels, "JPEG"), pixels, LOSSY),
-        "grey.png": (encode(grey, "PNG"), _three(grey)),
-        "grey16.png": (encode(grey16, "PNG"), _three(grey)),
-        "grey16.tif": (encode(grey16, "TIFF"), _three(grey)),
-        "one_bit.png": (
-            encode(black_and_white.convert("1"), "PNG"),
-            _three(np.asarray(black_and_white)),
-        ),
+        **{name: Readable(content, pixels) for name, content in contents.items()},
+        "jpeg_called.png": Readable(encode(pixels, "JPEG"), pixels, LOSSY),
+        "grey.png": Readable(encode(grey, "PNG"), _three(grey)),
+        "grey16.png": Readable(encode(grey16, "PNG"), _three(grey)),
+        "grey16.tif": Readable(encode(grey16, "TIFF"), _three(grey)),
+        "one_bit.png": Readable(one_bit, _three(np.asarray(black_and_white))),
     }
 
 

@@ -1,4 +1,8 @@
-"""Annotation files of other people's making: a mistake names its file and line."""
+"""Annotation files of other people's making.
+
+All readers of this folder raise a DataError that names the file and line, or entry, of
+what is wrong, or the file that is missing or of another form.
+"""
 
 import csv
 import dataclasses
@@ -18,12 +22,7 @@ _ENTRIES_SHOWN = 6
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One line of a table.
-
-    Attributes:
-      place: "file:line", for errors.
-      fields: its columns.
-    """
+    """The columns of one line of a table; `place` is "file:line", for errors."""
 
     place: str
     fields: list[str]
@@ -31,21 +30,13 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class ImageBoxes:
-    """What a box file says of one image.
+    """What a box file says of one image."""
 
-    Attributes:
-      names: what it may be called, the surest first; the first is for messages.
-      boxes: float32 [n, 4], half-open, pixels of the picture that was annotated.
-      categories: n names of what the boxes are of; "" where none is given.
-      size_wh: of the picture that was annotated, where the file states it.
-      slips: what is wrong without changing a box by more than a pixel.
-    """
-
-    names: tuple[str, ...]
-    boxes: np.ndarray
-    categories: tuple[str, ...]
-    size_wh: tuple[int, int] | None = None
-    slips: tuple[str, ...] = ()
+    names: tuple[str, ...]  # what it may be called, the surest first, as in messages
+    boxes: np.ndarray  # float32 [n, 4], half-open, pixels of the annotated picture
+    categories: tuple[str, ...]  # n names of what the boxes are of; "" without
+    size_wh: tuple[int, int] | None = None  # of that picture, where it is stated
+    slips: tuple[str, ...] = ()  # wrong, but changes no box by more than a pixel
 
 
 def stated_size(width, height) -> tuple[int, int] | None:
@@ -58,11 +49,7 @@ def stated_size(width, height) -> tuple[int, int] | None:
 
 
 def read_text(path: str | Path) -> str:
-    """A whole UTF-8 file, with or without a byte order mark.
-
-    Raises:
-      DataError: it is missing, unreadable or in another encoding.
-    """
+    """A whole UTF-8 file, with or without a byte order mark."""
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -80,9 +67,6 @@ def read_rows(
       path: the file.
       columns: the columns' names; every line has as many.
       separator: between columns; None is any white space.
-
-    Raises:
-      DataError: the file is unreadable, or a line has other columns.
     """
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
@@ -97,11 +81,7 @@ def read_rows(
 
 
 def read_csv_rows(path: str | Path, columns: Sequence[str]) -> Iterator[Row]:
-    """The lines of a CSV file below its header; empty ones are skipped.
-
-    Raises:
-      DataError: the file is unreadable or no CSV, or its first line is not `columns`.
-    """
+    """The lines of a CSV file below its header, `columns`; empty ones are skipped."""
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         if (header := next(reader, [])) != list(columns):
@@ -124,25 +104,34 @@ def to_whole_number(place: str, name: str, text: str) -> int:
     return int(text)
 
 
-def to_box(place: str, corners: Iterable[str | float | None]) -> np.ndarray:
+def to_box(
+    place: str, numbers: Sequence[str | float | None], *, has_size: bool = False
+) -> np.ndarray:
     """Four corners x0, y0, x1, y1 as they are: float32 [4].
 
     An inverted or empty box is a box too: bas_tf.check_data lists it, and evaluation
     leaves it out and counts it.
 
+    Args:
+      place: for the error.
+      numbers: the corners, or x0, y0, width and height.
+      has_size: whether they are the latter; x1 is x0 + width.
+
     Raises:
       DataError: they are not four finite numbers.
     """
-    corners = list(corners)
     try:
-        values = np.array([float(corner) for corner in corners], np.float64)
+        values = np.array([float(number) for number in numbers], np.float64)
     except (TypeError, ValueError, OverflowError):
         values = np.empty(0)
-    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite
+    # What is beyond float32 becomes infinite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if has_size and len(values) == 4:
+            values[2:] += values[:2]
         box = values.astype(np.float32)
     if len(box) != 4 or not np.isfinite(box).all():
         raise DataError(
-            f"{place}: a box is four finite numbers, not {reprlib.repr(corners)}"
+            f"{place}: a box is four finite numbers, not {reprlib.repr(numbers)}"
         )
     return box
 
@@ -173,8 +162,8 @@ def labels_of(
       on_fault: gets the DataError of each class that the model does not know, which
         is left out.
     """
-    known = {_nfc(name): label for label, name in enumerate(class_names)}
-    labels = {name: known.get(_nfc(name)) for name in set(names)}
+    known = {nfc(name): label for label, name in enumerate(class_names)}
+    labels = {name: known.get(nfc(name)) for name in set(names)}
     for name in sorted(name for name, label in labels.items() if label is None):
         error = (
             f"{folder / name}: not one of the "
@@ -185,7 +174,8 @@ def labels_of(
     return dict(sorted(known_labels.items(), key=lambda item: item[1]))
 
 
-def _nfc(name: str) -> str:
+def nfc(name: str) -> str:
+    """Equal for names that differ in Unicode form alone."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -200,8 +190,3 @@ def wrong_layout(root: str | Path, expected: str) -> DataError:
         len(entries) > _ENTRIES_SHOWN
     )
     return DataError(f"{root}: holds {shown or 'nothing'}{more}; expected {expected}")
-
-
-def unknown_split(where: str | Path, split: str, known: Iterable[str]) -> DataError:
-    """The error for a split that a data set does not have."""
-    return DataError(f"{where}: no split {split!r}; it has {', '.join(known)}")

@@ -14,27 +14,20 @@ from bas_tf.data.annotations import box_names
 from bas_tf.data.annotations.annotation_files import ImageBoxes
 from bas_tf.data.annotations.box_forms import find_boxes, read_boxes
 from bas_tf.data.records import DataError
+from bas_tf.geometry.frames import Size
 
 _SHOWN = 3
 _HEAD = 1 << 16  # bytes that tell the size of most photos
 _TIFF = (b"II", b"MM")  # keeps its size anywhere in the file
 
-Size = tuple[int, int]  # width, height
-
 
 @dataclasses.dataclass(frozen=True)
 class BoxesOfPhoto:
-    """One photo's boxes.
-
-    Attributes:
-      boxes: float32 [n, 4] in pixels of the upright photo; None where it has none.
-      faults: why they cannot be used for figures.
-      slips: what is off by at most a pixel.
-    """
+    """One photo's boxes: float32 [n, 4] in pixels of the upright photo, or None."""
 
     boxes: np.ndarray | None = None
-    faults: tuple[str, ...] = ()
-    slips: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()  # why they cannot be used for figures
+    slips: tuple[str, ...] = ()  # what is off by at most a pixel
 
 
 class BoxFile:

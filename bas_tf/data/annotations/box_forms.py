@@ -18,11 +18,7 @@ _READERS: dict[str, Callable[[Path], list[ImageBoxes]]] = {  # "" is a folder
 
 
 def find_boxes(root: Path) -> Path | None:
-    """The box file in a folder of photos, or the folder of them.
-
-    Raises:
-      DataError: there are several.
-    """
+    """The box file in a folder of photos, or their folder; DataError with several."""
     found = [
         _STEM + suffix for suffix in _READERS if (root / f"{_STEM}{suffix}").exists()
     ]
@@ -32,11 +28,7 @@ def find_boxes(root: Path) -> Path | None:
 
 
 def read_boxes(path: Path) -> list[ImageBoxes]:
-    """The boxes of a .csv file, a COCO .json file, or a folder of Pascal VOC files.
-
-    Raises:
-      DataError: it is missing, of another form, or wrong.
-    """
+    """The boxes of a .csv file, a COCO .json file, or a folder of Pascal VOC files."""
     if not path.exists():
         raise DataError(f"{path}: no such file")
     reader = _READERS.get("" if path.is_dir() else path.suffix.lower() or "file")

@@ -7,17 +7,12 @@ fits, and where whatever else it has in front is the same in all names of the fi
 """
 
 import dataclasses
-import unicodedata
 from collections.abc import Iterable, Sequence
 
+from bas_tf.data.annotations.annotation_files import nfc
 from bas_tf.data.decode import EXTENSIONS
 
-_SPLITS = {
-    "training": "train",
-    "valid": "val",
-    "validation": "val",
-    "testing": "test",
-}
+_SPLITS = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
 _USUAL_SPLITS = {"train", "val", "test"}
 
 
@@ -37,17 +32,11 @@ class _Photo:
 
 @dataclasses.dataclass(frozen=True)
 class _Reading:
-    """What a name may mean.
+    """What a name may mean."""
 
-    Attributes:
-      photos: those that fit all it says.
-      before: the folders in front, which say nothing.
-      parts: how many of the photo's three parts it has.
-    """
-
-    photos: list[_Photo]
-    before: tuple[str, ...]
-    parts: int
+    photos: list[_Photo]  # those that fit all it says
+    before: tuple[str, ...]  # the folders in front, which say nothing
+    parts: int  # how many of the photo's three parts it has
 
 
 class PhotoNames:
@@ -148,7 +137,7 @@ def is_left_out(found: str | None) -> bool:
 def parts_of(name: str) -> tuple[str, ...]:
     """The parts of a path in Unicode's form C, without `.`, `..` and empty ones."""
     parts: list[str] = []
-    for part in unicodedata.normalize("NFC", name).replace("\\", "/").split("/"):
+    for part in nfc(name).replace("\\", "/").split("/"):
         if part == "..":
             del parts[-1:]
         elif part not in ("", "."):
@@ -158,7 +147,7 @@ def parts_of(name: str) -> tuple[str, ...]:
 
 def fold(text: str) -> str:
     """Equal for names that differ in case or Unicode form alone."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return nfc(nfc(text).casefold())
 
 
 def split_of(folder: str) -> str:

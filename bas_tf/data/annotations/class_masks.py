@@ -19,9 +19,6 @@ def read_class_mask(path: Path, labels: Sequence[int]) -> np.ndarray:
 
     Returns:
       uint8 [height, width]: 0 background, k + 1 label k, 255 ignore.
-
-    Raises:
-      DataError: it cannot be read, is of colours, or has an index beyond the classes.
     """
     with decode.opened(decode.read_file(path), str(path)) as image:
         if image.mode not in ("P", "L"):

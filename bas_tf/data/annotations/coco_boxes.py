@@ -26,9 +26,6 @@ def read_coco_boxes(path: Path) -> list[ImageBoxes]:
     Returns:
       One entry for each image with boxes. `info.folder`, where it is given, is what the
       photos' folder is called: their second name begins with it.
-
-    Raises:
-      DataError: not JSON, or an entry is wrong; it names the entry.
     """
     content = read_json(path)
     images = read_images(path, content)
@@ -63,13 +60,7 @@ def read_json(path: Path):
 def read_annotations(
     path: Path, content, images: dict[int | str, dict]
 ) -> Iterator[tuple[str, int | str, dict]]:
-    """(place, image_id, annotation) of each of `annotations`.
-
-    Args:
-      path: of the file, for errors.
-      content: what it holds.
-      images: its images, see `read_images`.
-    """
+    """(place, image_id, annotation) of each of `annotations`."""
     for i, annotation in enumerate(entries(path, content, "annotations")):
         place = f"{path}: annotations[{i}]"
         image_id = value(place, annotation, "image_id")
@@ -141,5 +132,4 @@ def box_of(annotation: dict, *, place: str) -> np.ndarray:
         and all(abs(n) < 1e9 for n in bbox)
     ):
         raise DataError(f"{place}: bbox is not four numbers x, y, width, height")
-    x, y, width, height = bbox
-    return to_box(place, [x, y, x + width, y + height])
+    return to_box(place, bbox, has_size=True)

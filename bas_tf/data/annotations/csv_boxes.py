@@ -13,14 +13,7 @@ COLUMNS = ("image", "x_min", "y_min", "x_max", "y_max")
 
 
 def read_csv_boxes(path: Path) -> list[ImageBoxes]:
-    """Every box of a file; several lines of one image are several true boxes.
-
-    Returns:
-      One entry for each image, without categories and sizes.
-
-    Raises:
-      DataError: the header is another, or a line is wrong; it names the line.
-    """
+    """One entry for each image; several lines of one are several true boxes."""
     boxes = []
     for row in read_csv_rows(path, COLUMNS):
         image, *corners = row.fields

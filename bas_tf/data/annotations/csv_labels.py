@@ -1,11 +1,10 @@
 """All classes of photos that show several, from a CSV file: image,classes."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bas_tf.data.annotations import box_names
-from bas_tf.data.annotations.annotation_files import read_csv_rows
+from bas_tf.data.annotations.annotation_files import nfc, read_csv_rows
 from bas_tf.data.records import DataError
 from bas_tf.errors import one_line
 
@@ -44,7 +43,7 @@ def read_csv_labels(
                 )
     except DataError as error:
         faults.append(one_line(error))
-    labels = {_fold(name): label for label, name in enumerate(class_names)}
+    labels = {nfc(name): label for label, name in enumerate(class_names)}
     photos = box_names.PhotoNames(image_ids, splits).find([name for name, *_ in rows])
     found: dict[str, tuple[int, ...]] = {}
     for (name, classes, place), image_id in zip(rows, photos, strict=True):
@@ -59,12 +58,8 @@ def read_csv_labels(
             f"{place}: {text!r} is not one of the {len(labels)} classes "
             f"({', '.join(class_names[:5])}…)"
             for text in named
-            if _fold(text) not in labels
+            if nfc(text) not in labels
         ]
-        known = {labels[_fold(text)] for text in named if _fold(text) in labels}
+        known = {labels[nfc(text)] for text in named if nfc(text) in labels}
         found[image_id] = tuple(sorted(known))
     return found, faults
-
-
-def _fold(name: str) -> str:
-    return unicodedata.normalize("NFC", name)

@@ -6,7 +6,7 @@ count pixels from 0 and seldom reach the last column, so they are inclusive by o
 
 import dataclasses
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,27 +33,16 @@ FORMS = (
 
 @dataclasses.dataclass(frozen=True)
 class Annotations:
-    """What is known of the validation images, under their file names' stems.
+    """What is known of the validation images, under their file names' stems."""
 
-    Attributes:
-      origin: the file or folder it was read from.
-      boxes: float32 [n, 4], pixels of the image.
-      synsets: class of an image.
-      class_ids: class of an image as a number, in forms that have no synset.
-    """
-
-    origin: Path
-    boxes: dict[str, np.ndarray]
+    origin: Path  # the file or folder it was read from
+    boxes: dict[str, np.ndarray]  # float32 [n, 4], pixels of the image
     synsets: dict[str, str] = dataclasses.field(default_factory=dict)
-    class_ids: dict[str, int] = dataclasses.field(default_factory=dict)
+    class_ids: dict[str, int] = dataclasses.field(default_factory=dict)  # or synsets
 
 
 def read_annotations(root: Path) -> Annotations | None:
-    """Reads the one form that is there; None when there is none.
-
-    Raises:
-      DataError: two forms are there, or one has a wrong line or file.
-    """
+    """Reads the one form that is there; None without one, DataError with two."""
     found = list(_find_forms(root))
     if len(found) > 1:
         raise DataError(
@@ -82,22 +71,20 @@ def _read_xml_folder(folder: Path) -> Annotations:
 
 
 def _read_xml_archive(archive: Path) -> Annotations:
-    return _from_objects(archive, _parse_members(archive))
-
-
-def _parse_members(archive: Path) -> Iterator[tuple[str, Objects]]:
+    found = []
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 if member.isfile() and member.name.endswith(".xml"):
                     content = tar.extractfile(member).read()
                     place = f"{archive}/{member.name}"
-                    yield place, parse_objects(content, place=place)
+                    found.append((place, parse_objects(content, place=place)))
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DataError(f"{archive}: not a readable archive ({error})") from error
+    return _from_objects(archive, found)
 
 
-def _from_objects(origin: Path, files: Iterator[tuple[str, Objects]]) -> Annotations:
+def _from_objects(origin: Path, files: Iterable[tuple[str, Objects]]) -> Annotations:
     boxes, synsets = [], {}
     for place, objects in files:
         stem = Path(place).stem

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from bas_tf.data import decode
 from bas_tf.data.annotations.annotation_files import ImageBoxes, stated_size, to_box
 from bas_tf.data.listing import visible_entries
 from bas_tf.data.records import DataError
@@ -15,19 +16,12 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclasses.dataclass(frozen=True)
 class Objects:
-    """What one file lists.
+    """What one file lists."""
 
-    Attributes:
-      names: n class names, "" where a file has none.
-      corners: n arrays float32 [4], xmin, ymin, xmax, ymax as written.
-      image_names: what the file calls its image: its path, its folder and file name.
-      size_wh: of the image, where it is stated.
-    """
-
-    names: list[str]
-    corners: list[np.ndarray]
-    image_names: tuple[str, ...] = ()
-    size_wh: tuple[int, int] | None = None
+    names: list[str]  # n class names, "" where a file has none
+    corners: list[np.ndarray]  # n of float32 [4], xmin, ymin, xmax, ymax as written
+    image_names: tuple[str, ...]  # its path, its folder and file name, as far as given
+    size_wh: tuple[int, int] | None  # of the image, where it is stated
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
@@ -38,16 +32,7 @@ class _NoDoctype(ElementTree.TreeBuilder):
 
 
 def parse_objects(content: bytes, *, place: str) -> Objects:
-    """The objects of one XML file.
-
-    Args:
-      content: the file.
-      place: its name, for errors.
-
-    Raises:
-      DataError: not XML, a DOCTYPE in it, no `annotation`, or an object whose box is
-        not four finite numbers.
-    """
+    """The objects of one XML file without DOCTYPE; `place` is its name, for errors."""
     try:
         root = ElementTree.fromstring(
             content, ElementTree.XMLParser(target=_NoDoctype())
@@ -82,19 +67,11 @@ def _image_names(root: ElementTree.Element) -> tuple[str, ...]:
 
 def read_objects(path: Path) -> Objects:
     """As `parse_objects`, of a file."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: not readable ({error.strerror})") from error
-    return parse_objects(content, place=str(path))
+    return parse_objects(decode.read_file(path), place=str(path))
 
 
 def _xml_files(folder: Path) -> list[Path]:
-    """Those below the folder, sorted.
-
-    Raises:
-      DataError: a folder cannot be read.
-    """
+    """Those below the folder, sorted."""
     found = []
     for name in visible_entries(folder):
         path = folder / name
@@ -115,9 +92,6 @@ def read_voc_boxes(folder: Path) -> list[ImageBoxes]:
     Returns:
       One entry for each file with objects. Its image is called by the file's path below
       the folder, without suffix, or else as the file itself names it.
-
-    Raises:
-      DataError: a file is wrong; it names the file and the object.
     """
     entries = []
     for path in _xml_files(folder):

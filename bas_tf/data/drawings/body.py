@@ -20,21 +20,13 @@ _SUBPIXELS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Body:
-    """A creature's geometry in the unit frame of `synthetic_drawing`.
+    """A creature's geometry in the unit frame of `drawing`."""
 
-    Attributes:
-      outline: float64 [n, 2], part of it may lie outside the image.
-      centre: float64 [2].
-      axis: direction of the head, radians.
-      radius: that of a disc of the outline's area.
-      emblem: float64 [2], where an emblem would sit.
-    """
-
-    outline: np.ndarray
-    centre: np.ndarray
-    axis: float
-    radius: float
-    emblem: np.ndarray
+    outline: np.ndarray  # float64 [n, 2], part of it may lie outside the image
+    centre: np.ndarray  # float64 [2]
+    axis: float  # direction of the head, radians
+    radius: float  # that of a disc of the outline's area
+    emblem: np.ndarray  # float64 [2], where an emblem would sit
 
 
 def sample_group(
@@ -43,8 +35,7 @@ def sample_group(
     """Creatures of one picture, the largest first; one alone is `sample_body`'s.
 
     Args:
-      rng: decides everything.
-      image_size: width and height.
+      rng, image_size: as of `sample_body`.
       count: how many; the more, the smaller.
       max_iou: 0 keeps their boxes apart. Otherwise the box of each but the first drawn
         overlaps that of an earlier one, by at most this IoU.
@@ -149,11 +140,7 @@ def mask_from_coverage(covered: np.ndarray) -> np.ndarray:
 
 
 def visible_masks(coverages: Sequence[np.ndarray]) -> np.ndarray:
-    """What is seen of creatures, uint8 [n, height, width]: later ones hide earlier.
-
-    Args:
-      coverages: n of `coverage`.
-    """
+    """What is seen of creatures, uint8 [n, height, width]: later ones hide earlier."""
     masks = np.stack([mask_from_coverage(each) for each in coverages])
     for i in range(len(masks) - 1):
         masks[i][masks[i + 1 :].any(axis=0)] = 0

@@ -46,12 +46,9 @@ def to_fixed_point(points: np.ndarray, unit: float) -> np.ndarray:
 def window(
     canvas: np.ndarray, points: np.ndarray, unit: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a canvas [height, width, ...] around a shape, to draw in cheaply.
+    """The part of a canvas [height, width, ...] around points, to draw in cheaply.
 
-    Args:
-      canvas: the whole image.
-      points: [n, 2] in the unit frame, some of them inside the image.
-      unit: pixels per unit of length.
+    Of the points [n, 2] (unit frame), some lie inside the image.
 
     Returns:
       A view of the canvas with two pixels to spare around the points, and its top left

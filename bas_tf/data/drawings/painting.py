@@ -18,22 +18,14 @@ _DARK = np.array([38, 28, 34], np.uint8)
 
 @dataclasses.dataclass(frozen=True)
 class Species:
-    """The looks of one class.
-
-    Attributes:
-      name: the class name.
-      texture: a key of `TEXTURES`.
-      light, deep: keys of `HUES`.
-      emblem_hue: in degrees.
-      emblem: float64 [n, 2], the sign's polygon within the unit disc.
-    """
+    """The looks of one class."""
 
     name: str
-    texture: str
-    light: str
+    texture: str  # a key of `TEXTURES`
+    light: str  # a key of `HUES`, as `deep`
     deep: str
-    emblem_hue: float
-    emblem: np.ndarray
+    emblem_hue: float  # degrees
+    emblem: np.ndarray  # float64 [n, 2], the sign's polygon within the unit disc
 
 
 # Each texture, light hue and deep hue occurs in two classes or three, so that no pixel
@@ -55,14 +47,9 @@ _STRANGE_PAIRS = (
 
 
 def draw_scenery(rng: np.random.Generator, image_size: tuple[int, int]) -> np.ndarray:
-    """A background in the creatures' colours and textures that knows no class.
+    """RGB uint8 [height, width, 3] in the creatures' colours that knows no class.
 
-    Args:
-      rng: decides everything; it has not seen a label.
-      image_size: width and height in pixels.
-
-    Returns:
-      RGB uint8 [height, width, 3].
+    `rng` decides everything and has not seen a label.
     """
     image = _draw_ground(rng, image_size)
     frame, unit = drawing.frame_size(image_size), drawing.unit_in_pixels(image_size)
@@ -166,15 +153,10 @@ def draw_creature(
     body: Body,
     covered: np.ndarray,
 ) -> None:
-    """Paints a creature into the image, in place.
+    """Paints a creature into the image, RGB uint8 [height, width, 3], in place.
 
-    Args:
-      image: RGB uint8 [height, width, 3].
-      rng: decides colours, phase and scale of the texture, presence of the emblem.
-      species: its class.
-      body: its geometry.
-      covered: uint8 [height, width], the body's share of each pixel out of 255; pixels
-        with 0 stay as they are.
+    `rng` decides colours, phase and scale of the texture, presence of the emblem.
+    `covered` is of `body.coverage`; pixels with 0 stay as they are.
     """
     unit = drawing.unit_in_pixels((image.shape[1], image.shape[0]))
     view, corner = drawing.window(image, body.outline, unit)

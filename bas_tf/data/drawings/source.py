@@ -35,32 +35,20 @@ _MAX_OVERLAP = 0.3  # more, and one creature may hide another
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One drawn image.
+    """One drawn image."""
 
-    Attributes:
-      image: RGB uint8 [height, width, 3].
-      mask: uint8 [height, width], 255 on the creatures of the label, else 0.
-      label: index into `SyntheticSource.class_names`.
-    """
-
-    image: np.ndarray
-    mask: np.ndarray
-    label: int
+    image: np.ndarray  # RGB uint8 [height, width, 3]
+    mask: np.ndarray  # uint8 [height, width], 255 on creatures of the label, else 0
+    label: int  # index into `SyntheticSource.class_names`
 
 
 @dataclasses.dataclass(frozen=True)
 class _Creatures:
-    """Those of one picture, the first at the back.
-
-    Attributes:
-      shapes: their geometry.
-      coverages: of `body.coverage`, one each.
-      labels: int [n], their classes.
-    """
+    """Those of one picture, the first at the back."""
 
     shapes: Sequence[bodies.Body]
-    coverages: Sequence[np.ndarray]
-    labels: np.ndarray
+    coverages: Sequence[np.ndarray]  # of `body.coverage`, one each
+    labels: np.ndarray  # int [n], their classes
 
     def visible_masks(self, label: int) -> np.ndarray:
         """What is seen of those of a class: uint8 [k, height, width], 255 or 0."""
@@ -139,18 +127,8 @@ class SyntheticSource:
         def creatures() -> _Creatures:
             return _creatures(scene, size, **self._group)
 
-        def load_mask() -> np.ndarray:
-            return creatures().visible_masks(label).max(axis=0)
-
         def draw() -> np.ndarray:
-            return draw_example(
-                seed=self._seed,
-                split=split,
-                index=index,
-                image_size=size,
-                hide_object=is_none,
-                **self._group,
-            ).image
+            return _draw(scene, size, None if is_none else creatures())
 
         if is_none:
             no_object = self.class_names.index(NO_OBJECT)
@@ -162,7 +140,7 @@ class SyntheticSource:
             label=label,
             image=DrawnImage(draw, size),
             boxes_original=np.stack([boxes.box_from_mask(m) for m in masks]),
-            load_mask=load_mask,
+            load_mask=lambda: creatures().visible_masks(label).max(axis=0),
             other_labels=tuple(sorted({*drawn.labels.tolist()} - {label})),
             load_class_mask=lambda: creatures().class_mask(),
         )
@@ -175,11 +153,8 @@ def draw_example(
     index: int,
     image_size: tuple[int, int],
     hide_object: bool = False,
-    count: int = 1,
-    max_iou: float = 0.0,
-    classes: int = 1,
 ) -> Example:
-    """Draws one image with its exact mask.
+    """Draws one image of one creature, with its exact mask.
 
     Args:
       seed, split, index: name the scene.
@@ -187,20 +162,25 @@ def draw_example(
         scene.
       hide_object: leave the creature out; all other pixels stay, and mask and label are
         still the creature's.
-      count, max_iou: see `body.sample_group`; later ones are drawn over earlier ones.
-      classes: how many they are of.
     """
-    scene, skin = (seed, split, index), _rng(seed, split, index, _SKIN)
-    drawn = _creatures(scene, image_size, count=count, max_iou=max_iou, classes=classes)
-    image = draw_scenery(_rng(*scene, _SCENERY), image_size)
-    if not hide_object:
-        for body, covered, each in zip(
-            drawn.shapes, drawn.coverages, drawn.labels, strict=True
-        ):
-            draw_creature(image, skin, SPECIES[each], body, covered)
-    label = _label(*scene)
+    scene, label = (seed, split, index), _label(seed, split, index)
+    drawn = _creatures(scene, image_size, count=1, max_iou=0.0, classes=1)
+    image = _draw(scene, image_size, None if hide_object else drawn)
     mask = drawn.visible_masks(label).max(axis=0)
     return Example(image=image, mask=mask, label=label)
+
+
+def _draw(
+    scene: tuple[int, str, int], size: tuple[int, int], drawn: _Creatures | None
+) -> np.ndarray:
+    """The scenery and, if any, creatures in it, later ones over earlier ones."""
+    image, skin = draw_scenery(_rng(*scene, _SCENERY), size), _rng(*scene, _SKIN)
+    if drawn is not None:
+        for body, covered, label in zip(
+            drawn.shapes, drawn.coverages, drawn.labels, strict=True
+        ):
+            draw_creature(image, skin, SPECIES[label], body, covered)
+    return image
 
 
 def _creatures(
@@ -215,45 +195,31 @@ def _creatures(
     return _Creatures(shapes, coverages, np.resize(labels, len(shapes)))
 
 
+def _check(is_right: bool, name: str, value: object, what_works: str) -> None:
+    if not is_right:
+        raise DataError(f"synthetic: {name} is {value}; {what_works}")
+
+
 def _check_arguments(
     image_size: tuple[int, int], num_images: Mapping[str, int], seed: int
 ) -> None:
-    width, height = image_size
-    if min(width, height) < _MIN_SIDE:
-        raise DataError(
-            f"synthetic: image_size is {width}x{height}; sides start at {_MIN_SIDE}"
-        )
-    if max(width, height) > _MAX_ASPECT * min(width, height):
-        raise DataError(
-            f"synthetic: image_size is {width}x{height}; one side may be at most"
-            f" {_MAX_ASPECT} times the other"
-        )
+    (width, height), few = image_size, f"sides start at {_MIN_SIDE}"
+    _check(min(width, height) >= _MIN_SIDE, "image_size", f"{width}x{height}", few)
+    is_wide = max(width, height) > _MAX_ASPECT * min(width, height)
+    few = f"one side may be at most {_MAX_ASPECT} times the other"
+    _check(not is_wide, "image_size", f"{width}x{height}", few)
     for split, count in num_images.items():
-        if count < 1:
-            raise DataError(
-                f"synthetic: num_images of split {split!r} is {count}; at least 1 works"
-            )
-    if seed < 0:
-        raise DataError(f"synthetic: seed is {seed}; at least 0 works")
+        _check(count > 0, f"num_images of split {split!r}", count, "at least 1 works")
+    _check(seed >= 0, "seed", seed, "at least 0 works")
 
 
-def _check_group(
-    objects_per_image: int, object_overlap: float, classes_per_image: int
-) -> None:
-    if not 1 <= objects_per_image <= _MAX_OBJECTS:
-        raise DataError(
-            f"synthetic: objects_per_image is {objects_per_image}; 1 to {_MAX_OBJECTS} "
-            "work"
-        )
-    if not 0 <= object_overlap <= _MAX_OVERLAP:
-        raise DataError(
-            f"synthetic: object_overlap is {object_overlap}; 0 to {_MAX_OVERLAP} work"
-        )
-    if not 1 <= classes_per_image <= objects_per_image:
-        raise DataError(
-            f"synthetic: classes_per_image is {classes_per_image}; 1 to "
-            f"{objects_per_image}, which is objects_per_image, work"
-        )
+def _check_group(objects: int, overlap: float, classes: int) -> None:
+    works = f"1 to {_MAX_OBJECTS} work"
+    _check(1 <= objects <= _MAX_OBJECTS, "objects_per_image", objects, works)
+    works = f"0 to {_MAX_OVERLAP} work"
+    _check(0 <= overlap <= _MAX_OVERLAP, "object_overlap", overlap, works)
+    works = f"1 to {objects}, which is objects_per_image, work"
+    _check(1 <= classes <= objects, "classes_per_image", classes, works)
 
 
 def _rng(seed: int, split: str, index: int, stream: int) -> np.random.Generator:

@@ -25,12 +25,11 @@ from bas_tf.data.annotations import coco_boxes
 from bas_tf.data.annotations.annotation_files import (
     labels_of,
     stated_size,
-    unknown_split,
     wrong_layout,
 )
 from bas_tf.data.annotations.class_masks import mask_of_class
-from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
+from bas_tf.data.sources.published import PublishedSet
 from bas_tf.errors import import_extra
 from bas_tf.geometry.frames import Size
 from bas_tf.names import UNSURE_LABEL
@@ -38,15 +37,10 @@ from bas_tf.names import UNSURE_LABEL
 FILE = "annotations/instances_{}2014.json"
 
 
-class Coco2014Source:
-    """Photos of 80 classes, with a mask of them each; a `Source`.
-
-    Args:
-      root: the folder that holds annotations/.
-      class_names: as for `load_source`.
+class Coco2014Source(PublishedSet):
+    """Photos of 80 classes, with a mask of them each.
 
     Raises:
-      DataError: another layout, or an entry that is wrong.
       UserError: a mask is asked for, and pycocotools is not installed.
     """
 
@@ -63,10 +57,7 @@ class Coco2014Source:
             class_names = _read_categories(path, coco_boxes.read_json(path)).values()
         self.class_names = tuple(class_names)
 
-    def records(self, split: str) -> list[Record]:
-        """The photos of a split with an annotation, in the order of its file."""
-        if split not in self.splits:
-            raise unknown_split(self._root, split, self.splits)
+    def _records(self, split: str) -> list[Record]:
         path = self._files[split]
         content = coco_boxes.read_json(path)
         images = coco_boxes.read_images(path, content)
@@ -92,12 +83,12 @@ class Coco2014Source:
             path, len(images) - len(objects), len(images),
         )  # fmt: skip
         return [
-            self._record(split, image, objects[image_id])
+            self._photo(split, image, objects[image_id])
             for image_id, image in images.items()
             if image_id in objects
         ]
 
-    def _record(self, split: str, image: dict, objects: list["_Object"]) -> Record:
+    def _photo(self, split: str, image: dict, objects: list["_Object"]) -> Record:
         name = f"{split}2014/{Path(image['file_name']).name}"
         size_wh = stated_size(image.get("width"), image.get("height"))
         if size_wh is None:
@@ -105,10 +96,9 @@ class Coco2014Source:
         label, *others = dict.fromkeys(found.label for found in objects)
         boxes = [o.box for o in objects if o.label == label and not o.is_crowd]
         load_class_mask = functools.partial(_paint, objects, size_wh)
-        return Record(
-            image_id=name,
-            label=label,
-            image=image_file(self._root / name, upright=False),
+        return self._record(
+            name,
+            label,
             boxes_original=np.stack(boxes) if boxes else None,
             load_mask=functools.partial(mask_of_class, load_class_mask, label),
             other_labels=tuple(others),

@@ -16,40 +16,33 @@ import numpy as np
 
 from bas_tf.data import decode
 from bas_tf.data.annotations.annotation_files import (
-    labels_of,
     read_rows,
     to_box,
     to_whole_number,
-    unknown_split,
     wrong_layout,
 )
-from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
 from bas_tf.data.sources.archives import unpacked
+from bas_tf.data.sources.published import PublishedSet
 
 FOLDER, MASKS = "CUB_200_2011", "segmentations"
-TABLES = (
-    "images.txt",
-    "classes.txt",
-    "image_class_labels.txt",
-    "train_test_split.txt",
-    "bounding_boxes.txt",
-)
+TABLES = {
+    "images.txt": ("image_id", "image_name"),
+    "classes.txt": ("class_id", "class_name"),
+    "image_class_labels.txt": ("image_id", "class_id"),
+    "train_test_split.txt": ("image_id", "is_training_image"),
+    "bounding_boxes.txt": ("image_id", "x", "y", "width", "height"),
+}
 _SPLITS = {"0": "test", "1": "train"}  # train_test_split.txt: is it for training
 # A mask's grey is the share of five annotators who called the pixel bird.
 _MAJORITY = 128
 
 
-class CubSource:
-    """The birds, with a true box each and, if it is there, a mask; a `Source`.
+class CubSource(PublishedSet):
+    """The birds, with a true box each and, if it is there, a mask.
 
-    Args:
-      root: the folder CUB_200_2011, the one that holds it, or CUB_200_2011.tgz, which
-        is unpacked next to itself.
-      class_names: as for `load_source`.
-
-    Raises:
-      DataError: another layout, or a table with a wrong line.
+    The root is the folder CUB_200_2011, the one that holds it, or CUB_200_2011.tgz,
+    which is unpacked next to itself.
     """
 
     splits = ("train", "test")
@@ -59,36 +52,30 @@ class CubSource:
         self._masks = _find_masks(self._root)
         tables = {name: _Table(self._root / name) for name in TABLES}
         classes = tables["classes.txt"].column()
-        self.class_names = tuple(class_names or classes.values())
-        label_of = labels_of(
-            classes.values(), self.class_names, folder=self._root / "images"
-        )
+        self._set_classes(classes.values(), class_names, "images")
         class_ids = tables["image_class_labels.txt"].column()
         in_train = tables["train_test_split.txt"].column()
         boxes = {
-            image: to_box(place, _corners(place, fields))
+            image: to_box(place, fields, has_size=True)
             for image, (place, fields) in tables["bounding_boxes.txt"].rows.items()
         }
-        self._records: dict[str, list[Record]] = {split: [] for split in self.splits}
+        self._found: dict[str, list[Record]] = {split: [] for split in self.splits}
         for image, (place, (name,)) in tables["images.txt"].rows.items():
             split = _look_up(_SPLITS, in_train.get(image), place, "split")
             class_name = _look_up(classes, class_ids.get(image), place, "class")
-            self._records[split].append(
-                self._record(name, label_of[class_name], boxes.get(image))
+            self._found[split].append(
+                self._photo(name, self._label_of[class_name], boxes.get(image))
             )
 
-    def records(self, split: str) -> list[Record]:
-        """The images of a split, in the order of images.txt."""
-        if split not in self._records:
-            raise unknown_split(self._root, split, self.splits)
-        return self._records[split]
+    def _records(self, split: str) -> list[Record]:
+        return self._found[split]
 
-    def _record(self, name: str, label: int, box: np.ndarray | None) -> Record:
+    def _photo(self, name: str, label: int, box: np.ndarray | None) -> Record:
         mask = self._masks and (self._masks / name).with_suffix(".png")
-        return Record(
-            image_id=name,
-            label=label,
-            image=image_file(self._root / "images" / name, upright=False),
+        return self._record(
+            name,
+            label,
+            folder="images/",
             boxes_original=None if box is None else box[None],
             load_mask=functools.partial(_decode_votes, mask)
             if mask and mask.is_file()
@@ -97,25 +84,14 @@ class CubSource:
 
 
 class _Table:
-    """A table of CUB, whose first column is a number that all tables share.
-
-    Attributes:
-      rows: {number as written: (place, the other columns)}.
-    """
-
-    _COLUMNS = {
-        "images.txt": ("image_id", "image_name"),
-        "classes.txt": ("class_id", "class_name"),
-        "image_class_labels.txt": ("image_id", "class_id"),
-        "train_test_split.txt": ("image_id", "is_training_image"),
-        "bounding_boxes.txt": ("image_id", "x", "y", "width", "height"),
-    }
+    """A table of CUB: `rows` is {number as written: (place, the other columns)}."""
 
     def __init__(self, path: Path):
         self.rows: dict[str, tuple[str, list[str]]] = {}
-        for row in read_rows(path, self._COLUMNS[path.name]):
+        columns = TABLES[path.name]
+        for row in read_rows(path, columns):
             number = row.fields[0]
-            to_whole_number(row.place, self._COLUMNS[path.name][0], number)
+            to_whole_number(row.place, columns[0], number)
             if number in self.rows:
                 raise DataError(f"{row.place}: number {number} is there twice")
             self.rows[number] = row.place, row.fields[1:]
@@ -134,20 +110,6 @@ def _look_up(table: dict[str, str], key: str | None, place: str, what: str) -> s
     return table[key]
 
 
-def _corners(place: str, fields: list[str]) -> list[float]:
-    """x, y, width, height as half-open corners: x1 is x + width.
-
-    A negative width or height gives an inverted box, and 0 an empty one.
-    """
-    try:
-        x, y, width, height = (float(field) for field in fields)
-    except ValueError as error:
-        raise DataError(
-            f"{place}: a box is four finite numbers, not {fields}"
-        ) from error
-    return [x, y, x + width, y + height]
-
-
 def _decode_votes(path: Path) -> np.ndarray:
     """Pixels that most annotators called bird: uint8 [height, width], 0 or 255."""
     votes = decode.decode_mask(path)
@@ -161,7 +123,7 @@ def _find_root(root: str) -> Path:
     elif not path.is_dir():
         raise DataError(f"data.root is {root!r}: no such folder or archive")
     for folder in (path, path / FOLDER):
-        if (folder / TABLES[0]).is_file():
+        if (folder / "images.txt").is_file():
             return folder
     raise wrong_layout(
         path, f"CUB-200-2011: {', '.join(TABLES)} and images/, or {FOLDER}.tgz itself"

@@ -221,10 +221,8 @@ class FolderSource:
         files = images_of(self.folder_of(split) / class_name, self._on_fault)
         if not self._is_split_here:
             return files
-        is_val = [i % VAL_EVERY == 1 for i in range(len(files))]
-        return [
-            f for f, val in zip(files, is_val, strict=True) if val == (split == "val")
-        ]
+        is_val = split == "val"
+        return [f for i, f in enumerate(files) if (i % VAL_EVERY == 1) == is_val]
 
     def _mask_path(self, place: str) -> Path:
         return self.root / "masks" / self._photo_path(place).relative_to(self.root)

@@ -13,83 +13,66 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bas_tf.data.annotations.annotation_files import (
-    labels_of,
-    unknown_split,
-    wrong_layout,
-)
+from bas_tf.data.annotations.annotation_files import labels_of, wrong_layout
 from bas_tf.data.annotations.ilsvrc_boxes import FORMS, Annotations, read_annotations
-from bas_tf.data.images import image_file
 from bas_tf.data.listing import class_folders, images_of
 from bas_tf.data.records import DataError, Record
+from bas_tf.data.sources.published import PublishedSet
 
 SPLITS = ("train", "val")
 _IMAGES = "Data/CLS-LOC"
 
 
-class IlsvrcSource:
-    """The images, with true boxes on val if there are any; a `Source`.
+class IlsvrcSource(PublishedSet):
+    """The images, with true boxes on val if there are any.
 
-    Classes are the synset folders of train, sorted.
-
-    Args:
-      root: the folder that holds train/ and val/.
-      class_names: as for `load_source`; with them, train/ may be absent.
-
-    Raises:
-      DataError: another layout.
+    Classes are the synset folders of train, sorted. With `class_names`, train/ may be
+    absent. Images come by class and file name, those of a flat val by name.
     """
 
     def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
-        self._root = Path(root)
-        if not self._root.is_dir():
+        self._given_root = Path(root)
+        if not self._given_root.is_dir():
             raise DataError(f"data.root is {root!r}: no such folder")
-        nested = self._root / _IMAGES
-        self._images = nested if nested.is_dir() else self._root
-        train = self._images / "train"
-        self.splits = tuple(s for s in SPLITS if (self._images / s).is_dir())
+        nested = self._given_root / _IMAGES
+        self._root = nested if nested.is_dir() else self._given_root
+        train = self._root / "train"
+        self.splits = tuple(s for s in SPLITS if (self._root / s).is_dir())
         if not train.is_dir() and not class_names:
             raise wrong_layout(
-                self._images,
+                self._root,
                 "train/<synset>/ and val/ (flat or per synset), or Data/CLS-LOC/ "
                 "with them",
             )
         self._synsets = class_folders(train) if train.is_dir() else sorted(class_names)
         self.class_names = tuple(class_names or self._synsets)
 
-    def records(self, split: str) -> list[Record]:
-        """The images of a split, by class and file name, those of a flat val by name.
-
-        Raises:
-          DataError: no such split, or annotations that fit no image.
-        """
-        if split not in self.splits:
-            raise unknown_split(self._images, split, self.splits)
+    def _records(self, split: str) -> list[Record]:
         if split == "train":
             return self._in_folders(split, None)
-        annotations = read_annotations(self._root)
-        is_flat = bool(images_of(self._images / split))
+        annotations = read_annotations(self._given_root)
+        is_flat = bool(images_of(self._root / split))
         records = (self._flat if is_flat else self._in_folders)(split, annotations)
         if annotations and not any(
             _stem(record.image_id) in annotations.boxes for record in records
         ):
             raise DataError(
                 f"{annotations.origin}: none of its boxes is of an image in "
-                f"{self._images / split}"
+                f"{self._root / split}"
             )
         return records
 
     def _in_folders(self, split: str, annotations: Annotations | None) -> list[Record]:
-        folder = self._images / split
+        folder = self._root / split
         labels = labels_of(class_folders(folder), self.class_names, folder=folder)
         return [
-            self._record(f"{split}/{synset}/{name}", label, annotations)
+            self._photo(f"{split}/{synset}/{name}", label, annotations)
             for synset, label in labels.items()
             for name in images_of(folder / synset)
         ]
 
     def _flat(self, split: str, annotations: Annotations | None) -> list[Record]:
-        folder = self._images / split
+        folder = self._root / split
         if annotations is None:
             raise DataError(
                 f"{folder}: is flat, so labels come with the boxes; expected {FORMS}"
@@ -98,7 +81,7 @@ class IlsvrcSource:
         synset_of = {name: self._synset(name, annotations) for name in names}
         labels = labels_of(synset_of.values(), self.class_names, folder=folder)
         return [
-            self._record(f"{split}/{name}", labels[synset_of[name]], annotations)
+            self._photo(f"{split}/{name}", labels[synset_of[name]], annotations)
             for name in names
         ]
 
@@ -114,17 +97,11 @@ class IlsvrcSource:
             )
         return self._synsets[class_id]
 
-    def _record(
+    def _photo(
         self, image_id: str, label: int, annotations: Annotations | None
     ) -> Record:
-        return Record(
-            image_id=image_id,
-            label=label,
-            image=image_file(f"{self._images}/{image_id}", upright=False),
-            boxes_original=annotations.boxes.get(_stem(image_id))
-            if annotations
-            else None,
-        )
+        boxes = annotations and annotations.boxes.get(_stem(image_id))
+        return self._record(image_id, label, boxes_original=boxes)
 
 
 def _stem(name: str) -> str:

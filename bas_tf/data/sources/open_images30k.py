@@ -22,27 +22,19 @@ from bas_tf.data.annotations.annotation_files import (
     labels_of,
     read_rows,
     to_whole_number,
-    unknown_split,
     wrong_layout,
 )
-from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
+from bas_tf.data.sources.published import PublishedSet
 
 LABELS, MASKS = "class_labels.txt", "localization.txt"
 _METADATA = ("metadata/OpenImages/{}", "metadata/{}", "{}")
 
 
-class OpenImages30kSource:
-    """The photos, with a mask each on val and test; a `Source`.
+class OpenImages30kSource(PublishedSet):
+    """The photos, with a mask each on val and test.
 
     Classes are the folders, in the order of their labels.
-
-    Args:
-      root: the folder that holds the split folders.
-      class_names: as for `load_source`.
-
-    Raises:
-      DataError: another layout, or a table with a wrong line.
     """
 
     def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
@@ -51,15 +43,12 @@ class OpenImages30kSource:
             raise DataError(f"data.root is {root!r}: no such folder")
         self._metadata = _find_metadata(self._root)
         self.splits = tuple(self._metadata)
-        labels = _Labels(self._metadata[self.splits[0]] / LABELS)
-        self.class_names = tuple(class_names or labels.class_names())
+        path = self._metadata[self.splits[0]] / LABELS
+        self.class_names = tuple(class_names or _class_names(path))
 
-    def records(self, split: str) -> list[Record]:
-        """The photos of a split, in the order of class_labels.txt."""
-        if split not in self._metadata:
-            raise unknown_split(self._root, split, self.splits)
+    def _records(self, split: str) -> list[Record]:
         metadata = self._metadata[split]
-        folder_of = _Labels(metadata / LABELS).folder_of
+        folder_of, _ = _read_labels(metadata / LABELS)
         label_of = labels_of(
             folder_of.values(), self.class_names, folder=self._root / split
         )
@@ -70,50 +59,43 @@ class OpenImages30kSource:
                 f"{metadata / MASKS}: names {strangers[0]!r}, which has no label "
                 f"in {LABELS}"
             )
+        load = {
+            image: functools.partial(load_mask, *paths)
+            for image, paths in masks.items()
+        }
         return [
-            Record(
-                image_id=image,
-                label=label_of[folder],
-                image=image_file(self._root / image, upright=False),
-                load_mask=functools.partial(load_mask, *masks[image])
-                if image in masks
-                else None,
-            )
+            self._record(image, label_of[folder], load_mask=load.get(image))
             for image, folder in folder_of.items()
         ]
 
 
-class _Labels:
-    """class_labels.txt of a split.
-
-    Attributes:
-      folder_of: {image: its class folder}, in the file's order.
-    """
-
-    def __init__(self, path: Path):
-        self._path = path
-        self.folder_of: dict[str, str] = {}
-        self._folders: dict[int, str] = {}
-        for row in read_rows(path, ("image", "label"), separator=","):
-            image, folder = row.fields[0], PurePosixPath(row.fields[0]).parent.name
-            label = to_whole_number(row.place, "label", row.fields[1])
-            if self._folders.setdefault(label, folder) != folder:
-                raise DataError(
-                    f"{row.place}: label {label} is of {folder!r} here and of "
-                    f"{self._folders[label]!r} above"
-                )
-            self.folder_of[image] = folder
-
-    def class_names(self) -> list[str]:
-        """The class folders by label; every label from 0 on has its own."""
-        names = [self._folders[label] for label in sorted(self._folders)]
-        count = len(names)
-        if not count or max(self._folders) >= count or len(set(names)) < count:
+def _read_labels(path: Path) -> tuple[dict[str, str], dict[int, str]]:
+    """{image: its class folder}, in the file's order, and {label: class folder}."""
+    folder_of: dict[str, str] = {}
+    folders: dict[int, str] = {}
+    for row in read_rows(path, ("image", "label"), separator=","):
+        image, folder = row.fields[0], PurePosixPath(row.fields[0]).parent.name
+        label = to_whole_number(row.place, "label", row.fields[1])
+        if folders.setdefault(label, folder) != folder:
             raise DataError(
-                f"{self._path}: labels are {sorted(self._folders)[:5]}… of "
-                f"{len(set(names))} class folders; expected 0, 1, 2… of as many"
+                f"{row.place}: label {label} is of {folder!r} here and of "
+                f"{folders[label]!r} above"
             )
-        return names
+        folder_of[image] = folder
+    return folder_of, folders
+
+
+def _class_names(path: Path) -> list[str]:
+    """The class folders by label; every label from 0 on has its own."""
+    _, folders = _read_labels(path)
+    names = [folders[label] for label in sorted(folders)]
+    count = len(names)
+    if not count or max(folders) >= count or len(set(names)) < count:
+        raise DataError(
+            f"{path}: labels are {sorted(folders)[:5]}… of "
+            f"{len(set(names))} class folders; expected 0, 1, 2… of as many"
+        )
+    return names
 
 
 def load_mask(instances: Sequence[Path], ignore: Path | None) -> np.ndarray:

@@ -9,7 +9,6 @@ not kept.
 """
 
 import functools
-import io
 import itertools
 import json
 import tempfile
@@ -19,18 +18,14 @@ from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from bas_tf.data import decode
-from bas_tf.data.annotations.annotation_files import (
-    labels_of,
-    unknown_split,
-    wrong_layout,
-)
+from bas_tf.data.annotations.annotation_files import wrong_layout
 from bas_tf.data.bad_images import guard_source
-from bas_tf.data.images import StoredImage
+from bas_tf.data.images import StoredImage, png
 from bas_tf.data.records import DataError, Record, Source
+from bas_tf.data.sources.published import PublishedSet
 from bas_tf.errors import UserError, import_extra
 
 FORMAT = "bas_tf shards 2"
@@ -41,25 +36,16 @@ _AS_THEY_ARE = "group_size:1,uncompressed"  # photos hardly shrink
 
 
 class Row(NamedTuple):
-    """What is known of a record without reading its image.
-
-    Attributes:
-      image_id, label, upright: see `Record` and `StoredImage`.
-      boxes: rows of `Record.boxes_original`, None where unknown.
-      file: which of the split's files.
-      position: of the image in it; a mask is the record after it.
-      has_mask: whether there is one.
-      other_labels: as `label`; tables of older versions lack them.
-    """
+    """What is known of a record without reading its image."""
 
     image_id: str
     label: int
-    upright: bool
-    boxes: list[list[float]] | None
-    file: int
-    position: int
+    upright: bool  # see `StoredImage`
+    boxes: list[list[float]] | None  # rows of `Record.boxes_original`
+    file: int  # which of the split's files
+    position: int  # of the image in it; a mask is the record after it
     has_mask: bool
-    other_labels: Sequence[int] = ()
+    other_labels: Sequence[int] = ()  # tables of older versions lack them
 
 
 class ShardFile:
@@ -85,16 +71,8 @@ class ShardFile:
             ) from error
 
 
-class ShardSource:
-    """Records in shards; a `Source`.
-
-    Args:
-      root: the folder that `check_data --write_shards` made.
-      class_names: as for `load_source`.
-
-    Raises:
-      DataError: no such folder, or a damaged table.
-    """
+class ShardSource(PublishedSet):
+    """Records in the shards that `check_data --write_shards` made."""
 
     def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
         self._root = Path(root)
@@ -106,23 +84,18 @@ class ShardSource:
         if not isinstance(table, dict) or table.get("format") != FORMAT:
             raise DataError(f"{self._root / TABLE}: not {FORMAT!r}; write it again")
         self._files: dict[str, list[str]] = table["splits"]
-        self._own_names: list[str] = table["classes"]
         self.splits = tuple(self._files)
-        self.class_names = tuple(class_names or self._own_names)
+        self._set_classes(table["classes"], class_names)
+        self._labels = [self._label_of[name] for name in table["classes"]]
 
-    def records(self, split: str) -> list[Record]:
-        """The records of a split, in the order of the source they came from."""
-        if split not in self._files:
-            raise unknown_split(self._root, split, self.splits)
-        label_of = labels_of(self._own_names, self.class_names, folder=self._root)
-        labels = [label_of[name] for name in self._own_names]
+    def _records(self, split: str) -> list[Record]:
         files = [ShardFile(self._root / name) for name in self._files[split]]
         for file in files:
             if not file.path.is_file():
                 raise DataError(f"{file.path}: no such file, but {TABLE} names it")
         rows = _parse(self._table, 1 + self.splits.index(split))
         return [
-            _record(row, files[row.file], labels)
+            _record(row, files[row.file], self._labels)
             for row in itertools.starmap(Row, rows)
         ]
 
@@ -226,7 +199,7 @@ def _write_split(
             path = folder / _file_name(split, file)
             writer = _array_record().ArrayRecordWriter(str(path), _AS_THEY_ARE)
         image, upright = record.image.encode()
-        contents = [image, *([_mask_png(record)] if record.load_mask else [])]
+        contents = [image, *([png(record.load_mask())] if record.load_mask else [])]
         for content in contents:
             writer.write(content)
         boxes = record.boxes_original
@@ -248,12 +221,6 @@ def _write_split(
 
 def _file_name(split: str, number: int) -> str:
     return f"{split}-{number:05d}.array_record"
-
-
-def _mask_png(record: Record) -> bytes:
-    png = io.BytesIO()
-    Image.fromarray(record.load_mask()).save(png, "PNG")
-    return png.getvalue()
 
 
 def _write_table(

@@ -12,15 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bas_tf.data.annotations.annotation_files import (
-    labels_of,
-    to_box,
-    unknown_split,
-    wrong_layout,
-)
-from bas_tf.data.images import image_file
+from bas_tf.data.annotations.annotation_files import to_box, wrong_layout
+from bas_tf.data.annotations.matlab_files import read_columns
 from bas_tf.data.records import DataError, Record
-from bas_tf.data.sources.matlab_files import read_columns
+from bas_tf.data.sources.published import PublishedSet
 
 ALL, DEVKIT = "cars_annos.mat", "devkit"
 ANNOTATIONS = {
@@ -30,16 +25,8 @@ ANNOTATIONS = {
 _CORNERS = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
 
 
-class StanfordCarsSource:
-    """Cars with one true box each; a `Source`.
-
-    Args:
-      root: the folder that holds cars_annos.mat, or devkit/.
-      class_names: as for `load_source`.
-
-    Raises:
-      DataError: another layout, or an annotation that lacks something.
-    """
+class StanfordCarsSource(PublishedSet):
+    """Cars with one true box each."""
 
     splits = ("train", "test")
 
@@ -47,16 +34,10 @@ class StanfordCarsSource:
         self._root = Path(root)
         (own_names,) = read_columns(_names_file(self._root), "class_names")
         self._own_names = [str(name) for name in own_names]
-        self.class_names = tuple(class_names or self._own_names)
-        self._label_of = labels_of(self._own_names, self.class_names, folder=self._root)
+        self._set_classes(self._own_names, class_names)
 
-    def records(self, split: str) -> list[Record]:
-        """The images of a split, in the order of its table."""
-        if split not in self.splits:
-            raise unknown_split(self._root, split, self.splits)
-        return [
-            self._record(name, row, place) for name, row, place in self._rows(split)
-        ]
+    def _records(self, split: str) -> list[Record]:
+        return [self._photo(*row) for row in self._rows(split)]
 
     def _rows(self, split: str) -> Iterator[tuple[str, np.void, str]]:
         """(image below the root, its struct, the struct's place) of a split."""
@@ -77,19 +58,15 @@ class StanfordCarsSource:
             elif bool(row["test"]) == (split == "test"):
                 yield str(row["relative_im_path"]), row, place
 
-    def _record(self, name: str, row: np.void, place: str) -> Record:
+    def _photo(self, name: str, row: np.void, place: str) -> Record:
         number = int(row["class"])
         if not 1 <= number <= len(self._own_names):
             raise DataError(
                 f"{place}: class {number}; known: 1 to {len(self._own_names)}"
             )
         box = to_box(place, [row[corner] for corner in _CORNERS])
-        return Record(
-            image_id=name,
-            label=self._label_of[self._own_names[number - 1]],
-            image=image_file(self._root / name, upright=False),
-            boxes_original=box[None],
-        )
+        label = self._label_of[self._own_names[number - 1]]
+        return self._record(name, label, boxes_original=box[None])
 
 
 def _names_file(root: Path) -> Path:

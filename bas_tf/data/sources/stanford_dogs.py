@@ -10,29 +10,17 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from bas_tf.data.annotations.annotation_files import (
-    labels_of,
-    unknown_split,
-    wrong_layout,
-)
+from bas_tf.data.annotations.annotation_files import wrong_layout
+from bas_tf.data.annotations.matlab_files import read_columns
 from bas_tf.data.annotations.voc_boxes import read_objects
-from bas_tf.data.images import image_file
 from bas_tf.data.records import Record
-from bas_tf.data.sources.matlab_files import read_columns
+from bas_tf.data.sources.published import PublishedSet
 
 LISTS = {"train": "train_list.mat", "test": "test_list.mat"}
 
 
-class StanfordDogsSource:
-    """Dogs, with the true boxes of every dog in the photo; a `Source`.
-
-    Args:
-      root: the folder that holds the two lists.
-      class_names: as for `load_source`.
-
-    Raises:
-      DataError: another layout, or an annotation that is missing or wrong.
-    """
+class StanfordDogsSource(PublishedSet):
+    """Dogs, with the true boxes of every dog in the photo."""
 
     splits = tuple(LISTS)
 
@@ -43,32 +31,21 @@ class StanfordDogsSource:
                 root, f"{' and '.join(LISTS.values())}, Images/ and Annotation/"
             )
         self._files = {
-            split: [
-                str(file) for file in read_columns(self._root / name, "file_list")[0]
-            ]
+            split: list(map(str, read_columns(self._root / name, "file_list")[0]))
             for split, name in LISTS.items()
         }
         own_names = {_breed(file) for files in self._files.values() for file in files}
-        self.class_names = tuple(class_names or sorted(own_names))
-        self._label_of = labels_of(
-            own_names, self.class_names, folder=self._root / "Images"
-        )
+        self._set_classes(sorted(own_names), class_names, "Images")
 
-    def records(self, split: str) -> list[Record]:
-        """The images of a split, in the order of its list."""
-        if split not in self._files:
-            raise unknown_split(self._root, split, self.splits)
-        return [self._record(file) for file in self._files[split]]
+    def _records(self, split: str) -> list[Record]:
+        return [self._photo(file) for file in self._files[split]]
 
-    def _record(self, file: str) -> Record:
+    def _photo(self, file: str) -> Record:
         annotation = self._root / "Annotation" / PurePosixPath(file).with_suffix("")
         corners = read_objects(annotation).corners
-        return Record(
-            image_id=file,
-            label=self._label_of[_breed(file)],
-            image=image_file(self._root / "Images" / file, upright=False),
-            boxes_original=np.stack(corners) if corners else None,
-        )
+        boxes = np.stack(corners) if corners else None
+        label = self._label_of[_breed(file)]
+        return self._record(file, label, folder="Images/", boxes_original=boxes)
 
 
 def _breed(file: str) -> str:

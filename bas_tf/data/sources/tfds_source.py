@@ -17,14 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from bas_tf.data import decode
-from bas_tf.data.annotations.annotation_files import (
-    labels_of,
-    unknown_split,
-    wrong_layout,
-)
+from bas_tf.data.annotations.annotation_files import wrong_layout
 from bas_tf.data.images import StoredImage
 from bas_tf.data.records import DataError, Record
 from bas_tf.data.sources import tfrecord_files
+from bas_tf.data.sources.published import PublishedSet
 from bas_tf.errors import import_extra
 
 _BOXES = ("bbox", "objects/bbox")
@@ -34,8 +31,8 @@ _PET = "oxford_iiit_pet"  # its masks are 1 pet, 2 background, 3 outline
 _MAJORITY = 128  # others hold grey shares of votes, as CUB's
 
 
-class TfdsSource:
-    """A prepared data set, read from its TFRecord files; a `Source`.
+class TfdsSource(PublishedSet):
+    """A prepared data set, read from its TFRecord files.
 
     Opening a split reads its files once, for labels and boxes; images are read again
     when asked for.
@@ -53,22 +50,18 @@ class TfdsSource:
         self, *, name: str, data_dir: str = "", class_names: Sequence[str] | None = None
     ):
         self._name = re.split("[:/]", name)[0]
-        self._folder = _find_version(name, data_dir)
-        info = _read_info(self._folder)
+        self._root = _find_version(name, data_dir)
+        info = _read_info(self._root)
         self._splits = {split: info.splits[split] for split in info.splits}
         if "validation" in self._splits:
             self._splits.setdefault("val", self._splits["validation"])
         self.splits = tuple(self._splits)
-        self._own_names = info.features["label"].names
-        self.class_names = tuple(class_names or self._own_names)
+        own_names = info.features["label"].names
+        self._set_classes(own_names, class_names)
+        self._labels = [self._label_of[name] for name in own_names]
 
-    def records(self, split: str) -> list[Record]:
-        """The images of a split, in the order of its files."""
-        if split not in self._splits:
-            raise unknown_split(self._folder, split, self.splits)
-        label_of = labels_of(self._own_names, self.class_names, folder=self._folder)
-        labels = [label_of[name] for name in self._own_names]
-        stored, records = self._splits[split].name, []
+    def _records(self, split: str) -> list[Record]:
+        stored, records, labels = self._splits[split].name, [], self._labels
         for position, features, place in self._examples(split):
             mask = functools.partial(_load_mask, position, place, self._name == _PET)
             records.append(

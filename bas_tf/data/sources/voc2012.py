@@ -27,16 +27,11 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from bas_tf.data.annotations.annotation_files import (
-    labels_of,
-    read_rows,
-    unknown_split,
-    wrong_layout,
-)
+from bas_tf.data.annotations.annotation_files import read_rows, wrong_layout
 from bas_tf.data.annotations.class_masks import mask_of_class, read_class_mask
 from bas_tf.data.annotations.voc_boxes import half_open, read_objects
-from bas_tf.data.images import image_file
 from bas_tf.data.records import DataError, Record
+from bas_tf.data.sources.published import PublishedSet
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
@@ -46,15 +41,10 @@ CLASSES = (
 LISTS, SBD = "ImageSets/Segmentation", ("benchmark_RELEASE", "SBD")
 
 
-class Voc2012Source:
-    """Photos of 20 classes, with masks of them where VOC has drawn some; a `Source`.
+class Voc2012Source(PublishedSet):
+    """Photos of 20 classes, with masks of them where VOC has drawn some.
 
-    Args:
-      root: VOC2012/, VOCdevkit/, or the folder that holds VOCdevkit/.
-      class_names: as for `load_source`.
-
-    Raises:
-      DataError: another layout, or an annotation that is missing or wrong.
+    The root is VOC2012/, VOCdevkit/, or the folder that holds VOCdevkit/.
     """
 
     splits = ("train", "voc_train", "val")
@@ -62,8 +52,7 @@ class Voc2012Source:
     def __init__(self, *, root: str, class_names: Sequence[str] | None = None):
         self._root = _find_root(Path(root))
         self._sbd = _find_sbd(self._root)
-        self.class_names = tuple(class_names or CLASSES)
-        self._label_of = labels_of(CLASSES, self.class_names, folder=self._root)
+        self._set_classes(CLASSES, class_names)
 
     def records(self, split: str) -> list[Record]:
         """The photos of a split, in the order of its list, or of ids with SBD."""
@@ -72,9 +61,10 @@ class Voc2012Source:
                 f"{self._root}: VOC publishes its split 'test' without labels and "
                 f"masks; expected {', '.join(self.splits)}"
             )
-        if split not in self.splits:
-            raise unknown_split(self._root, split, self.splits)
-        return [self._record(photo) for photo in self._ids(split)]
+        return super().records(split)
+
+    def _records(self, split: str) -> list[Record]:
+        return [self._photo(photo) for photo in self._ids(split)]
 
     def _ids(self, split: str) -> list[str]:
         own_lists = self._root / LISTS
@@ -91,7 +81,7 @@ class Voc2012Source:
         added = [i for n in ("train", "val") for i in _read_ids(self._sbd / f"{n}.txt")]
         return sorted({*own, *added} - {*_read_ids(own_lists / "val.txt")})
 
-    def _record(self, photo: str) -> Record:
+    def _photo(self, photo: str) -> Record:
         path = self._root / "Annotations" / f"{photo}.xml"
         objects = read_objects(path)
         known = [
@@ -106,11 +96,9 @@ class Voc2012Source:
         if mask.is_file():
             labels = [self._label_of[name] for name in CLASSES]
             load_class_mask = functools.partial(read_class_mask, mask, labels)
-        name = f"JPEGImages/{photo}.jpg"
-        return Record(
-            image_id=name,
-            label=label,
-            image=image_file(self._root / name, upright=False),
+        return self._record(
+            f"JPEGImages/{photo}.jpg",
+            label,
             boxes_original=np.stack([half_open(c) for n, c in known if n == label]),
             load_mask=load_class_mask
             and functools.partial(mask_of_class, load_class_mask, label),

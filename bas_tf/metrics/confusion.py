@@ -43,11 +43,7 @@ def confusion_counts(
 
 
 def confusions(counts: np.ndarray) -> list[Confusion]:
-    """Every confusion that occurs, the most frequent first, then by class id.
-
-    Args:
-      counts: see `confusion_counts`.
-    """
+    """Every confusion of `confusion_counts`, the most frequent first, then by class."""
     num_classes = len(counts)
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)

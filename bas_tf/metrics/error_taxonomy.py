@@ -33,15 +33,6 @@ WRONG_CLASS_AND_BOX = "wrong_class_and_box"
 BOX_TOO_SMALL = "box_too_small"
 BOX_TOO_LARGE = "box_too_large"
 BOX_ELSEWHERE = "box_elsewhere"
-KINDS = (
-    CORRECT,
-    WRONG_CLASS,
-    WRONG_CLASS_AND_BOX,
-    BOX_TOO_SMALL,
-    BOX_TOO_LARGE,
-    BOX_ELSEWHERE,
-    DEGENERATE,
-)
 MOSTLY = 2 / 3  # a box is mostly covered when more than this share of it is
 
 
@@ -52,7 +43,7 @@ def kind_of(
     is_class_right: bool,
     is_degenerate: bool,
 ) -> str:
-    """The kind of one image, as the module defines it: one of KINDS.
+    """The kind of one image, as the module defines it.
 
     Args:
       box: [4], predicted, half-open, pixels of the crop.

@@ -49,9 +49,12 @@ def evaluate_bas(
     score_threshold: float,
     threshold_origin: str = "fixed",
 ) -> Evaluation:
-    """`predict_all`, then `evaluate_predictions`, which say the rest.
+    """Runs a model over a split and evaluates it.
+
+    Args not listed are those of `predict_all` and `evaluate_predictions`.
 
     Args:
+      records: the split's records, with the answers.
       predict_fn: gives no figure of the label's map.
       resize_size_wh: what images were resized to.
       crop_size_wh: what was then cut from their middle.

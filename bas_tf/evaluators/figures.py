@@ -199,7 +199,7 @@ def class_figures(
 def image_counts(
     predictions: Predictions, truth: GroundTruth, degenerate: np.ndarray
 ) -> dict[str, int]:
-    """How many images there are, without an answer, and of degenerate maps (bool)."""
+    """Counts of images, of those without a true box, of empty boxes and of bad maps."""
     return {
         "num_images": len(predictions),
         "num_images_without_boxes": len(predictions) - len(truth.images),

@@ -9,13 +9,7 @@ NO_CLASS = -1  # predicted where the model gave no score at all
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
-    """Images of one class that were given another.
-
-    Attributes:
-      label: the true class.
-      predicted: the predicted one, or NO_CLASS.
-      count: how many images.
-    """
+    """How many images of a class, `label`, were given another one, or NO_CLASS."""
 
     label: int
     predicted: int

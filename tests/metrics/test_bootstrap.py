@@ -74,31 +74,6 @@ def test_a_class_mean_is_taken_anew_over_the_classes_present():
     assert class_mean_intervals(np.ones([9, 1]), np.arange(9) // 2) == [(1.0, 1.0)]
 
 
-def test_class_means_of_equal_classes_are_about_the_mean_over_images():
-    """100 images a class: their means differ little from the mean over images."""
-    rng = np.random.default_rng(3)
-    rows, labels = rng.random((400, 2)) < 0.6, np.arange(400) % 4
-    np.testing.assert_allclose(
-        class_mean_intervals(rows, labels), mean_intervals(rows), atol=0.01
-    )
-
-
-def test_a_rare_class_widens_the_class_mean():
-    """One class of 99 right images and one of 4, half of them right.
-
-    The class mean is (1 + p) / 2 with p of about 4 draws: p has a standard deviation
-    of about sqrt(0.25 / 4) = 0.25, so 95 % are at least 0.1 to either side of 0.75.
-    Over images the spread is that of 2 wrong ones of 103.
-    """
-    rows = np.ones([103, 1])
-    rows[-2:] = 0
-    labels = np.arange(103) >= 99
-    ((low, high),) = class_mean_intervals(rows, labels)
-    assert low < 0.65 and high > 0.85
-    ((low, high),) = mean_intervals(rows)
-    assert low > 0.93
-
-
 def test_every_table_has_its_own_maximum_in_every_resample():
     # As `test_each_resample_takes_its_own_maximum`, next to a table of one candidate.
     tables = [np.eye(2, dtype=bool), np.array([[0.0], [1.0]])]

@@ -46,13 +46,7 @@ COLUMNS = {
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """A training of the front.
-
-    Attributes:
-      head: model.classifier.
-      size: width and height of the network's images.
-      workdir: of its training.
-    """
+    """A training of the front, of model.classifier=head and images of size x size."""
 
     head: str
     size: int
@@ -78,11 +72,7 @@ def settings(candidate: Candidate, data: str) -> dict:
 
 
 def train(candidate: Candidate, config_name: str, data: str) -> None:
-    """Trains in its own process, unless WORKDIR/metrics.json exists.
-
-    Raises:
-      UserError: the workdir holds another training, or this one ended early.
-    """
+    """Trains in its own process, unless WORKDIR/metrics.json exists."""
     from bas_tf.jobs import results
 
     changes, workdir = settings(candidate, data), candidate.workdir
@@ -106,16 +96,10 @@ def check_trained(workdir: Path, changes: Mapping) -> None:
     """Raises UserError when a workdir was trained with other settings than these."""
     from bas_tf.jobs import experiment
 
-    trained = experiment.load_experiment(workdir).config
-    for key, value in changes.items():
-        group, name = key.split(".")
-        found = trained[group][name]
-        found = tuple(found) if isinstance(value, tuple) else found
-        if found != value and key not in resuming.FREE_KEYS:
-            raise UserError(
-                f"{workdir}: was trained with {key}={found!r}, not {value!r}; use "
-                f"another --workdir, or delete {workdir}"
-            )
+    trained = experiment.load_experiment(workdir)
+    config = trained.config.copy_and_resolve_references()
+    config.update_from_flattened_dict(changes)
+    resuming.check_workdir(workdir, config, trained.class_names)
 
 
 def export(candidate: Candidate) -> dict[str, Path]:
@@ -169,12 +153,7 @@ def time_files(paths: Mapping[str, Path], sizes: Mapping[str, int]) -> dict[str,
 def measure_front(
     candidates: Sequence[Candidate], *, config_name: str, data: str
 ) -> dict:
-    """Trains, exports, evaluates and times what is missing: the content of front.json.
-
-    Raises:
-      UserError: a training fails or its workdir holds another one; no data; a file
-        that cannot be run.
-    """
+    """Trains, exports, evaluates and times what is missing: what front.json has."""
     rows, paths, sizes = [], {}, {}
     for candidate in candidates:
         train(candidate, config_name, data)
@@ -204,14 +183,7 @@ def measure_front(
 
 
 def front_table(document: Mapping) -> str:
-    """What was measured, one Markdown row a file, and the knee.
-
-    Args:
-      document: the content of front.json.
-
-    Returns:
-      Fractions in percent; no final newline.
-    """
+    """What was measured, one Markdown row a file of front.json, and the knee."""
     names = ["head", "size", "quantization", *COLUMNS.values(), "MB", "p50 ms", "front"]
     rows = document["rows"]
     table = text_table.markdown([names, *map(_cells, rows)], text_columns=3)

@@ -7,7 +7,6 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from bas_tf.report.plots.chart_style import GREY, INK, STYLE
 from benchmarks.edge_front_rows import COSTS, pareto_front
@@ -18,8 +17,7 @@ _HEAD_COLORS = ("#2f81e0", "#e8830c", "#2ca25f", "#a45ad6")
 _MARKERS = {"none": "o", "float16": "s", "dynamic": "^", "int8": "D"}
 _MARKER_NAMES = {"none": "float32"}
 _AREA, _AREA_PER_MB = 30.0, 8.0  # of a marker, in square points
-_LABEL_POINTS, _LABEL_SIZE = 8, (17.0, 9.0)  # font, and the room of three digits
-_REACHES, _DIRECTIONS = range(12, 120, 4), 16
+_LABEL_POINTS = 8
 _TICKS = (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200)
 
 
@@ -29,9 +27,6 @@ def front_figure(rows: Sequence[Mapping]) -> Figure:
     Colour is the head, the marker's shape the quantization, it grows with the
     file; a number is the input's size. The step line is the front of latency and the
     panel's figure, the ring the knee.
-
-    Args:
-      rows: of front.json.
     """
     heads = list(dict.fromkeys(row["head"] for row in rows))
     colors = dict(zip(heads, _HEAD_COLORS, strict=False))
@@ -42,9 +37,8 @@ def front_figure(rows: Sequence[Mapping]) -> Figure:
         for axes, key in zip(panels, _PANELS, strict=True):
             _draw_front(axes, rows, key)
             _draw_points(axes, rows, key, colors)
-            _draw_frame(axes, rows, key)
-        for axes, key in zip(panels, _PANELS, strict=True):  # the limits are final
             _draw_labels(axes, rows, key, colors)
+            _draw_frame(axes, rows, key)
         figure.legend(
             handles=_legend(rows, colors), loc="lower center", ncols=6, fontsize=10
         )
@@ -95,80 +89,19 @@ def _draw_frame(axes: Axes, rows: Sequence[Mapping], key: str) -> None:
 
 
 def _draw_labels(axes: Axes, rows: Sequence[Mapping], key: str, colors) -> None:
-    """Each point's input size, with a line to the point where it is far."""
-    scale = 72 / axes.figure.dpi  # of pixels to points
-    pixels = axes.transData.transform([(row["p50_ms"], 100 * row[key]) for row in rows])
-    centres = [(x * scale, y * scale) for x, y in pixels]
-    radii = [math.sqrt(_outer_area(row) / math.pi) for row in rows]
-    frame = axes.bbox.extents * scale
-    places = place_labels(centres, radii, tuple(frame))
-    halo = [withStroke(linewidth=2.5, foreground="white")]
-    for row, radius, (x, y), (to_x, to_y) in zip(
-        rows, radii, centres, places, strict=True
-    ):
+    """Each point's input size above it; float16, next to float32, has it below."""
+    for row in rows:
+        reach = math.sqrt(_outer_area(row) / math.pi) + _LABEL_POINTS
         axes.annotate(
             str(row["size"]),
             (row["p50_ms"], 100 * row[key]),
-            (to_x - x, to_y - y),
+            (0, -reach if row["quantization"] == "float16" else reach),
             textcoords="offset points",
             ha="center",
             va="center",
             fontsize=_LABEL_POINTS,
             color=colors[row["head"]],
-            path_effects=halo,
-            zorder=4,
-            arrowprops={
-                "arrowstyle": "-", "color": colors[row["head"]], "lw": 0.6,
-                "alpha": 0.7, "shrinkA": 0, "shrinkB": radius, "zorder": 1.5,
-            },
-        )  # fmt: skip
-
-
-def place_labels(
-    centres: Sequence[tuple[float, float]],
-    radii: Sequence[float],
-    frame: tuple[float, float, float, float],
-) -> list[tuple[float, float]]:
-    """Where each point's label is centred: near it, on no point and no other label.
-
-    Each label takes the nearest free of many places around its point, in the rows'
-    order; the last one tried where none is free.
-
-    Args:
-      centres: of the points, x and y in typographic points.
-      radii: of the points.
-      frame: left, bottom, right and top that labels stay within.
-    """
-    width, height = _LABEL_SIZE
-    placed: list[tuple[float, float]] = []
-
-    def is_free(x: float, y: float) -> bool:
-        left, bottom, right, top = frame
-        if not (left + width / 2 <= x <= right - width / 2):
-            return False
-        if not (bottom + height / 2 <= y <= top - height / 2):
-            return False
-        if any(abs(x - a) < width and abs(y - b) < height for a, b in placed):
-            return False
-        return not any(
-            abs(x - a) < width / 2 + radius and abs(y - b) < height / 2 + radius
-            for (a, b), radius in zip(centres, radii, strict=True)
         )
-
-    for x, y in centres:
-        for place in _around(x, y):
-            if is_free(*place):
-                break
-        placed.append(place)
-    return placed
-
-
-def _around(x: float, y: float):
-    """Places around a point, the near ones first; above it before below."""
-    for reach in _REACHES:
-        for number in range(_DIRECTIONS):
-            angle = math.pi / 2 + 2 * math.pi * number / _DIRECTIONS
-            yield x + reach * math.cos(angle), y + reach * math.sin(angle)
 
 
 def _legend(rows: Sequence[Mapping], colors: Mapping[str, str]) -> list[Line2D]:

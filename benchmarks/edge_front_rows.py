@@ -12,13 +12,7 @@ def pareto_front(
 ) -> list[Mapping]:
     """Rows that no other beats: in nothing worse and in something better.
 
-    Args:
-      rows: with the keys below.
-      costs: keys of which less is better.
-      accuracy: key of which more is better.
-
-    Returns:
-      By ascending first cost; rows alike in all of them are all kept.
+    By ascending first cost; rows alike in all costs and the accuracy are all kept.
     """
 
     def losses(row):

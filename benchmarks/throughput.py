@@ -30,12 +30,8 @@ def file_photos(root: Path, count: int) -> list[Path]:
     return data_set.file_photos(root, count, lambda _: next(labels) % 2)
 
 
-def make_workdir(config, root: Path, count: int):
-    """Photos in ROOT/photos/val, a network of their two classes in ROOT/model.
-
-    Returns:
-      The config, and the photos' paths.
-    """
+def make_workdir(config, root: Path, count: int) -> list[Path]:
+    """Photos in ROOT/photos/val, whose paths are returned; ROOT/model, of them."""
     from bas_tf.jobs import training
 
     photos = root / "photos"
@@ -49,7 +45,7 @@ def make_workdir(config, root: Path, count: int):
     config.data.batch_size = 2
     config.train.epochs = config.train.self_training_rounds = 0
     training.run_training(config, root / "model")
-    return config, paths
+    return paths
 
 
 def make_sides(config, paths: list[Path], root: Path) -> dict[str, Callable]:
@@ -120,7 +116,7 @@ def main(args: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         config = entry_point.config()
-        config, paths = make_workdir(config, root, given.photos)
+        paths = make_workdir(config, root, given.photos)
         rates = measure(make_sides(config, paths, root), given.photos, given.rounds)
     for name, found in rates.items():
         ratio = np.median(np.divide(found, rates["network"]))

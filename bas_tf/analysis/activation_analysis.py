@@ -40,9 +40,7 @@ def analyze_model(
     Args:
       model: a training workdir.
       config: its data group says where the images are.
-      split: only its images with masks are used; 128 (ignore) in a mask counts as
-        background.
-      config_name: for the record.
+      split: only its images with masks are used; 128 (ignore) counts as background.
       max_images: so many of them, spread evenly over the split; None takes all.
 
     Returns:

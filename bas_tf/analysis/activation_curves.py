@@ -41,7 +41,6 @@ def curve_progress(curves: np.ndarray, *, rises: bool) -> np.ndarray:
 
     Args:
       curves: [images, n]; the first column belongs to the empty mask.
-      rises: its direction.
 
     Returns:
       [images, n]: 0 in the first column, at most 1, which is reached; negative where
@@ -55,14 +54,10 @@ def curve_progress(curves: np.ndarray, *, rises: bool) -> np.ndarray:
 
 
 def saturation_share(shares: np.ndarray, progress: np.ndarray) -> float | None:
-    """The smallest share at which a curve has gone through 95 % of its range.
+    """The smallest of [n] shares at which a curve has gone through 95 % of its range.
 
-    Args:
-      shares: [n], increasing.
-      progress: [n], 0 first; linear between the shares.
-
-    Returns:
-      The share; None for a curve that never gets above its start.
+    `progress` is [n], 0 first; linear between the shares. None for a curve that never
+    gets above its start.
     """
     level = SATURATION * progress.max()
     if level <= 0:

@@ -31,9 +31,6 @@ def activation_figure(document: Mapping) -> Figure:
     Each curve is scaled to its own range image by image, then averaged: a line for
     the mean and a band between the quartiles. Dots show where 95 % of the range of
     a mean curve is behind.
-
-    Args:
-      document: as `run_analysis.analyze_model` returns.
     """
     with rc_context(STYLE):
         figure = Figure(_SIZE_INCHES, _DPI, layout="constrained", facecolor="white")

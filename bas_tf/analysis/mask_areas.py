@@ -17,8 +17,7 @@ def share_grid(largest: float) -> np.ndarray:
     2, of a quarter more each up to 16, and `largest` itself.
 
     Args:
-      largest: image area / object area of the smallest object, so that the last
-        share is the whole image for every object.
+      largest: image area / object area of the smallest object.
 
     Returns:
       [n] float64, strictly increasing; it ends at `largest`, or at 2 if that is more.

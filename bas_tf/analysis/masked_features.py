@@ -18,9 +18,7 @@ Example = tuple[np.ndarray, np.ndarray, int]
 def make_masked_logits_fn(localizer: Localizer) -> MaskedLogitsFn:
     """Scores of one image under many masks on F: one pass of the trunk.
 
-    Args:
-      localizer: a built localizer; only its trunk and head are used, with moving
-        statistics.
+    Moving statistics are used.
 
     Returns:
       image [height, width, 3] in 0..255, masks bool [n, height, width] -> two arrays
@@ -52,14 +50,9 @@ def make_masked_logits_fn(localizer: Localizer) -> MaskedLogitsFn:
 
 
 def average_masks(masks: np.ndarray, size_hw: Sequence[int]) -> np.ndarray:
-    """Covered share of each pixel of a coarser grid.
+    """Covered share of each pixel of a coarser grid: float32 [n, h, w, 1] in [0, 1].
 
-    Args:
-      masks: bool [n, height, width].
-      size_hw: h and w, which divide height and width.
-
-    Returns:
-      float32 [n, h, w, 1] in [0, 1].
+    Masks are bool [n, height, width]; h and w divide height and width.
     """
     (h, w), (n, height, width) = size_hw, masks.shape
     blocks = masks.reshape(n, h, height // h, w, width // w)
@@ -72,7 +65,6 @@ def respond(
     """Runs the classifier under every mask of every image.
 
     Args:
-      masked_logits: of the classifier.
       examples: (image uint8 [height, width, 3], bool [height, width] true mask with
         pixels of both kinds, label) of each image.
       shares: [n] areas as `mask_areas.masks_of_areas` takes them; the last is the

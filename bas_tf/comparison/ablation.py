@@ -32,7 +32,6 @@ def run_ablation(config, workdir: Path, *, config_name: str = "") -> dict | None
     Args:
       config: with a group `ablation`, see configs/ablation.py.
       workdir: each row trains in a folder of its name, an ordinary training workdir.
-      config_name: for the record.
 
     Returns:
       The content of ablation.json, see `bas_tf.ablate`; None where SIGTERM came while
@@ -76,11 +75,7 @@ def run_ablation(config, workdir: Path, *, config_name: str = "") -> dict | None
 
 
 def split_config(config):
-    """(an ordinary config, the group `ablation`).
-
-    Raises:
-      UserError: there is no such group, or it names a row that there is not.
-    """
+    """(an ordinary config, the group `ablation`); UserError for a mistake in it."""
     base = config.copy_and_resolve_references()
     if "ablation" not in base:
         raise UserError(
@@ -97,11 +92,7 @@ def split_config(config):
 
 
 def row_configs(base, ablation) -> dict:
-    """{row's name: its ordinary config} in order, checked before hours of training.
-
-    Raises:
-      UserError: an unknown choice in a row.
-    """
+    """{row's name: its ordinary config} in order, checked before hours of training."""
     configs = {}
     for name in ablation.order:
         configs[name] = base.copy_and_resolve_references()
@@ -126,11 +117,7 @@ def _check_boxes(records: Sequence[Record], config) -> None:
 
 
 def _train(config, workdir: Path, class_names: tuple[str, ...]) -> bool:
-    """Trains a row unless it was evaluated before, which is what comes last.
-
-    Returns:
-      Whether it is trained to its end.
-    """
+    """Whether a row is trained to its end, now or before: evaluation comes last."""
     if (workdir / results.METRICS_FILE).is_file():
         resuming.check_workdir(workdir, config, class_names)
         return True

@@ -26,7 +26,6 @@ class Run:
     """A run as it is compared.
 
     Attributes:
-      name: what the tables call it.
       path: of a workdir or a metrics.json file.
       document: the content of its metrics.json.
       trained: what a workdir holds; None of a file.
@@ -39,14 +38,11 @@ class Run:
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
-    """Reads what is on disk of each run.
-
-    Args:
-      paths: two or more, each a training workdir or a metrics.json file.
+    """Reads what is on disk of each run, a training workdir or a metrics.json file.
 
     Raises:
       UserError: fewer than two, one given twice, one that is no run or is not
-      evaluated.
+        evaluated.
     """
     if len(paths) < 2:
         given = f" ({paths[0]})" if paths else ""

@@ -25,8 +25,7 @@ from bas_tf.jobs import (
     output_check,
     results,
 )
-from bas_tf.report import compared_images, comparison_page
-from bas_tf.report.cases import class_name
+from bas_tf.report import cases, compared_images, comparison_page
 from bas_tf.report.compared_images import ComparedImage, compared_image
 
 JSON_FILE, TABLE_FILE = "comparison.json", "comparison.md"
@@ -45,7 +44,7 @@ def compare_runs(
     """Compares runs and writes OUTPUT/comparison.json, .md and .html.
 
     Args:
-      paths: two or more, each a training workdir or a metrics.json file.
+      paths: see `read_runs`.
       output: gets the files, each whole or not at all.
       split: what the workdirs' models are run on; None takes the first one's
         eval.split.
@@ -261,14 +260,12 @@ def _image_entry(
 
 
 def _answer(evaluated: EvaluationResult, index: int) -> dict[str, Any]:
-    predictions, per_image = evaluated.predictions, evaluated.evaluation.per_image
+    case = cases.case_of(evaluated, index)
     return {
-        "iou": _number(per_image["iou"][index]),
-        "box": [float(side) for side in per_image["box"][index]],
-        "predicted_class": class_name(
-            evaluated.class_names, predictions.first_class_ids[index]
-        ),
-        "score": _number(predictions.scores[index]),
+        "iou": _number(case.iou),
+        "box": evaluated.evaluation.per_image["box"][index].astype(float).tolist(),
+        "predicted_class": case.predicted_class,
+        "score": _number(case.score),
     }
 
 

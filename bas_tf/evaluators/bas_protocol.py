@@ -23,7 +23,9 @@ from bas_tf.evaluators.figures import (
     Figure,
     box_facts,
     check_threshold_origin,
+    class_figures,
     class_mean_figures,
+    image_counts,
     mean_figures,
     spread_over_records,
 )
@@ -34,7 +36,6 @@ from bas_tf.evaluators.pixel_figures import pixel_figures
 from bas_tf.evaluators.predictions import LabelFn, PredictFn, Predictions, predict_all
 from bas_tf.geometry.components import box_from_map
 from bas_tf.metrics import localization
-from bas_tf.metrics.classification import classification_values
 
 
 def evaluate_bas(
@@ -50,15 +51,13 @@ def evaluate_bas(
 ) -> Evaluation:
     """Runs a model over a split and evaluates it.
 
+    Args not listed are those of `predict_all` and `evaluate_predictions`.
+
     Args:
-      batches: see `predict_all`; every record once, the last batch may be smaller.
       records: the split's records, with the answers.
-      predict_fn: see `predict_all`; gives no figure of the label's map.
-      label_fn: see `predict_all`.
+      predict_fn: gives no figure of the label's map.
       resize_size_wh: what images were resized to.
       crop_size_wh: what was then cut from their middle.
-      score_threshold: see `evaluate_predictions`.
-      threshold_origin: see `evaluate_predictions`.
 
     Raises:
       DataError: an image with true boxes cannot be read.
@@ -128,14 +127,15 @@ def evaluate_predictions(
             **_predicted_figures(predictions, truth, at),
             **_box_figures(ious, predictions, truth, at),
             **of_objects,
-            **_class_figures(predictions),
+            **class_figures(predictions, class_means=True),
             **found,
             **pixel_figures(predictions.maps, truth, records, score_threshold, at),
             **_prefixed({key: b.figures for key, b in baselines.items()}),
         },
         other_metrics={
             **_prefixed({key: b.best for key, b in baselines.items()}),
-            **_counts(predictions, truth, degenerate),
+            **image_counts(predictions, truth, degenerate),
+            **_mean_map(predictions.maps),
             **of_found,
         },
         **how,
@@ -161,8 +161,6 @@ def evaluated_boxes(
     """The boxes that an evaluation is about, and whether each map was degenerate.
 
     Args:
-      predictions: of every record.
-      truth: names the frame.
       score_threshold: the evaluation's, also where an oracle chose it.
       threshold_origin: "fixed" takes what the model drew, the others take
         boxes from the maps.
@@ -172,7 +170,10 @@ def evaluated_boxes(
     """
     if threshold_origin == "fixed":
         return predictions.boxes, predictions.degenerate
-    return _boxes_from_maps(predictions.maps, truth.crop_size_wh, score_threshold)
+    at = {"crop_size_wh": truth.crop_size_wh, "score_threshold": score_threshold}
+    found = [box_from_map(score_map, **at) for score_map in predictions.maps]
+    boxes, degenerate = zip(*found, strict=True) if found else ([], [])
+    return np.array(boxes, np.float32).reshape(-1, 4), np.array(degenerate, bool)
 
 
 def choose_threshold(
@@ -181,18 +182,6 @@ def choose_threshold(
     """`sweeps.best_threshold`; see `protocols.Protocol`, reads no record."""
     del records
     return sweeps.best_threshold(predictions, truth)
-
-
-def _boxes_from_maps(
-    maps: np.ndarray, crop_size_wh: Size, score_threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [n, 4] boxes and bool [n] degenerate of [n, h, w] maps."""
-    found = [
-        box_from_map(m, crop_size_wh=crop_size_wh, score_threshold=score_threshold)
-        for m in maps
-    ]
-    boxes, degenerate = zip(*found, strict=True) if found else ([], [])
-    return np.array(boxes, np.float32).reshape(-1, 4), np.array(degenerate, bool)
 
 
 def _best_ious(boxes: np.ndarray, truth: GroundTruth) -> np.ndarray:
@@ -246,17 +235,6 @@ def _box_figures(
     }
 
 
-def _class_figures(predictions: Predictions) -> dict[str, Figure]:
-    """Top-1 and top-5 accuracy over all images, averaged both ways."""
-    if not predictions.classifies:
-        return {}
-    values = classification_values(predictions.class_ids, predictions.labels)
-    return {
-        **mean_figures(values, {}),
-        **class_mean_figures(values, predictions.labels, {}),
-    }
-
-
 def _baselines(
     predictions: Predictions, truth: GroundTruth
 ) -> dict[str, sweeps.Baseline]:
@@ -278,17 +256,6 @@ def _prefixed(groups: Mapping[str, Mapping]) -> dict:
     }
 
 
-def _counts(
-    predictions: Predictions, truth: GroundTruth, degenerate: np.ndarray
-) -> dict[str, float]:
-    """How many images, how many without an answer, and how full the maps are."""
-    counts = {
-        "num_images": len(predictions),
-        "num_images_without_boxes": len(predictions) - len(truth.images),
-        "num_empty_boxes": truth.num_empty_boxes,
-        "num_degenerate": int(degenerate.sum()),
-    }
-    finite = predictions.maps[np.isfinite(predictions.maps)]
-    if finite.size:
-        counts["mean_map"] = float(finite.mean(dtype=np.float64))
-    return counts
+def _mean_map(maps: np.ndarray) -> dict[str, float]:
+    finite = maps[np.isfinite(maps)]
+    return {"mean_map": float(finite.mean(dtype=np.float64))} if finite.size else {}

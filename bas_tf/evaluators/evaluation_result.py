@@ -15,10 +15,7 @@ class EvaluationResult:
     """A model's figures on a split, with everything that the page shows of it.
 
     Attributes:
-      document: the content of metrics.json.
-      evaluation: the evaluator's result, which the document is made from.
-      records: the split.
-      predictions: of every image.
+      document: the content of metrics.json, made from the evaluation.
       truth: true boxes in the crop frame.
       images: the split's images at the resize size.
       class_names: in the order of class ids.

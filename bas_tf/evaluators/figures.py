@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bas_tf.errors import UserError, check_choice
+from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
 from bas_tf.metrics.bootstrap import (
     Interval,
@@ -166,15 +167,9 @@ def pooled_figures(
 def class_mean_figures(
     values: Mapping[str, np.ndarray], labels: np.ndarray, facts: Mapping[str, Facts]
 ) -> dict[str, Figure]:
-    """Means over the classes present of each class's mean, with intervals.
+    """{name + "_class_mean": Figure}: means over the classes present of their means.
 
-    Args:
-      values: see `mean_figures`.
-      labels: int [n].
-      facts: see `mean_figures`.
-
-    Returns:
-      {name + "_class_mean": Figure}.
+    As `mean_figures`; labels are int [n].
     """
     rows = np.stack(list(values.values()), axis=1)
     means = ClassMeans(labels).of(rows, np.ones([1, len(rows)]))[0]
@@ -188,12 +183,29 @@ def class_mean_figures(
     return {f"{name}_class_mean": figure for name, figure in figures.items()}
 
 
-def class_figures(predictions: Predictions) -> dict[str, Figure]:
+def class_figures(
+    predictions: Predictions, *, class_means: bool = False
+) -> dict[str, Figure]:
     """Top-1 and top-5 accuracy over all images, of a model that classifies."""
     if not predictions.classifies:
         return {}
     values = classification_values(predictions.class_ids, predictions.labels)
-    return mean_figures(values, {})
+    figures = mean_figures(values, {})
+    if class_means:
+        figures |= class_mean_figures(values, predictions.labels, {})
+    return figures
+
+
+def image_counts(
+    predictions: Predictions, truth: GroundTruth, degenerate: np.ndarray
+) -> dict[str, int]:
+    """Counts of images, of those without a true box, of empty boxes and of bad maps."""
+    return {
+        "num_images": len(predictions),
+        "num_images_without_boxes": len(predictions) - len(truth.images),
+        "num_empty_boxes": truth.num_empty_boxes,
+        "num_degenerate": int(degenerate.sum()),
+    }
 
 
 def _figures(
@@ -212,15 +224,11 @@ def _figures(
 def spread_over_records(
     num_records: int, images: np.ndarray, values: np.ndarray
 ) -> np.ndarray:
-    """A column of the per-image table from the images that count.
+    """A column of the per-image table: float64 [num_records, ...], NaN elsewhere.
 
     Args:
-      num_records: length of the column.
       images: int [n], positions of the images that count.
       values: [n, ...] bool or number.
-
-    Returns:
-      float64 [num_records, ...], NaN elsewhere.
     """
     values = np.asarray(values)
     column = np.full([num_records, *values.shape[1:]], np.nan)

@@ -14,10 +14,8 @@ def found_figures(
 ) -> tuple[dict[str, Figure], dict[str, float]]:
     """How many photos with and without an object are found, and the other metrics.
 
-    Args:
-      predictions: of every record; there is nothing to say without photos of the class
-        `predictions.no_object`, or of a model that does not classify.
-      at: the facts about the threshold.
+    There is nothing to say without photos of the class `predictions.no_object`, or of a
+    model that does not classify.
     """
     is_empty = predictions.labels == predictions.no_object
     if predictions.object_scores is None or not is_empty.any():

@@ -8,7 +8,6 @@ one score threshold, whose origin the caller says, and the protocol's own maxima
 thresholds of the evaluated split, which are an oracle's.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -23,6 +22,7 @@ from bas_tf.evaluators.figures import (
     check_has_boxes,
     check_threshold_origin,
     class_figures,
+    image_counts,
     mean_figures,
     spread_over_records,
 )
@@ -41,8 +41,6 @@ def choose_threshold(
 ) -> float:
     """The best threshold of this split, see `BoxSweep.best_threshold`.
 
-    See `protocols.Protocol`; reads no record.
-
     Raises:
       UserError: no image has a true box.
     """
@@ -60,16 +58,11 @@ def evaluate_predictions(
 ) -> Evaluation:
     """Evaluates predictions that were made before; no model runs.
 
-    See `protocols.Protocol`; reads no record.
-
     Args:
       predictions: of every record; their boxes, which follow another protocol, are
         not used.
-      truth: of the same records.
-      records: the records.
       score_threshold: in [0, 1); not used by "oracle".
-      threshold_origin: says where the threshold is from; "oracle" takes the best one
-        of this very split.
+      threshold_origin: "oracle" takes the best threshold of this very split.
 
     Raises:
       UserError: unknown origin; "oracle" without true boxes; a threshold outside
@@ -94,7 +87,9 @@ def evaluate_predictions(
             figures |= _maxima(_sweep(predictions.cams, truth), map_class, "cam/")
     return Evaluation(
         figures=figures,
-        other_metrics=_counts(predictions, truth),
+        other_metrics=image_counts(
+            predictions, truth, _is_degenerate(predictions.maps)
+        ),
         score_threshold=score_threshold,
         threshold_origin=threshold_origin,
         map_class=map_class,
@@ -141,21 +136,20 @@ def _figures_at(
 
 def _maxima(sweep: BoxSweep, map_class: str, prefix: str = "") -> dict[str, Figure]:
     """MaxBoxAcc at each IoU threshold, and MaxBoxAccV2 with its three parts."""
-    figures = {
-        _name(f"{prefix}max_box_acc", delta): _maximum(sweep, [delta], multi=False)
-        for delta in IOU_THRESHOLDS
-    }
-    v2 = f"{prefix}max_box_acc_v2"
-    figures[v2] = _maximum(sweep, IOU_THRESHOLDS, multi=True)
+    figures = {}
     for delta in IOU_THRESHOLDS:
-        figures[f"{v2}@{delta}"] = _maximum(sweep, [delta], multi=True)
-    return {
-        name: dataclasses.replace(figure, map_class=map_class)
-        for name, figure in figures.items()
-    }
+        name = _name(f"{prefix}max_box_acc", delta)
+        figures[name] = _maximum(sweep, [delta], map_class, multi=False)
+    v2 = f"{prefix}max_box_acc_v2"
+    figures[v2] = _maximum(sweep, IOU_THRESHOLDS, map_class, multi=True)
+    for delta in IOU_THRESHOLDS:
+        figures[f"{v2}@{delta}"] = _maximum(sweep, [delta], map_class, multi=True)
+    return figures
 
 
-def _maximum(sweep: BoxSweep, iou_thresholds: Sequence[float], *, multi: bool):
+def _maximum(
+    sweep: BoxSweep, iou_thresholds: Sequence[float], map_class: str, *, multi: bool
+) -> Figure:
     """Mean over IoU thresholds of the best accuracy of any score threshold."""
     right = [sweep.is_right(iou_threshold=d, multi=multi) for d in iou_thresholds]
     rows = np.stack(right, axis=1)  # [n, deltas, levels]
@@ -176,6 +170,7 @@ def _maximum(sweep: BoxSweep, iou_thresholds: Sequence[float], *, multi: bool):
         comparison=COMPARISON,
         score_thresholds=thresholds.tolist(),
         threshold_origin=ORACLE,
+        map_class=map_class,
     )
 
 
@@ -189,16 +184,11 @@ def _ious_at(sweep: BoxSweep, score_threshold: float) -> np.ndarray:
     return sweep.single[:, contours.level_of(score_threshold)]
 
 
-def _counts(predictions: Predictions, truth: GroundTruth) -> dict[str, int]:
-    flat = predictions.maps.reshape(len(predictions), -1)
+def _is_degenerate(maps: np.ndarray) -> np.ndarray:
+    """bool [n]: constant or not finite."""
+    flat = maps.reshape(len(maps), -1)
     finite = np.isfinite(flat).all(axis=1)
-    degenerate = ~finite | (flat.min(axis=1) == flat.max(axis=1))
-    return {
-        "num_images": len(predictions),
-        "num_images_without_boxes": len(predictions) - len(truth.images),
-        "num_empty_boxes": truth.num_empty_boxes,
-        "num_degenerate": int(degenerate.sum()),
-    }
+    return ~finite | (flat.min(axis=1) == flat.max(axis=1))
 
 
 def _per_image(

@@ -18,9 +18,6 @@ def metrics_document(
     """The content of metrics.json.
 
     Args:
-      evaluation: the evaluator's result; every fraction is in [0, 1].
-      protocol: "bas", "maxboxacc" or "pxap".
-      split: name of the split evaluated.
       model: what was evaluated: a path, or a format's name.
       config: name of the config, with its variant.
       seed: the training run's, None when unknown.
@@ -55,12 +52,8 @@ def metrics_document(
 def add_setting(document: dict[str, Any], key: str, value: str) -> None:
     """Records how the model's boxes were made, once and with each of their figures.
 
-    Baselines, and figures of classes or label maps alone, are as they were.
-
-    Args:
-      document: of `metrics_document`.
-      key: "refine", "views" or "map".
-      value: of the config's eval group.
+    Baselines, and figures of classes or label maps alone, are as they were. The key is
+    "refine", "views" or "map", the value that of the config's eval group.
     """
     document[key] = value
     for name, facts in document["figures"].items():

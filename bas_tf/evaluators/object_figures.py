@@ -13,11 +13,8 @@ def object_figures(
 ) -> dict[str, Figure]:
     """Precision and recall of all boxes against all true boxes.
 
-    Args:
-      maps: float32 [records, h, w], not normalised.
-      truth: images without true boxes do not count.
-      score_threshold: in [0, 1].
-      at: the facts about the threshold and the map.
+    Images without true boxes do not count. `maps` are float32 [records, h, w], not
+    normalised; `at` has the facts about the threshold and the map.
     """
     if not len(truth.images):
         return {}

@@ -27,13 +27,6 @@ def per_image_csv(
     All lines are at the evaluation's one threshold: no protocol uses a best threshold
     for each image, and no column has one.
 
-    Args:
-      evaluation: with `per_image`.
-      protocol: its name.
-      records: the split.
-      predictions: of the same records.
-      class_names: by class id.
-
     Returns:
       A header of names and n lines. Under "correct" and "class_correct" stands 0 or 1,
       under "iou" the best over true boxes; empty where an image does not count.

@@ -34,7 +34,6 @@ def pixel_figures(
       maps: float32 [records, h, w], not normalised.
       truth: names the frame.
       records: those with masks count; without any there is no figure.
-      score_threshold: in [0, 1], of the foreground.
       at: the facts about the threshold and the map.
 
     Raises:

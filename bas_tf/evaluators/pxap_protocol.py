@@ -6,13 +6,11 @@ oracle's; the rest is at one threshold, whose origin the caller says. `piou` is 
 journal extension's peak, whose maps are scaled before they are enlarged.
 """
 
-import dataclasses
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from bas_tf.data.images import in_parallel
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
 from bas_tf.evaluators.figures import (
@@ -21,6 +19,7 @@ from bas_tf.evaluators.figures import (
     Figure,
     check_threshold_origin,
     class_figures,
+    pooled_figures,
     spread_over_records,
 )
 from bas_tf.evaluators.ground_truth import GroundTruth
@@ -28,7 +27,6 @@ from bas_tf.evaluators.predictions import Predictions
 from bas_tf.geometry import contours, frames
 from bas_tf.geometry.components import resize_map
 from bas_tf.metrics import pixel_precision
-from bas_tf.metrics.bootstrap import bootstrap_interval
 from bas_tf.metrics.box_accuracy import THRESHOLDS
 from bas_tf.metrics.pixel_precision import NUM_BINS
 from bas_tf.metrics.segmentation import IGNORE, OBJECT
@@ -40,8 +38,6 @@ def choose_threshold(
     predictions: Predictions, truth: GroundTruth, records: Sequence[Record]
 ) -> float:
     """The lowest threshold with the highest pooled pixel IoU on this split.
-
-    See `protocols.Protocol`.
 
     Raises:
       UserError: no mask, or none with an object.
@@ -61,13 +57,11 @@ def evaluate_predictions(
     """Evaluates the maps of predictions that were made before; no model runs.
 
     Args:
-      predictions: of every record.
       truth: names the crop.
-      records: the records; those without a mask get class figures only.
+      records: those without a mask get class figures only.
       score_threshold: in [0, 1]; the nearest of THRESHOLDS is used and reported. Not
         used by "oracle".
-      threshold_origin: says where the threshold is from; "oracle" takes the best one
-        of this very split.
+      threshold_origin: "oracle" takes the best threshold of this very split.
 
     Raises:
       UserError: unknown origin; no mask, or none with an object.
@@ -82,24 +76,21 @@ def evaluate_predictions(
     _, of_extension = _histograms(
         predictions.maps, records, truth.crop_size_wh, _extension_scores
     )
-    of_pixels = {
-        **_pixel_figures(histograms, place, threshold_origin),
-        "piou": _peak(of_extension),
-    }
-    of_maps = {
-        name: dataclasses.replace(figure, map_class=predictions.map_class)
-        for name, figure in of_pixels.items()
-    }
+    map_class = predictions.map_class
     ious = pixel_precision.pixel_ious(histograms)[:, place]
     return Evaluation(
-        figures={**of_maps, **class_figures(predictions)},
+        figures={
+            **_pixel_figures(histograms, place, threshold_origin, map_class),
+            **_peak("piou", of_extension, map_class),
+            **class_figures(predictions),
+        },
         other_metrics={
             "num_images": len(predictions),
             "num_images_without_masks": len(predictions) - len(images),
         },
         score_threshold=score_threshold,
         threshold_origin=threshold_origin,
-        map_class=predictions.map_class,
+        map_class=map_class,
         per_image={"pixel_iou": spread_over_records(len(predictions), images, ious)},
     )
 
@@ -118,8 +109,7 @@ def _histograms(
         scores = scores_of(maps[image], crop_size_wh)
         return pixel_precision.score_histograms(scores, mask == OBJECT, mask == IGNORE)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        rows = list(pool.map(histogram, images))
+    rows = in_parallel(histogram, images)
     histograms = np.array(rows, np.int64).reshape(-1, 2, NUM_BINS)
     if not histograms[:, 0].any():
         raise UserError(
@@ -144,12 +134,13 @@ def _best_threshold(histograms: np.ndarray) -> float:
 
 
 def _pixel_figures(
-    histograms: np.ndarray, place: int, threshold_origin: str
+    histograms: np.ndarray, place: int, threshold_origin: str, map_class: str
 ) -> dict[str, Figure]:
     """PxAP, and IoU, precision and recall at one of THRESHOLDS, and the peak IoU."""
     at = {
         "score_thresholds": [float(THRESHOLDS[place])],
         "threshold_origin": threshold_origin,
+        "map_class": map_class,
     }
     curves = pixel_precision.precision_and_recall
     ious = pixel_precision.pixel_ious
@@ -158,32 +149,36 @@ def _pixel_figures(
         "pixel_precision": lambda h: curves(h)[0][..., place],
         "pixel_recall": lambda h: curves(h)[1][..., place],
     }
+    px_ap = {"px_ap": pixel_precision.px_ap}
     return {
-        "px_ap": _pooled(histograms, pixel_precision.px_ap),
-        **{name: _pooled(histograms, of, **at) for name, of in at_place.items()},
-        "peak_pixel_iou": _peak(histograms),
+        **_pooled(histograms, px_ap, map_class=map_class),
+        **_pooled(histograms, at_place, **at),
+        **_peak("peak_pixel_iou", histograms, map_class),
     }
 
 
-def _peak(histograms: np.ndarray) -> Figure:
+def _peak(name: str, histograms: np.ndarray, map_class: str) -> dict[str, Figure]:
     """The highest pooled IoU of any threshold."""
     return _pooled(
         histograms,
-        lambda h: pixel_precision.pixel_ious(h).max(axis=-1),
+        {name: lambda h: pixel_precision.pixel_ious(h).max(axis=-1)},
         score_thresholds=[_best_threshold(histograms)],
         threshold_origin=ORACLE,
+        map_class=map_class,
     )
 
 
-def _pooled(histograms: np.ndarray, statistic: Callable, **facts) -> Figure:
-    """A statistic of all images' histograms together; resampling draws images."""
-    flat = histograms.reshape(len(histograms), -1)
-    return Figure(
-        value=float(statistic(histograms.sum(axis=0))),
-        num_images=len(histograms),
-        interval_95=bootstrap_interval(
-            flat, lambda means: statistic(means.reshape(-1, 2, NUM_BINS))
-        ),
+def _pooled(
+    histograms: np.ndarray, statistics: Mapping[str, Callable], **facts
+) -> dict[str, Figure]:
+    """`pooled_figures` of statistics of [..., 2, NUM_BINS] histograms."""
+
+    def of_flat(statistic: Callable) -> Callable:
+        return lambda rows: statistic(rows.reshape(*rows.shape[:-1], 2, NUM_BINS))
+
+    return pooled_figures(
+        histograms.reshape(len(histograms), -1),
+        {name: of_flat(statistic) for name, statistic in statistics.items()},
         average="pixels",
-        **facts,
+        facts=facts,
     )

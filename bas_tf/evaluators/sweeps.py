@@ -35,14 +35,9 @@ class Baseline:
 
 
 def threshold_ious(maps: np.ndarray, truth: GroundTruth) -> np.ndarray:
-    """Best IoU of every image's box at every threshold.
+    """Best IoU of every box at every threshold: float64 [n, len(SCORE_THRESHOLDS)].
 
-    Args:
-      maps: [records, h, w] float, not normalised.
-      truth: n images with true boxes.
-
-    Returns:
-      [n, len(SCORE_THRESHOLDS)] float64.
+    Of maps [records, h, w], not normalised, of which n have true boxes.
     """
 
     def of_image(image: int, true_boxes: np.ndarray) -> np.ndarray:
@@ -146,8 +141,6 @@ def _best_of_candidates(
 
     Args:
       ious: [n, candidates] of the n images with true boxes.
-      predictions: of every record.
-      truth: names the n images.
       map_class: decides the names, see `metrics.localization`; a box that no map gave
         has those of the label's.
     """

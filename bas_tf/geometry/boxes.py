@@ -45,11 +45,8 @@ def share_covered_plus_one(boxes: np.ndarray, by: np.ndarray) -> np.ndarray:
     Returns:
       [n, m] float64 in [0, 1]; 0 where a box is inverted by a pixel or more.
     """
-    a = np.asarray(boxes, np.float64).reshape(-1, 1, 4)
-    b = np.asarray(by, np.float64).reshape(1, -1, 4)
-    shared = _areas(*_intersections(a, b), 1.0)
-    areas = np.broadcast_to(_areas(a[..., :2], a[..., 2:], 1.0), shared.shape)
-    return np.divide(shared, areas, out=np.zeros_like(shared), where=areas > 0)
+    shared, areas, _ = _pairwise_areas(boxes, by, extra=1.0)
+    return _share(shared, np.broadcast_to(areas, shared.shape))
 
 
 def box_from_mask(mask: np.ndarray) -> np.ndarray:
@@ -73,26 +70,26 @@ def box_from_mask(mask: np.ndarray) -> np.ndarray:
 
 
 def _pairwise_iou(boxes_a, boxes_b, *, extra: float) -> np.ndarray:
+    intersection, areas_a, areas_b = _pairwise_areas(boxes_a, boxes_b, extra=extra)
+    return _share(intersection, areas_a + areas_b - intersection)
+
+
+def _pairwise_areas(boxes_a, boxes_b, *, extra: float):
+    """Of what is shared [n, m], of the first boxes [n, 1], of the second [1, m]."""
     a = np.asarray(boxes_a, np.float64).reshape(-1, 1, 4)
     b = np.asarray(boxes_b, np.float64).reshape(1, -1, 4)
-    intersection = _areas(*_intersections(a, b), extra)
-    union = (
-        _areas(a[..., :2], a[..., 2:], extra)
-        + _areas(b[..., :2], b[..., 2:], extra)
-        - intersection
-    )
-    return np.divide(
-        intersection, union, out=np.zeros_like(intersection), where=union > 0
-    )
 
+    def areas(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        return np.prod(np.maximum(high - low + extra, 0.0), axis=-1)
 
-def _intersections(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high corners [n, m, 2] of what boxes [n, 1, 4] and [1, m, 4] share."""
     low = np.maximum(a[..., :2], b[..., :2])
     high = np.minimum(a[..., 2:], b[..., 2:])
-    return low, high
+    return (
+        areas(low, high),
+        areas(a[..., :2], a[..., 2:]),
+        areas(b[..., :2], b[..., 2:]),
+    )
 
 
-def _areas(low: np.ndarray, high: np.ndarray, extra: float) -> np.ndarray:
-    """Area of the boxes from corners [..., 2]; 0 for an inverted one."""
-    return np.prod(np.maximum(high - low + extra, 0.0), axis=-1)
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -43,7 +43,6 @@ def box_from_map(
 
     Args:
       score_map: [h, w] float, not yet normalised.
-      crop_size_wh: width and height of the crop.
       score_threshold: in [0, 1].
 
     Returns:
@@ -59,16 +58,7 @@ def box_from_map(
 def boxes_at_thresholds(
     score_map: np.ndarray, *, crop_size_wh: Size, score_thresholds
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`box_from_map` at many thresholds with one resize.
-
-    Args:
-      score_map: [h, w] float, not yet normalised.
-      crop_size_wh: width and height of the crop.
-      score_thresholds: [t] values in [0, 1].
-
-    Returns:
-      float32 [t, 4] boxes and bool [t] degenerate.
-    """
+    """`box_from_map` at t thresholds with one resize: float32 [t, 4] and bool [t]."""
     resized = resize_map(normalize_map(score_map), crop_size_wh)
     # A float32 threshold, as in the graph: else 0.3 differs between the two.
     thresholds = np.asarray(score_thresholds, np.float32)
@@ -80,13 +70,9 @@ def boxes_at_thresholds(
 
 
 def largest_component(foreground: np.ndarray) -> np.ndarray | None:
-    """The pixels of the 8-connected component that `box_from_map` boxes.
+    """The pixels, bool [height, width], of the component that `box_from_map` boxes.
 
-    Args:
-      foreground: bool [height, width].
-
-    Returns:
-      bool [height, width]; None where nothing is foreground.
+    None where nothing is foreground.
     """
     found = _label_components(foreground)
     return None if found is None else found[0] == found[2]

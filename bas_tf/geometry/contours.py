@@ -38,11 +38,7 @@ class LevelBoxes:
 
 
 def scores_on_crop(score_map: np.ndarray, crop_size_wh: Size) -> np.ndarray:
-    """Bicubic resize in float64, then min-max.
-
-    Args:
-      score_map: [h, w] float.
-      crop_size_wh: width and height of the crop.
+    """Bicubic resize of [h, w] in float64, then min-max.
 
     Returns:
       float64 [height, width] in [0, 1] that reaches both; all zeros for a constant
@@ -61,22 +57,13 @@ def quantize(scores: np.ndarray) -> np.ndarray:
     return (PEAK * scores).astype(np.uint8)
 
 
-def level_of(score_threshold, peak: int = PEAK) -> np.ndarray:
-    """The level behind a threshold: int(t * peak), for one threshold or for many.
-
-    Args:
-      score_threshold: t in [0, 1], a number or an array.
-      peak: the map's highest quantised score.
-    """
-    return (np.asarray(score_threshold, np.float64) * peak).astype(np.int64)
+def level_of(score_threshold) -> np.ndarray:
+    """The level behind thresholds in [0, 1], a number or an array: int(t * PEAK)."""
+    return (np.asarray(score_threshold, np.float64) * PEAK).astype(np.int64)
 
 
 def boxes_above(quantized: np.ndarray, level: int) -> tuple[np.ndarray, int]:
-    """The boxes of every contour around what is above a level.
-
-    Args:
-      quantized: uint8 [height, width].
-      level: 0 to 255.
+    """The boxes of every contour around what of uint8 [height, width] is above a level.
 
     Returns:
       int64 [n, 4] boxes in no particular order, n >= 1, and which of them belongs to
@@ -92,9 +79,6 @@ def boxes_by_level(quantized: np.ndarray) -> LevelBoxes:
 
     Whatever the number of thresholds, boxes differ only between levels, and only at
     a level that some pixel has.
-
-    Args:
-      quantized: uint8 [height, width].
     """
     height, width = quantized.shape
     present = np.flatnonzero(cv2.calcHist([quantized], [0], None, [256], [0, 256]))

@@ -101,8 +101,7 @@ def scale_and_truncate(
 
     Args:
       boxes_original: [n, 4], pixels of the upright original.
-      original_size_wh: width and height of the original.
-      size_wh: width and height it was resized to.
+      size_wh: what it was resized to.
 
     Returns:
       int64 [n, 4], pixels of the resized image, cut down to whole ones. A box with an
@@ -119,10 +118,6 @@ def mask_to_size(mask: np.ndarray, size_wh: Size) -> np.ndarray:
 
     `CropFrame.mask_to_crop` takes the pixel under each centre; this takes the one
     under each upper left corner, as the protocol's public evaluator does.
-
-    Args:
-      mask: uint8 [height, width] of the upright original.
-      size_wh: width and height wanted.
     """
     mask = np.ascontiguousarray(mask)
     return cv2.resize(mask, tuple(size_wh), interpolation=cv2.INTER_NEAREST)

@@ -30,7 +30,6 @@ def objects_from_map(
 
     Args:
       score_map: [h, w] float, not yet normalised.
-      crop_size_wh: width and height of the crop.
       score_threshold: in [0, 1].
 
     Returns:

@@ -1,11 +1,11 @@
 """Reports an evaluation: metrics.json, tables, the page and its pictures."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
 from bas_tf import files
-from bas_tf.data import pipeline
 from bas_tf.evaluators import bas_protocol, per_image, sweeps
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.jobs import experiment, resuming
@@ -118,7 +118,7 @@ def write_results(evaluated: EvaluationResult, workdir: Path, rows: list[dict]) 
     per_class = class_table.class_csv(broken_down.classes)
     files.write_file(workdir / page.CLASSES_FILE, per_class.encode())
     spread, best, worst = (
-        _cases(evaluated, chosen)
+        cases.build_cases(evaluated, chosen)
         for chosen in (
             cases.choose_spread(evaluated.predictions.labels, count=PANELS),
             *cases.choose_best_and_worst(ious),
@@ -155,7 +155,9 @@ def _break_down(evaluated: EvaluationResult) -> breakdown.Breakdown:
         ious=evaluated.evaluation.per_image["iou"],
         kinds=_kinds(evaluated),
         class_names=evaluated.class_names,
-        draw_cases=lambda chosen: _cases(evaluated, chosen, tile_height=EXAMPLE_HEIGHT),
+        draw_cases=functools.partial(
+            cases.build_cases, evaluated, tile_height=EXAMPLE_HEIGHT
+        ),
         map_class=predictions.map_class,
         confidences=predictions.confidences(evaluated.evaluation.score_threshold),
     )
@@ -179,34 +181,6 @@ def _kinds(evaluated: EvaluationResult) -> np.ndarray:
         is_degenerate=degenerate[truth.images],
     )
     return kinds
-
-
-def _cases(
-    evaluated: EvaluationResult, chosen: np.ndarray, *, tile_height: int = 224
-) -> list[cases.Case]:
-    """The chosen images with their maps and boxes, for the page."""
-    if not len(chosen):  # best and worst, when no image has a true box
-        return []
-    predictions, truth = evaluated.predictions, evaluated.truth
-    columns = evaluated.evaluation.per_image
-    true_boxes = dict(zip(truth.images.tolist(), truth.boxes, strict=True))
-    crops = pipeline.centre_crops(
-        evaluated.images, chosen, crop_size_wh=tuple(evaluated.config.data.crop_size)
-    )
-    return cases.build_cases(
-        range(len(chosen)),
-        images=crops,
-        localization_maps=predictions.maps[chosen],
-        cams=None if predictions.cams is None else predictions.cams[chosen],
-        boxes=columns["box"][chosen],
-        true_boxes=[true_boxes.get(int(i), np.empty([0, 4])) for i in chosen],
-        labels=predictions.labels[chosen],
-        class_ids=predictions.first_class_ids[chosen],
-        scores=predictions.scores[chosen],
-        ious=columns["iou"][chosen],
-        class_names=evaluated.class_names,
-        tile_height=tile_height,
-    )
 
 
 def _loss_curves(workdir: Path) -> dict[str, str]:

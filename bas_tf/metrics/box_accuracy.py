@@ -76,7 +76,6 @@ def sweep_maps(
     Args:
       maps: n times [h, w] float, not normalised.
       true_boxes: n times [m, 4], m >= 1, in the crop's frame.
-      crop_size_wh: width and height that maps are resized to.
     """
 
     def best_ious(score_map, boxes):
@@ -91,12 +90,7 @@ def sweep_maps(
 def ious_by_level(quantized: np.ndarray, true_boxes: np.ndarray) -> np.ndarray:
     """Best IoU with any true box at each level, of the largest and of any contour.
 
-    Args:
-      quantized: uint8 [height, width].
-      true_boxes: [m, 4], m >= 1, same frame.
-
-    Returns:
-      float64 [2, 255].
+    Of uint8 [height, width] with [m, 4], m >= 1: float64 [2, 255].
     """
     found = contours.boxes_by_level(quantized)
     ious = iou_plus_one(found.boxes, true_boxes).max(axis=1)

@@ -11,7 +11,6 @@ def means_by_class(
     Args:
       values: [n] bool or float, NaN where an image does not count.
       labels: int [n], in [0, num_classes).
-      num_classes: classes.
 
     Returns:
       float64 [num_classes], NaN for a class of which no image counts.

@@ -16,6 +16,8 @@ import dataclasses
 
 import numpy as np
 
+from bas_tf.metrics.by_class import means_by_class
+
 NUM_BINS = 10
 _ROUNDING = 1e-5  # of a float32 softmax
 
@@ -57,7 +59,6 @@ def reliability(
       probabilities: [n] float in [0, 1], of the first predicted class; NaN where there
         is none.
       outcomes: [n], whether that class is the true one; or, of confidences, IoUs.
-      num_bins: bins of equal width.
 
     Raises:
       ValueError: a probability outside [0, 1] by more than rounding.
@@ -71,17 +72,10 @@ def reliability(
         )
     edges = np.arange(num_bins + 1) / num_bins
     bins = np.digitize(p, edges[1:-1], right=True)
-    counts = np.bincount(bins, minlength=num_bins)
-
-    def bin_means(values: np.ndarray) -> np.ndarray:
-        sums = np.bincount(bins, values, minlength=num_bins)
-        unknown = np.full(num_bins, np.nan)
-        return np.divide(sums, counts, out=unknown, where=counts > 0)
-
     return Reliability(
         edges=edges,
-        counts=counts,
-        mean_probabilities=bin_means(p),
-        accuracies=bin_means(outcomes),
+        counts=np.bincount(bins, minlength=num_bins),
+        mean_probabilities=means_by_class(p, bins, num_bins),
+        accuracies=means_by_class(outcomes, bins, num_bins),
         num_without_score=int((~known).sum()),
     )

@@ -8,11 +8,7 @@ TOP_K = {"top1_acc": 1, "top5_acc": 5}
 
 
 def top_class_ids(scores: np.ndarray, *, k: int = 5) -> np.ndarray:
-    """The best classes of each image.
-
-    Args:
-      scores: [batch, classes] float.
-      k: how many; all of them when there are fewer.
+    """The best classes of each image, of scores [batch, classes].
 
     Returns:
       int32 [batch, min(k, classes)], best first; the lower id first where scores are
@@ -24,13 +20,7 @@ def top_class_ids(scores: np.ndarray, *, k: int = 5) -> np.ndarray:
 
 
 def is_within_top(class_ids: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Whether the label is among the first k: bool [batch].
-
-    Args:
-      class_ids: int [batch, n], best first; with n < k, the first n count.
-      labels: int [batch].
-      k: 1 or more.
-    """
+    """Whether the label is among the first k of [batch, n] classes: bool [batch]."""
     return (class_ids[:, :k] == np.asarray(labels)[:, np.newaxis]).any(axis=1)
 
 

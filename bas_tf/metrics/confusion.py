@@ -9,13 +9,7 @@ NO_CLASS = -1  # predicted where the model gave no score at all
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
-    """Images of one class that were given another.
-
-    Attributes:
-      label: the true class.
-      predicted: the predicted one, or NO_CLASS.
-      count: how many images.
-    """
+    """How many images of a class, `label`, were given another one, or NO_CLASS."""
 
     label: int
     predicted: int
@@ -43,11 +37,7 @@ def confusion_counts(
 
 
 def confusions(counts: np.ndarray) -> list[Confusion]:
-    """Every confusion that occurs, the most frequent first, then by class id.
-
-    Args:
-      counts: see `confusion_counts`.
-    """
+    """Every confusion of `confusion_counts`, the most frequent first, then by class."""
     num_classes = len(counts)
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)

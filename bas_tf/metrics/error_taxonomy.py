@@ -33,15 +33,6 @@ WRONG_CLASS_AND_BOX = "wrong_class_and_box"
 BOX_TOO_SMALL = "box_too_small"
 BOX_TOO_LARGE = "box_too_large"
 BOX_ELSEWHERE = "box_elsewhere"
-KINDS = (
-    CORRECT,
-    WRONG_CLASS,
-    WRONG_CLASS_AND_BOX,
-    BOX_TOO_SMALL,
-    BOX_TOO_LARGE,
-    BOX_ELSEWHERE,
-    DEGENERATE,
-)
 MOSTLY = 2 / 3  # a box is mostly covered when more than this share of it is
 
 
@@ -52,13 +43,11 @@ def kind_of(
     is_class_right: bool,
     is_degenerate: bool,
 ) -> str:
-    """The kind of one image, as the module defines it: one of KINDS.
+    """The kind of one image, as the module defines it.
 
     Args:
       box: [4], predicted, half-open, pixels of the crop.
       true_boxes: [m, 4], m >= 1, same frame.
-      is_class_right: whether the first predicted class is the true one.
-      is_degenerate: whether the map gave no box.
     """
     ious = iou_plus_one(box, true_boxes)[0]
     if ious.max() > IOU_THRESHOLD:
@@ -82,14 +71,7 @@ def kinds_of(
     is_class_right: np.ndarray,
     is_degenerate: np.ndarray,
 ) -> list[str]:
-    """`kind_of` of n images that have true boxes.
-
-    Args:
-      boxes: [n, 4].
-      true_boxes: n times [m, 4], m >= 1.
-      is_class_right: bool [n].
-      is_degenerate: bool [n].
-    """
+    """`kind_of` of n images that have true boxes: [n, 4], n times [m, 4], bool [n]."""
     rows = zip(boxes, true_boxes, is_class_right, is_degenerate, strict=True)
     return [
         kind_of(box, true, is_class_right=bool(right), is_degenerate=bool(degenerate))

@@ -86,13 +86,7 @@ def localization_values(
 def extension_values(
     ious: np.ndarray, class_ids: np.ndarray, labels: np.ndarray, map_class: str = LABEL
 ) -> Mapping[str, np.ndarray]:
-    """The journal extension's: a right box has IoU >= 0.5.
-
-    Args:
-      ious: [batch].
-      class_ids: see `localization_values`.
-      labels: see `localization_values`.
-      map_class: see `localization_values`.
+    """The journal extension's: a right box has IoU >= 0.5. As `localization_values`.
 
     Returns:
       {name: bool [batch]} for "extension/" gt_known_loc, top1_loc and top5_loc, or

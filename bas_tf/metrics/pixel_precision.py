@@ -50,14 +50,7 @@ def px_ap(histograms: np.ndarray) -> np.ndarray:
 
 
 def pixel_ious(histograms: np.ndarray) -> np.ndarray:
-    """Pooled IoU of the predicted and the true pixels at each threshold.
-
-    Args:
-      histograms: see `px_ap`.
-
-    Returns:
-      [..., len(THRESHOLDS)] float64 in [0, 1].
-    """
+    """Pooled pixel IoU at each threshold: [..., len(THRESHOLDS)] in [0, 1]."""
     hits, false_alarms = _above(histograms)
     union = hits[..., :1] + false_alarms
     return _divide(hits, union)[..., : len(THRESHOLDS)]

@@ -81,11 +81,7 @@ def label_ious(confusion: np.ndarray) -> np.ndarray:
 def label_counts(
     truth: np.ndarray, predicted: np.ndarray, num_labels: int
 ) -> np.ndarray:
-    """Pixels of each label that are true, predicted, and both: int64 [3 num_labels].
-
-    Args:
-      truth, predicted, num_labels: see `label_confusion`.
-    """
+    """Pixels of each label that are true, predicted, and both: int64 [3 num_labels]."""
     return _counts_of(label_confusion(truth, predicted, num_labels))
 
 

@@ -21,14 +21,7 @@ _THRESHOLDS = {
 
 
 def ablation_table(document: Mapping) -> str:
-    """What was measured and how, then one line for each row.
-
-    Args:
-      document: the content of ablation.json, see `bas_tf.ablate`.
-
-    Returns:
-      Markdown without a final newline.
-    """
+    """Markdown of an ablation.json: what was measured and how, then a line a row."""
     rows = document["rows"]
     table = text_table.markdown([_header(rows[0]), *map(_cells, rows)], text_columns=2)
     return f"{_caption(document)}\n\n{table}"

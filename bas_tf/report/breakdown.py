@@ -42,14 +42,7 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class ErrorGroup:
-    """The images of one kind.
-
-    Attributes:
-      title, meaning: of the kind, in words.
-      count: how many images.
-      share: of the images with true boxes.
-      examples: at most EXAMPLES of them.
-    """
+    """The images of one kind, which is in words; share: of those with true boxes."""
 
     title: str
     meaning: str
@@ -80,7 +73,6 @@ class Breakdown:
 
     @property
     def has_boxes(self) -> bool:
-        """Whether any image has a true box."""
         return bool(self.errors)
 
 
@@ -99,15 +91,11 @@ def break_down(
     """Breaks n evaluated images down.
 
     Args:
-      labels: int [n], true classes.
       class_ids: int [n], first predicted classes, -1 for none.
       scores: [n], their probabilities, NaN for none.
       ious: [n], best IoU over the true boxes, NaN where there is none.
       kinds: str [n], of `error_taxonomy`; "" where an image has no true box.
-      class_names: names by class id.
       draw_cases: positions [m] -> the pictures of these images.
-      map_class: whose map gave the boxes.
-      confidences: [n], see `metrics.confidence`.
     """
     is_class_right, has_box = class_ids == labels, ~np.isnan(ious)
     box_reliability = None
@@ -144,7 +132,7 @@ def _error_groups(kinds: np.ndarray, labels: np.ndarray, draw_cases) -> list:
                 meaning=meaning,
                 count=len(members),
                 share=len(members) / total,
-                examples=draw_cases(chosen) if len(chosen) else [],
+                examples=draw_cases(chosen),
             )
         )
     return groups

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bas_tf.data import pipeline
+from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.metrics.confusion import NO_CLASS
 from bas_tf.report import pictures
 
@@ -14,13 +16,12 @@ class Case:
     """One image of the report.
 
     Attributes:
-      picture: its panel, RGB uint8.
-      true_class, predicted_class: class names.
+      picture: RGB uint8, where one is shown.
       score: softmax probability of the predicted class.
       iou: best IoU over the true boxes; NaN when there is none.
     """
 
-    picture: np.ndarray
+    picture: np.ndarray | None
     true_class: str
     predicted_class: str
     score: float
@@ -58,10 +59,6 @@ def spread_evenly(members: np.ndarray, count: int) -> np.ndarray:
 def choose_spread(labels: np.ndarray, *, count: int = 16) -> np.ndarray:
     """Images spread evenly over the classes, and over each class's own images.
 
-    Args:
-      labels: [n] class ids.
-      count: how many; with fewer images than that, all.
-
     Returns:
       Int [min(count, n)] distinct indices, by class, then by position; the same for
       the same labels.
@@ -83,12 +80,9 @@ def choose_spread(labels: np.ndarray, *, count: int = 16) -> np.ndarray:
 def choose_best_and_worst(
     ious: np.ndarray, *, count: int = 4
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the highest IoUs, best first, and of the lowest, worst first.
+    """Indices of the `count` highest IoUs, best first, and the lowest, worst first.
 
-    Args:
-      ious: [n]; NaN where an image has no true box: never chosen.
-      count: how many of each; with fewer than twice as many images both may share
-        some.
+    NaN, an image without a true box, is never chosen; both may share some of few.
     """
     ious = np.asarray(ious)
     known = np.flatnonzero(~np.isnan(ious))
@@ -98,50 +92,44 @@ def choose_best_and_worst(
 
 
 def build_cases(
-    indices: Sequence[int],
-    *,
-    images: Sequence[np.ndarray],
-    localization_maps: Sequence[np.ndarray],
-    cams: Sequence[np.ndarray] | None,
-    boxes: np.ndarray,
-    true_boxes: Sequence[np.ndarray],
-    labels: np.ndarray,
-    class_ids: np.ndarray,
-    scores: np.ndarray,
-    ious: np.ndarray,
-    class_names: Sequence[str],
-    tile_height: int = 224,
+    evaluated: EvaluationResult, indices: Sequence[int], *, tile_height: int = 224
 ) -> list[Case]:
-    """The cases of some images of a split.
-
-    Args:
-      indices: which of the n images.
-      images: n times RGB uint8 [height, width, 3], in the crop frame.
-      localization_maps: n times [h, w].
-      cams: n times [h', w'], or None when the model gives none.
-      boxes: [n, 4] predicted boxes in the crop frame.
-      true_boxes: n times [m, 4] in the crop frame, m may be 0.
-      labels: [n] class ids.
-      class_ids: [n] predicted classes.
-      scores: [n] their softmax probabilities.
-      ious: [n] best IoU, NaN when there is no true box.
-      class_names: names by class id.
-      tile_height: of the panels, see `visualize.panel`.
-    """
-    return [
-        Case(
-            picture=pictures.panel(
-                images[i],
-                localization_map=localization_maps[i],
-                cam=None if cams is None else cams[i],
-                box=boxes[i],
-                true_boxes=true_boxes[i],
-                tile_height=tile_height,
-            ),
-            true_class=class_names[labels[i]],
-            predicted_class=class_name(class_names, class_ids[i]),
-            score=float(scores[i]),
-            iou=float(ious[i]),
+    """The cases of some images, their pictures by `pictures.panel`."""
+    found, predictions = [], evaluated.predictions
+    for i in indices:
+        picture = pictures.panel(
+            crop_of(evaluated, i),
+            localization_map=predictions.maps[i],
+            cam=None if predictions.cams is None else predictions.cams[i],
+            box=evaluated.evaluation.per_image["box"][i],
+            true_boxes=true_boxes_of(evaluated, i),
+            tile_height=tile_height,
         )
-        for i in indices
-    ]
+        found.append(case_of(evaluated, i, picture))
+    return found
+
+
+def case_of(
+    evaluated: EvaluationResult, index: int, picture: np.ndarray | None = None
+) -> Case:
+    """An image's case, whatever its picture shows."""
+    names, predictions = evaluated.class_names, evaluated.predictions
+    return Case(
+        picture=picture,
+        true_class=names[predictions.labels[index]],
+        predicted_class=class_name(names, predictions.first_class_ids[index]),
+        score=float(predictions.scores[index]),
+        iou=float(evaluated.evaluation.per_image["iou"][index]),
+    )
+
+
+def crop_of(evaluated: EvaluationResult, index: int) -> np.ndarray:
+    """RGB uint8 [crop_h, crop_w, 3], what the network saw."""
+    crop_size = tuple(evaluated.config.data.crop_size)
+    return pipeline.centre_crops(evaluated.images, [index], crop_size_wh=crop_size)[0]
+
+
+def true_boxes_of(evaluated: EvaluationResult, index: int) -> np.ndarray:
+    """[m, 4] in the crop; m is 0 where there is none."""
+    places = np.flatnonzero(evaluated.truth.images == index)
+    return evaluated.truth.boxes[places[0]] if len(places) else np.empty([0, 4])

@@ -17,13 +17,9 @@ LISTED = 20  # on the page; the rest is counted
 
 @dataclasses.dataclass(frozen=True)
 class ClassRow:
-    """What a model reaches on the images of one class.
+    """What a model reaches on the images of one class, which may have none.
 
-    Attributes:
-      name: of the class.
-      num_images: of the class; it may have none.
-      num_with_boxes: those of them that have a true box.
-      figures: {key of `table.NAMES`: fraction in [0, 1]}; NaN where no image counts.
+    figures: {key of `table.NAMES`: fraction in [0, 1]}; NaN where no image counts.
     """
 
     name: str
@@ -49,14 +45,7 @@ def class_rows(
     """All classes, the lowest Top-1 Loc first.
 
     Of equals the lowest Top-1 accuracy comes first, then the lower class id. Classes
-    without boxes come after those with, classes without images last.
-
-    Args:
-      labels: int [n], true classes.
-      is_class_right: bool [n], whether the first predicted class is the true one.
-      ious: [n] best IoU over the true boxes, NaN where there is none.
-      class_names: names by class id.
-      map_class: whose map gave the boxes, see `metrics.localization`.
+    without boxes come after those with, classes without images last. As `break_down`.
     """
     num_classes, has_box = len(class_names), ~np.isnan(ious)
     right = np.where(has_box, ious > IOU_THRESHOLD, np.nan)

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bas_tf.data import pipeline
 from bas_tf.evaluators.evaluation_result import EvaluationResult
 from bas_tf.geometry.components import normalize_map, resize_map
 from bas_tf.report import pictures
-from bas_tf.report.cases import Case, class_name, spread_evenly
+from bas_tf.report.cases import Case, case_of, crop_of, spread_evenly, true_boxes_of
 
 _TILE_HEIGHT = 224
 
@@ -43,10 +42,7 @@ def iou_spreads(ious: np.ndarray) -> np.ndarray:
 
 
 def map_spreads(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """How far apart the runs' maps are, for images without true boxes.
-
-    Args:
-      maps: of each run [n, h, w] float, sizes may differ.
+    """How far apart the runs' maps [n, h, w] are, for images without true boxes.
 
     Returns:
       [n] in [0, 1], the mean over pixels of highest minus lowest value of the
@@ -90,13 +86,10 @@ def tile(
     """A photo, if asked under a map, with boxes, at the height of every tile.
 
     Args:
-      image: RGB uint8 in the crop frame.
-      true_boxes: [m, 4] in the crop frame, m may be 0.
+      image: RGB uint8; both kinds of boxes are in its pixels.
+      true_boxes: [m, 4], m may be 0.
       localization_map: [h, w] float, covering the whole image.
-      box: [4] predicted, in the crop frame.
-
-    Returns:
-      RGB uint8; the aspect is kept.
+      box: [4] predicted.
     """
     scaled, scale = pictures.scale_to_height(image, _TILE_HEIGHT)
     return pictures.overlay(
@@ -113,37 +106,17 @@ def compared_image(
     first = next(iter(evaluated.values()))
     return ComparedImage(
         image_id=first.records[index].image_id,
-        photo=tile(_crop(first, index), true_boxes=_true_boxes(first, index)),
+        photo=tile(crop_of(first, index), true_boxes=true_boxes_of(first, index)),
         answers={name: _case(each, index) for name, each in evaluated.items()},
     )
 
 
 def _case(evaluated: EvaluationResult, index: int) -> Case:
     """A run's map and box over what its network saw."""
-    predictions, per_image = evaluated.predictions, evaluated.evaluation.per_image
     picture = tile(
-        _crop(evaluated, index),
-        true_boxes=_true_boxes(evaluated, index),
-        localization_map=predictions.maps[index],
-        box=per_image["box"][index],
+        crop_of(evaluated, index),
+        true_boxes=true_boxes_of(evaluated, index),
+        localization_map=evaluated.predictions.maps[index],
+        box=evaluated.evaluation.per_image["box"][index],
     )
-    return Case(
-        picture=picture,
-        true_class=evaluated.class_names[predictions.labels[index]],
-        predicted_class=class_name(
-            evaluated.class_names, predictions.first_class_ids[index]
-        ),
-        score=float(predictions.scores[index]),
-        iou=float(per_image["iou"][index]),
-    )
-
-
-def _crop(evaluated: EvaluationResult, index: int) -> np.ndarray:
-    crop_size = tuple(evaluated.config.data.crop_size)
-    return pipeline.centre_crops(evaluated.images, [index], crop_size_wh=crop_size)[0]
-
-
-def _true_boxes(evaluated: EvaluationResult, index: int) -> np.ndarray:
-    """[m, 4] in the run's crop; m is 0 where there is none."""
-    places = np.flatnonzero(evaluated.truth.images == index)
-    return evaluated.truth.boxes[places[0]] if len(places) else np.empty([0, 4])
+    return case_of(evaluated, index, picture)

@@ -52,12 +52,8 @@ def write_page(
     """Writes the page, whole or not at all; it needs no network and no script.
 
     Args:
-      path: the HTML file.
       document: the content of comparison.json.
       sections: images by heading; one without images is left out.
-
-    Raises:
-      UserError: the path cannot be written.
     """
     html = load_template("comparison.html.j2").render(
         title=title(document),

@@ -47,14 +47,10 @@ _COUNTS = {
 
 
 def format_data(document: Mapping) -> str:
-    """The whole answer of bas_tf.check_data.
+    """The whole answer of bas_tf.check_data, from what is written to JSON.
 
-    Args:
-      document: what bas_tf/jobs/data_check.py found, as it is written to JSON.
-
-    Returns:
-      A table with a column for each split; then what was noted and what is wrong, each
-      kind under a title with its count. The last line says how many faults there are.
+    A table with a column for each split; then what was noted and what is wrong, each
+    kind under a title with its count. The last line says how many faults there are.
     """
     parts = [format_splits(document["splits"])] if document["splits"] else []
     absent = document["absent_splits"].items()

@@ -39,20 +39,11 @@ def write_report(
     """Writes the page, whole or not at all; it needs no network and no script.
 
     Args:
-      path: the HTML file.
-      title: heading of the page.
       rows: rows of the results table, see `table.format_table`.
-      metrics: the content of metrics.json; its protocol, split, number of images,
-        threshold and the threshold's origin are said above the results.
+      metrics: the content of metrics.json.
       panels: cases spread over the classes.
-      best: cases of the highest IoU, best first.
-      worst: cases of the lowest IoU, worst first.
-      broken_down: kinds of errors, classes, confusions and the scores' reliability.
-      curves: inline SVG by caption, from `report.curves`; the only input that is
-        not escaped.
-      config_text: the config as text.
-      versions: package versions by name.
-      seed: the run's seed.
+      best, worst: cases of the highest and the lowest IoU, the most extreme first.
+      curves: inline SVG by caption; the only input that is not escaped.
 
     Raises:
       UserError: the path cannot be written.
@@ -84,12 +75,7 @@ def write_report(
 
 
 def protocol_facts(metrics: Mapping, *, seed: int) -> dict[str, str]:
-    """How the figures were made, by name: what every printed number must say.
-
-    Args:
-      metrics: the content of metrics.json.
-      seed: the run's seed.
-    """
+    """How the figures were made, by name: what every printed number must say."""
     protocol = metrics["protocol"]
     threshold = f"{metrics['score_threshold']:g} ({metrics['threshold_origin']})"
     facts = {
@@ -119,11 +105,8 @@ def _label_map_section(metrics: Mapping) -> dict:
     ious = metrics.get("class_ious", {}).items()
     found = sorted((iou, name) for name, iou in ious if iou is not None)
     listed = [(name, iou) for iou, name in found[: class_table.LISTED]]
-    rows = [("background", metrics.get("background_iou")), *listed] if found else []
-    return {
-        "rows": [(name, table.format_percent(iou)) for name, iou in rows],
-        "num_more": len(found) - len(listed),
-    }
+    background = [("background", metrics.get("background_iou"))] if found else []
+    return {"rows": background + listed, "num_more": len(found) - len(listed)}
 
 
 def _confusion_section(broken_down: Breakdown) -> dict:
@@ -135,7 +118,7 @@ def _confusion_section(broken_down: Breakdown) -> dict:
             "true_class": names[confusion.label],
             "predicted_class": class_name(names, confusion.predicted),
             "count": confusion.count,
-            "share": table.format_percent(confusion.count / totals[confusion.label]),
+            "share": confusion.count / totals[confusion.label],
         }
         for confusion in found[:LISTED_CONFUSIONS]
     ]
@@ -160,25 +143,11 @@ def _box_reliability_section(broken_down: Breakdown) -> dict | None:
 
 def _reliability_section(reliability: Reliability, **axes: str) -> dict:
     """The chart, whose `axes` are named so, and the same as a table."""
-    columns = zip(
-        reliability.edges[:-1],
-        reliability.edges[1:],
-        reliability.counts,
-        reliability.mean_probabilities,
-        reliability.accuracies,
-        strict=True,
-    )
+    ends = zip(reliability.edges[:-1], reliability.edges[1:], strict=True)
     return {
         "error": table.format_percent(reliability.expected_calibration_error),
         "num_without_score": reliability.num_without_score,
         "svg": Markup(reliability_plot.reliability_svg(reliability, **axes)),
-        "rows": [
-            {
-                "bin": f"{low:g} to {high:g}",
-                "count": int(count),
-                "probability": table.format_percent(probability),
-                "accuracy": table.format_percent(accuracy),
-            }
-            for low, high, count, probability, accuracy in columns
-        ],
+        "bins": [f"{low:g} to {high:g}" for low, high in ends],
+        "of": reliability,
     }

@@ -104,11 +104,9 @@ def panel(
     compare places within a map and not the two maps' values.
 
     Args:
-      image: the photo in the crop frame.
+      image: the photo, in whose pixels the boxes are.
       localization_map: [h, w] float, covering the whole image.
       cam: [h', w'] float, likewise; None leaves its tile out.
-      box: predicted box in the crop frame.
-      true_boxes: true boxes in the crop frame.
       tile_height: the photo is scaled to this height; its aspect is kept.
 
     Returns:
@@ -138,9 +136,6 @@ def contact_sheet(
       columns: panels in a row.
       titles: what the tiles of a panel are, left to right in equal widths; repeated
         over each column.
-
-    Returns:
-      RGB uint8.
     """
     margin = 4 * _GAP
     height = max(picture.shape[0] for picture in panels)

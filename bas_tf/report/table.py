@@ -69,8 +69,7 @@ class MetricRow:
     """One metric of the three methods.
 
     Attributes:
-      key: the metric's key without its method, such as "gt_known_loc@0.7".
-      name: the same in words.
+      key: without its method, such as "gt_known_loc@0.7".
       cells: (value, interval) for each of METHODS, as text; MISSING and "" where
         there is none.
     """
@@ -81,14 +80,11 @@ class MetricRow:
 
 
 def format_table(rows: Sequence[Mapping]) -> str:
-    """The table of a run for the terminal.
+    """The table of a run for the terminal, fractions in percent.
 
     Args:
       rows: each with "name" and the keys of `columns_of`: fractions in [0, 1], a size
         in bytes; None where there is no number.
-
-    Returns:
-      Lines of aligned columns, fractions in percent; no final newline.
     """
     columns = columns_of(rows)
     lines = [row_cells(row, columns) for row in rows]
@@ -114,10 +110,7 @@ def columns_of(rows: Sequence[Mapping]) -> dict[str, str]:
 
 
 def format_figures(figures: Mapping[str, Mapping]) -> str:
-    """The "figures" of a metrics.json, one line each with its threshold and interval.
-
-    Lines of aligned columns, fractions in percent; no final newline.
-    """
+    """The "figures" of a metrics.json, each with its threshold and its interval."""
     lines = [["", "Value", "95 %", "IoU", "Threshold", "Origin", "Images"]]
     lines += [_figure_cells(key, figure) for key, figure in figures.items()]
     return text_table.aligned(lines)
@@ -182,13 +175,8 @@ def metric_rows(
 ) -> list[MetricRow]:
     """All metrics, one row for the same metric of BAS, CAM and the centre box.
 
-    Args:
-      metrics: values by key; a key of CAM starts with "cam/", one of the centre box
-        with "centre_box/".
-      intervals: by the same keys, 95 % intervals (low, high).
-
-    Returns:
-      Rows in the order in which their metrics first appear.
+    A key of CAM starts with "cam/", one of the centre box with "centre_box/". Rows come
+    in the order in which their metrics first appear.
     """
     keys = list(dict.fromkeys(_split_key(key)[1] for key in metrics))
     return [

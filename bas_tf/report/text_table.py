@@ -15,12 +15,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 def markdown(rows: Sequence[Sequence[str]], *, text_columns: int = 1) -> str:
     """A Markdown table that is aligned in a terminal too; bars in cells are escaped.
 
-    Args:
-      rows: cells, as many in each row; the first row is the heading.
-      text_columns: how many columns are left-aligned; the others are right-aligned.
-
-    Returns:
-      The lines, without a final newline.
+    The first row is the heading; the first `text_columns` are left-aligned.
     """
     rows = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     widths = _widths(rows)

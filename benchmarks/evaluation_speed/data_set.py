@@ -27,8 +27,7 @@ def file_photos(
 ) -> list[Path]:
     """Writes JPEG files to root/val/<class that `predict` gives>, and their boxes.
 
-    Returns:
-      Their paths, in the order of the source's records.
+    Their paths come in the order of the source's records.
     """
     rng, lines, paths = np.random.default_rng(SEED), [",".join(COLUMNS)], []
     for i in range(count):
@@ -50,13 +49,11 @@ def file_photos(
 
 def true_box(root: Path, path: Path) -> list[float]:
     """The box of a filed photo, in pixels of the centre crop."""
-    name = str(path.relative_to(root))
-    for line in (root / "boxes.csv").read_text(encoding="utf-8").splitlines():
-        image, *edges = line.split(",")
-        if image == name:
-            scaled = [
-                float(edge) * RESIZE[i % 2] / PHOTO[i % 2] - (RESIZE[i % 2] - CROP) / 2
-                for i, edge in enumerate(edges)
-            ]
-            return [min(max(edge, 0.0), CROP) for edge in scaled]
-    raise KeyError(name)
+    lines = (root / "boxes.csv").read_text(encoding="utf-8").splitlines()
+    boxes = dict(line.split(",", 1) for line in lines)
+    edges = map(float, boxes[str(path.relative_to(root))].split(","))
+    scaled = [
+        edge * RESIZE[i % 2] / PHOTO[i % 2] - (RESIZE[i % 2] - CROP) / 2
+        for i, edge in enumerate(edges)
+    ]
+    return [min(max(edge, 0.0), CROP) for edge in scaled]

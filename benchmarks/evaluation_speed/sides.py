@@ -18,11 +18,7 @@ SIDES = {  # the first one makes the weights and files the photos
 
 
 def measure(backbone: str, classes: int, *, rounds: int) -> dict:
-    """backbone, classes, photos, {side: seconds of each evaluation}, equal boxes.
-
-    Raises:
-      UserError: a side ends early.
-    """
+    """backbone, classes, photos, {side: seconds of each evaluation}, equal boxes."""
     with tempfile.TemporaryDirectory() as folder:
         shared = {
             "backbone": backbone, "classes": classes, "folder": folder,

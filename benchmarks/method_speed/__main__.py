@@ -7,13 +7,12 @@ The paper's networks at 224 pixels with fresh weights, float32, on two threads, 
 in memory; a training step of 8 images, inference of 1 and of 8. Sides, each in its
 own process, one call at a time, alternately:
 
-  ours      the function that the training loop calls; `inference.predict`, without
-            its box and with it
+  ours      the function that the training loop calls; `inference.predict` less its box
   bfloat16  the same, left out where the processor has no instructions for it
   plain     the reference's arithmetic on our layers, see plain_port.py
   torch     the reference's arithmetic in PyTorch, see torch_reference.py; left out
             where torch is not installed
-  ceiling   one large matrix product in TensorFlow
+  ceiling   one large matrix product in TensorFlow, float32
 
 Two calls warm up; times are medians over the rounds, ratios and shares of the ceiling
 medians of each round's own. `expected` is the reference's multiply-adds over ours, see

@@ -11,21 +11,16 @@ BACKBONES = ("vgg16", "mobilenet_v1", "resnet50", "inception_v3")
 FLAVOURS = {200: "cub", 1000: "ilsvrc"}  # classes: whose losses
 TRAIN_BATCH = 8
 BATCHES = {"train": TRAIN_BATCH, "network_1": 1, "network_8": 8}  # of every side
-BOXES = {"boxes_1": 1, "boxes_8": 8}  # the same with the box, of ours
 PHASES = {"train": ("train",), "inference": ("network_1", "network_8")}
-CEILING = ("float32", "bfloat16")
+CEILING = ("float32",)
 
 
 def load_config(backbone: str, classes: int, size: int):
     """The paper's config of a network, at another size and batch, on fresh weights.
 
     Args:
-      backbone: one of `BACKBONES`.
       classes: a key of `FLAVOURS`; another number takes the losses of ILSVRC.
       size: width and height of the images; a multiple of 32.
-
-    Returns:
-      A ConfigDict.
     """
     name = f"bas_tf.configs.{FLAVOURS.get(classes, 'ilsvrc')}_{backbone}"
     config = importlib.import_module(name).get_config()

@@ -1,36 +1,31 @@
 """Medians, ratios and shares of the ceiling from rows, and their table."""
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from bas_tf.report import text_table
-from benchmarks.method_speed import cases, flops, matrix_product, turns
+from benchmarks.method_speed import cases, matrix_product, turns
 
 TITLES = {"train": "train, 8", "network_1": "infer, 1", "network_8": "infer, 8"}
 HEAD = (
-    "network", "classes", "images", "ours ms", "with box", "bf16", "plain", "torch",
-    "plain / ours", "torch / ours", "expected", "ours / bf16", "GFLOP an image",
-    "of ceiling", "MiB an image: ours, bf16, plain, torch",
+    "network", "classes", "images", "ours ms", "bf16", "plain", "torch", "plain / ours",
+    "torch / ours", "expected", "ours / bf16", "of ceiling",
+    "MiB an image: ours, bf16, plain, torch",
 )  # fmt: skip
-TIMED = ("ours", "boxes", "bfloat16", "plain", "torch")
+TIMED = ("ours", "bfloat16", "plain", "torch")
 
 
 def figures_of(row: Mapping) -> list[dict]:
-    """A row in numbers to show, one dict for each of `cases.BATCHES`.
-
-    Args:
-      row: of `measure.measure_network`.
+    """A row of `measure_network` in numbers to show, a dict for each of `BATCHES`.
 
     Returns:
       backbone, classes, task;
-      milliseconds: {side: median of a call}, "boxes" is ours with its boxes;
+      milliseconds: {side: median of a call};
       ratios: {side: [median, least, most] of its time over ours}; "bfloat16" is our
         time over it;
       expected: multiply-adds of the reference over ours;
-      gigaflop: of an image, ours;
       share_of_ceiling: of the float32 matrix product's speed, ours;
-      mib_per_image: {side: peak less level, over the batch}, of training alone;
-      peak_mib: {side: of the phase}.
+      mib_per_image: {side: peak less level, over the batch}, of training alone.
     """
     return [
         _figures(row, phase, task)
@@ -43,14 +38,9 @@ def _figures(row: Mapping, phase: str, task: str) -> dict:
     sides = {k: v for k, v in row["phases"][phase].items() if k != "ceiling"}
     seconds = {name: side["seconds"][task] for name, side in sides.items()}
     ours, batch = seconds["ours"], cases.BATCHES[task]
-    work, reference = (
-        flops.total(row["multiply_adds"][phase][side]) for side in ("ours", "reference")
-    )
-    timed = dict(seconds)
-    if phase == "inference":
-        boxes = task.replace("network", "boxes")
-        timed["boxes"] = sides["ours"]["seconds"][boxes]
+    counted = row["multiply_adds"][phase]
     product = row["phases"][phase]["ceiling"]["seconds"]["float32"]
+    work = counted["ours"]
     at_ceiling = 2 * work * batch / matrix_product.FLOP  # products a call
     ratios = {
         name: turns.ratios(ours, of) if name == "bfloat16" else turns.ratios(of, ours)
@@ -61,17 +51,15 @@ def _figures(row: Mapping, phase: str, task: str) -> dict:
         "backbone": row["backbone"],
         "classes": row["classes"],
         "task": task,
-        "milliseconds": {k: 1e3 * statistics.median(v) for k, v in timed.items()},
+        "milliseconds": {k: 1e3 * statistics.median(v) for k, v in seconds.items()},
         "ratios": ratios,
-        "expected": reference / work,
-        "gigaflop": 2e-9 * work,
+        "expected": counted["reference"] / work,
         "share_of_ceiling": at_ceiling * turns.ratios(product, ours)[0],
         "mib_per_image": {
             name: (side["peak_bytes"] - side["level_bytes"]) / 2**20 / batch
             for name, side in sides.items()
             if phase == "train"
         },
-        "peak_mib": {name: side["peak_bytes"] / 2**20 for name, side in sides.items()},
     }
 
 
@@ -79,23 +67,11 @@ def speed_table(rows: Sequence[Mapping]) -> str:
     """The rows in Markdown, a line for each network and task; no final newline."""
     lines = [_cells(found) for row in rows for found in figures_of(row)]
     settings = rows[0]["settings"]
-    ceilings = ", ".join(_ceiling(rows, dtype) for dtype in cases.CEILING)
     return (
         f"{settings['size']} pixels, {settings['threads']} threads, "
-        f"{settings['rounds']} rounds, {settings['cpu']}; ceiling {ceilings}\n\n"
+        f"{settings['rounds']} rounds, {settings['cpu']}\n\n"
         + text_table.markdown([HEAD, *lines], text_columns=3)
     )
-
-
-def _ceiling(rows: Iterable[Mapping], dtype: str) -> str:
-    seconds = [
-        second
-        for row in rows
-        for phase in row["phases"].values()
-        for second in phase["ceiling"]["seconds"][dtype]
-    ]
-    speed = 1e-9 * matrix_product.FLOP / statistics.median(seconds)
-    return f"{speed:.0f} GFLOP/s in {dtype}"
 
 
 def _cells(found: Mapping) -> list[str]:
@@ -109,7 +85,6 @@ def _cells(found: Mapping) -> list[str]:
         _ratio_cell(found["ratios"].get("torch")),
         f"{found['expected']:.2f}",
         _ratio_cell(found["ratios"].get("bfloat16")),
-        f"{found['gigaflop']:.1f}",
         f"{found['share_of_ceiling']:.0%}",
         ", ".join(f"{memory[name]:.0f}" for name in TIMED if name in memory),
     ]

@@ -8,7 +8,7 @@ pass again, so does one by the weights.
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
@@ -17,7 +17,6 @@ from keras import layers
 from bas_tf.models.localizer import Localizer
 
 COUNTED = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
-Work = Mapping[str, Mapping[str, int]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +24,6 @@ class Parts:
     """Multiply-adds of one image in one forward pass.
 
     Attributes:
-      trunk, head: f1 and f2.
       first: the trunk's first layer; no gradient goes on to the pixels.
       class_maps: the head's last layer, one class map a class.
       one_map: the generator, for the map of one class.
@@ -60,10 +58,9 @@ def count_parts(localizer: Localizer, size_wh: tuple[int, int]) -> Parts:
 def count_layers(
     model: keras.layers.Layer, input_shape: tuple[int, ...]
 ) -> tuple[list[int], tuple[int, ...]]:
-    """Multiply-adds of each counted layer, in the order of their calls.
+    """Multiply-adds of each counted layer of a built model, in the order of calls.
 
     Args:
-      model: a built model or layer.
       input_shape: of a batch of one.
 
     Returns:
@@ -103,50 +100,24 @@ def _counting(model) -> Iterator[list[int]]:
             del layer.call
 
 
-def training_work(parts: Parts, *, as_reference: bool) -> Work:
-    """{part: {pass: multiply-adds of an image}} of one training step.
+def training_work(parts: Parts, *, as_reference: bool) -> int:
+    """Multiply-adds of an image in one training step.
 
-    Args:
-      parts: from `count_parts`.
-      as_reference: generator and background pass compute every class's map, and that
-        pass gradients of its weights; else one map, and none.
+    As the reference, generator and background pass compute every class's map, and that
+    pass gradients of its weights; else one map, and none.
     """
-    generator = parts.one_map * (parts.classes if as_reference else 1)
+    whole = 3 * (parts.trunk + parts.head) - parts.first
+    if as_reference:
+        return whole + 3 * (parts.one_map * parts.classes + parts.head)
     others = parts.class_maps - parts.class_maps // parts.classes
-    background = parts.head - (0 if as_reference else others)
-    return {
-        "trunk": _passes(parts.trunk, parts.trunk - parts.first, parts.trunk),
-        "head": _passes(parts.head, parts.head, parts.head),
-        "generator": _passes(generator, generator, generator),
-        "background": _passes(
-            background, background, background if as_reference else 0
-        ),
-    }
+    return whole + 3 * parts.one_map + 2 * (parts.head - others)
 
 
-def inference_work(parts: Parts, *, as_reference: bool) -> Work:
+def inference_work(parts: Parts, *, as_reference: bool) -> int:
     """As `training_work`, of inference; ours has no background pass."""
-    generator = parts.one_map * (parts.classes if as_reference else 1)
-    background = parts.head if as_reference else 0
-    return {
-        "trunk": _passes(parts.trunk),
-        "head": _passes(parts.head),
-        "generator": _passes(generator),
-        "background": _passes(background),
-    }
-
-
-def total(work: Work) -> int:
-    """The sum of all parts and passes."""
-    return sum(sum(passes.values()) for passes in work.values())
+    if as_reference:
+        return parts.trunk + 2 * parts.head + parts.one_map * parts.classes
+    return parts.trunk + parts.head + parts.one_map
 
 
 COUNTS = {"train": training_work, "inference": inference_work}  # by phase
-
-
-def _passes(forward: int, by_input: int = 0, by_weights: int = 0) -> dict[str, int]:
-    return {
-        "forward": forward,
-        "input_gradient": by_input,
-        "weight_gradient": by_weights,
-    }

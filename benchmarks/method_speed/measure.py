@@ -1,5 +1,6 @@
 """From networks to the rows of the JSON, each measured once."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,15 +15,7 @@ SIZE, THREADS = 224, 2
 
 
 def measure_network(backbone: str, classes: int, settings: Mapping) -> dict:
-    """A row of the JSON: every call's seconds, memory and multiply-adds.
-
-    Args:
-      backbone, classes: see `cases.load_config`.
-      settings: from `make_settings`.
-
-    Raises:
-      UserError: a side ends early.
-    """
+    """A row of the JSON: every call's seconds, memory and multiply-adds."""
     network = {"backbone": backbone, "classes": classes}
     return {
         **network,
@@ -35,13 +28,15 @@ def measure_network(backbone: str, classes: int, settings: Mapping) -> dict:
 
 
 def count_work(backbone: str, classes: int, size: int) -> dict:
-    """{phase: {"ours" and "reference": {part: {pass: multiply-adds of an image}}}}."""
+    """{phase: {"ours" and "reference": multiply-adds of an image}}."""
     config = cases.load_config(backbone, classes, size)
     localizer = ours.build_localizer(config, classes)
     parts = flops.count_parts(localizer, (size, size))
-    sides = {"ours": False, "reference": True}
     return {
-        phase: {side: count(parts, as_reference=sides[side]) for side in sides}
+        phase: {
+            "ours": count(parts, as_reference=False),
+            "reference": count(parts, as_reference=True),
+        }
         for phase, count in flops.COUNTS.items()
     }
 
@@ -59,21 +54,15 @@ def make_settings(rounds: int, size: int = SIZE) -> dict:
 
 
 def _cpu_name() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "model name":
-            return value.strip()
-    return "unknown"
+    about = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    found = re.search(r"^model name\s*: (.*)$", about, re.M)
+    return found[1] if found else "unknown"
 
 
 def parse_networks(
     backbones: Sequence[str], classes: Sequence[str]
 ) -> list[tuple[str, int]]:
-    """Every backbone with every number of classes.
-
-    Raises:
-      UserError: there is no such backbone or number.
-    """
+    """Every backbone with every number of classes; UserError for unknown ones."""
     numbers = {str(number): number for number in cases.FLAVOURS}
     for flag, values, known in (
         ("backbones", backbones, cases.BACKBONES),
@@ -87,11 +76,7 @@ def parse_networks(
 def measure_all(
     networks: Sequence[tuple[str, int]], settings: Mapping, output: Path
 ) -> list[dict]:
-    """Measures every network; writes the JSON and its plot after each.
-
-    Raises:
-      UserError: `output` cannot be written, or a side ends early.
-    """
+    """Measures every network; writes the JSON and its plot after each."""
     plot.plot_path(output)
     files.check_place(output)
     rows = []

@@ -1,13 +1,12 @@
 """Our side: the step of the training loop, and prediction."""
 
-import functools
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from bas_tf import inference, names
+from bas_tf import names
 from bas_tf.jobs import experiment
 from bas_tf.jobs import training as training_job
 from bas_tf.models.localizer import Localizer
@@ -25,13 +24,9 @@ def build(
     threads: int,
     precision: str = "float32",
 ) -> dict[str, Callable[[], None]]:
-    """{task: what it runs}, see `cases.PHASES`; the training step is traced.
+    """{task of the phase: what it runs}; the training step is traced.
 
-    Args:
-      phase: "train" or "inference".
-      backbone, classes, size: see `cases.load_config`.
-      threads: that TensorFlow may use; nothing may have run before.
-      precision: what layers compute in.
+    Nothing may have run before, since `threads` is what TensorFlow may use.
     """
     use_threads(threads)
     determinism.make_deterministic()
@@ -39,16 +34,11 @@ def build(
     localizer = build_localizer(config, classes, precision=precision)
     if phase == "train":
         return {"train": training(config, localizer)}
-    threshold = config.eval.score_threshold
-    predict_fn = inference.make_predict_fn(localizer, score_threshold=threshold)
-    calls = {}
-    for task, batch in (cases.BATCHES | cases.BOXES).items():
-        images, _ = cases.noise(batch, classes, size)
-        if task in cases.PHASES[phase]:
-            calls[task] = to_numpy(network_in_graph(localizer), images)
-        elif task in cases.BOXES:
-            calls[task] = functools.partial(predict_fn, images)
-    return calls
+    in_graph = network_in_graph(localizer)
+    return {
+        task: to_numpy(in_graph, cases.noise(cases.BATCHES[task], classes, size)[0])
+        for task in cases.PHASES[phase]
+    }
 
 
 def use_threads(threads: int) -> None:
@@ -65,10 +55,8 @@ def build_localizer(config, classes: int, *, precision: str = "float32") -> Loca
 
 def training(config, localizer: Localizer) -> Callable[[], None]:
     """One call of the training step on one batch, which `training.loop` makes alike."""
-    step, (images, labels) = (
-        make_step(config, localizer),
-        train_batch(config, localizer),
-    )
+    step = make_step(config, localizer)
+    images, labels = train_batch(config, localizer)
     batch = {names.IMAGES: images, names.LABELS: labels}
     step.get_concrete_function(batch)
 

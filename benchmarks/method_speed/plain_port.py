@@ -28,7 +28,7 @@ from benchmarks.method_speed import cases, ours
 def build(
     *, phase: str, backbone: str, classes: int, size: int, threads: int
 ) -> dict[str, Callable[[], None]]:
-    """As `ours.build`; without boxes, which the reference leaves to OpenCV."""
+    """As `ours.build`."""
     ours.use_threads(threads)
     config = cases.load_config(backbone, classes, size)
     localizer = ours.build_localizer(config, classes)

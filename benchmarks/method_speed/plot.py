@@ -25,11 +25,7 @@ _SIDES = {  # label, colour, marker, height in the network's row
 
 
 def plot_path(output: Path) -> Path:
-    """Where the plot of a JSON goes.
-
-    Raises:
-      UserError: that is the JSON itself.
-    """
+    """Where the plot of a JSON goes; UserError where that is the JSON itself."""
     path = output.with_suffix(".png")
     if path == output:
         raise UserError(f"--output={output}: the plot goes there; name a .json file")
@@ -40,9 +36,6 @@ def speed_figure(figures: Sequence[Mapping]) -> Figure:
     """A panel for each task, a row for each network: the medians and their range.
 
     The tick is the ratio that the multiply-adds of the reference's arithmetic predict.
-
-    Args:
-      figures: of `figures.figures_of`, of any number of networks.
     """
     networks = list(dict.fromkeys((f["backbone"], f["classes"]) for f in figures))
     height = 1.6 + 0.55 * len(networks)

@@ -39,7 +39,7 @@ def make_reference(backbone: str, classes: int) -> torch_method.Twin:
 def build(
     *, phase: str, backbone: str, classes: int, size: int, threads: int
 ) -> dict[str, Callable[[], None]]:
-    """As `ours.build`; without boxes, which the reference leaves to OpenCV."""
+    """As `ours.build`."""
     torch.set_num_threads(threads)
     config = cases.load_config(backbone, classes, size)
     reference = make_reference(backbone, classes)

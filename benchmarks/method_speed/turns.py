@@ -29,7 +29,6 @@ class Side:
 
     Args:
       name: for messages.
-      module: its full name.
       settings: of the module's `build`; "threads" among them.
       tasks: names of what that makes.
 
@@ -64,11 +63,7 @@ class Side:
                 self.seconds[task].append(seconds)
 
     def finish(self) -> dict:
-        """Ends the process.
-
-        Returns:
-          seconds {task: of each call}, level_bytes, peak_bytes.
-        """
+        """Ends the process: seconds {task: of each call}, level_bytes, peak_bytes."""
         self._process.stdin.close()
         return {"seconds": self.seconds, **self._memory, **self._read()}
 
@@ -110,13 +105,7 @@ def sides_here() -> list[str]:
 
 
 def take_turns(phase: str, network: Mapping, settings: Mapping) -> dict[str, dict]:
-    """`run_in_turns` of the sides of a phase.
-
-    Args:
-      phase: of `cases.PHASES`.
-      network: backbone and classes.
-      settings: from `measure.make_settings`.
-    """
+    """`run_in_turns` of the sides of a phase; network: backbone and classes."""
     sides = {}
     for name in settings["sides"]:
         options = {"threads": settings["threads"]}
@@ -125,7 +114,8 @@ def take_turns(phase: str, network: Mapping, settings: Mapping) -> dict[str, dic
         if name == "bfloat16":
             options["precision"] = "mixed_bfloat16"
         module = f"benchmarks.method_speed.{MODULES[name]}"
-        sides[name] = module, options, tasks_of(name, phase)
+        tasks = cases.CEILING if name == "ceiling" else cases.PHASES[phase]
+        sides[name] = module, options, tasks
     return run_in_turns(sides, settings["rounds"])
 
 
@@ -134,13 +124,9 @@ def run_in_turns(sides: Mapping[str, tuple], rounds: int) -> dict[str, dict]:
 
     Args:
       sides: {name: the other arguments of `Side`}, started in this order.
-      rounds: that count.
 
     Returns:
       {side: what `Side.finish` gives}.
-
-    Raises:
-      UserError: a side ends early.
     """
     with contextlib.ExitStack() as stack:
         started = {}
@@ -151,11 +137,3 @@ def run_in_turns(sides: Mapping[str, tuple], rounds: int) -> dict[str, dict]:
             for side in started.values():
                 side.run(counts=turn >= WARM_UPS)
         return {name: side.finish() for name, side in started.items()}
-
-
-def tasks_of(side: str, phase: str) -> tuple[str, ...]:
-    """The tasks of a side in a phase."""
-    if side == "ceiling":
-        return cases.CEILING
-    with_boxes = phase == "inference" and MODULES[side] == "ours"
-    return (*cases.PHASES[phase], *(cases.BOXES if with_boxes else ()))

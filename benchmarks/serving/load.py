@@ -18,7 +18,6 @@ from bas_tf.export.client.served import ServingError
 MOST_CALLERS = 256  # threads; in the open loop, requests under way
 PAUSE_AFTER_FAILURE = 0.1  # seconds; else a server that refuses meets a flood
 PERCENTILES = (50, 95, 99)
-_SEED = 0
 _POLL_SECONDS = 0.05
 
 
@@ -57,10 +56,7 @@ def asker(
 ) -> Callable[[], tuple[str, str] | None]:
     """Sends the next photos and returns a `Sample.failure`; for any number of threads.
 
-    Args:
-      serving: of `client.connect`, without retries.
-      photos: at least one; after the last one comes the first.
-      images_per_request: at least 1.
+    `serving` is without retries; after the last photo comes the first.
     """
     next_photos = itertools.count(0, images_per_request)
 
@@ -93,12 +89,10 @@ def run(
     """Sends requests for some seconds and waits for the last answers.
 
     Args:
-      ask: of `asker`.
       concurrency: closed loop: each of so many callers sends its next request when the
         last was answered.
       rate: open loop, in its place: requests a second, whatever the server does.
       seconds: how long, unless `stop` ends it before.
-      stop: may be called at any time.
       most_callers: of the open loop; a request beyond is a sample "not_sent".
 
     Returns:
@@ -124,14 +118,13 @@ def run(
 
 
 def arrivals(rate: float, seconds: float) -> list[float]:
-    """When requests are due: a Poisson process that has the rate's number of them.
+    """When requests are due: a Poisson process of round(rate * seconds), at least one.
 
-    Returns:
-      round(rate * seconds) moments, at least one, ascending; the same at each call.
+    Ascending; the same at each call.
     """
     count = max(1, round(rate * seconds))
     # Given their number, the moments of a Poisson process are uniform.
-    return sorted(np.random.default_rng(_SEED).uniform(0, seconds, count).tolist())
+    return sorted(np.random.default_rng(0).uniform(0, seconds, count).tolist())
 
 
 def _calls(
@@ -179,8 +172,7 @@ def _sleep_until(moment: float, clock: Callable[[], float], stop: Stop) -> None:
 def percentile(ascending: Sequence[float], percent: int) -> float | None:
     """The nearest rank: the smallest value that `percent` of them do not exceed.
 
-    Returns:
-      None with too few values for one to lie beyond: p99 takes 100, p95 20, p50 2.
+    None with too few values for one to lie beyond: p99 takes 100, p95 20, p50 2.
     """
     count = len(ascending)
     if count * (100 - percent) < 100:

@@ -48,11 +48,7 @@ _KEYS = {"label", "loop", "rate", "part", "errors", "client_cores", *COLUMNS}
 
 
 def levels_of(given) -> list[dict]:
-    """{"concurrency", "rate", "part"} of each run that the flags ask for.
-
-    Raises:
-      UserError: a number is none, or the flags do not go together.
-    """
+    """{"concurrency", "rate", "part"} of each run that the flags ask for."""
     if given["concurrency"].present and given.rate is not None:
         raise UserError("--concurrency and --rate: one of them, not both")
     if given.soak and (given.rate is not None or len(given.concurrency) != 1):
@@ -83,11 +79,7 @@ def _number(flag: str, text: str, kind: type, most: float):
 
 
 def read_photos(arguments: Sequence[str], *, output: Path) -> list[Encoded]:
-    """Up to 256 of the photos, spread evenly over them.
-
-    Raises:
-      UserError: there are none, one cannot be read, or one is the output.
-    """
+    """Up to 256 of the photos, spread evenly over them; UserError without any."""
     if not arguments:
         raise UserError("no photo or folder given; see --help")
     found = photo_files.find_photos(arguments, output=output)
@@ -98,11 +90,7 @@ def read_photos(arguments: Sequence[str], *, output: Path) -> list[Encoded]:
 
 
 def read_rows(path: Path) -> list[dict]:
-    """The rows of an earlier file; none when there is no file.
-
-    Raises:
-      UserError: the file is something else.
-    """
+    """The rows of an earlier file, if there is one; UserError where it is another's."""
     try:
         rows = json.loads(path.read_bytes())["rows"]
         if not all(row.keys() >= _KEYS for row in rows):

@@ -149,17 +149,6 @@ def test_a_model_of_another_size(empty_workdir, config):
         activation_analysis.analyze_model(empty_workdir, config, split="val")
 
 
-def test_dead_class_maps_are_told(photo_folder, workdir, config):
-    write_mask(photo_folder, "cat/0")
-    trained = experiment.load_experiment(workdir)
-    localizer = experiment.load_localizer(trained)
-    for variable in localizer.backbone.head.trainable_variables:
-        variable.assign(0.0 * variable)
-    Checkpointer(workdir, localizer).save(2)
-    with pytest.raises(UserError, match="none of 1 images follow the masked area"):
-        activation_analysis.analyze_model(workdir, config, split="val")
-
-
 @pytest.mark.parametrize("file", ["", "lost", "model.tflite"])
 def test_what_is_no_workdir_is_refused(file, tmp_path, monkeypatch, capsys):
     (tmp_path / "model.tflite").write_bytes(b"TFL3")

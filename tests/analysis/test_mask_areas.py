@@ -44,23 +44,14 @@ def test_signed_distance_equals_the_nearest_pixel_of_the_other_kind(mask):
 
 
 @every_mask
-def test_areas_are_exact_and_end_at_the_whole_image(mask):
+def test_areas_are_exact_and_nested_from_the_object_to_the_whole_image(mask):
     masks = mask_areas.masks_of_areas(mask, SHARES)
     expected = [min(round(share * mask.sum()), mask.size) for share in SHARES]
     assert masks.sum(axis=(1, 2)).tolist() == expected
-    assert masks[-1].all()
     assert masks.dtype == bool
-
-
-@every_mask
-def test_each_mask_holds_the_smaller_ones(mask):
-    masks = mask_areas.masks_of_areas(mask, SHARES)
     assert (masks[:-1] <= masks[1:]).all()
-
-
-@every_mask
-def test_share_1_is_the_object_itself(mask):
-    np.testing.assert_array_equal(mask_areas.masks_of_areas(mask, [1])[0], mask)
+    np.testing.assert_array_equal(masks[SHARES.index(1)], mask)
+    assert masks[-1].all()
 
 
 def test_a_square_by_hand():

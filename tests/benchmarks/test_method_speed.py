@@ -1,17 +1,14 @@
 """The speed benchmark: its sides compute the method, its figures on made-up seconds."""
 
 import importlib.util
-import io
 from collections import Counter
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.report.plots.chart_style import png_of
 from benchmarks.method_speed import (
     cases,
     figures,
@@ -125,7 +122,7 @@ def test_an_independent_count_of_the_reference_agrees():
     pytest.importorskip("torch")
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.method_speed import flops, torch_reference
+    from benchmarks.method_speed import torch_reference
 
     reference = torch_reference.make_reference("vgg16", CLASSES)
     batch = torch_reference.tensors(*cases.noise(2, CLASSES, SIZE))
@@ -137,8 +134,7 @@ def test_an_independent_count_of_the_reference_agrees():
     ):
         with FlopCounterMode(display=False) as counter:
             call()
-        counted = flops.total(work[phase]["reference"])
-        assert counter.get_total_flops() == 2 * 2 * counted
+        assert counter.get_total_flops() == 2 * 2 * work[phase]["reference"]
 
 
 def side(times: dict, level=100, peak=900) -> dict:
@@ -149,13 +145,9 @@ def side(times: dict, level=100, peak=900) -> dict:
 
 def made_up_row(backbone="vgg16", classes=200, torch=True) -> dict:
     """Ours takes 1 s, 2 s and 4 s of three rounds; the product a tenth of that."""
-    work = {
-        "ours": {"trunk": {"forward": matrix_product.FLOP // 32}},
-        "reference": {"trunk": {"forward": matrix_product.FLOP // 16}},
-    }
+    work = {"ours": matrix_product.FLOP // 32, "reference": matrix_product.FLOP // 16}
     infer = {"network_1": [0.1] * 3, "network_8": [1.0] * 3}
-    boxes = {"boxes_1": [0.2] * 3, "boxes_8": [1.5, 1.25, 9.0]}
-    product = side({"float32": [0.1, 0.2, 0.4], "bfloat16": [0.05, 0.1, 0.2]})
+    product = side({"float32": [0.1, 0.2, 0.4]})
     phases = {
         "train": {
             "ours": side({"train": [1.0, 2.0, 4.0]}),
@@ -165,8 +157,8 @@ def made_up_row(backbone="vgg16", classes=200, torch=True) -> dict:
             "ceiling": product,
         },
         "inference": {
-            "ours": side(infer | boxes),
-            "bfloat16": side(infer | boxes),
+            "ours": side(infer),
+            "bfloat16": side(infer),
             "plain": side({"network_1": [0.3] * 3, "network_8": [2.0] * 3}),
             "torch": side({"network_1": [0.4] * 3, "network_8": [3.0] * 3}),
             "ceiling": product,
@@ -199,13 +191,10 @@ def test_figures_by_hand():
     # A call of 8 images does 2 x 8 / 32 = half the operations of a product, and takes
     # ten times as long.
     assert train["share_of_ceiling"] == pytest.approx(0.05)
-    assert train["gigaflop"] == pytest.approx(2e-9 * matrix_product.FLOP / 32)
     assert train["mib_per_image"] == {
         "ours": 100, "bfloat16": 100, "plain": 200, "torch": 100,
     }  # fmt: skip
-    assert train["peak_mib"]["plain"] == 1700
-    assert one["milliseconds"]["boxes"] == pytest.approx(200)
-    assert eight["milliseconds"]["boxes"] == pytest.approx(1500)
+    assert eight["milliseconds"]["plain"] == pytest.approx(2000)
     assert one["mib_per_image"] == {}
     assert one["ratios"]["plain"] == pytest.approx([3.0] * 3)
     # 1/16 of a product in 0.1 s, and a product in 0.1, 0.2, 0.4 s.
@@ -215,22 +204,18 @@ def test_figures_by_hand():
 def test_the_table():
     rows = [made_up_row(), made_up_row("resnet50", 1000, torch=False)]
     lines = figures.speed_table(rows).splitlines()
-    flop = matrix_product.FLOP / 1e9
-    assert lines[0] == (
-        f"224 pixels, 2 threads, 3 rounds, a CPU; ceiling {flop / 0.2:.0f} GFLOP/s in "
-        f"float32, {flop / 0.1:.0f} GFLOP/s in bfloat16"
-    )
+    assert lines[0] == "224 pixels, 2 threads, 3 rounds, a CPU"
     assert len(lines) == 2 + 2 + 6
     assert len({line.count("|") for line in lines[2:]}) == 1
     cells = [cell.strip() for cell in lines[4].strip("|").split("|")]
     assert cells == [
-        "vgg16", "200", "train, 8", "2,000", "", "1,000", "3,000", "6,000",
+        "vgg16", "200", "train, 8", "2,000", "1,000", "3,000", "6,000",
         "2.00 (1.50 to 2.50)", "3.00 (3.00 to 4.00)", "2.00", "2.00 (2.00 to 4.00)",
-        f"{flop / 16:.1f}", "5%", "100, 100, 200, 100",
+        "5%", "100, 100, 200, 100",
     ]  # fmt: skip
     without_torch = [cell.strip() for cell in lines[7].strip("|").split("|")]
     assert without_torch[1] == "1,000"
-    assert without_torch[7] == without_torch[9] == ""
+    assert without_torch[6] == without_torch[8] == ""
 
 
 def test_the_plot_has_every_ratio():
@@ -248,9 +233,6 @@ def test_the_plot_has_every_ratio():
         assert sorted(p[0] for p in points if len(p) == 1) == sorted(medians)
         ticks = [p[0] for p in points if len(p) == 2]
         assert sorted(ticks) == sorted([1, *expected])
-    png = png_of(plot.speed_figure(found))
-    assert png == png_of(plot.speed_figure(found))
-    assert Image.open(io.BytesIO(png)).width > 1000
 
 
 def test_networks_are_every_backbone_with_every_number_of_classes():
@@ -285,13 +267,12 @@ def test_a_side_that_ends_early_is_named_with_its_last_words():
         side.close()
 
 
-def test_the_ceiling_has_a_product_in_each_type(monkeypatch):
+def test_the_ceiling_is_a_product(monkeypatch):
     monkeypatch.setattr(matrix_product, "SIDE", 8)
     monkeypatch.setattr(ours, "use_threads", lambda threads: None)  # too late for it
     products = matrix_product.build(threads=2)
     assert tuple(products) == cases.CEILING
-    for product in products.values():
-        product()
+    assert products["float32"]().shape == (8, 8)
 
 
 @pytest.mark.slow
@@ -305,7 +286,7 @@ def test_all_sides_of_a_small_network_take_their_turns():
     network = {"backbone": "mobilenet_v1", "classes": 200}
     sides = turns.take_turns(phase, network, settings)
     assert list(sides) == settings["sides"]
-    for name, found in sides.items():
-        assert set(found["seconds"]) == set(turns.tasks_of(name, phase))
+    for found in sides.values():
+        assert set(found["seconds"]) == set(cases.PHASES[phase])
         assert all(len(s) == 1 and s[0] > 0 for s in found["seconds"].values())
         assert 0 < found["level_bytes"] < found["peak_bytes"]

@@ -223,12 +223,6 @@ def slow_interval(values) -> list[float]:
     return np.percentile(means, [2.5, 97.5]).tolist()
 
 
-def test_equal_runs_differ_by_nothing_for_certain():
-    evaluated = evaluated_images([0.6, 0.4], [0, 1], [0, 0])
-    for difference in compared_runs.paired_difference(evaluated, evaluated).values():
-        assert difference == {"value": 0.0, "interval_95": [0.0, 0.0]}
-
-
 def test_files_give_tables_alone_kept_apart(monkeypatch, capsys, tmp_path):
     changes = {
         "a": {}, "b": {"protocol": "maxboxacc"}, "c": {"split": "val"},

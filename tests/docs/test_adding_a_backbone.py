@@ -72,15 +72,6 @@ def clean_environment(project) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(project)}
 
 
-def test_a_hunk_that_does_not_fit_is_told(tmp_path):
-    (tmp_path / "a.py").write_text("x = 1\n")
-    diff = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = {}\n+x = 3\n"
-    with pytest.raises(AssertionError, match="other lines"):
-        apply(diff.format(2), tmp_path)
-    apply(diff.format(1), tmp_path)
-    assert (tmp_path / "a.py").read_text() == "x = 3\n"
-
-
 def test_the_page_names_every_place_that_lists_backbones():
     """Tests that hold the names in words; a new backbone must be added there."""
     listing = "inception_v3, mobilenet_v1, resnet50, vgg16"

@@ -56,16 +56,6 @@ def test_a_quoted_line_is_one_that_is_printed(line, templates):
     assert any(template.fullmatch(line) for template in templates)
 
 
-def test_templates(tmp_path):
-    source = tmp_path / "source.py"
-    source.write_text(
-        'a = f"{path}: was trained with {key}"\n'
-        'b = "epoch %d: mean map %.3f" % (1, 2)\n'
-    )
-    patterns = templates_of(source)
-    assert patterns >= {r".*:\ was\ trained\ with\ .*", r"epoch\ .*:\ mean\ map\ .*"}
-
-
 def test_there_are_lines_to_look_for():
     assert len(QUOTED) >= 30
 

@@ -1,7 +1,5 @@
 """Protocol `maxboxacc` on images whose figures are worked out by hand."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -136,30 +134,11 @@ def test_oracle_takes_the_best_threshold_and_says_so(opposed_split):
     assert figure.threshold_origin == "oracle"
 
 
-def test_empty_true_boxes_are_left_out_and_counted(split):
-    split.records[0] = record(0, [[4, 4, 4, 14], [4, 4, 14, 14], [9, 9, 3, 12]])
-    split.records[2] = record(1, [[5, 5, 9, 5]])
-    metrics = dict(evaluate(split))
-    assert metrics["num_empty_boxes"] == 3
-    assert metrics["num_images_without_boxes"] == 2
-    assert metrics["gt_known_loc"] == 2 / 3  # of 0, 1 and 4
-
-
 def test_cam_has_its_own_maxima(split):
     split.outputs[names.CAM] = split.outputs[names.LOCALIZATION_MAP][..., np.newaxis]
     figures = evaluate(split).figures
     for name in ("max_box_acc", "max_box_acc@0.3", "max_box_acc_v2"):
         assert figures[f"cam/{name}"] == figures[name]
-
-
-def test_without_any_true_box_only_the_classes_are_evaluated(split):
-    split.records = [dataclasses.replace(r, boxes_original=None) for r in split.records]
-    evaluation = evaluate(split)
-    assert set(evaluation.figures) == {"top1_acc", "top5_acc"}
-    assert evaluation.metrics["num_images_without_boxes"] == 5
-    assert np.isnan(evaluation.per_image["iou"]).all()
-    with pytest.raises(UserError, match="true boxes"):
-        evaluate(split, origin="oracle")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])

@@ -44,13 +44,6 @@ def make_case(maps, true_boxes, class_ids=None, labels=None):
     return predictions, truth
 
 
-def test_the_grid_is_the_one_of_the_protocol():
-    assert len(sweeps.SCORE_THRESHOLDS) == 50
-    np.testing.assert_allclose(
-        sweeps.SCORE_THRESHOLDS[[0, 1, 25, -1]], [0, 0.02, 0.5, 0.98]
-    )
-
-
 def test_best_threshold_parts_the_object_from_its_surroundings():
     # The inner square is alone above t for 0.3 <= t < 0.8: the first is 0.30.
     score_map = two_level_map(inner=0.8, outer=0.3, halo=0.1)

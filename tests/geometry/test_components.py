@@ -43,10 +43,6 @@ def test_the_comparison_with_the_threshold_is_strict():
     np.testing.assert_array_equal(box_of(score_map, 0.5)[0], [4, 4, 5, 5])
 
 
-def test_diagonal_neighbours_are_one_component():
-    np.testing.assert_array_equal(box_of(np.eye(16))[0], [0, 0, 16, 16])
-
-
 @pytest.mark.parametrize("shift", range(4))
 def test_of_equal_components_the_first_in_raster_order_wins(shift):
     # The right one starts one row higher: OpenCV's 2 x 2 scan may number it second.

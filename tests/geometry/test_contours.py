@@ -121,7 +121,6 @@ def test_levels_of_thresholds_are_cut_down():
     assert contours.level_of([0, 0.003, 0.004, 0.2, 0.999]).tolist() == [
         0, 0, 1, 51, 254,
     ]  # fmt: skip
-    assert contours.level_of(0.5, peak=101) == 50
 
 
 def test_scores_are_scaled_and_cut_down():

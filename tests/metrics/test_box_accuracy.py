@@ -29,11 +29,6 @@ def sweep(maps, true_boxes):
 INNER, OUTER = [10, 10, 20, 20], [5, 5, 30, 30]
 
 
-def test_the_thresholds():
-    assert len(THRESHOLDS) == 1000
-    np.testing.assert_allclose(THRESHOLDS[[0, 1, 500, 999]], [0, 0.001, 0.5, 0.999])
-
-
 def test_a_map_is_right_between_the_levels_of_its_parts():
     # 0.3 x 255 = 76.5 and 0.8 x 255 = 204: the inner square alone is above the levels
     # 76 to 203, thresholds 0.299 (76.2) to 0.799 (203.7).

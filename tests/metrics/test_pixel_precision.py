@@ -56,13 +56,6 @@ def test_ignored_pixels_do_not_count():
         np.testing.assert_array_equal(found, plain)
 
 
-def test_a_perfect_map_is_1_whatever_the_ignored_pixels_say():
-    for ignored_score in (0.0, 1.0):
-        found = histograms([1, 1, 0, ignored_score], [1, 1, 0, 0], [0, 0, 0, 1])
-        assert px_ap(found) == 1.0
-        assert pixel_precision.pixel_ious(found).max() == 1.0
-
-
 def test_a_map_of_zeros_has_the_precision_of_everything():
     found = histograms(np.zeros(8), np.arange(8) < 3)
     assert px_ap(found) == 3 / 8

@@ -3,6 +3,11 @@
 import numpy as np
 import pytest
 
+from bas_tf.configs import demo
+from bas_tf.evaluators.evaluation_result import EvaluationResult
+from bas_tf.evaluators.figures import Evaluation
+from bas_tf.evaluators.ground_truth import GroundTruth
+from bas_tf.evaluators.predictions import Predictions
 from bas_tf.report import cases
 
 
@@ -40,20 +45,31 @@ def test_best_and_worst():
 
 
 def _build(indices, *, cams):
-    shades = np.array([40, 120, 200], np.uint8)
-    return cases.build_cases(
-        indices,
-        images=shades[:, None, None, None] * np.ones((3, 32, 32, 3), np.uint8),
-        localization_maps=np.random.default_rng(0).random((3, 4, 4)),
-        cams=cams,
-        boxes=np.tile([4.0, 4, 20, 20], (3, 1)),
-        true_boxes=[np.zeros((0, 4)), np.array([[4, 4, 20, 20]]), np.ones((2, 4))],
-        labels=np.array([0, 1, 2]),
-        class_ids=np.array([0, 2, 2]),
-        scores=np.array([0.6, 0.7, 1.0]),
-        ious=np.array([np.nan, 0.987, 0.2]),
+    """Cases of three grey images; the first has no true box."""
+    boxes, size_wh = np.tile([4.0, 4, 20, 20], (3, 1)), (32, 32)
+    per_image = {"iou": np.array([np.nan, 0.987, 0.2]), "box": boxes}
+    evaluated = EvaluationResult(
+        document={},
+        evaluation=Evaluation({}, {}, 0.5, "fixed", "label", per_image),
+        records=[],
+        predictions=Predictions(
+            labels=np.array([0, 1, 2]),
+            class_ids=np.array([[0], [2], [2]]),
+            scores=np.array([0.6, 0.7, 1.0]),
+            maps=np.random.default_rng(0).random((3, 4, 4)),
+            boxes=boxes,
+            degenerate=np.zeros(3, bool),
+            cams=cams,
+        ),
+        truth=GroundTruth(
+            np.array([1, 2]), [boxes[:1], np.ones((2, 4))], size_wh, size_wh
+        ),
+        images=[np.full((32, 32, 3), shade, np.uint8) for shade in (40, 120, 200)],
         class_names=("ant", "bee", "cat"),
+        config=demo.get_config(),
     )
+    evaluated.config.data.crop_size = size_wh
+    return cases.build_cases(evaluated, indices)
 
 
 def test_cases_follow_the_indices():

@@ -1,7 +1,5 @@
 """The comparison's tables and page: cells, what is kept apart, access, escaping."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -140,16 +138,6 @@ def compared_image(name: str = "b") -> ComparedImage:
             name: Case(picture, "viceroy", NASTY, 0.5, float("nan")),
         },
     )
-
-
-def test_a_photo_and_a_run_whose_names_are_not_utf8(tmp_path):
-    name = "caf\udce9"  # as Python reads it of a folder
-    image = dataclasses.replace(compared_image(name), image_id=f"val/owl/{name}.jpg")
-    rows = [run_row("a"), run_row(name)]
-    named = document(runs=rows, groups=[["a", name]], same_images=None)
-    path = tmp_path / "comparison.html"
-    comparison_page.write_page(path, named, {comparison_page.SECTIONS[0]: [image]})
-    assert "val/owl/caf?.jpg" in path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -23,16 +23,7 @@ _STYLE = {
     "svg.fonttype": "none",  # text stays text, in the page's own font
     "svg.hashsalt": "bas_tf",  # the same curves give the same bytes
     "font.size": 10,
-    **dict.fromkeys(
-        (
-            "axes.edgecolor",
-            "axes.labelcolor",
-            "text.color",
-            "xtick.color",
-            "ytick.color",
-        ),
-        GREY,
-    ),
+    **{key: GREY for key in STYLE if key.endswith("color")},
 }
 _SIZE_INCHES = (5.2, 3.2)
 _METHOD_COLORS = ("#2f81e0", "#e8830c", "#2ca25f", "#a45ad6")
@@ -72,10 +63,7 @@ def read_log(path: str | Path) -> list[dict]:
 
 
 def loss_curves(rows: Sequence[Mapping]) -> dict[str, str]:
-    """Curves of a training: the loss terms, what they act on, the rate.
-
-    Args:
-      rows: each with "step" and values by name; a name that no row has is left out.
+    """Curves of a training's log, a name that no row has left out.
 
     Returns:
       Inline SVG by caption. Faint lines are the logged values, strong ones running
@@ -103,10 +91,7 @@ def threshold_curves(
       thresholds: [n] in [0, 1].
       methods: by method's name ("BAS", "CAM"): "gt_known_loc" and "mean_iou", or those
         of the predicted class's map, each [n] fractions.
-      score_threshold: the threshold in use, marked by a vertical line.
-
-    Returns:
-      One inline SVG by caption.
+      score_threshold: the one in use, marked by a vertical line.
     """
 
     def draw(axes: Axes) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from bas_tf.configs import find_config, read_config
 from bas_tf.configs.common import base_config
 from bas_tf.errors import UserError
 from bas_tf.training import optimizer, train_step
 
 FOLDER = Path(__file__).parent.parent / "configs"
-SHARED = {"__init__", "common", "paper"}  # no experiments themselves
+SHARED = {"__init__", "common"}  # no experiments themselves
 BACKBONES = ("vgg16", "mobilenet_v1", "resnet50", "inception_v3")
 PAPER = [f"{data}_{b}" for data in ("cub", "ilsvrc") for b in BACKBONES]
 LIKE_CUB = {  # source and classes
@@ -31,8 +32,13 @@ VARIANTS = {
 EVERY = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]
 
 
+def module(name: str):
+    folder = "paper." if name in PAPER else ""
+    return importlib.import_module(f"bas_tf.configs.{folder}{name}")
+
+
 def build(name: str, variant: str):
-    return importlib.import_module(f"bas_tf.configs.{name}").get_config(variant)
+    return module(name).get_config(variant)
 
 
 def keys_of(config) -> dict[str, set]:
@@ -40,7 +46,7 @@ def keys_of(config) -> dict[str, set]:
 
 
 def test_no_config_is_forgotten_here():
-    found = {path.stem for path in FOLDER.glob("*.py")} - SHARED
+    found = {path.stem for path in FOLDER.rglob("*.py")} - SHARED
     assert found == set(VARIANTS)
 
 
@@ -54,11 +60,21 @@ def test_a_config_changes_values_and_invents_no_key(name, variant):
 
 @pytest.mark.parametrize(("name", "variant"), EVERY)
 def test_a_config_says_its_command_cost_and_what_to_expect(name, variant):
-    header = importlib.import_module(f"bas_tf.configs.{name}").__doc__
-    assert f"--config=configs/{name}.py" in header
+    header, path = module(name).__doc__, find_config(name).relative_to(FOLDER.resolve())
+    assert f"--config=configs/{path}" in header
     assert "Cost: " in header
     assert name == "ablation" or "Expected " in header
     assert variant == "" or f":{variant}" in header
+
+
+@pytest.mark.parametrize(
+    "argument", ["NAME", "configs/NAME.py", "configs/paper/NAME.py"]
+)
+def test_a_shipped_config_is_found_from_any_folder(tmp_path, monkeypatch, argument):
+    monkeypatch.chdir(tmp_path)
+    name = argument.replace("NAME", "cub_resnet50")
+    found = read_config(f"{name}:extension", argument="--config")
+    assert found.to_dict() == build("cub_resnet50", "extension").to_dict()
 
 
 @pytest.mark.parametrize("name", VARIANTS)

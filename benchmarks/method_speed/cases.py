@@ -27,7 +27,7 @@ def load_config(backbone: str, classes: int, size: int):
     Returns:
       A ConfigDict.
     """
-    name = f"bas_tf.configs.{FLAVOURS.get(classes, 'ilsvrc')}_{backbone}"
+    name = f"bas_tf.configs.paper.{FLAVOURS.get(classes, 'ilsvrc')}_{backbone}"
     config = importlib.import_module(name).get_config()
     config.data.crop_size = (size, size)
     config.data.batch_size = TRAIN_BATCH

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bas_tf.configs import cub_vgg16
+from bas_tf.configs.paper import cub_vgg16
 from bas_tf.data.sources import SOURCES, load_source, shards, voc2012
 from bas_tf.data.sources.cub import CubSource
 from bas_tf.errors import DataError

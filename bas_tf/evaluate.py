@@ -28,6 +28,7 @@ from bas_tf import box_flags, entry_point
 
 def main(args: list[str]) -> None:
     entry_point.refuse_arguments(args)
+    from bas_tf import files
     from bas_tf.jobs import evaluation, output_check, results
 
     config = entry_point.config()
@@ -50,7 +51,7 @@ def main(args: list[str]) -> None:
         on_bad_image=flags.FLAGS.on_bad_image,
         skipped_dir=Path(flags.FLAGS.output).parent,
     )
-    results.write_metrics(evaluated, Path(flags.FLAGS.output))
+    files.write_json(flags.FLAGS.output, evaluated.document)
     if flags.FLAGS.per_image:
         results.write_per_image(evaluated, Path(flags.FLAGS.per_image))
     print(results.describe(evaluated))

@@ -27,8 +27,7 @@ def write_file(path: str | Path, content: bytes) -> None:
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
     """A file that takes the path's place once the block has ended without an error.
 
-    Raises:
-      UserError: see `write_file`.
+    UserError as `write_file`.
     """
     path = Path(path)
     temporary = temporary_name(path)
@@ -140,8 +139,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
 def append_line(path: str | Path, line: str) -> None:
     """Appends a line to a log. Readers must expect a last line cut off by a kill.
 
-    Raises:
-      UserError: the path cannot be written.
+    UserError where the path cannot be written.
     """
     try:
         with open(path, "a", encoding="utf-8") as file:
@@ -153,9 +151,7 @@ def append_line(path: str | Path, line: str) -> None:
 def write_json(path: str | Path, document: Mapping[str, Any] | Sequence) -> None:
     """Like `write_file`, for what `json` can serialize.
 
-    Raises:
-      UserError: see `write_file`.
-      ValueError: a value is NaN or infinite, which JSON does not have.
+    ValueError for NaN and infinity, which JSON does not have.
     """
     text = json.dumps(document, indent=2, allow_nan=False) + "\n"
     write_file(path, text.encode())

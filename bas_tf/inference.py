@@ -208,16 +208,9 @@ def make_given_class_fn(
             localizer, images, class_ids, score_threshold=score_threshold
         )
         given = tf.one_hot(class_ids, localizer.num_classes)
-        return {
-            **outputs,
-            names.SCORES: outputs[names.SCORES] * given,
-            names.LOCALIZATION_MAP: outputs[names.LOCALIZATION_MAP][..., 0],
-        }
+        return {**outputs, names.SCORES: outputs[names.SCORES] * given}
 
-    def predict_fn(images: np.ndarray) -> dict[str, np.ndarray]:
-        return {k: v.numpy() for k, v in in_graph(tf.constant(images)).items()}
-
-    return predict_fn
+    return lambda images: _as_arrays(in_graph(tf.constant(images)))
 
 
 def ten_crop_scores(

@@ -108,11 +108,7 @@ def background_activation_suppression_loss(
 
 
 def background_constant(background_wins: str) -> float | None:
-    """The constant that replaces the ratio; None keeps the ratio.
-
-    Raises:
-      UserError: an unknown one.
-    """
+    """The constant that replaces the ratio, None to keep it; UserError if unknown."""
     check_choice("loss.background_wins", background_wins, BACKGROUND_WINS)
     return BACKGROUND_WINS[background_wins]
 
@@ -216,11 +212,7 @@ def label_map_loss(logits: tf.Tensor, label_maps: tf.Tensor) -> tf.Tensor:
 
 
 def objective_term(objective: str) -> str:
-    """The name of the loss term of a `loss.objective`.
-
-    Raises:
-      UserError: an unknown objective.
-    """
+    """The name of the loss term of a `loss.objective`; UserError if unknown."""
     check_choice("loss.objective", objective, OBJECTIVES)
     return OBJECTIVES[objective]
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 from PIL import Image
 
 from bas_tf.errors import UserError
-from tests.commands import run_command
+from tests.commands import exit_code_in_process, only_error_line, run_command
 from tests.fixtures import networks
 
 # torch's CUDA builds bring triton, whose LLVM and TensorFlow's crash in one process.
@@ -84,6 +84,29 @@ def driver(tmp_path_factory):
     driver = page_session.start_chromium(tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Runs a command inside this process: (exit code, standard output, error)."""
+
+    def run(module: str, *args) -> tuple[int, str, str]:
+        code = exit_code_in_process(monkeypatch, module, *args)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def error_line(command):
+    """Runs a command that must exit 2 and print nothing else than its one line."""
+
+    def run(module: str, *args) -> str:
+        code, out, err = command(module, *args)
+        assert (code, out) == (2, ""), err
+        return only_error_line(err)
+
+    return run
 
 
 @pytest.fixture

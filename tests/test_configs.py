@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from bas_tf.configs import find_config, read_config
 from bas_tf.configs.common import base_config
 from bas_tf.errors import UserError
 from bas_tf.training import optimizer, train_step
 
 FOLDER = Path(__file__).parent.parent / "configs"
-SHARED = {"__init__", "common", "paper"}  # no experiments themselves
+SHARED = {"__init__", "common"}  # no experiments themselves
 BACKBONES = ("vgg16", "mobilenet_v1", "resnet50", "inception_v3")
 PAPER = [f"{data}_{b}" for data in ("cub", "ilsvrc") for b in BACKBONES]
 LIKE_CUB = {  # source and classes
@@ -31,8 +32,13 @@ VARIANTS = {
 EVERY = [(name, variant) for name in VARIANTS for variant in VARIANTS[name]]
 
 
+def module(name: str):
+    folder = "paper." if name in PAPER else ""
+    return importlib.import_module(f"bas_tf.configs.{folder}{name}")
+
+
 def build(name: str, variant: str):
-    return importlib.import_module(f"bas_tf.configs.{name}").get_config(variant)
+    return module(name).get_config(variant)
 
 
 def keys_of(config) -> dict[str, set]:
@@ -40,25 +46,34 @@ def keys_of(config) -> dict[str, set]:
 
 
 def test_no_config_is_forgotten_here():
-    found = {path.stem for path in FOLDER.glob("*.py")} - SHARED
+    found = {path.stem for path in FOLDER.rglob("*.py")} - SHARED
     assert found == set(VARIANTS)
 
 
 @pytest.mark.parametrize(("name", "variant"), EVERY)
 def test_a_config_changes_values_and_invents_no_key(name, variant):
-    keys = keys_of(build(name, variant))
+    config = build(name, variant)
+    keys = keys_of(config)
     if name == "ablation":
         assert keys.pop("ablation") == {"rows", "order", "top_k_row", "top_k"}
     assert keys == keys_of(base_config())
+    assert train_step.Method(**config.loss).beta > 0  # every choice exists
 
 
 @pytest.mark.parametrize(("name", "variant"), EVERY)
 def test_a_config_says_its_command_cost_and_what_to_expect(name, variant):
-    header = importlib.import_module(f"bas_tf.configs.{name}").__doc__
-    assert f"--config=configs/{name}.py" in header
+    header, path = module(name).__doc__, find_config(name).relative_to(FOLDER.resolve())
+    assert f"--config=configs/{path}" in header
     assert "Cost: " in header
     assert name == "ablation" or "Expected " in header
     assert variant == "" or f":{variant}" in header
+
+
+@pytest.mark.parametrize("folder", ["", "configs/", "configs/paper/"])
+def test_a_shipped_config_is_found_from_any_folder(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    found = read_config(f"{folder}cub_resnet50.py:extension", argument="--config")
+    assert found.to_dict() == build("cub_resnet50", "extension").to_dict()
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -67,11 +82,6 @@ def test_an_unknown_variant_is_refused_with_the_known_ones(name):
         build(name, "nosuch")
     for variant in VARIANTS[name]:
         assert variant in str(error.value)
-
-
-@pytest.mark.parametrize(("name", "variant"), EVERY)
-def test_every_choice_of_the_loss_exists(name, variant):
-    assert train_step.Method(**build(name, variant).loss).beta > 0
 
 
 # alpha, beta, threshold, top-k of the paper; of the extension where they differ.
@@ -113,6 +123,8 @@ def test_the_papers_recipe(name, variant):
     assert (c.train.classifier_epochs, c.train.batch_statistics) == (0, True)
     assert (c.model.classifier, c.model.classifier_width) == ("paper", 1024)
     assert c.model.normalize_generator_input is False
+    assert c.model.weights == "imagenet"
+    assert c.model.variant == ("paper" if c.model.backbone == "vgg16" else "keras")
     assert (c.loss.objective, c.eval.ten_crop) == ("bas", True)
     assert c.model.final_relu is not is_extension
     is_one = is_extension and c.model.backbone != "vgg16"
@@ -141,10 +153,3 @@ def test_the_rate_of_the_journals_segmentation_ends_at_three_quarters():
     )
     assert steps == 6610
     assert float(rate(steps)) == pytest.approx(0.772 * 0.005, rel=1e-3)
-
-
-@pytest.mark.parametrize("name", PAPER)
-def test_imagenets_weights_meet_the_network_they_were_trained_for(name):
-    model = build(name, "").model
-    assert model.weights == "imagenet"
-    assert model.variant == ("paper" if model.backbone == "vgg16" else "keras")

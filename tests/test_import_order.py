@@ -1,8 +1,6 @@
 """Imports point from higher rooms to lower ones, never sideways or back."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 REPO = Path(__file__).parent.parent
@@ -75,14 +73,7 @@ def test_imports_point_to_lower_rooms():
 
 def test_no_room_and_no_file_is_crowded():
     for folder in {path.parent for path in MODULES.values()}:
-        if folder.name == "configs":  # one file an experiment
-            continue
         limit = 20 if folder == REPO / "bas_tf" else 15
         assert len(list(folder.glob("*.py"))) <= limit, folder
     for path in MODULES.values():
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
-
-
-def test_importing_the_package_loads_no_tensorflow():
-    script = "import sys, bas_tf; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], cwd=REPO).returncode == 0

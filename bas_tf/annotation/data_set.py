@@ -91,13 +91,8 @@ class DataSet:
         return "/".join(self.root.parts[-2:]).lstrip("/")
 
 
-def to_row(photo: Photo) -> dict[str, Any]:
-    """What `json` can write."""
-    return dataclasses.asdict(photo)
-
-
 def from_row(row: dict[str, Any]) -> Photo:
-    """The inverse of `to_row`, also after JSON has turned tuples into lists."""
+    """The inverse of `dataclasses.asdict`, also of lists that JSON made of tuples."""
     objects = [
         Object(**{**entry, "box": tuple(entry["box"])}) for entry in row["objects"]
     ]

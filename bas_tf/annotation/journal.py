@@ -1,12 +1,13 @@
 """The photos annotated so far, one line each, whatever ended the runs that did."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bas_tf import files
-from bas_tf.annotation.data_set import Photo, from_row, to_row
+from bas_tf.annotation.data_set import Photo, from_row
 from bas_tf.data import listing
 from bas_tf.errors import UserError
 
@@ -16,11 +17,8 @@ JOURNAL_FILE = "annotations.jsonl"
 class Journal:
     """A file of photos, in any order; its first line is the request that they answer.
 
-    Memory holds the names and where their lines begin, no more.
-
-    Args:
-      folder: the output.
-      request: the model and the settings, see `run.annotate_photos`.
+    Memory holds the names and where their lines begin, no more. The request is the
+    model and the settings, see `run.annotate_photos`.
     """
 
     def __init__(self, folder: Path, request: Mapping[str, Any]):
@@ -34,13 +32,9 @@ class Journal:
         return name in self._offsets
 
     def add(self, photos: Iterable[Photo]) -> None:
-        """Appends photos.
-
-        Raises:
-          UserError: the file cannot be written.
-        """
+        """Appends photos; UserError where the file cannot be written."""
         for each in photos:
-            line = json.dumps(to_row(each), allow_nan=False)
+            line = json.dumps(dataclasses.asdict(each), allow_nan=False)
             files.append_line(self.path, line)
             self._offsets[each.name] = self._end
             self._end += len(line) + 1  # JSON is ASCII

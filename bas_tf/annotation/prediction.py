@@ -23,10 +23,6 @@ from bas_tf.runners import Runner
 class Annotator:
     """Finds the object of photos, or all of them.
 
-    Args:
-      runner: the model.
-      settings: see there.
-
     Raises:
       UserError: masks or a refinement of a model that does not say its threshold;
         a refinement or objects.ALL of one that labels pixels.

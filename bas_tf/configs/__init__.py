@@ -13,12 +13,14 @@ FOLDER = Path(__file__).parent
 def find_config(name: str) -> Path:
     """A config file of the user's, or else the shipped one of this name.
 
-    `configs/NAME.py` names a shipped one too, from any folder.
+    `configs/NAME.py` names a shipped one too, from any folder, also one of
+    `configs/paper/`.
     """
     path = Path(name)
-    if path.exists() or path.parent not in (Path(), Path("configs")):
+    if path.exists() or str(path.parent) not in (".", "configs", "configs/paper"):
         return path
-    return FOLDER / f"{path.name.removesuffix('.py')}.py"
+    file = f"{path.name.removesuffix('.py')}.py"
+    return next(FOLDER.rglob(file), FOLDER / file)
 
 
 def read_config(name: str, *, argument: str) -> ConfigDict:
@@ -35,7 +37,7 @@ def read_config(name: str, *, argument: str) -> ConfigDict:
     try:
         defined = runpy.run_path(str(find_config(path)))
     except FileNotFoundError as error:
-        known = ", ".join(sorted(each.stem for each in FOLDER.glob("[!_]*.py")))
+        known = ", ".join(sorted(each.stem for each in FOLDER.rglob("[!_]*.py")))
         raise UserError(
             f"{argument}={path}: no such file, and none of the shipped configs: {known}"
         ) from error

@@ -10,12 +10,12 @@ or car_ims/ and cars_annos.mat. With tensorflow-datasets instead:
 Cost: 25,400 steps of 32 images; see docs/reproduce.md for timings.
 Expected figures: none; the journal extension names the set but publishes neither
 settings nor results. Alpha, beta and the threshold are those of
-configs/cub_resnet50.py; as there, the map is the mean of all 196 classes' maps.
+configs/paper/cub_resnet50.py; as there, the map is the mean of all 196 classes' maps.
 
-Variant `:extension`: the journal version, as in configs/cub_resnet50.py.
+Variant `:extension`: the journal version, as in configs/paper/cub_resnet50.py.
 """
 
-from bas_tf.configs import cub_resnet50
+from bas_tf.configs.paper import cub_resnet50
 
 
 def get_config(variant: str = ""):

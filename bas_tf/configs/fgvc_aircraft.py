@@ -8,12 +8,12 @@ DIR holds the release: data/ with images/, variants.txt and the tables.
 Cost: 20,800 steps of 32 images; see docs/reproduce.md for timings.
 Expected figures: none; the journal extension names the set but publishes neither
 settings nor results. Alpha, beta and the threshold are those of
-configs/cub_resnet50.py; as there, the map is the mean of all 100 classes' maps.
+configs/paper/cub_resnet50.py; as there, the map is the mean of all 100 classes' maps.
 
-Variant `:extension`: the journal version, as in configs/cub_resnet50.py.
+Variant `:extension`: the journal version, as in configs/paper/cub_resnet50.py.
 """
 
-from bas_tf.configs import cub_resnet50
+from bas_tf.configs.paper import cub_resnet50
 
 
 def get_config(variant: str = ""):

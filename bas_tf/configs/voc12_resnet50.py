@@ -10,7 +10,7 @@ The second command writes the seeds of VOC's own 1,464 training photos, which ar
 ones with masks, and their mIoU; `--maps=both` adds the same network's class activation
 maps. `--split=train` writes those of all.
 
-Starts from Keras's ImageNet weights; for torchvision's see configs/cub_resnet50.py.
+Starts from Keras's ImageNet weights; for torchvision's see `paper`.
 The reference's T of the poly schedule, 26,450, is four times its 6,610 steps, so that
 the rate ends at 0.77 of its start; `optimizer.poly_total_steps` keeps that.
 

@@ -51,13 +51,8 @@ class Report:
 def run_check(open_source: Callable[..., Source], *, name: str, root: str) -> Report:
     """Opens a source and checks it; data that cannot be opened are a fault.
 
-    Args:
-      open_source: opens it; takes `on_fault`, see `records.OnFault`.
-      name: data.source.
-      root: data.root.
-
-    Raises:
-      DataError: the source was not opened, and the settings name no data at all.
+    `open_source` takes `on_fault`, see `records.OnFault`; name and root are data.source
+    and data.root. DataError where these name no data at all.
     """
     of_folders: dict[str, None] = {}  # a folder is listed several times
 

@@ -2,14 +2,12 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bas_tf import inference
 from bas_tf.data import bad_images, pipeline, preprocess
-from bas_tf.data.records import Record
 from bas_tf.errors import UserError, check_choice
 from bas_tf.evaluators import figures, metrics_file
 from bas_tf.evaluators.evaluation_result import EvaluationResult
@@ -199,8 +197,13 @@ class Evaluator:
                 f"the model's classes {runner.class_names[:3]}… are not the data's "
                 f"{self.class_names[:3]}…"
             )
-        if self._takes_boxes:
-            _check_threshold(runner, model, self.config.eval.score_threshold)
+        drawn_at, threshold = runner.score_threshold, self.config.eval.score_threshold
+        is_another = drawn_at is not None and abs(drawn_at - threshold) > 1e-6
+        if self._takes_boxes and is_another:
+            raise UserError(
+                f"eval.score_threshold is {threshold}, but {model} cuts its boxes at "
+                f"{drawn_at}: evaluate it by that, or export it again"
+            )
 
     def _check_ten_crops(self, runner: Runner, model: str) -> None:
         count, num_scored = len(runner.class_names), runner.num_scored
@@ -217,13 +220,6 @@ class Evaluator:
                 f"{runner.scores_precision}; only a workdir can be asked for another"
             )
 
-    def _check_masks(self, records: Sequence[Record], split: str) -> None:
-        if self._rules.needs_masks and all(r.load_mask is None for r in records):
-            raise UserError(
-                f"--protocol={self.protocol} needs true masks, and none of the "
-                f"{len(records)} images of split {split!r} has one"
-            )
-
     def _read(self, split: str):
         """(records, images, truth) of a split, read once."""
         if split not in self._splits:
@@ -233,7 +229,11 @@ class Evaluator:
             records = self._source.records(split)
             if not records:
                 raise UserError(f"split {split!r} of the data has no images")
-            self._check_masks(records, split)
+            if self._rules.needs_masks and all(r.load_mask is None for r in records):
+                raise UserError(
+                    f"--protocol={self.protocol} needs true masks, and none of the "
+                    f"{len(records)} images of split {split!r} has one"
+                )
             images = pipeline.ResizedImages(
                 records, resize_size_wh=resize_size, keep=data.cache
             )
@@ -266,15 +266,6 @@ class Evaluator:
                 rank_fn=rank_fn if ten_crop else None,
                 class_names=self.class_names,
             )
-
-
-def _check_threshold(runner: Runner, model: str, score_threshold: float) -> None:
-    drawn_at = runner.score_threshold
-    if drawn_at is not None and abs(drawn_at - score_threshold) > 1e-6:
-        raise UserError(
-            f"eval.score_threshold is {score_threshold}, but {model} cuts its boxes at "
-            f"{drawn_at}: evaluate it by that, or export it again"
-        )
 
 
 def evaluate_model(model: str, config, **options) -> EvaluationResult:

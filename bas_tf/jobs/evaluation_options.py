@@ -8,7 +8,7 @@ from bas_tf.ops.precision import PRECISIONS
 from bas_tf.refinement.refined_boxes import REFINEMENTS
 from bas_tf.refinement.views import parse_views
 
-FOREGROUND, CAM = MAPS = ("foreground", "cam")
+CAM = "cam"
 
 
 def check_options(config) -> None:
@@ -26,7 +26,7 @@ def check_options(config) -> None:
     check_at_least("eval.batch_size", options.batch_size, 1)
     check_choice("eval.boxes", options.boxes, BOXES)
     check_choice("eval.refine", options.refine, REFINEMENTS)
-    check_choice("eval.map", options.map, MAPS)
+    check_choice("eval.map", options.map, ("foreground", CAM))
     check_choice("eval.map_class", options.map_class, MAP_CLASSES)
     precision = options.ten_crop_precision
     check_choice("eval.ten_crop_precision", precision, PRECISIONS)

@@ -106,8 +106,8 @@ def build_model(
     Its weights are fresh or a file's; a workdir's are loaded by `resuming.load_start`.
 
     Args:
-      config: a config.
-      num_classes: classes.
+      config: the config.
+      num_classes: of the data.
       precision: what its layers compute in, see `ops.precision`. Training says
         `train.precision`; evaluation and export take float32, on the same variables.
       synchronized_batch_norm: see `models.batch_norm`; only training has
@@ -122,27 +122,24 @@ def build_model(
     from bas_tf.ops.precision import layers_computing_in
 
     model = config.model
-    options = {
-        "classifier": {
-            "variant": model.classifier,
-            "width": model.classifier_width,
-            "final_relu": model.final_relu,
-        },
-        "head_biases": model.head_biases,
-        "normalize_generator_input": model.normalize_generator_input,
-        "map_outputs": model.map_outputs,
-        "top_k": model.top_k,
-        "backbone_options": {
-            key: model[key] for key in backbones.OPTIONS.get(model.backbone, ())
-        },
+    classifier = {
+        "variant": model.classifier,
+        "width": model.classifier_width,
+        "final_relu": model.final_relu,
     }
+    backbone_keys = backbones.OPTIONS.get(model.backbone, ())
     with layers_computing_in(precision):
         localizer = build_localizer(
             backbone=model.backbone,
             num_classes=num_classes,
             input_size_wh=tuple(config.data.crop_size),
             synchronized_batch_norm=synchronized_batch_norm,
-            **options,
+            classifier=classifier,
+            head_biases=model.head_biases,
+            normalize_generator_input=model.normalize_generator_input,
+            map_outputs=model.map_outputs,
+            top_k=model.top_k,
+            backbone_options={key: model[key] for key in backbone_keys},
         )
     if not names_workdir(model.weights):
         load_weights(localizer, model.weights)
@@ -264,18 +261,10 @@ def keras_runner(
     score_threshold: float,
     scores_precision: str = "float32",
 ):
-    """A localizer as the evaluator and the command line see it: a `runners.Runner`.
+    """A localizer in float32, and the config it was built by, as a `runners.Runner`.
 
-    Args:
-      localizer: a localizer in float32.
-      config: it was built by.
-      class_names: its classes.
-      score_threshold: of its boxes.
-      scores_precision: what the pass that only classifies computes in. In another one
-        than float32 a copy of the localizer does it.
-
-    Raises:
-      UserError: an unknown precision.
+    The pass that only classifies computes in `scores_precision`: in another one than
+    float32 a copy of the localizer does it. UserError for an unknown one.
     """
     from bas_tf import inference, runners
     from bas_tf.models.foreground_generator import SOFTMAX

@@ -14,19 +14,10 @@ from bas_tf.data.images import in_parallel
 from bas_tf.errors import UserError, check_choice
 from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame
-from bas_tf.jobs import experiment, output_check
+from bas_tf.jobs import experiment, output_check, photo_batches
 from bas_tf.jobs.found_classes import found_classes
-from bas_tf.jobs.photo_batches import (
-    log_skipped,
-    read_batches,
-    run_one_batch_behind,
-)
-from bas_tf.metrics.confidence import (
-    FOUND_CONFIDENCE,
-    confidence,
-    is_found,
-    object_scores,
-)
+from bas_tf.metrics import confidence
+from bas_tf.metrics.confidence import FOUND_CONFIDENCE
 from bas_tf.refinement import masks, refined_boxes
 from bas_tf.report import pictures
 from bas_tf.runners import Runner
@@ -88,22 +79,18 @@ def localize_photos(
             row |= row_of(photo, answer, runner.class_names, min_confidence)
             if path in masks_of:
                 row |= {"refine": refine, "mask": masks_of[path]}
-                row |= _write_mask(output / masks_of[path], answer[MASK])
+                row["mask_rle"] = masks.run_lengths(answer[MASK])
+                drawn = np.repeat(answer[MASK][..., np.newaxis], 3, axis=2)
+                pictures.write_png(output / masks_of[path], drawn * np.uint8(255))
             rows.append(row)
             file = output / overlays[path]
             yield functools.partial(_write_overlay, file, photo, answer, row)
 
-    batches = read_batches(paths, decode.decode_image, faults)
-    run_one_batch_behind(map(drawings, batches))
-    log_skipped(faults, len(paths))
+    batches = photo_batches.read_batches(paths, decode.decode_image, faults)
+    photo_batches.run_one_batch_behind(map(drawings, batches))
+    photo_batches.log_skipped(faults, len(paths))
     files.write_json(output / PREDICTIONS_FILE, rows)
     return rows
-
-
-def _write_mask(path: Path, mask: np.ndarray) -> dict:
-    drawn = np.repeat(mask[..., np.newaxis], 3, axis=2) * np.uint8(255)
-    pictures.write_png(path, drawn)
-    return {"mask_rle": masks.run_lengths(mask)}
 
 
 def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> None:
@@ -173,8 +160,8 @@ def predict_photos(
 
 def _confidence(answer: dict, runner: Runner) -> float:
     scores = answer.get(names.SCORES, np.empty(0))
-    return confidence(
-        object_scores(scores, runner.class_names),
+    return confidence.confidence(
+        confidence.object_scores(scores, runner.class_names),
         answer[names.LOCALIZATION_MAP],
         score_threshold=runner.score_threshold or _UNKNOWN_THRESHOLD,
     )
@@ -211,11 +198,6 @@ def _load_runner(model: str, class_name: str | None, views: str) -> Runner:
         return experiment.load_runner(model, views=views)
     if views:
         raise UserError(f"--class={class_name} and --views={views}: give one of them")
-    return given_class_runner(model, class_name)
-
-
-def given_class_runner(model: str, class_name: str) -> Runner:
-    """Maps one class, whatever the network predicts."""
     if not (Path(model) / experiment.CONFIG_FILE).is_file():
         raise UserError("--class needs a training workdir as --model")
     loaded = experiment.load_experiment(model)
@@ -262,7 +244,7 @@ def row_of(
         "peak": [float((x + 0.5) * scale[1]), float((y + 0.5) * scale[0])],
         "degenerate": bool(answer[names.DEGENERATE]),
         "confidence": round(answer[names.CONFIDENCE], 4),
-        "found": is_found(
+        "found": confidence.is_found(
             class_names[class_id], answer[names.CONFIDENCE], min_confidence
         ),
     }

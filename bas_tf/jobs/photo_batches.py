@@ -3,7 +3,7 @@
 import collections
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from bas_tf.errors import DataError, UserError, one_line
 BATCH = 16  # photos at most
 _BATCH_PIXELS = 25_000_000  # decoded photos of a batch; 75 MB
 
-Photo = TypeVar("Photo")
+Photo, Work = TypeVar("Photo"), TypeVar("Work")
 Pixels = np.ndarray  # uint8 [height, width, 3]
 
 
@@ -44,24 +44,25 @@ def read_batches(
 
 
 def _decoded(photos, read, faults) -> Iterator[tuple[Photo, Pixels]]:
-    waiting = collections.deque()
     with ThreadPoolExecutor(READERS) as pool:
-        for photo in photos:
-            waiting.append((photo, pool.submit(read, photo)))
-            if len(waiting) > READERS + 1:
-                yield from _result(*waiting.popleft(), faults)
-        for photo, future in waiting:
-            yield from _result(photo, future, faults)
+        work = ((photo, pool.submit(read, photo)) for photo in photos)
+        for photo, future in begun_ahead(work, READERS + 1):
+            try:
+                yield photo, future.result()
+            except DataError as error:
+                if faults is None:
+                    raise
+                faults.append(one_line(error))
 
 
-def _result(photo, future: Future, faults) -> Iterator[tuple[Photo, Pixels]]:
-    """The photo, once it is decoded, or none."""
-    try:
-        yield photo, future.result()
-    except DataError as error:
-        if faults is None:
-            raise
-        faults.append(one_line(error))
+def begun_ahead(work: Iterable[Work], count: int) -> Iterator[Work]:
+    """Each item, in order, once `count` more have been begun by taking them."""
+    waiting = collections.deque()
+    for each in work:
+        waiting.append(each)
+        if len(waiting) > count:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def run_one_batch_behind(batches: Iterable[Iterable[Callable]]) -> None:

@@ -85,11 +85,6 @@ def describe(evaluated: EvaluationResult) -> str:
     return told + note
 
 
-def write_metrics(evaluated: EvaluationResult, path: Path) -> None:
-    """metrics.json, whole or not at all."""
-    files.write_json(path, evaluated.document)
-
-
 def write_per_image(evaluated: EvaluationResult, path: Path) -> None:
     """The per-image table as CSV, whole or not at all."""
     text = per_image.per_image_csv(
@@ -103,16 +98,11 @@ def write_per_image(evaluated: EvaluationResult, path: Path) -> None:
 
 
 def write_results(evaluated: EvaluationResult, workdir: Path, rows: list[dict]) -> None:
-    """What is written of an evaluated workdir.
+    """WORKDIR/metrics.json, report.html, panels.png and per_class.csv.
 
-    That is WORKDIR/metrics.json, report.html, panels.png and per_class.csv.
-
-    Args:
-      evaluated: the Keras model's evaluation by protocol `bas`.
-      workdir: of the training.
-      rows: of the results table.
+    Of the Keras model's evaluation by protocol `bas`; rows are of the results table.
     """
-    write_metrics(evaluated, workdir / METRICS_FILE)
+    files.write_json(workdir / METRICS_FILE, evaluated.document)
     ious = evaluated.evaluation.per_image["iou"]
     broken_down = _break_down(evaluated)
     per_class = class_table.class_csv(broken_down.classes)

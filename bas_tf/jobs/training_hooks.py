@@ -11,71 +11,43 @@ from bas_tf.jobs import evaluation, experiment
 from bas_tf.metrics.by_class import means_by_class
 from bas_tf.metrics.localization import LABEL
 from bas_tf.report import pictures
-from bas_tf.training import (
-    checkpoint,
-    hooks,
-)
+from bas_tf.training import checkpoint, hooks
 
 PICTURES, PICTURE_COLUMNS, PICTURE_HEIGHT = 16, 4, 112
 TENSORBOARD_FOLDER = "tensorboard"
 
 
 def writing_hooks(
-    config, workdir, localizer, sgd, images, class_names, on_bad_image, **steps
-) -> tuple[list[hooks.Hook], list[hooks.Hook]]:
+    config, workdir: Path, localizer, sgd, images, class_names: Sequence[str],
+    on_bad_image: str, *, first_step: int, steps_per_epoch: int,
+) -> tuple[list[hooks.Hook], list[hooks.Hook]]:  # fmt: skip
     """What the first worker writes of each step, and of each epoch once it is saved."""
-    logs = log_hooks(config, workdir, localizer, images, **steps)
-    if not experiment.selects_best(config):
-        return logs, []
-    return logs, validation_hooks(
-        config, workdir, localizer, sgd, class_names, on_bad_image, **steps
-    )
-
-
-def log_hooks(config, workdir, localizer, images, *, first_step, steps_per_epoch):
-    every = config.train.log_every_steps
-    return [
-        hooks.progress_bar(
-            total_steps=config.train.epochs * steps_per_epoch,
-            first_step=first_step,
-        ),
-        hooks.jsonl_log(
-            workdir / experiment.LOG_FILE, every_steps=every, first_step=first_step
-        ),
+    every, total = config.train.log_every_steps, config.train.epochs * steps_per_epoch
+    log = workdir / experiment.LOG_FILE
+    logs = [
+        hooks.progress_bar(total_steps=total, first_step=first_step),
+        hooks.jsonl_log(log, every_steps=every, first_step=first_step),
         hooks.tensorboard_log(
             workdir / TENSORBOARD_FOLDER,
             every_steps=every,
             draw_pictures=picture_drawer(config, localizer, images),
         ),
     ]
-
-
-def validation_hooks(
-    config,
-    workdir: Path,
-    localizer,
-    sgd,
-    class_names: Sequence[str],
-    on_bad_image: str,
-    *,
-    first_step: int,
-    steps_per_epoch: int,
-) -> list:
-    """Evaluates every epoch's weights on val and keeps the best, see `keep_best`."""
+    if not experiment.selects_best(config):
+        return logs, []
     validate, saver = make_validation(
         config, workdir, localizer, sgd, class_names, on_bad_image
     )
-    return [
-        hooks.keep_best(
-            validate,
-            saver,
-            workdir,
-            log=hooks.tensorboard_validation(workdir / TENSORBOARD_FOLDER / "val"),
-            metric=config.train.select_by,
-            first_step=first_step,
-            steps_per_epoch=steps_per_epoch,
-        )
-    ]
+    keep_best = hooks.keep_best(
+        validate,
+        saver,
+        workdir,
+        log=hooks.tensorboard_validation(workdir / TENSORBOARD_FOLDER / "val"),
+        metric=config.train.select_by,
+        first_step=first_step,
+        steps_per_epoch=steps_per_epoch,
+    )
+    return logs, [keep_best]
 
 
 def make_validation(config, workdir, localizer, sgd, class_names, on_bad_image):

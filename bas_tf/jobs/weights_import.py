@@ -27,9 +27,8 @@ def run_import(
     """Reads a checkpoint and writes `output`; prints what went where.
 
     Args:
-      source: a key of `SOURCES`.
-      backbone: a key of `backbones.BACKBONES`.
-      num_classes: classes of the model.
+      source, backbone: keys of `SOURCES` and `backbones.BACKBONES`.
+      num_classes: of the model.
       checkpoint: the file to read; None where the source brings its own.
       output: ends in `.weights.h5`.
       width: of mobilenet_v1.

@@ -118,15 +118,9 @@ def _mean(maps_of_views: list[np.ndarray]) -> np.ndarray:
 def averaged_runner(localizer: Localizer, runner: Runner, text: str) -> Runner:
     """A model whose maps are means over views, for images of the largest view's size.
 
-    The class is that of one view: the whole image at the size it was trained at.
-
-    Args:
-      localizer: a built localizer.
-      runner: of that localizer.
-      text: the views, see `parse_views`.
-
-    Raises:
-      UserError: see `parse_views`; or a model that averages top-k maps.
+    The class is that of one view: the whole image at the size it was trained at. The
+    runner is the localizer's; `parse_views` reads the text. UserError for what it
+    refuses, and for a model that averages top-k maps.
     """
     if localizer.top_k > 1:
         raise UserError(f"eval.views is {text!r}, which needs model.top_k 1")

@@ -1,6 +1,5 @@
 """A photo's label map from a network that was trained on several classes a photo."""
 
-import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -18,30 +17,14 @@ from bas_tf.segmentation import seeds
 from bas_tf.segmentation.choices import CONFIDENT
 from bas_tf.segmentation.confident_labels import confident_labels
 from bas_tf.segmentation.random_walk import masks_from_seeds
+from bas_tf.segmentation.seeds import Seeds
 
 LONGEST = 512  # side of a photo; its largest view is twice as long
 
 
-@dataclasses.dataclass(frozen=True)
-class PhotoSeeds:
-    """A photo as large as it is seen, and maps of its labels.
-
-    Attributes:
-      photo: uint8 [height, width, 3].
-      keys: int [labels], classes from 0.
-      maps: float32 [labels, height, width].
-      low: of `seeds.Seeds`; None where a softmax of maps made them.
-    """
-
-    photo: np.ndarray
-    keys: np.ndarray
-    maps: np.ndarray
-    low: np.ndarray | None = None
-
-
 def make_seeds_fn(
     teacher: experiment.Experiment, *, labels: str, maps: str
-) -> Callable[[Record], PhotoSeeds]:
+) -> Callable[[Record], Seeds]:
     """Seeds of a record's photo, made smaller where it is larger than in training.
 
     The class names.NO_OBJECT has none.
@@ -61,14 +44,9 @@ def make_seeds_fn(
 
     @tf.function(reduce_retracing=True, autograph=False)
     def wanted_maps(images):
-        if maps == "bas":
-            return [
-                localizer.generator(localizer.backbone.trunk(images, training=False))
-            ]
-        if maps == "cam":
-            return [tf.nn.relu(class_maps(images))]
         features, of_classes = localizer.backbone(images, training=False)
-        return [tf.nn.relu(of_classes), localizer.generator(features)]
+        cams = [tf.nn.relu(of_classes)] if maps != "bas" else []
+        return cams if maps == "cam" else [*cams, localizer.generator(features)]
 
     def network(images: np.ndarray) -> list[np.ndarray]:
         return [found.numpy() for found in wanted_maps(tf.constant(images))]
@@ -78,12 +56,11 @@ def make_seeds_fn(
         scores = class_maps(tf.constant(image[np.newaxis])).numpy().mean((0, 1, 2))
         return predicted_labels(scores, final_relu=teacher.config.model.final_relu)
 
-    def seeds_of(record: Record) -> PhotoSeeds:
+    def seeds_of(record: Record) -> Seeds:
         photo = seeds.bounded(record.load_image(), longest)
         found = record.labels if labels == "true" else predicted(photo)
         keys = [k for k in found if k != no_object]
-        made = seeds.make_seeds(photo, keys, network, multiple=MULTIPLE)
-        return PhotoSeeds(photo, made.keys, made.high, made.low)
+        return seeds.make_seeds(photo, keys, network, multiple=MULTIPLE)
 
     return seeds_of
 
@@ -101,7 +78,7 @@ def predicted_labels(scores: np.ndarray, *, final_relu: bool) -> np.ndarray:
     return above if len(above) and not final_relu else scores.argmax(keepdims=True)
 
 
-def label_map(found: PhotoSeeds, *, threshold: float, refine: str) -> np.ndarray:
+def label_map(found: Seeds, *, threshold: float, refine: str) -> np.ndarray:
     """uint8 [h, w] of the seeds' size: 0 background, else the class + 1.
 
     Args:
@@ -110,7 +87,7 @@ def label_map(found: PhotoSeeds, *, threshold: float, refine: str) -> np.ndarray
       refine: "none", "crf" for labels that follow the photo's colours, or CONFIDENT
         for those of them that are sure, see `confident_labels`.
     """
-    maps, keys = found.maps, found.keys
+    maps, keys = found.high, found.keys
     if refine == CONFIDENT:
         return confident_labels(maps, keys, found.photo, threshold=threshold)
     if refine == "none" or not len(keys):
@@ -121,25 +98,20 @@ def label_map(found: PhotoSeeds, *, threshold: float, refine: str) -> np.ndarray
 
 
 def walked_map(
-    found: PhotoSeeds, *, edges: Callable[[np.ndarray], np.ndarray]
+    found: Seeds, *, edges: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """As `label_map`, of the seeds after the walk that a photo's edges hold back.
-
-    Args:
-      found: a photo's, with `low`.
-      edges: of `edge_training`.
-    """
+    """As `label_map`, of the `low` seeds after the walk that a photo's edges stop."""
     edge, size_wh = edges(found.photo), found.photo.shape[1::-1]
     return masks_from_seeds(found.low, found.keys, edge, size_wh)
 
 
 def threshold_confusions(
-    found: PhotoSeeds, truth: np.ndarray, num_labels: int
+    found: Seeds, truth: np.ndarray, num_labels: int
 ) -> np.ndarray:
     """Of the label maps at each of seeds.SWEEP, unrefined; see there."""
-    truth = resize_labels(truth, found.maps.shape[:0:-1])
+    truth = resize_labels(truth, found.high.shape[:0:-1])
     return seeds.confusions_at_thresholds(
-        found.maps, found.keys, truth, num_labels, seeds.SWEEP
+        found.high, found.keys, truth, num_labels, seeds.SWEEP
     )
 
 

@@ -1,6 +1,5 @@
 """Label maps of a split's photos as files, and their IoU with true masks."""
 
-import collections
 import dataclasses
 import functools
 import json
@@ -19,6 +18,7 @@ from bas_tf.data.pseudo_masks import mask_paths
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
 from bas_tf.jobs import experiment, output_check, resuming
+from bas_tf.jobs.photo_batches import begun_ahead
 from bas_tf.metrics.segmentation import label_confusion, label_ious
 from bas_tf.report import text_table
 from bas_tf.segmentation import edge_training, label_maps, student_maps
@@ -31,15 +31,14 @@ from bas_tf.segmentation.choices import (
     check_choices,
     has_softmax,
 )
-from bas_tf.segmentation.label_maps import PhotoSeeds
-from bas_tf.segmentation.seeds import SWEEP
+from bas_tf.segmentation.seeds import SWEEP, Seeds
 
 FIGURES_FILE = "miou.json"
 EDGE_FOLDER = "edge_network"  # of WALK: confident labels, and the network's weights
 _SAVE_EVERY = 16  # photos
 
-SeedsFn = Callable[[Record], PhotoSeeds]
-LabelMapFn = Callable[[PhotoSeeds], np.ndarray]
+SeedsFn = Callable[[Record], Seeds]
+LabelMapFn = Callable[[Seeds], np.ndarray]
 
 
 def write_label_maps(
@@ -178,7 +177,7 @@ def _walk_fn(
 def _write_rest(
     records: Sequence[Record],
     paths: Sequence[Path],
-    made: Iterable[tuple[int, PhotoSeeds, np.ndarray]],
+    made: Iterable[tuple[int, Seeds, np.ndarray]],
     index: dict,
     output: Path,
     num_labels: int,
@@ -217,19 +216,14 @@ def _made(
     records: Sequence[Record], seeds_of: SeedsFn, label_map: LabelMapFn, done: int
 ):
     """(place, seeds, label map) of the rest; the next seeds are made meanwhile."""
-    waiting = collections.deque()
     with futures.ThreadPoolExecutor(1) as pool:
-        for i in range(done, len(records)):
+
+        def begin(i: int):
             found = seeds_of(records[i])
-            waiting.append((i, found, pool.submit(label_map, found)))
-            if len(waiting) > 2:
-                yield _ended(waiting.popleft())
-        yield from map(_ended, waiting)
+            return i, found, pool.submit(label_map, found)
 
-
-def _ended(work: tuple) -> tuple:
-    i, found, labels = work
-    return i, found, labels.result()
+        for i, found, labels in begun_ahead(map(begin, range(done, len(records))), 2):
+            yield i, found, labels.result()
 
 
 def _mean_ious(confusions: np.ndarray) -> np.ndarray:

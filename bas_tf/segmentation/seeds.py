@@ -20,17 +20,21 @@ MapsFn = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 @dataclasses.dataclass(frozen=True)
 class Seeds:
-    """Maps of the labels of one photo, each with its highest value at 1.
+    """A photo as large as it is seen, and maps of its labels.
 
     Attributes:
+      photo: uint8 [height, width, 3].
       keys: int [labels], classes from 0.
-      low: float32 [labels, ceil(height / 4), ceil(width / 4)] in [0, 1].
-      high: float32 [labels, height, width] in [0, 1].
+      high: float32 [labels, height, width]; of `make_seeds` in [0, 1], each with its
+        highest value at 1.
+      low: float32 [labels, ceil(height / 4), ceil(width / 4)] as `high`; None where a
+        softmax of maps made them.
     """
 
+    photo: np.ndarray
     keys: np.ndarray
-    low: np.ndarray
     high: np.ndarray
+    low: np.ndarray | None = None
 
 
 def make_seeds(
@@ -65,7 +69,7 @@ def make_seeds(
     low, high = kinds[0]
     if len(kinds) > 1:
         low, high = (_normalized(sum(each)) for each in zip(*kinds, strict=True))
-    return Seeds(keys, low, high)
+    return Seeds(photo, keys, high, low)
 
 
 def _mirrored_maps(photo, network: MapsFn, size_wh) -> list[np.ndarray]:

@@ -11,12 +11,13 @@ from bas_tf.geometry.components import resize_map
 from bas_tf.jobs import experiment
 from bas_tf.refinement.views import mean_over_views, parse_views
 from bas_tf.segmentation import seeds
-from bas_tf.segmentation.label_maps import LONGEST, PhotoSeeds
+from bas_tf.segmentation.label_maps import LONGEST
+from bas_tf.segmentation.seeds import Seeds
 
 
 def make_seeds_fn(
     student: experiment.Experiment, *, labels: str, views: str
-) -> Callable[[Record], PhotoSeeds]:
+) -> Callable[[Record], Seeds]:
     """How likely each label is compared with background, as logits.
 
     `seeds.label_map` at threshold 0 takes the highest of the labels and background. The
@@ -40,7 +41,7 @@ def make_seeds_fn(
         found = log_shares(tf.constant(images))
         return dict(enumerate(np.moveaxis(found.numpy(), -1, 0)))
 
-    def seeds_of(record: Record) -> PhotoSeeds:
+    def seeds_of(record: Record) -> Seeds:
         photo = seeds.bounded(record.load_image(), LONGEST)
         found = mean_over_views(by_channel, [photo], seen)
         wanted = record.labels if labels == "true" else range(count)
@@ -50,6 +51,6 @@ def make_seeds_fn(
         above = np.stack(maps)[1:] - maps[0]
         highest = seeds.label_map(above, np.arange(len(keys)), 0)
         kept = np.setdiff1d(highest, 0) - 1  # a CRF has less to do
-        return PhotoSeeds(photo, keys[kept], above[kept])
+        return Seeds(photo, keys[kept], above[kept])
 
     return seeds_of

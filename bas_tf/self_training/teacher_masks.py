@@ -15,7 +15,6 @@ from bas_tf.data.images import in_parallel
 from bas_tf.data.pseudo_masks import INDEX_FILE, content_hash, mask_paths
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
-from bas_tf.geometry.frames import Size
 from bas_tf.jobs import experiment, output_check, resuming
 from bas_tf.refinement import grabcut, pseudo_mask
 from bas_tf.refinement.views import MULTIPLE, Views, mean_over_views
@@ -141,7 +140,8 @@ def _write_batch(
 def _make_maps_fn(teacher: experiment.Experiment):
     """(photos, labels) -> each label's maps, with mirror images: float32 [n, h, w]."""
     localizer = experiment.load_localizer(teacher)
-    size_wh = _scaled(tuple(teacher.config.data.crop_size), _SCALE)
+    trained_wh = teacher.config.data.crop_size
+    size_wh = tuple(MULTIPLE * round(n * _SCALE / MULTIPLE) for n in trained_wh)
 
     @tf.function(reduce_retracing=True, autograph=False)
     def in_graph(images, class_ids):
@@ -159,7 +159,3 @@ def _make_maps_fn(teacher: experiment.Experiment):
         return mean_over_views(maps_fn, photos, views)[names.LOCALIZATION_MAP]
 
     return maps_of
-
-
-def _scaled(size_wh: Size, scale: float) -> Size:
-    return tuple(MULTIPLE * round(n * scale / MULTIPLE) for n in size_wh)

@@ -22,7 +22,7 @@ def load_config(backbone: str, classes: int, size: int):
       classes: a key of `FLAVOURS`; another number takes the losses of ILSVRC.
       size: width and height of the images; a multiple of 32.
     """
-    name = f"bas_tf.configs.{FLAVOURS.get(classes, 'ilsvrc')}_{backbone}"
+    name = f"bas_tf.configs.paper.{FLAVOURS.get(classes, 'ilsvrc')}_{backbone}"
     config = importlib.import_module(name).get_config()
     config.data.crop_size = (size, size)
     config.data.batch_size = TRAIN_BATCH

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from bas_tf import names
 from bas_tf.annotation.data_set import DataSet, Object, Photo
 from bas_tf.geometry import components
 from bas_tf.refinement import masks
@@ -45,6 +46,20 @@ def blob(rng, size_wh) -> np.ndarray:
     """bool [height, width]: the largest part of smooth noise."""
     noise = cv2.GaussianBlur(rng.normal(size=size_wh[::-1]), (0, 0), 6)
     return components.largest_component(noise > np.quantile(noise, 0.7))
+
+
+def outputs_of(scores, box, labels=None) -> dict[str, np.ndarray]:
+    """What a model of 32 x 32 pixels answers whose map is 1 in a box: [n, classes]."""
+    (x0, y0, x1, y1), count = box, len(scores)
+    maps = np.zeros([count, 32, 32], np.float32)
+    maps[:, y0:y1, x0:x1] = 1
+    found = {
+        names.LOCALIZATION_MAP: maps,
+        names.BOXES: np.float32([box] * count),
+        names.DEGENERATE: np.zeros(count, bool),
+    }
+    of_label = {} if labels is None else names.of_label(found)
+    return {names.SCORES: np.float32(scores), **found, **of_label}
 
 
 @pytest.fixture(params=[False, True], ids=["boxes", "masks"])

@@ -12,34 +12,24 @@ from bas_tf.annotation.settings import FORMATS, Settings
 from bas_tf.errors import UserError
 from bas_tf.refinement import masks
 from bas_tf.runners import Runner
+from tests.annotation.conftest import outputs_of
 
 CLASSES = ("cat", "dog", names.NO_OBJECT)
 
 
-def outputs_of(images, labels=None) -> dict[str, np.ndarray]:
+def answer(images, labels=None) -> dict[str, np.ndarray]:
     """Two cats, a dog, a speck of dog and `_none`; nothing in dark photos."""
     label_map = np.zeros([32, 32], np.uint8)
     label_map[2:12, 4:14] = label_map[20:24, 4:8] = 1
     label_map[16:30, 16:30], label_map[0, 20] = 2, 2
     label_map[26:32, :8] = 3
     is_bright = images.mean(axis=(1, 2, 3)) > 99
-    maps = np.zeros([len(images), 32, 32], np.float32)
-    maps[:, 1:31, 1:31] = 1
-    found = {
-        names.LOCALIZATION_MAP: maps,
-        names.BOXES: np.float32([[1, 1, 31, 31]] * len(images)),
-        names.DEGENERATE: np.zeros(len(images), bool),
-    }
-    return {
-        names.SEGMENTATION: label_map * is_bright[:, None, None],
-        names.SCORES: np.float32([[0.6, 0.3, 0.1]] * len(images)),
-        **found,
-        **({} if labels is None else names.of_label(found)),
-    }
+    found = outputs_of([[0.6, 0.3, 0.1]] * len(images), (1, 1, 31, 31), labels)
+    return found | {names.SEGMENTATION: label_map * is_bright[:, None, None]}
 
 
 RUNNER = Runner(
-    outputs_of, CLASSES, (32, 32), score_threshold=0.5, label_fn=outputs_of,
+    answer, CLASSES, (32, 32), score_threshold=0.5, label_fn=answer,
     labels_pixels=True,
 )  # fmt: skip
 

@@ -11,25 +11,18 @@ from bas_tf.annotation import coco, run
 from bas_tf.annotation.settings import Settings
 from bas_tf.jobs import localization
 from bas_tf.runners import Runner
+from tests.annotation.conftest import outputs_of
 
 CLASSES = ("cat", names.NO_OBJECT)
 
 
-def outputs_of(images, labels=None) -> dict[str, np.ndarray]:
+def answer(images, labels=None) -> dict[str, np.ndarray]:
     """The class of dark photos is `_none`; the map is a square whatever is asked."""
     scores = np.where(images.mean(axis=(1, 2, 3))[:, None] < 99, [0.2, 0.8], [0.9, 0.1])
-    maps = np.zeros([len(images), 32, 32], np.float32)
-    maps[:, 4:14, 4:14] = 1
-    found = {
-        names.LOCALIZATION_MAP: maps,
-        names.BOXES: np.float32([[4, 4, 14, 14]] * len(images)),
-        names.DEGENERATE: np.zeros(len(images), bool),
-    }
-    of_label = {} if labels is None else names.of_label(found)
-    return {names.SCORES: scores.astype(np.float32), **found, **of_label}
+    return outputs_of(scores, (4, 4, 14, 14), labels)
 
 
-RUNNER = Runner(outputs_of, CLASSES, (32, 32), score_threshold=0.5, label_fn=outputs_of)
+RUNNER = Runner(answer, CLASSES, (32, 32), score_threshold=0.5, label_fn=answer)
 
 
 @pytest.mark.parametrize("known_labels", [False, True])

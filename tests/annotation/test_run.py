@@ -1,5 +1,6 @@
 """A folder in, a data set out: real photos, a real model, real interruptions."""
 
+import functools
 import json
 import os
 import resource
@@ -19,12 +20,7 @@ from bas_tf.geometry.boxes import box_from_mask, iou_xyxy
 from bas_tf.jobs import experiment
 from bas_tf.refinement import masks
 from tests.annotation.conftest import hashes_of, write_photo
-from tests.commands import (
-    exit_code_in_process,
-    only_error_line,
-    run_command,
-    start_command,
-)
+from tests.commands import run_command, start_command
 
 pytestmark = pytest.mark.slow
 
@@ -216,29 +212,28 @@ def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(
 
 
 def test_a_bad_photo_is_named_and_the_next_run_asks_it_again(
-    demo_workdir, photos, tmp_path, monkeypatch, capsys, caplog
+    demo_workdir, photos, tmp_path, command, caplog
 ):
     good = min(photos.rglob("*.png"))
     bad = photos / "bad.png"
     bad.write_bytes(good.read_bytes()[:300])
     args = ["bas_tf.annotate", f"--model={demo_workdir}", "--format=yolo", photos]
     output = tmp_path / "out"
-    assert exit_code_in_process(monkeypatch, *args, f"--output={output}") == 2
+    code, _, err = command(*args, f"--output={output}")
+    assert code == 2 and "error: 1 of 9 photos not read" in err
     assert f"{bad}: not a readable image" in caplog.text
-    assert "error: 1 of 9 photos not read" in capsys.readouterr().err
     assert len(list((output / "images").rglob("*.png"))) == 8
     shutil.copy(good, bad)
-    assert exit_code_in_process(monkeypatch, *args, f"--output={output}") == 0
+    assert command(*args, f"--output={output}")[0] == 0
     assert len(list((output / "images").rglob("*.png"))) == 9
 
 
 def test_mistakes_are_one_line_and_leave_nothing(
-    demo_workdir, photos, tmp_path, monkeypatch, capsys
+    demo_workdir, photos, tmp_path, error_line
 ):
-    def refused(*args) -> str:
-        args = ["bas_tf.annotate", f"--model={demo_workdir}", *args]
-        assert exit_code_in_process(monkeypatch, *args) == 2
-        return only_error_line(capsys.readouterr().err)
+    refused = functools.partial(
+        error_line, "bas_tf.annotate", f"--model={demo_workdir}"
+    )
 
     before = hashes_of(tmp_path)
     new, coco_format = f"--output={tmp_path / 'new'}", "--format=coco"

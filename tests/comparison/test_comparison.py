@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from bas_tf import files
 from bas_tf.comparison import compared_runs, comparison
 from bas_tf.configs import demo
 from bas_tf.evaluators.evaluation_result import EvaluationResult
@@ -39,7 +40,7 @@ def runs(demo_workdir, tmp_path_factory):
     evaluated = evaluation.evaluate_model(
         str(fresh), config, split="test", config_name="configs/demo.py:quicktest"
     )
-    results.write_metrics(evaluated, fresh / "metrics.json")
+    files.write_json(fresh / "metrics.json", evaluated.document)
     results.write_per_image(evaluated, fresh / "per_image.csv")
     return demo_workdir, fresh
 

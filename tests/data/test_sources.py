@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bas_tf.configs import cub_vgg16
+from bas_tf.configs.paper import cub_vgg16
 from bas_tf.data.sources import SOURCES, load_source, voc2012
 from bas_tf.data.sources.cub import CubSource
 from bas_tf.errors import DataError

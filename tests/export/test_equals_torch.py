@@ -106,7 +106,9 @@ def carried(request, photos) -> Iterator[Carried]:
 
 def config_of(backbone: str, photos: Path, imported: Path):
     """The paper's config of a backbone, for a few small photos and no training."""
-    config = importlib.import_module(f"bas_tf.configs.cub_{backbone}").get_config()
+    config = importlib.import_module(
+        f"bas_tf.configs.paper.cub_{backbone}"
+    ).get_config()
     config.data.source = "folder"
     config.data.root = str(photos)
     config.data.resize_size, config.data.crop_size = (144, 108), CROP_WH

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bas_tf.configs import cub_mobilenet_v1
+from bas_tf.configs.paper import cub_mobilenet_v1
 from bas_tf.geometry.components import box_from_map
 from bas_tf.jobs import experiment, resuming
 from bas_tf.training.checkpoint import Checkpointer

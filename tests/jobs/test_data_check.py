@@ -87,16 +87,6 @@ def test_boxes_of_photos_that_were_not_turned(boxes, is_told):
         assert told == []
 
 
-def test_a_class_without_images_cannot_be_learnt_but_may_be_absent_elsewhere():
-    source = WrittenSource(
-        {"train": [record("a")], "val": [record("b")]}, class_names=("cat", "dog")
-    )
-    report = data_check.check_source(source)
-    assert [f.message for f in report.faults] == ["train: no images of class 'dog'"]
-    assert [n.message for n in report.notes] == ["val: no images of class 'dog'"]
-    assert report.splits["val"]["images_per_class"] == {"cat": 1, "dog": 0}
-
-
 def test_images_without_boxes_are_noted_where_others_have_some():
     without = record("b", grey=1)
     empty = dataclasses.replace(

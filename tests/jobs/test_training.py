@@ -43,6 +43,12 @@ def weights_of(localizer):
     return {v.path: v.numpy() for v in localizer.variables}
 
 
+def assert_equal(found, expected):
+    assert found.keys() == expected.keys()
+    for path, value in found.items():
+        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+
+
 def weights_at(config, workdir, step):
     """Of a checkpoint in workdir/checkpoints, by its step."""
     localizer = experiment.build_model(config, 8)
@@ -60,10 +66,7 @@ def test_the_best_epoch_on_the_validation_split_is_what_is_used(config, tmp_path
     best = max(rows, key=lambda row: row[FIGURE])
     assert best["step"] < 9
     used = experiment.load_localizer(experiment.load_experiment(tmp_path))
-    expected = weights_at(config, tmp_path, best["step"])
-    assert weights_of(used).keys() == expected.keys()
-    for path, value in weights_of(used).items():
-        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+    assert_equal(weights_of(used), weights_at(config, tmp_path, best["step"]))
     config.eval.split = "val"
     evaluated = evaluation.evaluate_model(str(tmp_path), config, split="val")
     assert evaluated.document["metrics"][FIGURE] == best[FIGURE]
@@ -183,21 +186,25 @@ def test_without_an_epoch_nothing_is_selected(config, tmp_path):
     assert experiment.load_localizer(experiment.load_experiment(tmp_path))
 
 
-def test_two_replicas_save_by_a_thread_and_continue(config, tmp_path, monkeypatch):
-    """The second run starts from the checkpoint of step 3."""
-    config.train.epochs, config.train.classifier_epochs = 2, 0
-    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 9000)
+def assert_continues_on_two_replicas(config, workdir, monkeypatch, key: int):
+    """Two epochs; the second run starts from the checkpoint before the last."""
+    base = tf.distribute.MirroredStrategy, "_collective_key_base"
+    monkeypatch.setattr(*base, key)
     assert len(tf.config.list_logical_devices("CPU")) == 2
     config.train.strategy = "mirrored"
-    config.train.asynchronous_checkpoints = True
-    config.optimizer.ema = 0.9
-    training.run_training(config, tmp_path)
-    through = weights_at(config, tmp_path, 6)
-    for path in (tmp_path / "checkpoints").glob("step-6.*"):
+    training.run_training(config, workdir)
+    through = weights_at(config, workdir, 6)
+    for path in (workdir / "checkpoints").glob("step-6.*"):
         path.unlink()
-    training.run_training(config, tmp_path)
-    for path, value in weights_at(config, tmp_path, 6).items():
-        np.testing.assert_array_equal(value, through[path], err_msg=path)
+    training.run_training(config, workdir)
+    assert_equal(weights_at(config, workdir, 6), through)
+
+
+def test_two_replicas_save_by_a_thread_and_continue(config, tmp_path, monkeypatch):
+    """The second run starts after step 3."""
+    config.train.update(epochs=2, classifier_epochs=0, asynchronous_checkpoints=True)
+    config.optimizer.ema = 0.9
+    assert_continues_on_two_replicas(config, tmp_path, monkeypatch, 9000)
 
 
 def test_several_classes_on_two_replicas_continue_within_an_epoch(
@@ -208,17 +215,9 @@ def test_several_classes_on_two_replicas_continue_within_an_epoch(
     config.data.update(objects_per_image=2, classes_per_image=2)
     config.loss = several.loss
     config.train.update(epochs=2, classifier_epochs=1, checkpoint_every_steps=2)
-    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 9500)
-    config.train.strategy = "mirrored"
-    training.run_training(config, tmp_path)
-    through = weights_at(config, tmp_path, 6)
-    for path in (tmp_path / "checkpoints").glob("step-6.*"):
-        path.unlink()
-    training.run_training(config, tmp_path)
+    assert_continues_on_two_replicas(config, tmp_path, monkeypatch, 9500)
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
-    for path, value in weights_at(config, tmp_path, 6).items():
-        np.testing.assert_array_equal(value, through[path], err_msg=path)
 
 
 @pytest.fixture
@@ -236,9 +235,7 @@ def test_a_training_starts_from_the_weights_of_a_workdir(start, demo_workdir, tm
         weights_of(experiment.load_localizer(experiment.load_experiment(workdir)))
         for workdir in (tmp_path, demo_workdir)
     )
-    assert found.keys() == expected.keys()
-    for path, value in found.items():
-        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+    assert_equal(found, expected)
 
 
 @pytest.mark.parametrize(

@@ -14,19 +14,17 @@ from bas_tf.jobs.weights_import import run_import
 from bas_tf.models.localizer import build_localizer
 from bas_tf.models.weights import bas_official, weights_file
 from bas_tf.models.weights.assign import assign_weights
-from tests.commands import exit_code_in_process, only_error_line
+from tests.commands import only_error_line
 from tests.models.weights.legacy_torch import legacy_file
 from tests.models.weights.torch_checkpoints import (
     checkpoint,
     random_state,
     reference_shapes,
-    resnet50_shapes,
 )
 from tests.models.weights.torch_formats import both_formats
 from tests.models.weights.torch_placement import assert_holds
 from tests.models.weights.zip_torch import zip_file
 
-MODULE = "bas_tf.import_weights"
 CLASSIFIER = "localizer/backbone/head/classifier"
 
 
@@ -70,7 +68,7 @@ def output(tmp_path):
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, output):
+def imported(command, output):
     """Runs the command; returns its exit code and what it printed on both streams."""
 
     def run(**values):
@@ -82,18 +80,17 @@ def command(monkeypatch, capsys, output):
             "output": output,
         } | values
         args = [f"--{name}={v}" for name, v in values.items() if v is not None]
-        code = exit_code_in_process(monkeypatch, MODULE, *args)
-        return code, *capsys.readouterr()
+        return command("bas_tf.import_weights", *args)
 
     return run
 
 
 @pytest.fixture
-def refused(command, output):
+def refused(imported, output):
     """Runs the command, which must exit 2 and write nothing; returns its one line."""
 
     def run(**values):
-        code, out, err = command(**values)
+        code, out, err = imported(**values)
         assert code == 2 and out == "", err
         assert not output.exists() and not list(output.parent.glob(".*"))
         return only_error_line(err).removeprefix("error: ")
@@ -102,13 +99,13 @@ def refused(command, output):
 
 
 @pytest.mark.slow
-def test_a_checkpoint_becomes_a_weights_file(state, file, output, command, rng):
+def test_a_checkpoint_becomes_a_weights_file(state, file, output, imported, rng):
     """27 convolutions with BatchNorm and 4 with bias: 27 * 5 + 8 arrays, 27 counters.
 
     Another localizer that loads the file answers bit for bit as one that took the
     checkpoint itself.
     """
-    code, out, err = command(checkpoint=file)
+    code, out, err = imported(checkpoint=file)
     assert (code, err) == (0, "")
     assert out == (
         f"{output}: 143 arrays taken, 27 ignored on purpose, 0 variables left fresh\n"
@@ -141,12 +138,12 @@ def test_the_outcome_is_returned_and_the_origin_recorded(file, output):
 
 @pytest.mark.slow
 def test_a_partial_import_says_what_is_fresh_and_what_did_not_match(
-    of_five_classes, tmp_path, output, command
+    of_five_classes, tmp_path, output, imported
 ):
     """Three classes from a file of five: class maps and generator stay fresh."""
     state, path = of_five_classes, tmp_path / "five.pth"
     path.write_bytes(checkpoint(state | {"extra.w": np.zeros(1)}, zip_file))
-    code, out, err = command(checkpoint=path, partial=True)
+    code, out, err = imported(checkpoint=path, partial=True)
     assert (code, err) == (0, "")
     fresh = [
         f"{layer}/{leaf}"
@@ -180,38 +177,6 @@ def test_another_number_of_classes(of_five_classes, tmp_path, refused):
         f"{path}: shapes differ: classifier_cls.4.weight (1x1x1024x5"
     )
     assert line.endswith("; the file is for 5 classes, the model for 3")
-
-
-def test_another_width(file, refused):
-    line = refused(checkpoint=file, width=0.5)
-    assert line.startswith(f"{file}: shapes differ: ")
-    assert "model.0.0.weight (3x3x3x8 in the file, 3x3x3x16 in the model)" in line
-    assert "classes, the model" not in line
-
-
-def test_another_architecture(tmp_path, refused):
-    """ResNet50's published names, into MobileNetV1; only names matter."""
-    state = dict.fromkeys(resnet50_shapes(), np.zeros(1, np.float32))
-    path = tmp_path / "resnet50.pth"
-    path.write_bytes(checkpoint(state, zip_file))
-    needed, _, had = refused(checkpoint=path).partition("; ")
-    assert needed.startswith(
-        f"{path}: the model needs and the file lacks: model.0.0.weight, model.0.1.w"
-    )
-    assert needed.endswith(" and 135 more")  # 143, eight of them listed
-    assert had.startswith(
-        "the file has and the model lacks: conv1.weight, bn1.weight, bn1.bias, "
-    )
-    assert had.endswith(" and 257 more")  # 53 * 5 = 265
-
-
-@both_formats
-@pytest.mark.parametrize("share", [0.3, 0.99])
-def test_a_truncated_file(tmp_path, refused, written, share):
-    content = checkpoint({"model.0.0.weight": np.ones([8, 3, 3, 3])}, written)
-    path = tmp_path / "cut.pth"
-    path.write_bytes(content[: int(share * len(content))])
-    assert refused(checkpoint=path).startswith(f"{path}: not a readable torch file (")
 
 
 class Foreign:

@@ -128,17 +128,13 @@ def pack(path, inside: dict[str, str] | None) -> None:
 
 
 @pytest.mark.slow
-def test_a_broken_saved_model(exported):
+@pytest.mark.parametrize("broken", ["saved_model.pb", "variables"])
+def test_a_broken_saved_model(exported, broken):
     folder = exported / "saved_model"
-    (folder / "saved_model.pb").write_bytes(b"nonsense")
-    with pytest.raises(UserError, match=f"{folder}: not a SavedModel"):
-        experiment.load_runner(folder)
-
-
-@pytest.mark.slow
-def test_a_saved_model_without_its_variables(exported):
-    folder = exported / "saved_model"
-    shutil.rmtree(folder / "variables")
+    if broken == "variables":
+        shutil.rmtree(folder / broken)
+    else:
+        (folder / broken).write_bytes(b"nonsense")
     with pytest.raises(UserError, match=f"{folder}: not a SavedModel"):
         experiment.load_runner(folder)
 

@@ -13,7 +13,7 @@ from bas_tf.errors import UserError
 from bas_tf.jobs import experiment, training
 from bas_tf.segmentation import edge_training, label_maps, seed_files
 from bas_tf.segmentation.choices import Choices
-from tests.commands import exit_code_in_process, only_error_line
+from tests.commands import only_error_line
 from tests.training import narrow
 
 COUNT = 18  # more than are done between two writings of the index
@@ -40,18 +40,17 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
-def refine(trained, tmp_path, monkeypatch, capsys):
+def refine(trained, tmp_path, command):
     """Runs the command into tmp_path/labels: (exit code, standard output, error)."""
 
     def run(*flags, workdir="several"):
-        code = exit_code_in_process(
-            monkeypatch, "bas_tf.refine", f"--workdir={trained / workdir}",
+        return command(
+            "bas_tf.refine", f"--workdir={trained / workdir}",
             "--config=configs/drawings_multilabel.py:quicktest",
             f"--config.data.num_images.train={COUNT}",
             "--config.data.num_images.val=4",
             f"--output={tmp_path / 'labels'}", *flags,
         )  # fmt: skip
-        return code, *capsys.readouterr()
 
     return run
 
@@ -192,7 +191,7 @@ def test_a_large_photo_is_seen_no_larger_than_in_training(trained):
 
     found = label_maps.make_seeds_fn(teacher, labels="predicted", maps="bas")(Large)
     assert found.photo.shape == (35, 72, 3)
-    assert found.maps.shape == (len(found.keys), 35, 72)
+    assert found.high.shape == (len(found.keys), 35, 72)
 
 
 def test_too_many_classes(trained, tmp_path):

@@ -11,10 +11,10 @@ from bas_tf.jobs import experiment
 from bas_tf.models import bas_terms
 
 CONFIGS = {
-    "vgg16": "cub_vgg16",
-    "mobilenet_v1": "cub_mobilenet_v1",
-    "resnet50": "cub_resnet50",
-    "inception_v3": "cub_inception_v3",
+    "vgg16": "paper.cub_vgg16",
+    "mobilenet_v1": "paper.cub_mobilenet_v1",
+    "resnet50": "paper.cub_resnet50",
+    "inception_v3": "paper.cub_inception_v3",
     "efficientnet_lite0": "butterflies_efficientnet_lite0",
 }
 

@@ -34,7 +34,7 @@ def run_demo(config, workdir: Path, *, config_name: str) -> list[dict] | None:
         experiment.load_runner(loaded), model=str(workdir), seed=config.train.seed
     )
     # The files say what the model reaches.
-    results.write_metrics(keras_result, workdir / results.METRICS_FILE)
+    files.write_json(workdir / results.METRICS_FILE, keras_result.document)
     artifacts = workdir / "export"
     saved_models.export_saved_model(loaded, artifacts / verification.SAVED_MODEL)
     conversion.export_tflite(loaded, artifacts, ["none", "int8"])

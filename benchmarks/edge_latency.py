@@ -82,7 +82,7 @@ def compare(num_classes: int, images: np.ndarray, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = write_files(Path(folder), num_classes, images)
         with timing.taking_turns(
-            paths, images, num_threads=2, rounds=rounds
+            paths, dict.fromkeys(paths, images), num_threads=2, rounds=rounds
         ) as processes:
             for name, process in processes.items():
                 seconds = np.median(np.reshape(process.seconds, [rounds, -1]), axis=1)

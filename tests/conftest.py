@@ -18,7 +18,6 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from bas_tf.errors import UserError
 from tests.commands import exit_code_in_process, only_error_line, run_command
 from tests.fixtures import networks
 
@@ -77,10 +76,8 @@ def driver(tmp_path_factory):
     """A Selenium driver of headless Chromium."""
     from tests.export.web import page_session
 
-    try:
-        page_session.check_browser()
-    except UserError as error:
-        pytest.skip(str(error))
+    if missing := page_session.missing():
+        pytest.skip(f"{' and '.join(missing)}: not installed")
     driver = page_session.start_chromium(tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()

@@ -16,13 +16,15 @@ import json
 import sys
 import time
 
-from bas_tf.export.evaluation.timed_artifact import memory, peak_memory
+import psutil
+
+from bas_tf.export.evaluation.timed_artifact import peak_memory
 
 
 def main(module: str, settings: dict) -> None:
     calls = importlib.import_module(module).build(**settings)
     gc.collect()
-    _say({"level_bytes": memory()})
+    _say({"level_bytes": psutil.Process().memory_info().rss})
     for line in sys.stdin:
         call = calls[line.strip()]
         start = time.perf_counter()

@@ -81,17 +81,13 @@ def device_frames(device: str, size_wh: tuple[int, int]) -> Iterator[tuple]:
     if shutil.which("ffmpeg") is None:
         raise ValueError("--device needs the program ffmpeg: sudo apt install ffmpeg")
     size = "{}x{}".format(*size_wh)
-    source = ["-f", "v4l2", "-video_size", size, "-i", device]
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error"]
+    command += ["-f", "v4l2", "-video_size", size, "-i", device]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-"]
     try:
-        yield from raw_frames(["ffmpeg", *source, *raw_rgb(size)], size_wh)
+        yield from raw_frames(command, size_wh)
     except ValueError as error:
         raise ValueError(f"--device={device}: {error}") from error
-
-
-def raw_rgb(size: str) -> list[str]:
-    """ffmpeg's arguments for RGB bytes of WIDTHxHEIGHT on standard output."""
-    quiet = ["-nostdin", "-loglevel", "error"]
-    return [*quiet, "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-"]
 
 
 def raw_frames(command: list[str], size_wh: tuple[int, int]) -> Iterator[tuple]:

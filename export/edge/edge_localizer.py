@@ -71,15 +71,15 @@ class EdgeLocalizer:
                 f"{path}: not a localizer's network ({reason}); {EXPORT_AGAIN}"
             ) from error
         inputs = self._run.get_input_details()
-        self._outputs = self._run.get_output_details()
-        if set(inputs) != INPUTS or not set(self._outputs) >= OUTPUTS:
+        outputs = self._run.get_output_details()
+        if set(inputs) != INPUTS or not set(outputs) >= OUTPUTS:
             raise ValueError(
                 f"{path}: takes {', '.join(sorted(inputs))} and gives "
-                f"{', '.join(sorted(self._outputs))}; this class runs the full network,"
+                f"{', '.join(sorted(outputs))}; this class runs the full network,"
                 f" which takes images and gives {', '.join(sorted(OUTPUTS))}"
             )
-        self._input = inputs["images"]
-        _, height, width, _ = map(int, self._input["shape_signature"])
+        self._dtype = inputs["images"]["dtype"]
+        _, height, width, _ = map(int, inputs["images"]["shape_signature"])
         self._size_wh = None if -1 in (width, height) else (width, height)  # None: any
 
     def localize(self, frame: np.ndarray | Image.Image) -> Localization:
@@ -96,11 +96,11 @@ class EdgeLocalizer:
         size_wh = self._size_wh or picture.size
         # The whole frame, aspect not kept, antialiased: as the network was trained.
         resized = picture.resize(size_wh, Image.BILINEAR)
-        outputs = self._run(images=_quantized(np.asarray(resized), self._input))
-        outputs = {
-            name: _dequantized(value, self._outputs[name])[0]
-            for name, value in outputs.items()
-        }
+        pixels = np.asarray(resized, np.int16)[np.newaxis]
+        if self._dtype == np.int8:
+            pixels = pixels - 128
+        outputs = self._run(images=pixels.astype(self._dtype))
+        outputs = {name: value[0] for name, value in outputs.items()}
         frame_wh = np.tile(picture.size, 2)
         box = outputs["boxes"] * frame_wh / np.tile(size_wh, 2)
         names = [self.labels[int(i)] for i in outputs["class_ids"]]
@@ -157,26 +157,3 @@ def _as_picture(frame) -> Image.Image:
     if 0 in frame.shape:
         raise ValueError(f"a frame of {list(frame.shape)}; give at least one pixel")
     return Image.fromarray(frame)
-
-
-def _quantized(pixels: np.ndarray, details: dict) -> np.ndarray:
-    """uint8 [h, w, 3] -> [1, h, w, 3] as the input tensor wants 0..255.
-
-    Without quantization parameters it wants the pixels: of int8, less 128.
-    """
-    scale, zero_point = details["quantization"]
-    dtype = details["dtype"]
-    if scale:
-        limits = np.iinfo(dtype)
-        pixels = np.rint(pixels / scale + zero_point).clip(limits.min, limits.max)
-    elif dtype == np.int8:
-        pixels = pixels.astype(np.int16) - 128
-    return pixels[np.newaxis].astype(dtype)
-
-
-def _dequantized(values: np.ndarray, details: dict) -> np.ndarray:
-    """Whole numbers that stand for others become float32; the rest stays."""
-    scale, zero_point = details["quantization"]
-    if not scale:
-        return values
-    return (np.float32(scale) * (values.astype(np.int32) - zero_point)).astype("f4")

@@ -59,11 +59,3 @@ def test_too_few_different_images_are_refused(asked, values, distinct, needed):
     told = f"calibration_images: {distinct} different .* {len(values)}; .* {needed}$"
     with pytest.raises(UserError, match=told):
         calibration.calibration_crops(config(asked), Source(values))
-
-
-def test_the_converter_gets_one_image_at_a_time():
-    crops = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-    inputs = list(calibration.representative_dataset(crops, lambda x: x / 2))
-    assert [len(one) for one in inputs] == [1, 1]
-    halves = np.concatenate([one for (one,) in inputs])
-    np.testing.assert_array_equal(halves, crops / 2)

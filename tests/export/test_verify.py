@@ -10,7 +10,7 @@ import pytest
 from bas_tf.errors import UserError
 from bas_tf.export.evaluation import timing, verification
 from bas_tf.jobs import experiment, resuming
-from tests.commands import exit_code_in_process, only_error_line
+from tests.commands import exit_code_in_process
 
 
 def test_artifacts_are_found_by_their_names(tmp_path):
@@ -151,16 +151,3 @@ def test_the_demo_evaluates_by_the_centre_crop(demo_workdir):
     assert experiment.load_experiment(demo_workdir).config.eval.ten_crop is False
     document = json.loads((demo_workdir / "metrics.json").read_text())
     assert "ten_crop_precision" not in document
-
-
-@pytest.mark.slow
-def test_the_command_refuses_an_empty_folder(
-    demo_workdir, tmp_path, monkeypatch, capsys
-):
-    code = exit_code_in_process(
-        monkeypatch, "export.verify", f"--workdir={demo_workdir}",
-        f"--artifacts={tmp_path}", f"--output={tmp_path / 'report.json'}",
-    )  # fmt: skip
-    assert code == 2
-    assert f"--artifacts={tmp_path}" in only_error_line(capsys.readouterr().err)
-    assert not list(tmp_path.iterdir())

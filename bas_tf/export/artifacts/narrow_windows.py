@@ -41,8 +41,6 @@ def _is_wide(layer: keras.layers.Layer) -> bool:
         and isinstance(layer.conv, layers.DepthwiseConv2D)
         and layer.conv.strides == (1, 1)
         and layer.conv.padding == "same"
-        and layer.conv.dilation_rate == (1, 1)
-        and layer.conv.depth_multiplier == 1
         and layer.conv.kernel_size[1] <= MOST_TAPS
         and math.prod(layer.conv.kernel_size) > MOST_TAPS
     )
@@ -58,13 +56,8 @@ def _narrow_call(layer: ConvNormActivation):
 def _sum_of_parts(x: tf.Tensor, kernel: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
     """Depthwise convolution at stride 1, zeros around it, by groups of kernel rows.
 
-    Args:
-      x: [batch, h, w, channels].
-      kernel: [kh, kw, channels, 1].
-      offset: [channels].
-
-    Returns:
-      [batch, h, w, channels].
+    Of x [batch, h, w, channels], kernel [kh, kw, channels, 1] and offset [channels],
+    as x.
     """
     height, (kernel_height, kernel_width) = x.shape[1], kernel.shape[:2]
     margins = [((side - 1) // 2, side // 2) for side in (kernel_height, kernel_width)]

@@ -1,5 +1,7 @@
 """What every exported file computes, and the names it answers to."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -24,29 +26,24 @@ PHOTO = "photo"  # float32 in 0..255, by which a map is refined
 TOP = 5  # classes reported; fewer when there are fewer
 
 
-class ServedLocalizer(tf.Module):
+@dataclasses.dataclass(frozen=True, eq=False)
+class ServedLocalizer:
     """A localizer as a file on a device: uint8 images in, classes and boxes out.
 
-    Args:
+    Attributes:
       input_size_wh: the size that the network sees.
       score_threshold: where the normalised map is cut, in [0, 1).
       refine: what boxes of edge files are refined by: none or pamr.
     """
 
-    def __init__(
-        self,
-        localizer: Localizer,
-        *,
-        input_size_wh: tuple[int, int],
-        score_threshold: float,
-        refine: str = NONE,
-    ):
-        super().__init__(name="served_localizer")
-        self.localizer = localizer
-        self.input_size_wh = input_size_wh
-        self._size_hw = (input_size_wh[1], input_size_wh[0])
-        self._score_threshold = score_threshold
-        self.refine = refine
+    localizer: Localizer
+    input_size_wh: tuple[int, int]
+    score_threshold: float
+    refine: str = NONE
+
+    @property
+    def _size_hw(self) -> tuple[int, int]:
+        return self.input_size_wh[::-1]
 
     def batch_function(self):
         """A tf.function of images of the network's size: uint8 [batch, h, w, 3]."""
@@ -56,7 +53,7 @@ class ServedLocalizer(tf.Module):
             return localized(
                 self.localizer,
                 tf.cast(images, tf.float32),
-                score_threshold=self._score_threshold,
+                score_threshold=self.score_threshold,
             )
 
         return graph_function(serve, [spec])
@@ -167,10 +164,10 @@ class ServedLocalizer(tf.Module):
     def _boxes(self, maps: tf.Tensor, *photo: tf.Tensor) -> dict[str, tf.Tensor]:
         if photo:
             return pamr.refined_boxes(
-                maps, *photo, score_threshold=self._score_threshold
+                maps, *photo, score_threshold=self.score_threshold
             )
         return inference.map_to_boxes(
-            maps, self._size_hw, score_threshold=self._score_threshold
+            maps, self._size_hw, score_threshold=self.score_threshold
         )
 
 
@@ -202,14 +199,8 @@ def top_classes(probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def box_scale(sizes_wh: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
-    """Factors from boxes in `size_hw` pixels to those of images of these sizes.
-
-    Args:
-      sizes_wh: int [batch, 2], widths and heights.
-      size_hw: height and width that the boxes are in.
-
-    Returns:
-      float32 [batch, 4].
+    """Factors float32 [batch, 4] from boxes in `size_hw` pixels to those of images of
+    these sizes, int [batch, 2].
     """
     size_wh = tf.constant(size_hw[::-1], tf.float32)
     return tf.tile(tf.cast(sizes_wh, tf.float32) / size_wh, [1, 2])

@@ -60,12 +60,7 @@ class _Connection(HTTPConnection):
 
 
 class RestTransport:
-    """As many connections to a server as there are calls at a time; threads share it.
-
-    Args:
-      address: HOST:PORT of the server's port for this protocol.
-      model: which one is asked.
-    """
+    """A connection to HOST:PORT for each call at a time; threads share it."""
 
     def __init__(self, address: str, model: ServedModel):
         self._sockets = weakref.WeakSet()

@@ -33,8 +33,6 @@ class ResultsFile:
 
     def add(self, row: Row) -> None:
         """Appends the row of a file that has none."""
-        if row["file"] in self.rows:
-            raise ValueError(f"{row['file']}: has a row already")
         files.append_line(self._path, json.dumps(row, allow_nan=False))
         self.rows[row["file"]] = row
 

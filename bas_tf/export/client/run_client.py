@@ -40,13 +40,10 @@ def localize_photos(
 
     Args:
       found: of `photos.find_photos`.
-      results: gets a line for each.
-      client: asks the server; it is closed when the work is broken off.
+      client: is closed when the work is broken off.
       output: the folder of OVERLAYS.
       class_id: localize this class; None localizes what the model predicts.
-      batch_size: photos a call, at least 1.
-      concurrency: how many batches are read, sent and drawn at a time, at least 1.
-      draws_overlays: whether each photo is drawn.
+      concurrency: how many batches are read, sent and drawn at a time.
 
     Returns:
       How many failed; each gets a line on standard error.

@@ -10,6 +10,7 @@ in, a list of n latencies in seconds; at the end of the input {"peak_memory_byte
 """
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -52,22 +53,10 @@ def load(path: Path, num_threads: int) -> Run:
     }
 
 
-def peak_memory(process: int | str = "self") -> int:
-    """The most resident bytes of a process so far; `getrusage` has its parent's too."""
-    return _resident_bytes(process, "VmHWM")
-
-
-def memory(process: int | str = "self") -> int:
-    """The resident bytes of a process now."""
-    return _resident_bytes(process, "VmRSS")
-
-
-def _resident_bytes(process: int | str, key: str) -> int:
-    path = Path(f"/proc/{process}/status")
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"{path} has no {key}: the process has ended")
+def peak_memory() -> int:
+    """The most resident bytes of this process; `getrusage` has its parent's too."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", status)[1])
 
 
 def main(path: Path, images: np.ndarray, num_threads: int) -> None:

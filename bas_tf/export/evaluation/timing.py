@@ -109,20 +109,22 @@ def measure(
       UserError: a file cannot be run.
     """
     with taking_turns(
-        artifacts, drawings(size_wh), num_threads=num_threads, rounds=ROUNDS
+        artifacts,
+        dict.fromkeys(artifacts, drawings(size_wh)),
+        num_threads=num_threads,
+        rounds=ROUNDS,
     ) as processes:
         return {name: process.finish() for name, process in processes.items()}
 
 
 @contextlib.contextmanager
 def taking_turns(
-    artifacts: dict[str, Path], images, *, num_threads: int, rounds: int
+    artifacts: dict[str, Path], images: Mapping, *, num_threads: int, rounds: int
 ) -> Iterator[dict[str, TimedProcess]]:
     """Yields the files' processes after `rounds` turns of RUNS images each.
 
     Args:
-      images: uint8 [n, h, w, 3] of the network's size; {name: such} where files have
-        their own sizes.
+      images: {name: uint8 [n, h, w, 3] of its network's size}.
       rounds: turns, after a first that is not counted.
 
     Raises:
@@ -133,8 +135,6 @@ def taking_turns(
     processes: dict[str, TimedProcess] = {}
     with contextlib.ExitStack() as started:
         folder = Path(started.enter_context(tempfile.TemporaryDirectory()))
-        if not isinstance(images, Mapping):
-            images = dict.fromkeys(artifacts, images)
         for name, artifact in artifacts.items():
             np.save(folder / f"{name}.npy", images[name])
             processes[name] = TimedProcess(

@@ -57,12 +57,7 @@ def size_of(path: Path) -> int:
 
 
 def verify_artifacts(evaluator, keras_result, artifacts: dict[str, Path]) -> list[dict]:
-    """Evaluates each file next to the Keras model.
-
-    Args:
-      evaluator: a `run_evaluation.Evaluator` of a config `by_centre_crop`.
-      keras_result: the Keras model's evaluation by it.
-      artifacts: from `find_artifacts`.
+    """Evaluates each file next to the Keras model's evaluation by the same evaluator.
 
     Returns:
       One row a file: the table's columns, `max_box_difference` (pixels of the crop,

@@ -15,14 +15,8 @@ BOX_SCALE = "box_scale"  # between the parts of a file: float32 [1, 4]
 def resized_pixels(images: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
     """Bilinear, antialiased, rounded to whole pixels: as Pillow within one level.
 
-    Two matrix products, which LiteRT has where it has no antialiased resizing.
-
-    Args:
-      images: uint8 [1, H, W, 3], H and W at least 1 and known when it runs.
-      size_hw: height and width wanted.
-
-    Returns:
-      uint8 [1, height, width, 3].
+    Two matrix products, which LiteRT has where it has no antialiased resizing: uint8
+    [1, H, W, 3], H and W known when it runs -> uint8 [1, height, width, 3].
     """
     (height, width), sent = size_hw, tf.shape(images)
     rows, columns = _weights(sent[1], height), _weights(sent[2], width)

@@ -1,7 +1,5 @@
 """Images that an int8 conversion measures its ranges on."""
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 
 from bas_tf.data import pipeline
@@ -46,11 +44,3 @@ def calibration_crops(config, source) -> np.ndarray:
             f"int8 needs at least {needed}"
         )
     return crops
-
-
-def representative_dataset(
-    crops: np.ndarray, as_input: Callable[[np.ndarray], np.ndarray]
-) -> Iterator[list[np.ndarray]]:
-    """One image [1, h, w, 3] at a time, made what the graph takes by `as_input`."""
-    for crop in crops:
-        yield [np.asarray(as_input(crop[np.newaxis]))]

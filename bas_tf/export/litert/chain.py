@@ -12,13 +12,9 @@ RUNTIME_ENTRY = "min_runtime_version"  # of a file's metadata
 
 
 def chained_files(*parts: tuple[bytes, dict[str, str]]) -> bytes:
-    """Joins files one behind the other.
+    """Joins files one behind the other, see `chained`.
 
-    Args:
-      parts: each file with {output of the files before: its input}, {} of the first.
-
-    Returns:
-      One file; see `chained`.
+    Each comes with {output of the files before: its input}, {} of the first.
     """
     (first, _), *others = parts
     model = _read(first)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bas_tf import files
-from bas_tf.errors import UserError, check_choice
+from bas_tf.errors import UserError
 from bas_tf.names import BOXES, IMAGES, LABELS_FILE, SIGNATURE
 
 QUANTIZATIONS = {  # --quantize: in a file's name
@@ -15,8 +15,6 @@ QUANTIZATIONS = {  # --quantize: in a file's name
     "dynamic": "dynamic",
     "int8": "int8",
 }
-
-
 # What is written: in a file's name.
 PREFIXES = {
     "full": "localizer",
@@ -53,17 +51,19 @@ def export_tflite(
       data_root: where int8's calibration images are, if moved.
 
     Raises:
-      UserError: an output that is read, an unknown choice, no box to refine, frames
-        of any size not of uint8, too few calibration images.
+      UserError: an output that is read, no box to refine, frames of any size not of
+        uint8, too few calibration images.
     """
     from bas_tf.export.artifacts import model_card, saved_models
     from bas_tf.export.litert import calibration, file_document, metadata
     from bas_tf.jobs import experiment
 
-    _check_choices(quantizations, variants, input_type, refine)
+    _check_variants(variants, input_type, refine)
     loaded, output = experiment.load_experiment(workdir), Path(output)
-    if refine != "none":
-        _check_refines(refine, variants, loaded.config.eval.score_threshold)
+    if refine != "none" and not loaded.config.eval.score_threshold:
+        raise UserError(
+            f"--refine={refine}: eval.score_threshold is 0.0; one above 0 is needed"
+        )
     if data_root is not None:
         loaded.config.data.root = data_root
     paths = {
@@ -110,22 +110,11 @@ def _converted(
     }
 
 
-def _check_choices(quantizations, variants, input_type: str, refine: str) -> None:
+def _check_variants(variants, input_type: str, refine: str) -> None:
     if "any_size" in variants and input_type != "uint8":
         raise UserError(f"--input_type={input_type}: frames of --any_size are uint8")
-    if unknown := set(quantizations) - set(QUANTIZATIONS):
-        raise UserError(f"--quantize={min(unknown)}; known: {', '.join(QUANTIZATIONS)}")
-    check_choice("--refine", refine, REFINEMENTS)
-
-
-def _check_refines(refine: str, variants, score_threshold: float) -> None:
-    if "no_boxes" in variants:
+    if refine != "none" and "no_boxes" in variants:
         raise UserError(f"--refine={refine}: files of --no_boxes have no box to refine")
-    if not score_threshold:
-        raise UserError(
-            f"--refine={refine}: eval.score_threshold is {score_threshold}; one above "
-            "0 is needed"
-        )
 
 
 def _check_outputs(loaded, output: Path, paths, quantizations) -> None:
@@ -164,8 +153,7 @@ def convert_localizer(
 
     Args:
       served: a `signatures.ServedLocalizer`.
-      quantizations: keys of QUANTIZATIONS.
-      crops: of `calibration.calibration_crops`; int8 needs them.
+      quantizations, crops: see `convert`.
       variant: of `ServedLocalizer.edge_answer`.
       input_type: of INPUT_TYPES.
     """
@@ -242,9 +230,8 @@ def convert(
 
 
 def _converter(folder: str, quantization: str, crops, as_input):
+    import numpy as np
     import tensorflow as tf
-
-    from bas_tf.export.litert import calibration
 
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     if quantization != "none":
@@ -252,7 +239,7 @@ def _converter(folder: str, quantization: str, crops, as_input):
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if quantization == "int8":
-        converter.representative_dataset = lambda: calibration.representative_dataset(
-            crops, as_input
+        converter.representative_dataset = lambda: (
+            [np.asarray(as_input(crop[np.newaxis]))] for crop in crops
         )
     return converter

@@ -10,14 +10,12 @@ from ai_edge_litert.interpreter import Interpreter
 
 import bas_tf
 from bas_tf import names
-from bas_tf.errors import UserError
 from bas_tf.export.litert import operators
 from bas_tf.jobs import results
 from bas_tf.jobs.experiment import Experiment
 from bas_tf.models.localizer import Localizer
 from bas_tf.runners.tflite_document import DOCUMENT_FORMAT
 
-NOT_STATED = "not stated"
 FIGURES = (
     "top1_acc",
     "top1_loc",
@@ -28,7 +26,6 @@ FIGURES = (
     "predicted_map_loc",
     "predicted_map_iou",
 )
-FRAMES = {names.BOXES: {"frame": "pixels of the input image, from its upper left"}}
 PIXELS = {  # of an image by its dtype: what is sent for a pixel, and its range
     "uint8": ("the pixel", [0, 255]),
     "int8": ("the pixel less 128", [-128, 127]),
@@ -72,6 +69,8 @@ def model_document(
     """
     config = loaded.config
     inputs, outputs = signature_tensors(tflite)
+    if names.BOXES in outputs:
+        outputs[names.BOXES]["frame"] = "pixels of the input image, from its upper left"
     is_given = names.CLASS_IDS in inputs
     meanings = MEANINGS_OF_GIVEN_CLASS if is_given else MEANINGS
     refinement = {}
@@ -93,7 +92,7 @@ def model_document(
             for name, tensor in inputs.items()
         },
         "outputs": {
-            name: {"meaning": meanings[name], **tensor, **FRAMES.get(name, {})}
+            name: {"meaning": meanings[name], **tensor}
             for name, tensor in outputs.items()
         },
         "score_threshold": config.eval.score_threshold,
@@ -110,7 +109,7 @@ def model_document(
             "steps": steps,
         },
         "figures": recorded_figures(loaded.workdir / results.METRICS_FILE),
-        "license": config.export.license or NOT_STATED,
+        "license": config.export.license or "not stated",
     }
 
 
@@ -178,18 +177,12 @@ def config_sha256(config: dict) -> str:
 def recorded_figures(path: Path) -> dict[str, Any] | None:
     """What a workdir's metrics.json has of the trained network, None without one.
 
-    Raises:
-      UserError: it cannot be read.
+    The model card, which is written before, has refused one that cannot be read.
     """
     if not path.is_file():
         return None
-    try:
-        evaluated = json.loads(path.read_text(encoding="utf-8"))
-        settings = {key: evaluated[key] for key in results.SETTING_KEYS}
-        metrics = evaluated["metrics"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path}: not a metrics.json ({error}); write it again with bas_tf.evaluate"
-        ) from error
+    evaluated = json.loads(path.read_text(encoding="utf-8"))
+    settings = {key: evaluated[key] for key in results.SETTING_KEYS}
+    metrics = evaluated["metrics"]
     figures = {key: metrics[key] for key in FIGURES if key in metrics}
     return {"of": "the trained network before its conversion", **settings, **figures}

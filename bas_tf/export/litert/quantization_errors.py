@@ -118,11 +118,7 @@ class KeptTensors:
                 interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
             ),
         )
-        self._run = self._interpreter.get_signature_runner(names.SIGNATURE)
-
-    def run(self, inputs: dict[str, np.ndarray]) -> None:
-        """Runs one image; inputs by the signature's names."""
-        self._run(**inputs)
+        self.run = self._interpreter.get_signature_runner(names.SIGNATURE)
 
     def value(self, tensor: Tensor) -> np.ndarray:
         """A tensor of the last run as real numbers."""
@@ -144,8 +140,8 @@ def measure(
     ours, theirs = KeptTensors(quantized), KeptTensors(floating)
     sums = {index: np.zeros(4) for index in matched}
     for inputs in examples:
-        ours.run(inputs)
-        theirs.run(inputs)
+        ours.run(**inputs)
+        theirs.run(**inputs)
         for index, (tensor, twin) in matched.items():
             sums[index] += noise_sums(theirs.value(twin), ours.value(tensor))
     return layer_rows(operators, sums, {i: t.scale for i, (t, _) in matched.items()})

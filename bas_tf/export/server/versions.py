@@ -49,8 +49,6 @@ def add_version(new: Path, serving_dir: Path) -> Path:
     Raises:
       UserError: `serving_dir` is no folder or cannot be written, or has no number left.
     """
-    if not any(new.iterdir()):
-        raise ValueError(f"{new} is empty: no version")
     while True:
         try:
             number = _next_number(os.listdir(serving_dir))

@@ -1,8 +1,6 @@
-"""A real TensorFlow Serving: one that the tests start, or one that is up.
+"""A real TensorFlow Serving, which the tests start on ports of loopback.
 
-TF_SERVING_BINARY=/path/to/tensorflow_model_server   started on ports of loopback
-TF_SERVING_ADDRESS=HOST:PORT   gRPC of one that serves a model of ours; REST is at
-  PORT + 1 or at TF_SERVING_REST_ADDRESS; TF_SERVING_MODEL is its name (bas)
+TF_SERVING_BINARY=/path/to/tensorflow_model_server names it.
 """
 
 import atexit
@@ -19,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 import psutil
@@ -30,22 +27,18 @@ from bas_tf import names
 from bas_tf.export.server import server_files, versions
 from bas_tf.training import workers
 
-BINARY, ADDRESS = "TF_SERVING_BINARY", "TF_SERVING_ADDRESS"
-NAMED = tuple(name for name in (BINARY, ADDRESS) if os.environ.get(name))
+BINARY = "TF_SERVING_BINARY"
 needs_server = pytest.mark.skipif(
-    not NAMED, reason=f"no TensorFlow Serving: neither {BINARY} nor {ADDRESS} is set"
-)
-needs_binary = pytest.mark.skipif(
-    BINARY not in NAMED,
-    reason=f"{BINARY} is not set; the test starts a server itself",
+    not os.environ.get(BINARY), reason=f"no TensorFlow Serving: {BINARY} is not set"
 )
 
+NETWORK_WH = (64, 64)  # of the quick demo
 AVAILABLE, END = "AVAILABLE", "END"
 START_SECONDS = 120  # loads TensorFlow and a version, and warms it up
 CALL_SECONDS = 60  # the first request of a shape may be slow without a warm-up
 LOG_LINES = 60  # of the end of a server's log, which a failed test shows
 
-_running: list["StartedServer"] = []
+_running: list["Server"] = []
 
 
 class Predicted(NamedTuple):
@@ -54,29 +47,39 @@ class Predicted(NamedTuple):
 
 
 class Server:
-    """A server that can be asked, and its model.
+    """A server process with its own group, its log, and ways to ask it.
 
     Args:
-      address: HOST:PORT of gRPC.
-      rest_address: HOST:PORT of REST.
-      model: the name of a model of ours.
+      folder: of the model's versions; its name is the model's.
+      arguments: the server's command line behind the program.
+      log: the file that gets what it says.
+      ports: of gRPC and of REST.
     """
 
-    def __init__(self, address: str, rest_address: str, model: str):
-        import grpc  # here, as the package of the next ones is optional
-        from tensorflow_serving.apis import (
-            model_service_pb2_grpc,
-            prediction_service_pb2_grpc,
-        )
+    def __init__(self, folder: Path, arguments: list[str], log: Path, ports):
+        import grpc  # here, as the package of the next one is optional
+        from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-        self.address, self.rest_address, self.model = address, rest_address, model
-        self.path = f"/v1/models/{quote(model, safe='')}"
+        self.address, self.rest_address = (f"127.0.0.1:{port}" for port in ports)
+        self.model, self.log = folder.name, log
+        self.path = f"/v1/models/{self.model}"
         sizes = ("grpc.max_send_message_length", "grpc.max_receive_message_length")
-        self._channel = grpc.insecure_channel(address, [(name, -1) for name in sizes])
+        self._channel = grpc.insecure_channel(
+            self.address, [(name, -1) for name in sizes]
+        )
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(
             self._channel
         )
-        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        # The tests hide TensorFlow's messages; of the server they are wanted.
+        hidden = {name for name in os.environ if name.startswith("TF_CPP_")}
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [_binary(), *arguments],
+                stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                env={k: v for k, v in os.environ.items() if k not in hidden},
+                start_new_session=True, preexec_fn=_die_with_the_tests,
+            )  # fmt: skip
+        _running.append(self)
 
     def rest(self, method: str, path: str, body: bytes | None = None):
         """Status and text of the answer."""
@@ -128,54 +131,11 @@ class Server:
         outputs = {key: tf.make_ndarray(p) for key, p in response.outputs.items()}
         return Predicted(response.model_spec.version.value, outputs)
 
-    def metadata(self) -> dict:
-        """{signature: its SignatureDef} over gRPC."""
-        from tensorflow_serving.apis import get_model_metadata_pb2 as metadata_pb2
-
-        request = metadata_pb2.GetModelMetadataRequest()
-        request.model_spec.name = self.model
-        request.metadata_field.append("signature_def")
-        response = self._prediction.GetModelMetadata(request, timeout=CALL_SECONDS)
-        found = metadata_pb2.SignatureDefMap()
-        assert response.metadata["signature_def"].Unpack(found)
-        return dict(found.signature_def)
-
     def states(self) -> dict[int, str]:
         """{version: its state} over REST; empty while the server knows none."""
         status, text = self.rest("GET", self.path)
         entries = json.loads(text)["model_version_status"] if status == 200 else []
         return {int(entry["version"]): entry["state"] for entry in entries}
-
-    def states_by_grpc(self) -> dict[int, str]:
-        from tensorflow_serving.apis import get_model_status_pb2
-
-        request = get_model_status_pb2.GetModelStatusRequest()
-        request.model_spec.name = self.model
-        response = self._models.GetModelStatus(request, timeout=CALL_SECONDS)
-        name_of = get_model_status_pb2.ModelVersionStatus.State.Name
-        return {e.version: name_of(e.state) for e in response.model_version_status}
-
-    def close(self) -> None:
-        self._channel.close()
-
-
-class StartedServer(Server):
-    """A server process with its own group, and its log."""
-
-    def __init__(self, folder: Path, arguments: list[str], log: Path, ports):
-        address, rest_address = (f"127.0.0.1:{port}" for port in ports)
-        super().__init__(address, rest_address, folder.name)
-        self.folder, self.log = folder, log
-        # The tests hide TensorFlow's messages; of the server they are wanted.
-        hidden = {name for name in os.environ if name.startswith("TF_CPP_")}
-        with log.open("wb") as file:
-            self.process = subprocess.Popen(
-                [_binary(), *arguments],
-                stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-                env={k: v for k, v in os.environ.items() if k not in hidden},
-                start_new_session=True, preexec_fn=_die_with_the_tests,
-            )  # fmt: skip
-        _running.append(self)
 
     def wait_for(self, wanted: Callable[[], bool], what: str) -> None:
         """Waits until it holds; fails at once when the server has ended."""
@@ -208,6 +168,7 @@ class StartedServer(Server):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._channel.close()
 
     def _holds(self, wanted: Callable[[], bool]) -> bool:
         import grpc
@@ -218,20 +179,8 @@ class StartedServer(Server):
             return False  # not up yet, or gone, or a label that is not known yet
 
 
-def running() -> Server:
-    """The server of ADDRESS."""
-    address = os.environ[ADDRESS]
-    host, _, port = address.rpartition(":")
-    rest_address = os.environ.get("TF_SERVING_REST_ADDRESS")
-    return Server(
-        address,
-        rest_address or f"{host}:{int(port) + 1}",
-        os.environ.get("TF_SERVING_MODEL", "bas"),
-    )
-
-
 @contextlib.contextmanager
-def started(folder: Path, **changed: str | Path) -> Iterator[StartedServer]:
+def started(folder: Path, **changed: str | Path) -> Iterator[Server]:
     """A server of `BINARY` with the files in a model's folder, its model AVAILABLE.
 
     Args:
@@ -249,35 +198,25 @@ def started(folder: Path, **changed: str | Path) -> Iterator[StartedServer]:
     }
     arguments = [f"--{key}={value}" for key, value in flags.items()]
     log = folder.parent / f"server-{ports[0]}.log"
-    server = StartedServer(folder, arguments, log, ports)
+    server = Server(folder, arguments, log, ports)
     try:
         server.wait_for(lambda: AVAILABLE in server.states().values(), AVAILABLE)
         yield server
     finally:
         server.kill()
-        server.close()
         _running.remove(server)
 
 
-@contextlib.contextmanager
-def logs_shown() -> Iterator[None]:
+def show_logs() -> None:
     """Prints the ends of the servers' logs; pytest shows that of a failed test."""
-    yield
     for server in _running:
         print(server.log_end())
 
 
-def strings(values) -> np.ndarray:
-    return np.array(values, object)
-
-
-def assert_same(found: dict, expected: dict, *, network_wh: tuple[int, int]) -> None:
+def assert_same(found: dict, expected: dict) -> None:
     """Two answers are the same but for rounding, a pixel of the network in a box.
 
-    Args:
-      found: {output: array [batch, ...]}, strings as bytes.
-      expected: the same outputs.
-      network_wh: the size that the network sees.
+    Each is {output: array [batch, ...]}, strings as bytes.
     """
     assert found.keys() == expected.keys()
     for key, values in expected.items():
@@ -287,7 +226,7 @@ def assert_same(found: dict, expected: dict, *, network_wh: tuple[int, int]) -> 
         elif values.dtype.kind == "f":
             atol = 1e-4
             if key == names.BOXES:
-                pixel = expected[names.IMAGE_SIZE] / np.array(network_wh)
+                pixel = expected[names.IMAGE_SIZE] / np.array(NETWORK_WH)
                 atol += np.tile(pixel, [1, 2])
             assert np.shape(found[key]) == values.shape, key
             apart = np.abs(found[key] - values)

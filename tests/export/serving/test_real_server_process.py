@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from bas_tf import files, names
-from bas_tf.export.artifacts import decoding, saved_models
+from bas_tf.export.artifacts import decoding
 from bas_tf.export.client import connection
 from bas_tf.export.client.served import ServedModel, ServingError
 from bas_tf.export.server import server_files, warm_up
@@ -27,6 +27,7 @@ from tests.export.serving.peers import needs_grpc
 from tests.export.serving.real_server import (
     AVAILABLE,
     END,
+    NETWORK_WH,
     assert_same,
     copied,
     started,
@@ -36,31 +37,14 @@ from tests.export.test_server_model import of_files
 pytestmark = [
     pytest.mark.slow,
     real_server.needs_server,
-    real_server.needs_binary,
     needs_grpc,
 ]
 
 PHOTOS = test_server_model.photos(7)  # JPEG and PNG of seven sizes
 PIXELS = np.random.default_rng(0).integers(0, 256, [3, 50, 81, 3], np.uint8)
-NETWORK_WH = (64, 64)  # of the quick demo
 GIVEN = 3  # a class
 MOST = 32  # of a batch, in batching.config
 CALLERS = 4
-
-
-@pytest.fixture(scope="module")
-def exported(demo_workdir, tmp_path_factory):
-    """A model's folder with version 1, as an export leaves it."""
-    folder = tmp_path_factory.mktemp("exported") / "bas"
-    saved_models.export_version(demo_workdir, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def server(exported):
-    """With the files as they were written."""
-    with started(exported) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +56,6 @@ def batching(exported):
     }
     with started(exported, **flags) as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def logs():
-    with real_server.logs_shown():
-        yield
 
 
 def code_of(error) -> str:
@@ -93,13 +71,25 @@ def expected(keras_runner) -> dict[str, list[dict]]:
     pixels = [decoding.resize(p[np.newaxis], NETWORK_WH).numpy() for p in PIXELS]
     predicted = [predict(image) for image in resized]
     labelled = [keras_runner.label_fn(image, np.array([GIVEN])) for image in resized]
-    given = [row | {names.BOXES: row[names.LABEL_BOXES]} for row in labelled]
+    given = [
+        row
+        | {
+            names.BOXES: row[names.LABEL_BOXES],
+            names.DEGENERATE: row[names.LABEL_DEGENERATE],
+        }
+        for row in labelled
+    ]
     return {
         names.SIGNATURE: predicted,
         names.HEATMAP_SIGNATURE: predicted,
         names.CLASS_SIGNATURE: given,
         names.TENSOR_SIGNATURE: [predict(image) for image in pixels],
     }
+
+
+def size_of_input(signature: str, i: int) -> tuple[int, int]:
+    is_pixels = signature == names.TENSOR_SIGNATURE
+    return (81, 50) if is_pixels else test_server_model.size_of(PHOTOS[i])
 
 
 @pytest.mark.parametrize(
@@ -123,6 +113,9 @@ def test_answers_are_the_keras_models(
     for i, row in enumerate(expected[signature]):
         found = {key: values[i] for key, values in outputs.items()}
         class_ids, scores = found[names.CLASS_IDS], row[names.SCORES][0]
+        assert found.get(names.STATUS, decoding.GOOD) == decoding.GOOD
+        assert found[names.DEGENERATE] == row[names.DEGENERATE][0]
+        assert tuple(found[names.IMAGE_SIZE]) == size_of_input(signature, i)
         # Classes as good as equal may change places.
         np.testing.assert_allclose(found[names.SCORES], scores[class_ids], atol=1e-4)
         np.testing.assert_allclose(
@@ -157,7 +150,7 @@ def test_batches_of_the_server_change_no_answer(batching, server, signature):
     alone = ask(server, 1)
     for asked, count in ((batching, 1), (batching, 16), (server, 16)):
         for found, one in zip(ask(asked, count), alone, strict=True):
-            assert_same(found, one, network_wh=NETWORK_WH)
+            assert_same(found, one)
 
 
 def test_the_largest_batch_and_one_that_is_too_large(batching, server):
@@ -335,7 +328,7 @@ def test_a_new_version_takes_over_under_load_and_no_request_fails(exported, tmp_
         after = server.predict(names.SIGNATURE, of_files(PHOTOS))
     assert callers.failures == []
     assert (before.version, after.version) == (1, 2)
-    assert_same(after.outputs, before.outputs, network_wh=NETWORK_WH)
+    assert_same(after.outputs, before.outputs)
 
 
 def write_models_config(folder, *, serve: list[int], **labels: int) -> None:

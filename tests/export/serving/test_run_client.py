@@ -130,16 +130,6 @@ def test_a_given_class_without_overlays(client, folder, tmp_path, peer):
     assert code == 2 and '"--class_id": 2' in only_error_line(err)
 
 
-def test_a_turned_photo_has_its_box_upright(client, tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (80, 40), "red").save(tmp_path / "a.jpg", exif=exif)
-    assert client(tmp_path / "a.jpg")[0] == 0
-    (row,) = rows_of(tmp_path / "out")
-    assert (row["width"], row["height"]) == (40, 80)
-    assert row["box"] == [10, 20, 20, 40]
-
-
 def test_failures_name_file_and_message_and_are_tried_again(
     client, folder, tmp_path, peer
 ):
@@ -205,12 +195,6 @@ def test_an_output_that_is_a_photo_is_refused(client, folder, tmp_path, peer, na
     code, _, err = client(folder / "a" / "0.png", photo)
     assert code == 2 and f"out/{name}: " in only_error_line(err)
     assert photo.read_bytes() == peers.png() and not peer.requests
-
-
-def test_a_tilde_is_the_home_folder(client, folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert client(folder, output="~/found")[0] == 0
-    assert len(rows_of(tmp_path / "home" / "found")) == 20
 
 
 def test_mistakes_exit_2_and_ask_nothing(client, folder, tmp_path, peer):

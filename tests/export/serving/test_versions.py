@@ -143,15 +143,6 @@ def test_exports_at_the_same_time_get_numbers_of_their_own(tmp_path):
     assert all(len(names) == 1 for names in owners)
 
 
-def test_an_empty_folder_is_no_version(tmp_path):
-    """A second one would take its place without an error."""
-    with versions.temporary_folder(tmp_path) as temporary:
-        (temporary / "model").mkdir()
-        with pytest.raises(ValueError, match="is empty"):
-            versions.add_version(temporary / "model", tmp_path)
-    assert os.listdir(tmp_path) == []
-
-
 def test_a_failed_export_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="full"), versions.temporary_folder(tmp_path) as t:
         made(t)

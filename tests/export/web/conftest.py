@@ -32,6 +32,19 @@ def compiled(page, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def run_compiled(compiled):
+    """Runs a script next to one of the sources, in a folder: what it prints."""
+
+    def run(source: str, script: str, folder: Path, *args: str) -> bytes:
+        shutil.copy(compiled / f"{source}.js", folder / f"{source}.mjs")
+        (folder / "run.mjs").write_text(script)
+        command = [shutil.which("node"), folder / "run.mjs", folder, *args]
+        return subprocess.check_output(command)
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def artifacts(localizer_files, given_class_files, tmp_path_factory) -> Path:
     """Float32 and int8 files of the quick demo, those of a given class among them."""
     folder = tmp_path_factory.mktemp("artifacts")

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from bas_tf.errors import UserError
 from bas_tf.export.web import server
 
 FLAGS = (
@@ -78,24 +77,14 @@ class ServedFolder:
         self._thread.join()
 
 
-def check_browser() -> None:
-    """Sees that `start_chromium` has what it needs.
-
-    Raises:
-      UserError: selenium or one of PROGRAMS is missing.
-    """
-    if importlib.util.find_spec("selenium") is None:
-        raise UserError("selenium is not installed, and drives the browser: make setup")
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
-    if missing:
-        raise UserError(
-            f"{' and '.join(missing)}: not found, and the page runs in Chromium "
-            "(Debian: apt-get install chromium chromium-driver)"
-        )
+def missing() -> list[str]:
+    """What `start_chromium` needs and is not installed."""
+    names = [name for name in PROGRAMS if shutil.which(name) is None]
+    return names if importlib.util.find_spec("selenium") else ["selenium", *names]
 
 
 def start_chromium(profile: Path):
-    """A Selenium driver of Debian's Chromium, where `check_browser` is content."""
+    """A Selenium driver of Debian's Chromium."""
     from selenium import webdriver
 
     browser, driver = map(shutil.which, PROGRAMS)

@@ -3,8 +3,6 @@
 import contextlib
 import json
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
@@ -62,7 +60,7 @@ def make_label_maps(rng) -> list[tuple]:
     return [*cases, (twins, (160, 160)), (twins, (50, 90))]
 
 
-def test_boxes_and_areas_equal_pythons(compiled, rng, tmp_path):
+def test_boxes_and_areas_equal_pythons(run_compiled, rng, tmp_path):
     cases = make_label_maps(rng)
     expected = [
         [
@@ -82,12 +80,8 @@ def test_boxes_and_areas_equal_pythons(compiled, rng, tmp_path):
         }
         for labels, size_wh in cases
     ]  # fmt: skip
-    shutil.copy(compiled / "classes.js", tmp_path / "classes.mjs")
-    (tmp_path / "run.mjs").write_text(RUN)
     (tmp_path / "cases.json").write_text(json.dumps(given))
-    output = subprocess.check_output(
-        [shutil.which("node"), tmp_path / "run.mjs", tmp_path]
-    )
+    output = run_compiled("classes", RUN, tmp_path)
     for found, wanted in zip(json.loads(output), expected, strict=True):
         rounded = [[name, box, round(area, 4)] for name, box, area in found]
         assert rounded == wanted

@@ -1,8 +1,6 @@
 """The page's confidence is that of `bas_tf.metrics.confidence`."""
 
 import json
-import shutil
-import subprocess
 
 import numpy as np
 
@@ -39,7 +37,7 @@ def make_maps() -> list[np.ndarray]:
     return [*noise, *levels, *blobs, twins, touching, flat, infinite, undefined]
 
 
-def test_equals_pythons(compiled, tmp_path):
+def test_equals_pythons(run_compiled, tmp_path):
     maps = [score_map.astype(np.float32) for score_map in make_maps()]
     starts = np.cumsum([0, *(score_map.size for score_map in maps)]).tolist()
     cases, expected = [], []
@@ -48,13 +46,8 @@ def test_equals_pythons(compiled, tmp_path):
             cases.append((score, threshold, start, *score_map.shape))
             scores = np.array([0.0, score])
             expected.append(confidence(scores, score_map, score_threshold=threshold))
-    shutil.copy(compiled / "confidence.js", tmp_path / "confidence.mjs")
-    (tmp_path / "run.mjs").write_text(RUN)
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     (tmp_path / "maps.f32").write_bytes(b"".join(map(np.ndarray.tobytes, maps)))
-    output = subprocess.check_output(
-        [shutil.which("node"), tmp_path / "run.mjs", tmp_path]
-    )
-    least, found = json.loads(output)
+    least, found = json.loads(run_compiled("confidence", RUN, tmp_path))
     assert least == FOUND_CONFIDENCE
     np.testing.assert_allclose(found, expected, atol=1e-6)

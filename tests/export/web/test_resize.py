@@ -1,8 +1,5 @@
 """The page's resizing is Pillow's, exactly."""
 
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 
@@ -45,20 +42,16 @@ for (const name of cases) {
 
 
 @pytest.fixture(scope="module")
-def resized(compiled, tmp_path_factory) -> dict:
+def resized(run_compiled, tmp_path_factory) -> dict:
     """{sizes: (random pixels, those resized by the page's own code in Node.js)}."""
     folder = tmp_path_factory.mktemp("resize")
-    shutil.copy(compiled / "resize.js", folder / "resize.mjs")
-    (folder / "run.mjs").write_text(RUN)
     rng, pixels, names = np.random.default_rng(0), {}, {}
     for sizes in SIZES:
         (width, height), wanted = sizes
         names[sizes] = "_".join(map(str, (width, height, *wanted)))
         pixels[sizes] = rng.integers(0, 256, [height, width, 4]).astype(np.uint8)
         (folder / f"{names[sizes]}.rgba").write_bytes(pixels[sizes].tobytes())
-    subprocess.run(
-        [shutil.which("node"), folder / "run.mjs", folder, *names.values()], check=True
-    )
+    run_compiled("resize", RUN, folder, *names.values())
     found = {}
     for sizes, name in names.items():
         rgb = np.frombuffer((folder / f"{name}.rgb").read_bytes(), np.uint8)

@@ -12,7 +12,6 @@ FLAVOURS = {200: "cub", 1000: "ilsvrc"}  # classes: whose losses
 TRAIN_BATCH = 8
 BATCHES = {"train": TRAIN_BATCH, "network_1": 1, "network_8": 8}  # of every side
 PHASES = {"train": ("train",), "inference": ("network_1", "network_8")}
-CEILING = ("float32",)
 
 
 def load_config(backbone: str, classes: int, size: int):

@@ -114,7 +114,7 @@ def take_turns(phase: str, network: Mapping, settings: Mapping) -> dict[str, dic
         if name == "bfloat16":
             options["precision"] = "mixed_bfloat16"
         module = f"benchmarks.method_speed.{MODULES[name]}"
-        tasks = cases.CEILING if name == "ceiling" else cases.PHASES[phase]
+        tasks = ("float32",) if name == "ceiling" else cases.PHASES[phase]
         sides[name] = module, options, tasks
     return run_in_turns(sides, settings["rounds"])
 

@@ -113,11 +113,8 @@ def make_train_step(
     statistics as they were, too. The localizer keeps `speed_up_gradients`.
 
     Under BROKEN_REPLICAS it returns [replicas]: 1 where a replica's part of any mean
-    is not finite, else 0.
-
-    Raises:
-      UserError: the batch does not divide over replicas and their parts, or several
-        replicas should be compiled.
+    is not finite, else 0. A UserError says that the batch does not divide over replicas
+    and their parts, or that several replicas should be compiled.
     """
     replicas = strategy.num_replicas_in_sync
     check_parts(batch_size, replicas, method.accumulation_steps)

@@ -68,7 +68,7 @@ def define_bad_image_flag() -> None:
 
 
 class _ReadConfig(flags.ArgumentParser):
-    """Hands ml_collections the config that `_read_config` built from the file."""
+    """Hands ml_collections the config of `_read_config`."""
 
     def __init__(self, config):
         self._config = config
@@ -220,11 +220,7 @@ def _exit(error: BaseException) -> None:
 
 
 def _read_config(argv: list[str]):
-    """Reads the file of --config and checks the overrides' keys against it.
-
-    Raises:
-      UserError: no config file, or an override of an unknown key.
-    """
+    """Reads the file of --config; an override of an unknown key is a UserError."""
     config = configs.read_config(config_name(), argument="--config")
     _check_removed_keys(config)
     for arg in argv:
@@ -253,6 +249,6 @@ def _check_key(config, key: str) -> None:
 
 
 def refuse_arguments(args: list[str]) -> None:
-    """Refuses positional arguments, for commands that take only flags."""
+    """For commands that take only flags."""
     if args:
         raise UserError(f"unexpected argument {args[0]!r}; see --help")

@@ -25,10 +25,7 @@ def write_file(path: str | Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A file that takes the path's place once the block has ended without an error.
-
-    UserError as `write_file`.
-    """
+    """A file that takes the path's place once the block ended; see `write_file`."""
     path = Path(path)
     temporary = temporary_name(path)
     try:

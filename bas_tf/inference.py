@@ -31,7 +31,6 @@ def predict(
     the image bilinearly, cut at the threshold; the largest component gives the box.
 
     Args:
-      localizer: a built localizer.
       images: [batch, height, width, 3] uint8 or float32 in 0..255.
       labels: [batch] int, in [0, classes); adds their maps, from the same pass
         through the network.
@@ -80,11 +79,7 @@ def predict_given_class(
 ) -> dict[str, tf.Tensor]:
     """Like `predict`, with the map and box of one given class per image, without CAM.
 
-    Args:
-      localizer: a built localizer.
-      images: [batch, height, width, 3] uint8 or float32 in 0..255.
-      class_ids: [batch] int, in [0, classes).
-      score_threshold: in [0, 1).
+    class_ids are [batch] int, in [0, classes).
     """
     features, class_maps = localizer.backbone(images, training=False)
     maps = localizer.generator(features, class_ids[:, tf.newaxis])
@@ -112,11 +107,7 @@ def segmentation(logits: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
 
 
 def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictFn:
-    """The prediction function of a Keras model, for evaluators.
-
-    Args:
-      localizer: a built localizer.
-      score_threshold: in [0, 1).
+    """The prediction function of a Keras model, for evaluators; see `predict`.
 
     Returns:
       images [batch, height, width, 3], 0..255 -> NumPy arrays under names.SCORES
@@ -125,40 +116,27 @@ def make_predict_fn(localizer: Localizer, *, score_threshold: float) -> PredictF
       SEGMENTATION.
     """
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def in_graph(images):
-        return predict(localizer, images, score_threshold=score_threshold)
-
-    return lambda images: _as_arrays(in_graph(tf.constant(images)))
+    return _on_arrays(
+        lambda images: predict(localizer, images, score_threshold=score_threshold)
+    )
 
 
 def make_label_fn(localizer: Localizer, *, score_threshold: float) -> LabelFn:
-    """Like `make_predict_fn`, for an evaluation with labels.
+    """(images, labels int [batch]) -> as `make_predict_fn`, and of the same pass
+    names.LABEL_MAP, LABEL_CAM, LABEL_BOXES and LABEL_DEGENERATE."""
 
-    Returns:
-      (images, labels int [batch]) -> what `make_predict_fn` returns and, from the same
-      pass, names.LABEL_MAP, LABEL_CAM, LABEL_BOXES and LABEL_DEGENERATE.
-    """
-
-    @tf.function(reduce_retracing=True, autograph=False)
-    def in_graph(images, labels):
-        return predict(localizer, images, labels, score_threshold=score_threshold)
-
-    return lambda images, labels: _as_arrays(
-        in_graph(tf.constant(images), tf.constant(labels, tf.int32))
+    return _on_arrays(
+        lambda images, labels: predict(
+            localizer, images, labels, score_threshold=score_threshold
+        )
     )
 
 
 def make_maps_fn(localizer: Localizer):
-    """The maps of given classes alone, of images of any size.
+    """(images of any size, class_ids int [batch]) -> the maps of these classes alone:
+    names.LOCALIZATION_MAP [batch, h, w] and CAM [batch, h', w']."""
 
-    Returns:
-      (images, class_ids int [batch]) -> NumPy arrays names.LOCALIZATION_MAP
-      [batch, h, w] and CAM [batch, h', w'].
-    """
-
-    @tf.function(reduce_retracing=True, autograph=False)
-    def in_graph(images, class_ids):
+    def maps_of(images, class_ids):
         features, class_maps = localizer.backbone(images, training=False)
         cams = masking.select_class(class_maps, class_ids)
         return {
@@ -166,24 +144,27 @@ def make_maps_fn(localizer: Localizer):
             names.CAM: at_least_float32(cams),
         }
 
-    return lambda images, class_ids: _as_arrays(
-        in_graph(tf.constant(images), tf.constant(class_ids, tf.int32))
-    )
+    return _on_arrays(maps_of)
 
 
-def _as_arrays(outputs: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
-    """NumPy arrays; maps without their channel axis."""
-    arrays = {key: value.numpy() for key, value in outputs.items()}
-    return {k: v[..., 0] if v.ndim == 4 else v for k, v in arrays.items()}
+def _on_arrays(function: Callable[..., Mapping[str, tf.Tensor]]) -> Callable:
+    """The function as a graph: of NumPy images, and class ids if it takes them.
+
+    Returns NumPy arrays; maps without their channel axis.
+    """
+    in_graph = tf.function(function, reduce_retracing=True, autograph=False)
+
+    def call(images: np.ndarray, *class_ids: np.ndarray) -> dict[str, np.ndarray]:
+        ids = [tf.constant(of, tf.int32) for of in class_ids]
+        outputs = in_graph(tf.constant(images), *ids)
+        arrays = {key: value.numpy() for key, value in outputs.items()}
+        return {k: v[..., 0] if v.ndim == 4 else v for k, v in arrays.items()}
+
+    return call
 
 
 def make_scores_fn(localizer: Localizer) -> ScoresFn:
-    """The classifier alone: no generator, no boxes.
-
-    Returns:
-      images [batch, height, width, 3], 0..255 -> softmax [batch, classes] float32,
-      the names.SCORES of `make_predict_fn`.
-    """
+    """Images -> names.SCORES of `make_predict_fn` alone: no generator, no boxes."""
 
     @tf.function(reduce_retracing=True, autograph=False)
     def in_graph(images):
@@ -201,8 +182,7 @@ def make_given_class_fn(
     names.SCORES has the softmax of that class, and zero for the others.
     """
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def in_graph(images):
+    def of_class(images):
         class_ids = tf.fill([tf.shape(images)[0]], class_id)
         outputs = predict_given_class(
             localizer, images, class_ids, score_threshold=score_threshold
@@ -210,7 +190,7 @@ def make_given_class_fn(
         given = tf.one_hot(class_ids, localizer.num_classes)
         return {**outputs, names.SCORES: outputs[names.SCORES] * given}
 
-    return lambda images: _as_arrays(in_graph(tf.constant(images)))
+    return _on_arrays(of_class)
 
 
 def ten_crop_scores(

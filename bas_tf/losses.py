@@ -1,7 +1,8 @@
-"""The loss terms of the method, one value per example, and their weighted sum.
+"""The loss terms of the method and their weighted sum (paper, sections 3.2 and 3.3).
 
-Paper: section 3.2 and 3.3; the journal extension differs in `background_wins`. The
-generator's objective is L_bas, or L_ce, the baseline of the paper's ablation.
+Each is [batch] float32, >= 0; logits are [batch, classes] float32, labels [batch] int.
+The journal extension differs in `background_wins`. The generator's objective is L_bas,
+or L_ce, the baseline of the paper's ablation.
 """
 
 import tensorflow as tf
@@ -22,15 +23,7 @@ OBJECTIVES = {  # of the generator, each with its term
 
 
 def classification_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """L_cls = CE(S, y).
-
-    Args:
-      logits: S, [batch, classes] float32.
-      labels: [batch] int.
-
-    Returns:
-      [batch] float32, >= 0.
-    """
+    """L_cls = CE(S, y)."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
@@ -41,11 +34,8 @@ def multilabel_classification_loss(logits: tf.Tensor, present: tf.Tensor) -> tf.
     present class it is L_cls; without any, or without an absent one, it is 0.
 
     Args:
-      logits: S, [batch, classes] float32.
+      logits: S.
       present: [batch, classes], 1 for each class in the image, else 0.
-
-    Returns:
-      [batch] float32, >= 0.
     """
     present = tf.cast(present, tf.bool)
     lowest = logits.dtype.min / 2  # not -inf, whose gradient is NaN
@@ -57,15 +47,7 @@ def multilabel_classification_loss(logits: tf.Tensor, present: tf.Tensor) -> tf.
 def foreground_region_guidance_loss(
     foreground_logits: tf.Tensor, labels: tf.Tensor
 ) -> tf.Tensor:
-    """L_frg = CE(GAP(A avgpool2x2(M_y)), y): classify from the foreground alone.
-
-    Args:
-      foreground_logits: [batch, classes] float32, GAP of the masked class maps.
-      labels: [batch] int.
-
-    Returns:
-      [batch] float32, >= 0.
-    """
+    """L_frg = CE(GAP(A avgpool2x2(M_y)), y): classify from the foreground alone."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, foreground_logits)
 
 
@@ -92,9 +74,6 @@ def background_activation_suppression_loss(
         extension, VGG16 aside), constants without gradient; "gradient" keeps the ratio
         itself, so a map that hides nothing still has a gradient to hide something.
 
-    Returns:
-      [batch] float32, >= 0.
-
     Raises:
       UserError: an unknown `background_wins`.
     """
@@ -116,16 +95,7 @@ def background_constant(background_wins: str) -> float | None:
 def foreground_cross_entropy_loss(
     foreground_logits: tf.Tensor, labels: tf.Tensor
 ) -> tf.Tensor:
-    """L_ce = CE(GAP(f2*(stop(F) M_y)), y): the baseline that L_bas replaces.
-
-    Args:
-      foreground_logits: [batch, classes] float32, of the frozen head on the features
-        masked by the foreground map.
-      labels: [batch] int.
-
-    Returns:
-      [batch] float32, >= 0.
-    """
+    """L_ce = CE(GAP(f2*(stop(F) M_y)), y): the baseline that L_bas replaces."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, foreground_logits)
 
 
@@ -143,8 +113,7 @@ def mask_loss(
         object, 0 background, anything between is unsure.
 
     Returns:
-      [batch] float32, >= 0, and whether an example has a mask at all, [batch] bool; the
-      loss is 0 where it has none.
+      The loss, 0 without a mask, and whether an example has one, [batch] bool.
     """
     size = [FINER * side for side in foreground_map.shape[1:3]]
     window = [masks.shape[1] // size[0], masks.shape[2] // size[1]]
@@ -174,8 +143,7 @@ def mask_loss(
 def label_map_loss(logits: tf.Tensor, label_maps: tf.Tensor) -> tf.Tensor:
     """L_seg = CE + 1 - Dice of a softmax and a label map, on the pixels that are sure.
 
-    CE is the mean over these pixels, Dice the mean over the classes that are there.
-
+    CE is the mean over these pixels, Dice over the classes there; 0 if none is sure.
     At FINER times the map's size, as L_mask: logits resized bilinearly, each cell
     against the shares of its pixels' labels: a border inside a cell is worth something.
 
@@ -183,9 +151,6 @@ def label_map_loss(logits: tf.Tensor, label_maps: tf.Tensor) -> tf.Tensor:
       logits: [batch, h, w, classes + 1] float32, background last.
       label_maps: [batch, height, width, 1] uint8, of a multiple of FINER h x FINER w:
         0 background, k + 1 class k, 255 unsure.
-
-    Returns:
-      [batch] float32, >= 0; 0 where no pixel is sure.
     """
     size = [FINER * side for side in logits.shape[1:3]]
     window = [label_maps.shape[1] // size[0], label_maps.shape[2] // size[1]]

@@ -98,7 +98,8 @@ def test_a_given_classs_map_box_and_probability(localizer, images):
         localizer, class_id=2, score_threshold=0.5
     )
     outputs = predict_fn(images)
-    maps = localizer.localize_class(images, tf.fill([6], 2))[..., 0]
+    features = localizer(images)[names.FEATURES]
+    maps = localizer.generator(features, tf.fill([6, 1], 2))[..., 0]
     np.testing.assert_allclose(outputs[names.LOCALIZATION_MAP], maps, atol=1e-5)
     free = inference.make_predict_fn(localizer, score_threshold=0.5)(images)
     np.testing.assert_allclose(

@@ -46,10 +46,7 @@ def background_activation(
 ) -> tf.Tensor:
     """S^b_y = GAP(f2*(stop(F) (1 - M_y))) of the label: [batch] (section 3.2).
 
-    Args:
-      head, features, training: see `masked_logits`, also for where gradients stop.
-      foreground_map: M_y, [batch, h, w, 1] in [0, 1].
-      labels: [batch] int.
+    Arguments are, and gradients stop, as in `masked_logits`.
     """
     hidden = masking.background_map(foreground_map)
     logits = masked_logits(head, features, hidden, training=training, class_ids=labels)

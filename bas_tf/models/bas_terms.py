@@ -21,32 +21,26 @@ def bas_terms(
     batch_statistics: bool = True,
     frg_stops_class_maps: bool = False,
 ) -> dict[str, tf.Tensor]:
-    """The four losses of a batch, [batch] each, and the scores S.
+    """The four losses of a batch, [batch] each, and the scores S (section 3.2).
 
     L_bas and L_ac reach the generator, and through M_y the trunk; L_bas reaches
-    neither F directly nor the head. L_frg reaches everything (section 3.2). L_ce, the
-    baseline of the ablation, takes the place of L_bas and reaches what it reaches.
+    neither F directly nor the head. L_frg reaches everything. L_ce, the baseline of
+    the ablation, takes the place of L_bas and reaches what it reaches.
 
     Args:
       localizer: the `Localizer` in training.
-      images: [batch, height, width, 3] in 0..255.
-      labels: [batch] int.
+      images, labels: [batch, height, width, 3] in 0..255; [batch] int.
       masks: pseudo-masks; adds MASK_LOSS and HAS_MASK, see `losses.mask_loss`.
       present: names.PRESENT, of which `labels` is one each; L_mcls replaces L_cls.
-      background_wins: see `losses.background_activation_suppression_loss`.
-      objective: "bas" for L_bas, "ce" for L_ce.
+      background_wins, objective: see `losses`, which refuses unknown ones.
       batch_statistics: True, as the paper: BatchNorm normalises by each batch, in the
         frozen pass by its own. False: by the moving statistics of the classifier's
         epochs, so that a background pass cannot rescale what is left of it.
       frg_stops_class_maps: L_frg trains M_y alone, not the classifier (extension).
 
     Returns:
-      The four loss names (the objective's, see `losses.OBJECTIVES`, among them),
-      names.LOGITS, FOREGROUND_LOGITS (of the classifier on the foreground alone),
-      FOREGROUND_MAP M_y and ACTIVATION S_y; with "bas" BACKGROUND_ACTIVATION S^b_y.
-
-    Raises:
-      UserError: an unknown `objective` or `background_wins`.
+      The losses, names.LOGITS, FOREGROUND_LOGITS (of the classifier on the foreground
+      alone), FOREGROUND_MAP M_y, ACTIVATION S_y; with "bas" BACKGROUND_ACTIVATION.
     """
     features, class_maps = localizer.backbone(images, training=batch_statistics)
     logits = masking.global_average_pool(class_maps)
@@ -56,37 +50,24 @@ def bas_terms(
     # TensorFlow adds three gradients in whichever order their buffers become free, but
     # two always alike: nobody has more than two users.
     seen_map = tf.identity(foreground_map)
-    constrained = seen_map if masks is None else tf.identity(seen_map)
     guided = tf.stop_gradient(class_maps) if frg_stops_class_maps else class_maps
     foreground_logits = _foreground_logits(localizer, guided, seen_map)
     activation = masking.select_score(logits, labels)
-    terms = {
+    return {
         names.CLASSIFICATION_LOSS: _classification_loss(logits, labels, present),
         names.FOREGROUND_REGION_GUIDANCE_LOSS: losses.foreground_region_guidance_loss(
             foreground_logits, labels
         ),
-        names.AREA_CONSTRAINT_LOSS: losses.area_constraint_loss(constrained),
+        **_area_terms(seen_map, masks),
         names.LOGITS: logits,
         names.FOREGROUND_LOGITS: foreground_logits,
         names.FOREGROUND_MAP: foreground_map,
         names.ACTIVATION: activation,
-    }
-    if masks is not None:
-        terms[names.MASK_LOSS], terms[names.HAS_MASK] = losses.mask_loss(
-            constrained, masks
-        )
-    frozen_pass = localizer.backbone.head, features, foreground_map
-    objective_term = losses.objective_term(objective)
-    if objective == "ce":
-        seen = masked_logits(*frozen_pass, training=batch_statistics)
-        terms[objective_term] = losses.foreground_cross_entropy_loss(seen, labels)
-        return terms
-    suppressed = background_activation(*frozen_pass, labels, training=batch_statistics)
-    terms[names.BACKGROUND_ACTIVATION] = suppressed
-    terms[objective_term] = losses.background_activation_suppression_loss(
-        activation, suppressed, background_wins=background_wins
-    )
-    return terms
+        **_objective_terms(
+            (localizer.backbone.head, features, foreground_map), labels, activation,
+            objective, background_wins, batch_statistics,
+        ),
+    }  # fmt: skip
 
 
 def _foreground_logits(localizer, class_maps, foreground_map) -> tf.Tensor:
@@ -95,6 +76,34 @@ def _foreground_logits(localizer, class_maps, foreground_map) -> tf.Tensor:
         foreground_map = masking.average_pool_2x2(foreground_map)
     seen = class_maps * tf.cast(foreground_map, class_maps.dtype)
     return masking.global_average_pool(seen)
+
+
+def _area_terms(foreground_map, masks) -> dict[str, tf.Tensor]:
+    if masks is None:
+        return {names.AREA_CONSTRAINT_LOSS: losses.area_constraint_loss(foreground_map)}
+    foreground_map = tf.identity(foreground_map)  # for its two users
+    area = losses.area_constraint_loss(foreground_map)
+    loss, has_mask = losses.mask_loss(foreground_map, masks)
+    return {
+        names.AREA_CONSTRAINT_LOSS: area,
+        names.MASK_LOSS: loss,
+        names.HAS_MASK: has_mask,
+    }
+
+
+def _objective_terms(
+    frozen_pass, labels, activation, objective, background_wins, batch_statistics
+) -> dict[str, tf.Tensor]:
+    """L_bas with S^b_y, or L_ce, of the frozen head (see `masked_logits`)."""
+    term = losses.objective_term(objective)
+    if objective == "ce":
+        seen = masked_logits(*frozen_pass, training=batch_statistics)
+        return {term: losses.foreground_cross_entropy_loss(seen, labels)}
+    suppressed = background_activation(*frozen_pass, labels, training=batch_statistics)
+    loss = losses.background_activation_suppression_loss(
+        activation, suppressed, background_wins=background_wins
+    )
+    return {names.BACKGROUND_ACTIVATION: suppressed, term: loss}
 
 
 def terms_of_positives(

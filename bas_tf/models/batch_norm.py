@@ -113,9 +113,7 @@ def normalize_by_batch(
     operation keeps x and its distance from the mean.
 
     Args:
-      x: [..., channels] float32 or float64.
-      gamma, beta: [channels].
-      epsilon: added to the variance.
+      x: [..., channels] float32 or float64; gamma and beta are [channels].
       over_replicas: makes one mean of each replica's, see `replica_mean`.
 
     Returns:

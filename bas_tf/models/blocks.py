@@ -20,11 +20,8 @@ class PixelScaling(layers.Layer):
     """Pixels in 0..255 to what the weights were trained on: (x - mean) / std.
 
     Mean and std belong to the weights: they are variables that no optimizer touches,
-    so they travel in every weights file and checkpoint and into every export.
-
-    Args:
-      mean: of red, green and blue, in 0..255.
-      std: of red, green and blue, in 0..255.
+    so they travel in every weights file and checkpoint and into every export. Both are
+    of red, green and blue, in 0..255.
     """
 
     def __init__(self, *, mean, std, **kwargs):
@@ -52,6 +49,30 @@ class PixelScaling(layers.Layer):
         return tf.cast((images - mean) / std, self.compute_dtype)
 
 
+class Chain(layers.Layer):
+    """Layers one after the other: built from shapes alone, since Keras would trace."""
+
+    def chain(self) -> list[layers.Layer]:
+        """The layers; a subclass's attributes, which name them in weights files."""
+        raise NotImplementedError
+
+    def build(self, input_shape):
+        for layer in self.chain():
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+        self.built = True
+
+    def compute_output_shape(self, input_shape):
+        return output_shape(self.chain(), input_shape)
+
+
+def output_shape(chain: list[layers.Layer], shape):
+    """What a shape becomes behind the last of the layers."""
+    for layer in chain:
+        shape = layer.compute_output_shape(shape)
+    return shape
+
+
 def padded(shape, margins):
     """The static shape of [batch, height, width, channels] with margins around it."""
     grown = [s and s + sum(m) for s, m in zip(shape[1:3], margins, strict=True)]
@@ -64,12 +85,9 @@ class ConvNormActivation(layers.Layer):
     Args:
       filters: output channels; None makes the convolution depthwise.
       kernel_size: side of the square kernel, or height and width.
-      strides: 1 or 2.
       padding: where a stride of 2 pads: "symmetric" (as torch), "end" (as Keras's
         MobileNet) or "same" (as TensorFlow). At stride 1 these are one. "valid" pads
         nothing.
-      activation: "relu", "relu6" or None.
-      epsilon: of the BatchNorm.
     """
 
     def __init__(
@@ -104,9 +122,7 @@ class ConvNormActivation(layers.Layer):
                 filters, sides, kernel_initializer="he_normal", name="conv", **options
             )
         self.norm = BatchNormalization(
-            momentum=BATCH_NORM_MOMENTUM,
-            epsilon=epsilon,
-            name="norm",
+            momentum=BATCH_NORM_MOMENTUM, epsilon=epsilon, name="norm"
         )
         self.activation = keras.activations.get(activation)
 
@@ -159,8 +175,6 @@ class PaddedMaxPooling(layers.Layer):
     Behind a ReLU zeros are as good as the minus infinity that torch pads with.
 
     Args:
-      pool_size: side of the window.
-      strides: of the window.
       margins: zeros before and after, in height and width alike. (1, 2) with a 3x3
         window at stride 2 is torch's padding 1 with `ceil_mode`.
     """
@@ -179,17 +193,15 @@ class PaddedMaxPooling(layers.Layer):
         return self.pool(tf.pad(x, [(0, 0), *self._margins, (0, 0)]))
 
 
-class Classifier(layers.Layer):
+class Classifier(Chain):
     """The last layers of the head: features at stride 16 -> class maps A.
 
     Args:
-      num_classes: classes.
       variant: "paper", two 3x3 convolutions of `width` channels before the 1x1;
         "linear", the 1x1 alone (for the edge); "separable", the paper's with each 3x3
         split into a depthwise 3x3 and a 1x1 to `width` channels, at 1/9 of its cost.
       final_relu: ReLU on the class maps; the journal extension leaves it out.
       width: channels of the two hidden layers.
-      use_bias: of the class maps.
     """
 
     def __init__(
@@ -219,19 +231,11 @@ class Classifier(layers.Layer):
         )
         self.convolutions = [*hidden, class_maps]
 
-    def build(self, input_shape):
-        for layer in self.convolutions:
-            layer.build(input_shape)
-            input_shape = layer.compute_output_shape(input_shape)
-        self.built = True
+    def chain(self):
+        return self.convolutions
 
     def call(self, x, class_ids=None):
-        """Class maps [batch, h', w', classes], or [batch, h', w', 1] of given classes.
-
-        Args:
-          x: features at stride 16.
-          class_ids: None, or [batch] int: each example's class.
-        """
+        """Class maps [batch, h', w', classes]; with class_ids, one an example."""
         *hidden, class_maps = self.convolutions
         for layer in hidden:
             x = layer(x)

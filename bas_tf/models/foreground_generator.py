@@ -20,7 +20,6 @@ class ForegroundGenerator(layers.Layer):
     """Predicts class-specific foreground maps from the trunk's features.
 
     Args:
-      num_classes: classes.
       normalize_input: BatchNorm without affine, times 0.1, before the convolution.
         Features behind a ReLU have one sign: unnormalised, their sum saturates the
         sigmoid within a few steps at the generator's tenfold rate.
@@ -74,7 +73,7 @@ class ForegroundGenerator(layers.Layer):
           features: F, [batch, h, w, channels].
           class_ids: None for all classes, or [batch, k] int: only these k kernels
             of each example are used. Same numbers, C / k times less arithmetic.
-          training: whether the input normalisation uses the batch's statistics.
+          training: of the input normalisation.
 
         Returns:
           [batch, h, w, classes or k] float32 in [0, 1]; never background.
@@ -90,14 +89,9 @@ class ForegroundGenerator(layers.Layer):
         return tf.sigmoid(self.logits(features, training=training))
 
     def logits(self, features, *, training=False):
-        """Of every map before the sigmoid or softmax.
+        """Before the sigmoid or softmax: [batch, h, w, classes] float32.
 
-        Args:
-          features: F, [batch, h, w, channels].
-          training: as in `call`.
-
-        Returns:
-          [batch, h, w, classes] float32, SOFTMAX with background behind the classes.
+        SOFTMAX has background behind the classes.
         """
         features = self._normalized(features, training)
         kernel = tf.cast(self.kernel, features.dtype)
@@ -113,10 +107,8 @@ class ForegroundGenerator(layers.Layer):
         """As `logits`, by kernels that each example brings.
 
         Args:
-          features: F, [batch, h, w, channels].
           kernels: [batch, k, channels, 3, 3].
           biases: [batch, k].
-          training: as in `call`.
 
         Returns:
           [batch, h, w, k] float32.

@@ -3,20 +3,16 @@
 from bas_tf.errors import check_choice
 
 INPUT_SCALINGS = {
-    "torch": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
-    "keras": ((127.5,) * 3, (127.5,) * 3),
+    "torch": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),  # ImageNet's
+    "keras": ((127.5,) * 3, (127.5,) * 3),  # and caffe: of Keras Applications
     "caffe": ((123.68, 116.779, 103.939), (1.0,) * 3),
-    "lite": ((127.0,) * 3, (128.0,) * 3),
-    "none": ((0.0,) * 3, (1.0,) * 3),
+    "lite": ((127.0,) * 3, (128.0,) * 3),  # EfficientNet-Lite
+    "none": ((0.0,) * 3, (1.0,) * 3),  # the images come scaled
 }
 
 
 def input_scaling(name: str) -> dict[str, tuple[float, ...]]:
     """{"mean", "std"} of a named scaling.
-
-    "torch": the ImageNet statistics, for weights of the reference and torchvision;
-    "keras" and "caffe": the two kinds of Keras Applications; "lite": of
-    EfficientNet-Lite; "none": the images come scaled.
 
     Raises:
       UserError: an unknown name.

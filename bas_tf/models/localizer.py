@@ -23,8 +23,6 @@ class Localizer(keras.Model):
     resuming and the paper's rates of each group are for `bas_tf.train` alone.
 
     Args:
-      backbone: a model with `trunk` and `head` that returns (F, A).
-      generator: the foreground generator on F.
       backbone_name: the backbone's key of `backbones.BACKBONES`.
       top_k: how many predicted classes' maps are averaged at inference; at most the
         number of classes is used.
@@ -104,7 +102,6 @@ class Localizer(keras.Model):
         """Prepares `fit` on batches of (images, labels [batch] int).
 
         Args:
-          optimizer: as Keras takes it.
           alpha, beta: weights of the foreground and the area term.
           objective, background_wins, batch_statistics: see `bas_terms.bas_terms`.
           classifier_alone: leaves the generator's terms out, as the first epochs of
@@ -141,19 +138,6 @@ class Localizer(keras.Model):
         means = {n: tf.reduce_mean(v) for n, v in terms.items() if n.endswith("_loss")}
         return {"loss": loss, **means}
 
-    def localize_class(self, images, class_ids):
-        """The foreground map of a given class: trunk and one kernel, no head.
-
-        Args:
-          images: as in `call`.
-          class_ids: [batch] int.
-
-        Returns:
-          [batch, h, w, 1] float32 in [0, 1].
-        """
-        features = self.backbone.trunk(images, training=False)
-        return self.generator(features, class_ids[:, tf.newaxis])
-
     def _mean_map(self, features, class_ids):
         if class_ids.shape[1] == self.num_classes:
             maps = self.generator(features)
@@ -179,7 +163,6 @@ def build_localizer(
 
     Args:
       backbone: a key of `backbones.BACKBONES`.
-      num_classes: classes.
       input_size_wh: width and height of the images it will mostly see; multiples of
         32. Other multiples of 32 work too.
       classifier: options of `blocks.Classifier` (variant, final_relu, width).

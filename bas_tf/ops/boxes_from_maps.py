@@ -138,12 +138,7 @@ def _in_largest_component(labels, lengths, image_ids, num_segments) -> tf.Tensor
 def _bounding_boxes(edges, member, image_ids, num_segments) -> tf.Tensor:
     """Smallest box around the member runs of each image: int32 [segments, 4].
 
-    Args:
-      edges: x0, y0, x1, y1 of each run, four int32 [runs].
-      member: bool [runs].
-
-    Returns:
-      Boxes; x1 and y1 are negative in an image without runs.
+    Of edges x0, y0, x1, y1 [runs]. x1 and y1 are negative in an image without runs.
     """
     low = [
         tf.math.unsorted_segment_min(

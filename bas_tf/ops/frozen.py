@@ -15,12 +15,8 @@ def call_frozen(
 
     Args:
       layer: a built Keras layer or model.
-      inputs: what the layer takes; its gradient flows.
-      training, options: as in the layer's call.
-
-    Returns:
-      What the layer returns. No gradient reaches a variable of the layer, so the
-      weight gradients of this pass are never computed.
+      inputs, training, options: of its call; gradients reach the inputs, but no
+        variable: weight gradients of this pass are never computed.
     """
     constants = [tf.stop_gradient(v.value) for v in layer.trainable_variables]
     statistics = [v.value for v in layer.non_trainable_variables]

@@ -11,15 +11,7 @@ def background_map(foreground_map: tf.Tensor) -> tf.Tensor:
 
 
 def select_class(maps: tf.Tensor, class_ids: tf.Tensor) -> tf.Tensor:
-    """Picks one class's map for each example.
-
-    Args:
-      maps: [batch, h, w, classes].
-      class_ids: [batch] int.
-
-    Returns:
-      [batch, h, w, 1].
-    """
+    """Each example's map of one class: [batch, h, w, classes] -> [batch, h, w, 1]."""
     channels_first = tf.transpose(maps, [0, 3, 1, 2])
     picked = tf.gather(channels_first, class_ids, axis=1, batch_dims=1)
     return picked[..., tf.newaxis]

@@ -28,13 +28,5 @@ def normalize_min_max(maps: tf.Tensor) -> tf.Tensor:
 
 
 def resize_bilinear(maps: tf.Tensor, size_hw: tuple[int, int]) -> tf.Tensor:
-    """Bilinear with half-pixel centres and no antialiasing.
-
-    Args:
-      maps: [batch, h, w, channels] float.
-      size_hw: height and width wanted.
-
-    Returns:
-      [batch, height, width, channels] float32.
-    """
+    """Bilinear, half-pixel centres, no antialiasing: [batch, *size_hw, channels]."""
     return tf.image.resize(maps, size_hw, method=tf.image.ResizeMethod.BILINEAR)

@@ -33,8 +33,7 @@ class Checkpointer:
 
     Args:
       workdir: checkpoints go to workdir/folder.
-      localizer: the model.
-      optimizer: its optimizer; None to save or restore a model for inference only.
+      optimizer: the localizer's; None to save or restore a model for inference only.
       folder: FOLDER, or BEST_FOLDER, which has the best epoch's weights.
       keep: how many checkpoints stay on disk.
       asynchronous: `save` copies every value and returns; a thread writes. What goes
@@ -159,12 +158,7 @@ class Checkpointer:
         return None
 
     def _restore(self, path: str) -> None:
-        """Loads one checkpoint.
-
-        Raises:
-          UserError: it does not fit the model.
-          One of _UNREADABLE.
-        """
+        """Raises one of _UNREADABLE, or UserError if it does not fit the model."""
         _check_fits(path, self._parts)
         status = self._checkpoint.restore(path)
         status.assert_existing_objects_matched()
@@ -199,8 +193,7 @@ def copy_for_inference(
 ) -> None:
     """Gives `onto`, of the same paths, the weights that inference takes.
 
-    Those are the averages where the optimizer keeps any, as `restore` takes them from a
-    checkpoint.
+    Those are the averages if the optimizer keeps any, as in `restore`.
     """
     values = {variable.path: variable for variable in localizer.variables}
     if optimizer.averages:
@@ -235,11 +228,9 @@ def _copies(parts: dict[str, dict[str, tf.Variable]]):
 
 
 def _check_fits(path: str, parts: dict[str, dict[str, tf.Variable]]) -> None:
-    """Compares names and shapes, which TensorFlow would tell one of, if any.
+    """Raises UserError unless names and shapes are the same on both sides.
 
-    Raises:
-      UserError: a variable is missing on one side, or has another shape.
-      One of _UNREADABLE.
+    TensorFlow would tell one of them, if any. May raise one of _UNREADABLE.
     """
     reader = tf.train.load_checkpoint(path)
     shapes, stored = reader.get_variable_to_shape_map(), _stored_keys(reader)

@@ -21,8 +21,8 @@ class GlobalUpdate(keras.optimizers.Optimizer):
 
     Attributes:
       averages: of the weights, in the order they were built with; empty without.
-      loss_scale: float32 scalar; None without loss scaling.
-      steps_since_overflow: int scalar, 0 right after a skipped step; None likewise.
+      loss_scale, steps_since_overflow: scalars, the second 0 right after a skipped
+        step; None without loss scaling.
 
     Args:
       clip_norm: the largest global norm of the gradient summed over replicas, before

@@ -86,7 +86,6 @@ def tensorboard_log(
     is about, a histogram under MEAN_MAPS_TAG.
 
     Args:
-      folder: where the event file goes.
       every_steps: steps between scalars.
       draw_pictures: returns one picture of all images, uint8 [height, width, 3], and
         the mean of each one's map, [n] in [0, 1].
@@ -109,12 +108,7 @@ def tensorboard_log(
 
 @dataclasses.dataclass(frozen=True)
 class Validation:
-    """An epoch's evaluation.
-
-    Attributes:
-      figures: {name: value}.
-      gt_known_by_class: {class name: GT-known Loc}, of the classes with true boxes.
-    """
+    """An epoch's figures by name, and GT-known Loc of the classes with true boxes."""
 
     figures: Mapping[str, float]
     gt_known_by_class: Mapping[str, float]
@@ -123,11 +117,8 @@ class Validation:
 def tensorboard_validation(folder: Path) -> Callable[[int, Validation], None]:
     """(step, validation) -> its figures as TensorBoard scalars.
 
-    Each class's too, up to `MOST_CLASS_CURVES` of them; of more, their histogram.
-
-    Args:
-      folder: where the event file goes; one that no other writer has, since
-        TensorBoard reads one file of a folder after the other.
+    Each class's too, up to `MOST_CLASS_CURVES` of them; of more, their histogram. The
+    folder has no other writer: TensorBoard reads one file of it after the other.
     """
     writer = tf.summary.create_file_writer(str(folder))
 
@@ -163,8 +154,7 @@ def save_checkpoints(
     Args:
       checkpointer: None on a worker that does not write.
       every_steps: also after as many steps; 0 for none but the epochs' ends.
-      stop_requested: asked after each step; where it says so, the step is saved and
-        TrainingStoppedError raised.
+      stop_requested: asked after each step, before a TrainingStoppedError.
     """
 
     def hook(progress: Progress) -> None:
@@ -197,10 +187,8 @@ def keep_best(
       validate: brings `saver`'s model to the weights of now, and evaluates it.
       saver: of the model that is evaluated; keeps one checkpoint.
       workdir: workdir/VALIDATION_FILE gets an object each epoch.
-      log: is reported each epoch's step and evaluation.
       metric: the figure that is best when largest.
       first_step: where the training starts; what the file says past it is dropped.
-      steps_per_epoch: steps in an epoch.
 
     Raises:
       UserError: `validate` gives no such figure; before the first step.
@@ -230,7 +218,9 @@ def keep_best(
 
     if not first_step:
         evaluate()  # a mistake must not cost an epoch
-    elif first_step % steps_per_epoch == 0 and first_step not in _steps(rows):
+    elif first_step % steps_per_epoch == 0 and all(
+        row["step"] != first_step for row in rows
+    ):
         evaluate_epoch(first_step)
 
     def hook(progress: Progress) -> None:
@@ -238,10 +228,6 @@ def keep_best(
             evaluate_epoch(progress.step)
 
     return hook
-
-
-def _steps(rows: list[dict]) -> list[int]:
-    return [row["step"] for row in rows]
 
 
 def _write_rows(path: Path, rows: list[dict]) -> None:
@@ -289,10 +275,8 @@ def warn_of_dead_class_maps(num_classes: int) -> Hook:
             logging.warning(
                 "epoch %d: the class maps are zero for every image (loss log %d); "
                 "start again with a lower optimizer.base_rate or more "
-                "optimizer.warmup_steps",
-                progress.epoch + 1,
-                num_classes,
-            )
+                "optimizer.warmup_steps", progress.epoch + 1, num_classes,
+            )  # fmt: skip
         losses.clear()
 
     return hook

@@ -18,25 +18,13 @@ class TrainingDivergedError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What a hook is reported after a step.
+    """What a hook is reported after a step."""
 
-    Attributes:
-      step: steps done in the whole training, from 1.
-      epoch: epoch of this step, from 0.
-      steps_per_epoch: steps in an epoch.
-      epochs: epochs of the whole training.
-      values: names.LOSS, the four terms, "accuracy" and "learning_rate", floats.
-      bas_active: whether the generator's terms are on.
-      epoch_ends: whether this step was its epoch's last.
-    """
-
-    step: int
-    epoch: int
-    steps_per_epoch: int
-    epochs: int
-    values: dict[str, float]
-    bas_active: bool
-    epoch_ends: bool
+    step: int  # done in the whole training, from 1
+    epoch: int  # of this step, from 0
+    values: dict[str, float]  # names.LOSS, the terms, "accuracy", "learning_rate"
+    bas_active: bool  # whether the generator's terms are on
+    epoch_ends: bool  # whether this step was its epoch's last
 
 
 Hook = Callable[[Progress], None]
@@ -60,12 +48,9 @@ def train(
 
     Args:
       localizer, optimizer: built under the strategy's scope.
-      strategy: where the steps run.
-      method: the choices of the method.
       epoch_batches: (epoch, first batch) -> its batches from that one on (distributed
         when the strategy is).
-      steps_per_epoch: batches in an epoch.
-      batch_size: global batch.
+      batch_size: global.
       first_step: 0, or the steps done where a checkpoint left off.
       epochs: the training's whole length.
       classifier_epochs: the first ones, which train the classifier alone: until it has
@@ -91,12 +76,10 @@ def train(
             step = epoch * steps_per_epoch + i + 1
             rate = float(tf.convert_to_tensor(optimizer.learning_rate))
             found = step_fns[bas_active](batch)
-            values = _finite(found, step, strategy.num_replicas_in_sync)
+            values = finite_values(found, step, strategy.num_replicas_in_sync)
             progress = Progress(
-                step=step, epoch=epoch,
-                steps_per_epoch=steps_per_epoch, epochs=epochs,
+                step=step, epoch=epoch, bas_active=bas_active,
                 values={**values, "learning_rate": rate},
-                bas_active=bas_active,
                 epoch_ends=i + 1 == steps_per_epoch,
             )  # fmt: skip
             for hook in hooks:
@@ -104,26 +87,18 @@ def train(
         first_batch = 0
 
 
-def _finite(found: dict[str, tf.Tensor], step: int, replicas: int) -> dict[str, float]:
-    """A step's values, see `check_finite`."""
-    found = {key: value.numpy() for key, value in found.items()}
-    broken = np.flatnonzero(found.pop(BROKEN_REPLICAS))
-    values = {key: float(value) for key, value in found.items()}
-    check_finite(values, step, broken, replicas)
-    return values
+def finite_values(
+    found: dict[str, tf.Tensor], step: int, replicas: int
+) -> dict[str, float]:
+    """What a step returned, as floats and without BROKEN_REPLICAS.
 
-
-def check_finite(
-    values: dict[str, float], step: int, broken: Sequence[int], replicas: int
-) -> None:
-    """Raises TrainingDivergedError where values are not finite.
-
-    Args:
-      values: to look at; the error names every one that is not finite.
-      step: which they are of.
-      broken: the replicas, from 0, that a value came from which is not finite.
-      replicas: how many there are; one alone is not named.
+    Raises:
+      TrainingDivergedError: values are not finite; names each, and of several replicas,
+        from 0, those they came from.
     """
+    arrays = {key: value.numpy() for key, value in found.items()}
+    broken = np.flatnonzero(arrays.pop(BROKEN_REPLICAS))
+    values = {key: float(value) for key, value in arrays.items()}
     bad = [key for key, value in values.items() if not np.isfinite(value)]
     if bad:
         where = ", ".join(map(str, broken)) or "none alone"
@@ -132,3 +107,4 @@ def check_finite(
             f"step {step}: {', '.join(bad)} is not finite{where}; training stopped, "
             "the last checkpoint is kept (try a lower optimizer.base_rate)"
         )
+    return values

@@ -28,7 +28,7 @@ def rate_multiplier(path: str, bias_rate: float = 2.0) -> float:
 class TorchSGD(GlobalUpdate):
     """SGD with Nesterov momentum and L2 weight decay, update for update torch's.
 
-    g = gradient + weight_decay * p;  v = momentum * v + g;
+    g = gradient + l2 * p;  v = momentum * v + g;
     p = p - rate * multiplier(p) * (g + momentum * v), or without Nesterov
     p = p - rate * multiplier(p) * v.
 
@@ -36,10 +36,7 @@ class TorchSGD(GlobalUpdate):
     the rate acts at once; the decay is added to the gradient (Keras decouples it).
 
     Args:
-      learning_rate: a float or a Keras schedule.
-      momentum: in [0, 1).
-      weight_decay: L2 coefficient, applied to every variable.
-      nesterov: whether the gradient is taken where the momentum leads.
+      l2: the weight decay, applied to every variable.
       bias_rate: see `rate_multiplier`.
       update_options: of `GlobalUpdate`.
     """
@@ -56,8 +53,7 @@ class TorchSGD(GlobalUpdate):
         **update_options,
     ):
         super().__init__(learning_rate=learning_rate, name=name, **update_options)
-        self.momentum = momentum
-        self.l2 = l2
+        self.momentum, self.l2 = momentum, l2
         self.nesterov, self._bias_rate = nesterov, bias_rate
 
     def build(self, variables):
@@ -118,8 +114,6 @@ def make_schedule(
     Args:
       kind: "step", times `drop_factor` at each of `drop_steps`; "cosine", to 0 at
         `total_steps`; or "poly", times (1 - step / T)^0.9.
-      base_rate: the rate before any drop.
-      total_steps: length of the training.
       warmup_steps: linear rise at the start; 0 for none.
       poly_total_steps: T of "poly"; 0 takes `total_steps`.
 
@@ -162,7 +156,6 @@ def make_optimizer(
       kind: "sgd", the reference's; "adam", without rate groups and decay, for networks
         that start from nothing: there SGD hardly moves what lies before the pooled,
         rectified class maps.
-      schedule: the rate as a function of the step.
       momentum, l2, nesterov, bias_rate: of "sgd".
       update_options: `clip_norm`, `ema`, `scale_losses`, see `GlobalUpdate`.
 

@@ -21,7 +21,6 @@ def meet(addresses: Sequence[str], index: int, *, timeout_s: float) -> None:
     Args:
       addresses: HOST:PORT of every worker, the first one's first.
       index: this one's place in them.
-      timeout_s: how long to wait.
 
     Raises:
       UserError: somebody has not come, or the port is in use.

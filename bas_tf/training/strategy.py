@@ -88,7 +88,6 @@ def distribute(
     and within a worker replica after replica. A worker makes its own share only.
 
     Args:
-      strategy: its number of replicas divides the global batch.
       make_dataset: (which, of how many) -> that worker's share of every global batch,
         as `pipeline.train_batches` gives it: tensors [batch / workers, ...].
 
@@ -106,13 +105,10 @@ def distribute(
 
 @contextlib.contextmanager
 def noticing_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Turns what TensorFlow raises when a worker is gone into one line.
+    """Raises a UserError, one line, where TensorFlow raises that a worker is gone.
 
     A killed worker makes the others' next collective operation raise within
     HEARTBEAT_TIMEOUT_S, at once when it was the first worker.
-
-    Raises:
-      UserError: another worker is gone; names it where TensorFlow does.
     """
     try:
         yield

@@ -87,17 +87,6 @@ class Method:
         )
 
     @property
-    def of_terms(self) -> dict:
-        """The options of `terms_of_positives`."""
-        return {
-            "positives": self.positives,
-            "background_wins": self.background_wins,
-            "objective": self.objective,
-            "batch_statistics": self.batch_statistics,
-            "frg_stops_class_maps": self.frg_stops_class_maps,
-        }
-
-    @property
     def terms(self) -> tuple[str, ...]:
         """Names of the losses: four, with pseudo-masks five, with label maps two."""
         if self.label_maps:
@@ -128,15 +117,16 @@ def make_train_step(
     statistics as they were, too. The localizer keeps `speed_up_gradients`.
 
     Under BROKEN_REPLICAS it returns [replicas]: 1 where a replica's part of any mean
-    is not finite, else 0.
-
-    Raises:
-      UserError: the batch does not divide over replicas and their parts, or several
-        replicas should be compiled.
+    is not finite, else 0. A UserError says that the batch does not divide over replicas
+    and their parts, or that several replicas should be compiled.
     """
     replicas = strategy.num_replicas_in_sync
     check_parts(batch_size, replicas, method.accumulation_steps)
-    check_compiled(method.jit_compile, replicas)
+    if method.jit_compile and replicas > 1:  # XLA cannot share BatchNorm's statistics
+        raise UserError(
+            f"train.jit_compile is True, which works with one replica, not {replicas}; "
+            "leave it out"
+        )
     speed_up_gradients(localizer)
     trained = localizer if bas_active else localizer.backbone
     variables = trained.trainable_variables
@@ -214,18 +204,6 @@ def check_parts(batch_size: int, replicas: int, parts: int) -> None:
         )
 
 
-def check_compiled(jit_compile: bool, replicas: int) -> None:
-    """Raises UserError where several replicas should be compiled.
-
-    BatchNorm's statistics are shared between replicas, which XLA cannot compile.
-    """
-    if jit_compile and replicas > 1:
-        raise UserError(
-            f"train.jit_compile is True, which works with one replica, not {replicas}; "
-            "leave it out"
-        )
-
-
 def _broken_replica(means: tf.Tensor, replicas: int) -> tf.Tensor:
     """[replicas]: 1 at this replica's place when one of its means is not finite."""
     which = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -254,8 +232,11 @@ def _terms(
             batch_statistics=method.batch_statistics,
         )  # fmt: skip
     terms = bas_terms.terms_of_positives(
-        localizer, images, labels, masks, present, **method.of_terms
-    )
+        localizer, images, labels, masks, present,
+        positives=method.positives, background_wins=method.background_wins,
+        objective=method.objective, batch_statistics=method.batch_statistics,
+        frg_stops_class_maps=method.frg_stops_class_maps,
+    )  # fmt: skip
     if method.no_object is not None:
         has_object = tf.not_equal(labels, method.no_object)
         of_object = losses.objective_term(method.objective)

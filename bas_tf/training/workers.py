@@ -22,11 +22,8 @@ def run_local_workers(count: int, command: Sequence[str], *, log_dir: Path) -> i
     and SIGINT go to all of them. When one ends with an error, the others are given
     GRACE_S to end too, then are ended; one line on standard error names it.
 
-    Args:
-      count: processes, at least 1. All see the same devices: on one machine with
-        several GPUs `train.strategy` "mirrored" is the better way.
-      command: as `subprocess.Popen` takes it.
-      log_dir: made when missing.
+    All see the same devices: on one machine with several GPUs `train.strategy`
+    "mirrored" is the better way.
 
     Returns:
       0 when all ended with 0; else the exit code of the first that did not, 128 plus

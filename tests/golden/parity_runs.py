@@ -12,10 +12,10 @@ from bas_tf.models import build_localizer
 from bas_tf.models.bas_terms import bas_terms
 from bas_tf.models.weights import bas_official
 from bas_tf.models.weights.assign import assign_weights
-from bas_tf.models.weights.torch_names import torch_layout, torch_name
+from bas_tf.models.weights.torch_names import torch_name
 from bas_tf.training.optimizer import TorchSGD
 from tests.golden import weights
-from tests.models.weights.legacy_torch import contiguous
+from tests.models.weights.torch_checkpoints import checkpoint
 from tests.models.weights.zip_torch import zip_file
 
 CLASSES = 200
@@ -59,45 +59,34 @@ MODELS = (
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One training step; what is not recorded of it is empty, for it is gigabytes.
+    """One training step, by recorded name; what is not recorded of it is empty."""
 
-    Attributes:
-      terms: by recorded name, before the update.
-      gradients: of the loss, by recorded name; those of THROUGH too. Of the first.
-      parameters: by recorded name, after the update. Not of the second.
-      statistics: BatchNorm's moving ones, alike.
-    """
-
-    terms: dict[str, np.ndarray]
-    gradients: dict[str, np.ndarray]
-    parameters: dict[str, np.ndarray]
-    statistics: dict[str, np.ndarray]
+    terms: dict[str, np.ndarray]  # before the update
+    gradients: dict[str, np.ndarray]  # those of THROUGH too; of the first step alone
+    parameters: dict[str, np.ndarray]  # after the update; not of the second
+    statistics: dict[str, np.ndarray]  # BatchNorm's moving ones, alike
 
 
 def write_checkpoint(recorded: Recorded, shared_dir: Path, folder: Path) -> Path:
     """The weights by rule, as a checkpoint of the reference."""
-    checkpoint = folder / "model.pth.tar"
-    entries = weights.state_dict(shared_dir, recorded.model).items()
-    tensors = {
-        f"module.{name}": contiguous(str(i), array)
-        for i, (name, array) in enumerate(entries)
-    }
-    checkpoint.write_bytes(zip_file(tensors))
-    return checkpoint
+    path = folder / "model.pth.tar"
+    entries = weights.state_dict(shared_dir, recorded.model)
+    path.write_bytes(checkpoint(entries, zip_file, "module."))
+    return path
 
 
 def import_by_rule(recorded: Recorded, shared_dir: Path, folder: Path) -> Path:
     """That checkpoint, imported into a file of our own."""
-    checkpoint = write_checkpoint(recorded, shared_dir, folder)
+    path = write_checkpoint(recorded, shared_dir, folder)
     output = folder / "model.weights.h5"
     run_import(
         source="bas_official", backbone=recorded.backbone, num_classes=CLASSES,
-        checkpoint=str(checkpoint), output=output,
+        checkpoint=str(path), output=output,
     )  # fmt: skip
     return output
 
 
-def load(recorded: Recorded, checkpoint: Path):
+def load(recorded: Recorded, path: Path):
     """The localizer of a checkpoint, for images that need no scaling."""
     localizer = build_localizer(
         backbone=recorded.backbone,
@@ -105,7 +94,7 @@ def load(recorded: Recorded, checkpoint: Path):
         input_size_wh=(224, 224),
         top_k=recorded.top_k,
     )
-    assign_weights(localizer, bas_official.read(localizer, str(checkpoint)))
+    assign_weights(localizer, bas_official.read(localizer, str(path)))
     localizer.backbone.set_input_scaling("none")
     return localizer
 
@@ -171,5 +160,5 @@ def by_recorded_name(recorded: Recorded, variables, values) -> dict[str, np.ndar
         if recorded.model == "cub_inception":  # the one that calls its head so
             name = name.replace("classifier_cls.", "classifier.")
         array = np.array(tf.convert_to_tensor(value))
-        out[name] = torch_layout(array, variable.path)
+        out[name] = weights.torch_layout(array, variable.path)
     return out

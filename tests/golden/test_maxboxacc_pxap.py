@@ -5,6 +5,7 @@ import pytest
 
 from bas_tf.geometry import contours, frames
 from bas_tf.metrics import box_accuracy, pixel_precision
+from tests.golden import weights
 
 CROP = (224, 224)
 OBJECT, IGNORE = 1, 255  # of the recorded masks
@@ -12,8 +13,7 @@ OBJECT, IGNORE = 1, 255  # of the recorded masks
 
 @pytest.fixture(scope="module")
 def recorded(shared_dir) -> dict[str, np.ndarray]:
-    with np.load(shared_dir / "golden" / "maxboxacc_pxap.npz") as arrays:
-        return dict(arrays)
+    return weights.golden(shared_dir, "maxboxacc_pxap")
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import tensorflow as tf
 from bas_tf import names
 from tests.fixtures import networks
 from tests.golden import parity_runs, weights
+from tests.golden.weights import assert_close, assert_statistics, deviation
 
 pytestmark = pytest.mark.slow
 
@@ -77,24 +78,6 @@ def passes(recorded, truth, checkpoint, inputs):
         )
         steps = parity_runs.train(recorded, localizer, images, labels, steps=3)
     return evaluated, before, steps
-
-
-def deviation(ours, truth) -> float:
-    return float(np.abs(ours - truth).max() / np.abs(truth).max())
-
-
-def assert_close(off: dict[str, float], tolerance) -> None:
-    """`tolerance`: a number for all, or one a name."""
-    if not isinstance(tolerance, dict):
-        tolerance = dict.fromkeys(off, tolerance)
-    wrong = {name: value for name, value in off.items() if not value <= tolerance[name]}
-    assert not wrong, wrong
-
-
-def assert_statistics(truth, group, arrays, tolerance) -> None:
-    off = weights.deviations(truth, group, arrays)
-    assert off.keys() == arrays.keys()  # nothing of ours without a record
-    assert_close(off, tolerance)
 
 
 def changes(before, after):

@@ -14,14 +14,14 @@ from bas_tf import inference, names
 from bas_tf.export.litert import conversion
 from bas_tf.geometry import boxes, components
 from bas_tf.geometry.frames import CropFrame
+from tests.golden import weights
 
 CROP = (224, 224)
 
 
 @pytest.fixture(scope="module")
 def recorded(shared_dir) -> dict[str, np.ndarray]:
-    with np.load(shared_dir / "golden" / "postprocess.npz") as arrays:
-        return dict(arrays)
+    return weights.golden(shared_dir, "postprocess")
 
 
 def assert_boxes_equal(recorded, found: np.ndarray, degenerate: np.ndarray):

@@ -18,18 +18,11 @@ torch = pytest.importorskip("torch")
 
 from tests.golden import torch_method, torch_twins, weights  # noqa: E402
 
-RECORDED = {
-    "vgg16": "cub_vgg",
-    "resnet50": "cub_resnet",
-    "mobilenet_v1": "cub_mobilenet",
-    "inception_v3": "cub_inception",
-}
 
-
-@pytest.fixture(scope="module", params=RECORDED)
+@pytest.fixture(scope="module", params=weights.CUB)
 def loaded(request, shared_dir):
     """A float64 twin with the rebuilt weights, the recorded numbers, the input."""
-    model = RECORDED[request.param]
+    model = weights.CUB[request.param]
     entries = weights.state_dict(shared_dir, model)
     twin = torch_twins.TWINS[request.param]().double()
     twin.load_state_dict(
@@ -75,9 +68,7 @@ def assert_forward_equals(recorded, group, outputs, *, keys):
 
 
 def assert_statistics_equal(recorded, group, arrays, rtol):
-    off = weights.deviations(recorded, group, arrays)
-    wrong = {name: value for name, value in off.items() if not value <= rtol}
-    assert not wrong, f"{group}: {wrong}"
+    weights.assert_close(weights.deviations(recorded, group, arrays), rtol)
 
 
 SCORES = ("score_1", "score_2", "x_saliency", "x_sum", "x_erase_sum")
@@ -175,23 +166,3 @@ def test_rate_groups_are_the_recorded_ones(loaded):
     ours = {name: rates[id(p)] for name, p in twin.named_parameters()}
     truth = dict(zip(recorded["param_names"], recorded["param_lr"], strict=True))
     assert ours == pytest.approx(truth, rel=1e-12)
-
-
-@pytest.mark.slow
-def test_background_gradient_reaches_the_generator_and_the_trunk_only():
-    """Needs no recorded numbers: x_erase_sum alone, on a fresh network, 64 pixels."""
-    torch.manual_seed(0)
-    twin = torch_twins.TWINS["mobilenet_v1"](num_classes=3)
-    images, labels = torch.randn(2, 3, 64, 64), torch.tensor([0, 2])
-    with torch.no_grad():
-        twin.classifier_cls[4].bias.fill_(1.0)  # the last ReLU must not close
-    twin(images, labels)["x_erase_sum"].sum().backward()
-    reached = {name for name, p in twin.named_parameters() if p.grad is not None}
-    head = {
-        name
-        for name, _ in twin.named_parameters()
-        if name.startswith(("model.12.", "model.13.", "classifier_cls."))
-    }
-    assert reached == {name for name, _ in twin.named_parameters()} - head
-    assert twin.classifier_loc[0].weight.grad.abs().max() > 0
-    assert twin.model[0][0].weight.grad.abs().max() > 0

@@ -7,7 +7,7 @@ from tests.golden import weights
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", weights.CUB + weights.ILSVRC)
+@pytest.mark.parametrize("model", [*weights.CUB.values(), *weights.ILSVRC.values()])
 def test_every_entry_equals_its_recorded_checksum(shared_dir, model):
     entries = weights.state_dict(shared_dir, model)
     with np.load(shared_dir / "golden" / "weights_check.npz") as arrays:

@@ -5,12 +5,12 @@ import pytest
 
 from bas_tf.refinement.dense_crf import mean_field
 from bas_tf.segmentation.confident_labels import confident_labels
+from tests.golden import weights
 
 
 @pytest.fixture(scope="module")
 def recorded(shared_dir) -> dict[str, np.ndarray]:
-    with np.load(shared_dir / "golden" / "wsss_crf.npz") as arrays:
-        return dict(arrays)
+    return weights.golden(shared_dir, "wsss_crf")
 
 
 @pytest.mark.parametrize("photo", ["small0", "small1", "small2"])

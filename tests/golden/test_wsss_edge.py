@@ -14,7 +14,7 @@ import tensorflow as tf
 from bas_tf.models import blocks
 from bas_tf.models.backbones import resnet50
 from bas_tf.models.input_scaling import input_scaling
-from bas_tf.models.weights.torch_names import keras_layout, torch_layout, torch_name
+from bas_tf.models.weights.torch_names import keras_layout, torch_name
 from bas_tf.segmentation import edge_network
 from tests.golden import weights
 
@@ -27,8 +27,7 @@ PARAMETERS += ["fc_edge6.weight", "fc_edge6.bias"]  # in the order of our variab
 
 @pytest.fixture(scope="module")
 def recorded(shared_dir) -> dict[str, np.ndarray]:
-    with np.load(shared_dir / "golden" / "wsss_edge.npz") as arrays:
-        return dict(arrays)
+    return weights.golden(shared_dir, "wsss_edge")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def test_logits_losses_and_gradients(recorded, branch):
     truth = recorded["f64/head/grad_edge_logit"]
     np.testing.assert_allclose(of_logits, truth, rtol=0, atol=1e-5 * abs(truth).max())
     arrays = {
-        name: torch_layout(np.asarray(gradient), variable.path)
+        name: weights.torch_layout(np.asarray(gradient), variable.path)
         for name, gradient, variable in zip(
             PARAMETERS, gradients, variables, strict=True
         )

@@ -12,12 +12,12 @@ from bas_tf import losses, names
 from bas_tf.training.optimizer import make_schedule
 from tests.fixtures import networks
 from tests.golden import weights, wsss_runs
-from tests.golden.test_parity import assert_close, assert_statistics, deviation
+from tests.golden.weights import assert_close, assert_statistics, deviation
 
 
 @pytest.fixture(scope="module")
 def truth(shared_dir):
-    return wsss_runs.arrays(shared_dir, "netA")
+    return weights.golden(shared_dir, "wsss_netA")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def passes(truth, entries, tmp_path_factory):
 
 @pytest.mark.parametrize("case", range(8))
 def test_the_multilabel_loss_and_its_gradient(shared_dir, case):
-    recorded = wsss_runs.arrays(shared_dir, "mcls")
+    recorded = weights.golden(shared_dir, "wsss_mcls")
     scores = tf.constant(recorded[f"case{case}/scores"].astype(np.float64))
     with tf.GradientTape() as tape:
         tape.watch(scores)
@@ -68,7 +68,7 @@ def test_the_multilabel_loss_and_its_gradient(shared_dir, case):
 
 
 def test_the_weights(shared_dir, entries):
-    recorded = wsss_runs.arrays(shared_dir, "weights_check")
+    recorded = weights.golden(shared_dir, "wsss_weights_check")
     norms = [weights.statistics(n, entry)["norm"] for n, entry in entries.items()]
     np.testing.assert_allclose(norms, recorded["A/norm"], rtol=1e-12)
     first = [entry.ravel()[0] for entry in entries.values()]

@@ -5,6 +5,7 @@ import pytest
 
 from bas_tf.metrics.segmentation import label_ious
 from bas_tf.segmentation import seeds
+from tests.golden import weights
 
 
 def recorded_network(recorded, photo: str, kind: str):
@@ -26,8 +27,7 @@ def recorded_network(recorded, photo: str, kind: str):
 @pytest.mark.parametrize("photo", ["photo0", "photo1", "photo2"])
 @pytest.mark.parametrize("fusion", ["bas", "cam", "both"])
 def test_seeds(shared_dir, photo, fusion):
-    with np.load(shared_dir / "golden" / "wsss_seeds.npz") as arrays:
-        recorded = dict(arrays)
+    recorded = weights.golden(shared_dir, "wsss_seeds")
     kinds = ("cam", "bas") if fusion == "both" else (fusion,)
     networks = [recorded_network(recorded, photo, kind) for kind in kinds]
     found = seeds.make_seeds(
@@ -44,8 +44,7 @@ def test_seeds(shared_dir, photo, fusion):
 
 def test_mean_iou_at_each_threshold(shared_dir):
     """Photo 4 has a patch whose maps equal float32(0.3): there it is background."""
-    with np.load(shared_dir / "golden" / "wsss_miou.npz") as arrays:
-        recorded = dict(arrays)
+    recorded = weights.golden(shared_dir, "wsss_miou")
     np.testing.assert_array_equal(seeds.THRESHOLDS, recorded["seed/thresholds"])
     confusions = 0
     for i in range(5):

@@ -5,12 +5,12 @@ import pytest
 
 from bas_tf.segmentation import affinity
 from bas_tf.segmentation.random_walk import masks_from_seeds, random_walk
+from tests.golden import weights
 
 
 @pytest.fixture(scope="module")
 def recorded(shared_dir) -> dict[str, np.ndarray]:
-    with np.load(shared_dir / "golden" / "wsss_edge.npz") as arrays:
-        return dict(arrays)
+    return weights.golden(shared_dir, "wsss_edge")
 
 
 @pytest.mark.parametrize("radius", [5, 10])

@@ -12,13 +12,9 @@ from torch.nn import functional
 
 
 class Twin(nn.Module):
-    """Shared by the four: the forward pass of the method, its losses, its head layers.
+    """Shared by the four: the forward pass of the method, and its losses."""
 
-    Attributes:
-      frg_weight, area_weight: alpha and beta of the loss on CUB.
-    """
-
-    frg_weight: float
+    frg_weight: float  # alpha and beta on CUB
     area_weight: float
 
     def trunk(self, images: torch.Tensor) -> torch.Tensor:
@@ -34,7 +30,6 @@ class Twin(nn.Module):
 
         Args:
           images: [batch, 3, h, w], standardised.
-          label: int64 [batch].
           n: 1 for the label's foreground map, else the mean of the maps of the n
             classes of the highest scores.
 
@@ -66,13 +61,7 @@ class Twin(nn.Module):
         }
 
     def losses(self, outputs: dict, label: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The terms of the loss from the outputs of `forward`.
-
-        Returns:
-          masked, ratio_per_sample, area_per_sample [batch]; their means ratio (L_bas)
-          and area (L_ac); ce1 (L_cls), ce2 (L_frg), bas = ratio + beta * area and
-          total = ce1 + alpha * ce2 + bas, scalars.
-        """
+        """ratio is L_bas, area L_ac, ce1 L_cls and ce2 L_frg."""
         activation, background = outputs["x_sum"], outputs["x_erase_sum"]
         masked = background >= activation
         ratio = torch.where(masked, 0.0, background / (activation + 1e-8))

@@ -76,12 +76,8 @@ class ResNet50(Twin):
     """Stages 3 and 4 keep the resolution; a 2 x 2 max-pool before stage 4 halves it."""
 
     frg_weight, area_weight = 0.5, 1.2
-    stages = (
-        (64, 3, 1),
-        (128, 4, 2),
-        (256, 6, 1),
-        (512, 3, 1),
-    )  # width, blocks, stride
+    # Width, blocks, stride.
+    stages = ((64, 3, 1), (128, 4, 2), (256, 6, 1), (512, 3, 1))
 
     def __init__(self, num_classes: int = 200):
         super().__init__()

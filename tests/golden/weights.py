@@ -12,8 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-CUB = ("cub_vgg", "cub_resnet", "cub_mobilenet", "cub_inception")
-ILSVRC = ("ilsvrc_vgg", "ilsvrc_resnet", "ilsvrc_mobilenet", "ilsvrc_inception")
+CUB = {  # the recorded network of a backbone
+    "vgg16": "cub_vgg",
+    "resnet50": "cub_resnet",
+    "mobilenet_v1": "cub_mobilenet",
+    "inception_v3": "cub_inception",
+}
+ILSVRC = {k: name.replace("cub", "ilsvrc") for k, name in CUB.items()}
 # The duplicated tail of the ILSVRC networks takes the values of its original.
 DUPLICATES = (
     (r"^conv_copy_5_(\d)\.", r"conv5_\1."),
@@ -23,14 +28,9 @@ DUPLICATES = (
 
 
 def state_dict(shared_dir: Path, model: str) -> dict[str, np.ndarray]:
-    """Every entry of the model's state dict, by name in the recorded order.
+    """Every entry of the state dict of a model, a value of CUB or ILSVRC, in order.
 
-    Args:
-      shared_dir: the folder that holds golden/.
-      model: one of CUB or ILSVRC.
-
-    Returns:
-      {name: float32 array}; `num_batches_tracked` is a float32 zero of shape [].
+    All are float32; `num_batches_tracked` is a zero of shape [].
     """
     shapes = entry_shapes(shared_dir, model)
     return {
@@ -55,15 +55,11 @@ def canonical_name(name: str) -> str:
 def entry(
     name: str, shape: tuple[int, ...], shapes: dict[str, tuple[int, ...]]
 ) -> np.ndarray:
-    """One entry by the rule; float64 until the last cast.
+    """One entry by the rule, float32; float64 until the last cast.
 
     Args:
       name: its canonical name, which seeds it.
-      shape: in torch layout.
       shapes: of every entry, by name: they tell which belong to a BatchNorm.
-
-    Returns:
-      float32 of that shape.
     """
     owner, kind = name.rsplit(".", 1)
     z = np.random.RandomState(_seed(name)).standard_normal(shape)
@@ -97,7 +93,7 @@ def _seed(text: str) -> int:
 
 
 def golden(shared_dir: Path, model: str) -> dict[str, np.ndarray]:
-    """All recorded arrays of a CUB model; "f64/..." keys are the truth."""
+    """All arrays of a recorded file; "f64/..." keys are the truth."""
     with np.load(shared_dir / "golden" / f"{model}.npz") as arrays:
         return dict(arrays)
 
@@ -108,20 +104,23 @@ def images(shared_dir: Path) -> np.ndarray:
         return arrays["x"].astype(np.float32)
 
 
+def torch_layout(array: np.ndarray, path: str) -> np.ndarray:
+    """The inverse of `torch_names.keras_layout` for a variable of this path."""
+    if array.ndim != 4:
+        return array
+    is_depthwise = path.endswith("depthwise/conv/kernel")
+    return array.transpose((2, 3, 0, 1) if is_depthwise else (3, 2, 0, 1))
+
+
 def sample_indices(name: str, size: int) -> np.ndarray:
     """Flat C-order indices of the 16 recorded elements of an array of that name."""
     return np.random.RandomState(_seed(f"idx:{name}")).randint(0, size, 16)
 
 
 def statistics(name: str, array: np.ndarray) -> dict[str, float | np.ndarray]:
-    """What is recorded of one array.
+    """What is recorded of an array in torch layout: its L2 norm, its sum, 16 elements.
 
-    Args:
-      name: exactly as recorded; it chooses the elements of `val`.
-      array: in torch layout, any float dtype.
-
-    Returns:
-      norm: L2, float64; sum: float64; val: [16] float64.
+    The name, exactly as recorded, chooses these. All are float64.
     """
     flat = np.asarray(array, np.float64).ravel()
     return {
@@ -131,13 +130,32 @@ def statistics(name: str, array: np.ndarray) -> dict[str, float | np.ndarray]:
     }
 
 
+def deviation(ours, truth) -> float:
+    """The largest difference, in the largest value of the truth."""
+    return float(np.abs(ours - truth).max() / np.abs(truth).max())
+
+
+def assert_close(off: dict[str, float], tolerance: float | dict[str, float]) -> None:
+    """None is above its tolerance, one for all or one a name; nor NaN."""
+    if not isinstance(tolerance, dict):
+        tolerance = dict.fromkeys(off, tolerance)
+    wrong = {name: value for name, value in off.items() if not value <= tolerance[name]}
+    assert not wrong, wrong
+
+
+def assert_statistics(recorded, group: str, arrays, tolerance: float) -> None:
+    """`deviations` within the tolerance, of every array."""
+    off = deviations(recorded, group, arrays)
+    assert off.keys() == arrays.keys()  # nothing of ours without a record
+    assert_close(off, tolerance)
+
+
 def deviations(
     recorded: dict[str, np.ndarray], group: str, arrays: dict[str, np.ndarray]
 ) -> dict[str, float]:
     """How far named arrays are from a recorded group of statistics.
 
     Args:
-      recorded: of `golden`.
       group: key prefix such as "f64/train/grad", which has /names, /norm, /sum, /val.
       arrays: {name: array in torch layout}; names that were not recorded are ignored.
 

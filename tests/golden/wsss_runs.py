@@ -11,10 +11,10 @@ from bas_tf.models import build_localizer
 from bas_tf.models.bas_terms import bas_terms
 from bas_tf.models.weights import bas_official
 from bas_tf.models.weights.assign import assign_weights
-from bas_tf.models.weights.torch_names import torch_layout, torch_name
+from bas_tf.models.weights.torch_names import torch_name
 from bas_tf.training.optimizer import make_optimizer
 from tests.golden import weights
-from tests.models.weights.legacy_torch import contiguous
+from tests.models.weights.torch_checkpoints import checkpoint
 from tests.models.weights.zip_torch import zip_file
 
 CLASSES, ALPHA, BETA = 20, 0.2, 1.2
@@ -39,12 +39,6 @@ COLUMNS = {  # of the recorded losses, without their total
 }
 
 
-def arrays(shared_dir: Path, name: str) -> dict[str, np.ndarray]:
-    """All arrays of a recorded file."""
-    with np.load(shared_dir / "golden" / f"wsss_{name}.npz") as recorded:
-        return dict(recorded)
-
-
 def state_dict(shared_dir: Path) -> dict[str, np.ndarray]:
     """Every entry of network A, rebuilt by its rule."""
     text = (shared_dir / "golden" / "wsss_names.json").read_text()
@@ -52,13 +46,9 @@ def state_dict(shared_dir: Path) -> dict[str, np.ndarray]:
     return {name: weights.entry(name, shape, shapes) for name, shape in shapes.items()}
 
 
-def load(entries: dict[str, np.ndarray], checkpoint: Path):
+def load(entries: dict[str, np.ndarray], path: Path):
     """The localizer with these weights, by way of a checkpoint of the original."""
-    tensors = {
-        f"module.{name}": contiguous(str(i), array)
-        for i, (name, array) in enumerate(entries.items())
-    }
-    checkpoint.write_bytes(zip_file(tensors))
+    path.write_bytes(checkpoint(entries, zip_file, "module."))
     localizer = build_localizer(
         backbone="resnet50",
         num_classes=CLASSES,
@@ -67,7 +57,7 @@ def load(entries: dict[str, np.ndarray], checkpoint: Path):
         head_biases=False,
         backbone_options={"trunk_stride": 16},
     )
-    assign_weights(localizer, bas_official.read(localizer, str(checkpoint)))
+    assign_weights(localizer, bas_official.read(localizer, str(path)))
     localizer.backbone.set_input_scaling("none")
     return localizer
 
@@ -141,7 +131,7 @@ def named(variables, values) -> dict[str, np.ndarray]:
     """{recorded name: array in torch layout} of values that belong to variables."""
     arrays = (np.array(tf.convert_to_tensor(value)) for value in values)
     return {
-        name: torch_layout(array, variable.path)
+        name: weights.torch_layout(array, variable.path)
         for name, variable, array in zip(
             recorded_names(variables), variables, arrays, strict=True
         )

@@ -98,6 +98,14 @@ def test_half_precision_is_float32_rounded(rng, dtype, training):
         np.testing.assert_allclose(rounded, expected, atol=4 * off * largest, rtol=0)
 
 
+def shared_out(distribution, tensor):
+    """A value whose replicas have equal parts of the tensor."""
+    parts = np.split(tensor, distribution.num_replicas_in_sync)
+    return distribution.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+
+
 def normalise(distribution, norm, values, weights):
     """Outputs of two replicas' halves, gradients of sum(weights * outputs).
 
@@ -113,16 +121,10 @@ def normalise(distribution, norm, values, weights):
         total = tf.distribute.get_replica_context().all_reduce("SUM", of_gamma)
         return y, of_x, total
 
-    def share(tensor):
-        replicas = distribution.num_replicas_in_sync
-        parts = np.split(tensor, replicas)
-        return distribution.experimental_distribute_values_from_function(
-            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
-        )
-
     if distribution.num_replicas_in_sync == 1:
         return [np.asarray(v) for v in step(tf.constant(values), tf.constant(weights))]
-    results = tf.function(distribution.run)(step, (share(values), share(weights)))
+    shares = shared_out(distribution, values), shared_out(distribution, weights)
+    results = tf.function(distribution.run)(step, shares)
     y, of_x, of_gamma = (distribution.experimental_local_results(v) for v in results)
     return [np.concatenate(y), np.concatenate(of_x), of_gamma[0].numpy()]
 
@@ -169,12 +171,8 @@ def test_a_frozen_pass_is_synchronized_and_moves_nothing(rng):
         norm = batch_norm.BatchNormalization(momentum=0.9, epsilon=0.0)
         norm.build((2, 2, 1, 1))
     norm.synchronized = True
-    parts = [np.float32([0, 2]), np.float32([4, 6])]  # mean 3, variance 5
-    shares = mirrored.experimental_distribute_values_from_function(
-        lambda context: tf.reshape(
-            parts[context.replica_id_in_sync_group], [2, 1, 1, 1]
-        )
-    )
+    values = np.float32([0, 2, 4, 6]).reshape(4, 1, 1, 1)  # mean 3, variance 5
+    shares = shared_out(mirrored, values)
 
     def step(x):
         return frozen.call_frozen(norm, x, training=True)

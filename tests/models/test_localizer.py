@@ -7,22 +7,14 @@ import tensorflow as tf
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.models.localizer import build_localizer
 from tests.lively import enliven
+from tests.training.narrow import narrow_localizer
 
 
 def build(**options):
     keras.utils.set_random_seed(0)
-    localizer = build_localizer(
-        **{
-            "backbone": "mobilenet_v1",
-            "num_classes": 5,
-            "input_size_wh": (64, 64),
-            "classifier": {"variant": "linear"},
-            "backbone_options": {"width": 0.125},
-            **options,
-        }
-    )
+    options = {"backbone": "mobilenet_v1", "num_classes": 5} | options
+    localizer = narrow_localizer(**options)
     rng = np.random.default_rng(0)
     localizer.generator.kernel.assign(rng.normal(size=localizer.generator.kernel.shape))
     return enliven(localizer)
@@ -70,17 +62,6 @@ def test_the_map_is_the_mean_of_the_top_classes_maps(images, top_k):
         expected = every[i][..., order[i, :top_k]].mean(axis=-1)
         actual = outputs[names.LOCALIZATION_MAP][i, ..., 0]
         np.testing.assert_allclose(actual, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("normalize", [False, True])
-def test_a_given_classs_map_is_that_classs_channel(images, normalize):
-    localizer = build(normalize_generator_input=normalize)
-    every = localizer.generator(localizer(images)[names.FEATURES]).numpy()
-    labels = np.array([4, 0, 4])
-    maps = localizer.localize_class(images, tf.constant(labels))
-    assert maps.shape == (3, 8, 8, 1)
-    for i, label in enumerate(labels):
-        np.testing.assert_allclose(maps[i, ..., 0], every[i, ..., label], atol=1e-5)
 
 
 def test_a_batch_of_one_is_a_row_of_the_batch(localizer, images):

@@ -15,7 +15,7 @@ import pytest
 from bas_tf import names
 from bas_tf.geometry import components
 from tests.fixtures import networks
-from tests.golden import weights
+from tests.golden.weights import assert_close, assert_statistics, deviation
 
 pytestmark = pytest.mark.slow
 
@@ -38,21 +38,6 @@ def run(network):
     return networks.run(network)
 
 
-def deviation(ours, truth) -> float:
-    return float(np.abs(ours - truth).max() / np.abs(truth).max())
-
-
-def too_far(off: dict[str, float], tolerance: float) -> dict[str, float]:
-    """Those above it; a NaN is."""
-    return {name: value for name, value in off.items() if not value <= tolerance}
-
-
-def assert_statistics(truth, group, arrays, tolerance) -> None:
-    off = weights.deviations(truth, group, arrays)
-    assert off.keys() == arrays.keys()
-    assert not too_far(off, tolerance)
-
-
 def test_a_file_tells_where_it_comes_from(truth):
     provenance = json.loads(str(truth["provenance"]))
     assert provenance["written_by"] == "python -m tests.record_fixtures"
@@ -64,7 +49,7 @@ def test_the_forward_passes(truth, run):
     ours = {f"eval/{name}": array for name, array in run.evaluated.items()}
     ours |= {f"train/{name}": array for name, array in run.steps[0].terms.items()}
     off = {name: deviation(array, truth[name]) for name, array in ours.items()}
-    assert not too_far(off, 1e-9)
+    assert_close(off, 1e-9)
     # The step is recorded where some background is suppressed and adds a gradient.
     assert (truth["train/ratio_per_sample"] > 0).any()
 
@@ -115,6 +100,6 @@ def test_float32_and_its_boxes(network, truth):
     terms = networks.evaluate(network, localizer)
     off = {name: deviation(terms[name], truth[f"eval/{name}"]) for name in FLOAT32}
     assert terms["score_1"].dtype == np.float32
-    assert not too_far(off, 1e-4)
+    assert_close(off, 1e-4)
     boxes = networks.predict(localizer)[names.BOXES]
     np.testing.assert_array_equal(boxes, truth[f"predict/{names.BOXES}"])

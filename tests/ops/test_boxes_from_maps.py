@@ -40,17 +40,18 @@ def random_maps(rng, count: int, size: int) -> np.ndarray:
 
 
 def convert(height: int, width: int, threshold: float, batch=1) -> Interpreter:
-    """The op as a LiteRT file of built-in operators, with one thread."""
-
-    @tf.function(
-        input_signature=[tf.TensorSpec([batch, height, width, 1], tf.float32)],
-        autograph=False,
+    """The op as a LiteRT file."""
+    return converted(
+        lambda maps: boxes_from_maps(maps, score_threshold=threshold),
+        [batch, height, width, 1],
     )
-    def box(maps):
-        return boxes_from_maps(maps, score_threshold=threshold)
 
+
+def converted(function, shape) -> Interpreter:
+    """As a LiteRT file of built-in operators, with one thread."""
+    graph = tf.function(function, autograph=False)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [box.get_concrete_function()], box
+        [graph.get_concrete_function(tf.TensorSpec(shape, tf.float32))], graph
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     return Interpreter(model_content=converter.convert(), num_threads=1)
@@ -174,16 +175,11 @@ def test_litert_takes_other_batches(rng):
 
 
 def test_the_whole_rule_equals_its_twin_in_litert(rng):
-    @tf.function(input_signature=[tf.TensorSpec([1, 7, 7, 1])], autograph=False)
     def box(maps):
         resized = resize_bilinear(normalize_min_max(maps), (56, 56))
         return boxes_from_maps(resized, score_threshold=0.5)
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [box.get_concrete_function()], box
-    )
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    interpreter = Interpreter(model_content=converter.convert(), num_threads=1)
+    interpreter = converted(box, [1, 7, 7, 1])
     maps = rng.random([30, 1, 7, 7, 1]).astype(np.float32)
     maps[0], maps[1], maps[2, 0, 3, 3] = 0.4, np.nan, np.nan
     for one in maps:

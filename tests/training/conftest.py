@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from bas_tf.data.images import DrawnImage
 from bas_tf.data.pipeline import TrainingImages
 from bas_tf.data.records import Record
+from bas_tf.training import strategy
 from bas_tf.training.optimizer import TorchSGD
 from tests.training.narrow import narrow_localizer
 
@@ -25,6 +27,15 @@ def build():
         return localizer, optimizer
 
     return build_parts
+
+
+@pytest.fixture
+def mirrored(monkeypatch):
+    """Two replicas; by their own keys, or TensorFlow mistakes them for others'."""
+    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 8000)
+    distribution = strategy.make_strategy("mirrored")
+    assert distribution.num_replicas_in_sync == 2
+    return distribution
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def progress_of(step):
     terms = train_step.Method(alpha=0.5, beta=1.2).terms
     keys = [*terms, names.LOSS, "accuracy", "learning_rate"]
     return loop.Progress(
-        step=step, epoch=(step - 1) // 3, steps_per_epoch=3, epochs=2, bas_active=True,
+        step=step, epoch=(step - 1) // 3, bas_active=True,
         values={key: step + place / 8 for place, key in enumerate(keys)},
         epoch_ends=step % 3 == 0,
     )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from bas_tf.errors import UserError
-from bas_tf.training import global_update, optimizer, strategy
+from bas_tf.training import global_update, optimizer
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,6 @@ def test_the_average_by_hand():
     np.testing.assert_allclose(average.numpy(), [0.0625], rtol=1e-6)
 
 
-def test_without_ema_there_are_no_averages():
-    _, sgd = take_plain_steps([[2.0]], start=[2.0])
-    assert sgd.averages == []
-
-
 def test_the_scale_doubles_after_so_many_good_steps(monkeypatch):
     monkeypatch.setattr(global_update, "GROWTH_STEPS", 2)
     ones = [[2.0**15, 0.0]] * 2  # of a loss times 2^15: a gradient of 1
@@ -137,13 +132,6 @@ def test_the_scale_doubles_after_so_many_good_steps(monkeypatch):
     assert variable.numpy().tolist() == [-1.0, 0.0]
     assert float(sgd.loss_scale) == 2.0**15
     assert (int(sgd.iterations), int(sgd.steps_since_overflow)) == (2, 0)
-
-
-@pytest.fixture
-def mirrored(monkeypatch):
-    """Two replicas; by their own keys, or TensorFlow mistakes them for others'."""
-    monkeypatch.setattr(tf.distribute.MirroredStrategy, "_collective_key_base", 8000)
-    return strategy.make_strategy("mirrored")
 
 
 def apply_on_both(mirrored, gradients, **options):

@@ -18,6 +18,11 @@ def addresses():
     return [f"127.0.0.1:{port}" for port in workers.free_ports(3)]
 
 
+def place_of(address):
+    host, port = address.split(":")
+    return host, int(port)
+
+
 def meet(addresses, index, timeout_s=20.0):
     rendezvous.meet(addresses, index, timeout_s=timeout_s)
     return time.monotonic()
@@ -31,7 +36,7 @@ def test_nobody_goes_on_before_the_last_has_come(addresses):
         came = time.monotonic()
         last = pool.submit(meet, addresses, 1)
         assert all(task.result() >= came for task in (*early, last))
-    socket.create_server(("", int(addresses[0].split(":")[1]))).close()  # free again
+    socket.create_server(place_of(addresses[0])).close()  # free again
 
 
 def test_strangers_do_not_count(addresses, monkeypatch):
@@ -39,12 +44,12 @@ def test_strangers_do_not_count(addresses, monkeypatch):
     monkeypatch.setattr(rendezvous, "_SPEAK_S", 1)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(meet, addresses, 0)
-        host, port = addresses[0].split(":")
+        place = place_of(addresses[0])
         time.sleep(0.3)
-        talker = socket.create_connection((host, int(port)))
+        talker = socket.create_connection(place)
         talker.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        silent = socket.create_connection((host, int(port)))
-        socket.create_connection((host, int(port))).close()
+        silent = socket.create_connection(place)
+        socket.create_connection(place).close()
         others = [pool.submit(meet, addresses, i) for i in (1, 2)]
         assert first.result() and all(task.result() for task in others)
         talker.close()
@@ -55,9 +60,9 @@ def test_a_worker_that_is_gone_again_has_not_come(addresses):
     """It reports, and dies before the last one comes; started anew, it counts."""
     with ThreadPoolExecutor() as pool:
         first = pool.submit(meet, addresses, 0)
-        host, port = addresses[0].split(":")
+        place = place_of(addresses[0])
         time.sleep(0.3)
-        with socket.create_connection((host, int(port))) as dying:
+        with socket.create_connection(place) as dying:
             dying.sendall(b"1\n")
             time.sleep(0.3)
         last = pool.submit(meet, addresses, 2)
@@ -96,7 +101,7 @@ def test_a_first_worker_that_gives_up_is_not_a_start(addresses):
 
 def test_a_worker_that_comes_back_later_goes_on_to_tensorflow(addresses):
     """A server of another protocol answers there."""
-    server = socket.create_server(("", int(addresses[0].split(":")[1])))
+    server = socket.create_server(place_of(addresses[0]))
 
     def answer():
         client, _ = server.accept()
@@ -109,10 +114,10 @@ def test_a_worker_that_comes_back_later_goes_on_to_tensorflow(addresses):
 
 
 def test_a_port_in_use_is_told(addresses):
-    port = addresses[0].split(":")[1]
+    place = place_of(addresses[0])
     with (
-        socket.create_server(("", int(port))),
-        pytest.raises(UserError, match=f"port {port} of .* cannot be opened here"),
+        socket.create_server(place),
+        pytest.raises(UserError, match=f"port {place[1]} of .* cannot be opened here"),
     ):
         meet(addresses, 0)
 

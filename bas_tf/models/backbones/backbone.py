@@ -28,13 +28,10 @@ class Backbone(keras.Model):
       trunk: f1, pixels 0..255 [batch, height, width, 3] -> F [batch, h, w, channels]
         with h = height / trunk_stride, rectified: hiding multiplies by zero.
       head: f2, F -> class maps A [batch, height / 16, width / 16, classes].
-      trunk_stride: as given.
-      variant: as given.
 
     Args:
       trunk: layers of f1, behind the scaling of pixels.
       head: layers of f2, before the classifier.
-      num_classes: classes.
       classifier: options of `blocks.Classifier`.
       scaling: a name of `input_scaling`; the weights may bring another.
       variant: which published network's details it has, for the weights to check.

@@ -45,7 +45,7 @@ def conv_norm(filters, kernel_size, strides=1, *, activation="relu6", **kwargs):
     )
 
 
-class InvertedResidual(layers.Layer):
+class InvertedResidual(blocks.Chain):
     """Expand 1x1, depthwise k x k, project 1x1 without activation, skip if it fits."""
 
     def __init__(self, channels_in, kernel, strides, expansion, channels, **kwargs):
@@ -59,16 +59,8 @@ class InvertedResidual(layers.Layer):
             self.steps.insert(0, conv_norm(wide, 1, name="expand"))
         self.skip = strides == 1 and channels_in == channels
 
-    def build(self, input_shape):
-        for step in self.steps:
-            step.build(input_shape)
-            input_shape = step.compute_output_shape(input_shape)
-        self.built = True
-
-    def compute_output_shape(self, input_shape):
-        for step in self.steps:
-            input_shape = step.compute_output_shape(input_shape)
-        return input_shape
+    def chain(self):
+        return self.steps
 
     def call(self, x, training=False):
         y = x
@@ -97,12 +89,7 @@ def build_stages() -> list[InvertedResidual]:
 
 
 class EfficientNetLite0(Backbone):
-    """EfficientNet-Lite0 split for activation map constraint.
-
-    Args:
-      num_classes: classes.
-      classifier: options of `blocks.Classifier`.
-    """
+    """EfficientNet-Lite0 split for activation map constraint; see `Backbone`."""
 
     def __init__(self, *, num_classes: int, classifier: dict, **kwargs):
         stem = conv_norm(32, 3, 2, name="stem")

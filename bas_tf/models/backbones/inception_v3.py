@@ -26,12 +26,19 @@ def conv(filters, kernel_size, name, strides=1, *, padding="symmetric"):
     )
 
 
-class Branches(layers.Layer):
-    """Runs branches on one input and concatenates their channels.
+def chain(prefix, *steps, strides=1):
+    """Blocks of (filters, kernel size), numbered if several; the last is strided."""
+    names = [f"{prefix}_{i + 1}" for i in range(len(steps))]
+    names = names if len(steps) > 1 else [prefix]
+    all_strides = [*[1] * (len(steps) - 1), strides]
+    return [
+        conv(*step, name, stride)
+        for step, name, stride in zip(steps, names, all_strides, strict=True)
+    ]
 
-    Args:
-      branches: sequences of layers.
-    """
+
+class Branches(layers.Layer):
+    """Runs branches, sequences of layers, on one input; concatenates their channels."""
 
     def __init__(self, *branches, **kwargs):
         super().__init__(**kwargs)
@@ -48,13 +55,8 @@ class Branches(layers.Layer):
         self.built = True
 
     def compute_output_shape(self, input_shape):
-        channels = 0
-        for branch in self.branches:
-            shape = input_shape
-            for layer in branch:
-                shape = layer.compute_output_shape(shape)
-            channels += shape[-1]
-        return (*shape[:-1], channels)
+        shapes = [blocks.output_shape(branch, input_shape) for branch in self.branches]
+        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
     def call(self, x, training=False):
         outputs = []
@@ -67,10 +69,10 @@ class Branches(layers.Layer):
 
 
 class AveragePooling(layers.Layer):
-    """3x3 average pooling at stride 1 that counts the padding, as torch does.
+    """3x3 average pooling at stride 1.
 
     Args:
-      counts_padding: divides by 9 everywhere; otherwise by the pixels inside.
+      counts_padding: divides by 9 everywhere, as torch; else by the pixels inside.
     """
 
     def __init__(self, *, counts_padding: bool, **kwargs):
@@ -87,20 +89,19 @@ class AveragePooling(layers.Layer):
         return tf.nn.avg_pool2d(x, 3, strides=1, padding="VALID")
 
 
+def averaged(channels: int, counts_padding: bool) -> list[layers.Layer]:
+    """The branch of a block that is pooled."""
+    pool = AveragePooling(counts_padding=counts_padding)
+    return [pool, conv(channels, 1, "branch_pool")]
+
+
 def block_5(name: str, pooled_channels: int, counts_padding: bool) -> Branches:
     """Mixed_5b, 5c, 5d: 1x1, 5x5, two 3x3, pooled."""
     return Branches(
-        [conv(64, 1, "branch1x1")],
-        [conv(48, 1, "branch5x5_1"), conv(64, 5, "branch5x5_2")],
-        [
-            conv(64, 1, "branch3x3dbl_1"),
-            conv(96, 3, "branch3x3dbl_2"),
-            conv(96, 3, "branch3x3dbl_3"),
-        ],
-        [
-            AveragePooling(counts_padding=counts_padding),
-            conv(pooled_channels, 1, "branch_pool"),
-        ],
+        chain("branch1x1", (64, 1)),
+        chain("branch5x5", (48, 1), (64, 5)),
+        chain("branch3x3dbl", (64, 1), (96, 3), (96, 3)),
+        averaged(pooled_channels, counts_padding),
         name=name,
     )
 
@@ -108,12 +109,8 @@ def block_5(name: str, pooled_channels: int, counts_padding: bool) -> Branches:
 def block_6a() -> Branches:
     """Mixed_6a, whose stride the paper removes: 3x3, two 3x3, max-pooled."""
     return Branches(
-        [conv(384, 3, "branch3x3")],
-        [
-            conv(64, 1, "branch3x3dbl_1"),
-            conv(96, 3, "branch3x3dbl_2"),
-            conv(96, 3, "branch3x3dbl_3"),
-        ],
+        chain("branch3x3", (384, 3)),
+        chain("branch3x3dbl", (64, 1), (96, 3), (96, 3)),
         [blocks.PaddedMaxPooling(3, 1, (1, 1))],
         name="Mixed_6a",
     )
@@ -121,38 +118,23 @@ def block_6a() -> Branches:
 
 def block_6(name: str, width: int, counts_padding: bool) -> Branches:
     """Mixed_6b .. 6e: 1x1, one 7x7 and two 7x7 in strips, pooled."""
+    flat, tall = (1, 7), (7, 1)
+    double = [(width, kernel) for kernel in (1, tall, flat, tall)]
     return Branches(
-        [conv(192, 1, "branch1x1")],
-        [
-            conv(width, 1, "branch7x7_1"),
-            conv(width, (1, 7), "branch7x7_2"),
-            conv(192, (7, 1), "branch7x7_3"),
-        ],
-        [
-            conv(width, 1, "branch7x7dbl_1"),
-            conv(width, (7, 1), "branch7x7dbl_2"),
-            conv(width, (1, 7), "branch7x7dbl_3"),
-            conv(width, (7, 1), "branch7x7dbl_4"),
-            conv(192, (1, 7), "branch7x7dbl_5"),
-        ],
-        [
-            AveragePooling(counts_padding=counts_padding),
-            conv(192, 1, "branch_pool"),
-        ],
+        chain("branch1x1", (192, 1)),
+        chain("branch7x7", (width, 1), (width, flat), (192, tall)),
+        chain("branch7x7dbl", *double, (192, flat)),
+        averaged(192, counts_padding),
         name=name,
     )
 
 
 def block_7a() -> Branches:
     """Mixed_7a at stride 2: 3x3, 7x7 in strips with a 3x3, max-pooled."""
+    long = (192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3)
     return Branches(
-        [conv(192, 1, "branch3x3_1"), conv(320, 3, "branch3x3_2", 2)],
-        [
-            conv(192, 1, "branch7x7x3_1"),
-            conv(192, (1, 7), "branch7x7x3_2"),
-            conv(192, (7, 1), "branch7x7x3_3"),
-            conv(192, 3, "branch7x7x3_4", 2),
-        ],
+        chain("branch3x3", (192, 1), (320, 3), strides=2),
+        chain("branch7x7x3", *long, strides=2),
         [blocks.PaddedMaxPooling(3, 2, (1, 1))],
         name="Mixed_7a",
     )
@@ -160,27 +142,17 @@ def block_7a() -> Branches:
 
 def strips(prefix: str) -> Branches:
     """A 1x3 and a 3x1 side by side."""
-    return Branches(
-        [conv(384, (1, 3), f"{prefix}a")],
-        [conv(384, (3, 1), f"{prefix}b")],
-        name=f"{prefix}_strips",
-    )
+    flat, tall = chain(f"{prefix}a", (384, (1, 3))), chain(f"{prefix}b", (384, (3, 1)))
+    return Branches(flat, tall, name=f"{prefix}_strips")
 
 
 def block_7(name: str, counts_padding: bool) -> Branches:
     """Mixed_7b, 7c: 1x1, 3x3 in strips, 3x3 and strips, pooled."""
     return Branches(
-        [conv(320, 1, "branch1x1")],
+        chain("branch1x1", (320, 1)),
         [conv(384, 1, "branch3x3_1"), strips("branch3x3_2")],
-        [
-            conv(448, 1, "branch3x3dbl_1"),
-            conv(384, 3, "branch3x3dbl_2"),
-            strips("branch3x3dbl_3"),
-        ],
-        [
-            AveragePooling(counts_padding=counts_padding),
-            conv(192, 1, "branch_pool"),
-        ],
+        [*chain("branch3x3dbl", (448, 1), (384, 3)), strips("branch3x3dbl_3")],
+        averaged(192, counts_padding),
         name=name,
     )
 
@@ -199,13 +171,11 @@ def build_stem() -> list[layers.Layer]:
 
 
 class InceptionV3(Backbone):
-    """InceptionV3 split for activation map constraint.
+    """InceptionV3 split for activation map constraint; see `Backbone`.
 
     Args:
-      num_classes: classes.
       variant: "paper", average pooling counts the padding, as torchvision; "keras",
         it does not, as the weights of Keras Applications expect.
-      classifier: options of `blocks.Classifier`.
     """
 
     def __init__(

@@ -22,12 +22,10 @@ VARIANTS = {  # padding and activation of every convolution
 }
 
 
-class DepthwiseSeparable(layers.Layer):
+class DepthwiseSeparable(blocks.Chain):
     """Depthwise 3x3, BatchNorm, ReLU, pointwise 1x1, BatchNorm, ReLU.
 
     Args:
-      filters: output channels.
-      strides: of the depthwise convolution.
       pools: whether a stride of 2 is taken by 2x2 average pooling before the
         depthwise convolution instead.
       options: padding and activation of the two convolutions.
@@ -44,18 +42,9 @@ class DepthwiseSeparable(layers.Layer):
             filters, 1, name="pointwise", **options
         )
 
-    def build(self, input_shape):
-        if self.pool:
-            input_shape = self.pool.compute_output_shape(input_shape)
-        self.depthwise.build(input_shape)
-        self.pointwise.build(self.depthwise.compute_output_shape(input_shape))
-        self.built = True
-
-    def compute_output_shape(self, input_shape):
-        if self.pool:
-            input_shape = self.pool.compute_output_shape(input_shape)
-        shape = self.depthwise.compute_output_shape(input_shape)
-        return self.pointwise.compute_output_shape(shape)
+    def chain(self):
+        pool = [self.pool] if self.pool else []
+        return [*pool, self.depthwise, self.pointwise]
 
     def call(self, x, training=False):
         if self.pool:
@@ -64,16 +53,14 @@ class DepthwiseSeparable(layers.Layer):
 
 
 class MobileNetV1(Backbone):
-    """MobileNetV1 split for activation map constraint.
+    """MobileNetV1 split for activation map constraint; see `Backbone`.
 
     Args:
-      num_classes: classes.
       width: multiplier of every channel count.
       head_downsampling: how the head halves: "stride", as the paper; "pool", whose
         windows are centred (see `efficientnet_lite0`).
       variant: "paper"; or "keras", whose weights expect ReLU6 and zeros at the end
         of a stride-2 window only.
-      classifier: options of `blocks.Classifier`.
     """
 
     def __init__(

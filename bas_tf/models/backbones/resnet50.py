@@ -19,13 +19,11 @@ EXPANSION = 4
 VARIANTS = ("paper", "keras")
 
 
-class Bottleneck(layers.Layer):
+class Bottleneck(blocks.Chain):
     """1x1, 3x3, 1x1 with BatchNorm, added to the input (projected where it differs).
 
     Args:
       width: channels inside; the output has four times as many.
-      strides: of the block.
-      projects: whether the input is projected to the output's shape.
       variant: which convolution takes the stride: "paper", the 3x3, as torchvision;
         "keras", the first 1x1, as the original and Keras Applications.
     """
@@ -43,22 +41,17 @@ class Bottleneck(layers.Layer):
                 width * EXPANSION, 1, strides, activation=None, name="downsample"
             )
 
+    def chain(self):
+        return [self.conv1, self.conv2, self.conv3]
+
     def build(self, input_shape):
         if self.downsample:
             self.downsample.build(input_shape)
-        for conv in (self.conv1, self.conv2, self.conv3):
-            conv.build(input_shape)
-            input_shape = conv.compute_output_shape(input_shape)
-        self.built = True
-
-    def compute_output_shape(self, input_shape):
-        for conv in (self.conv1, self.conv2, self.conv3):
-            input_shape = conv.compute_output_shape(input_shape)
-        return input_shape
+        super().build(input_shape)
 
     def call(self, x, training=False):
         y = x
-        for conv in (self.conv1, self.conv2, self.conv3):
+        for conv in self.chain():
             y = conv(y, training=training)
         if self.downsample:
             x = self.downsample(x, training=training)
@@ -82,14 +75,7 @@ def build_layer(
 
 
 class ResNet50(Backbone):
-    """ResNet50 split for activation map constraint.
-
-    Args:
-      num_classes: classes.
-      variant: see `Bottleneck`.
-      trunk_stride: 8 (paper) or 16.
-      classifier: options of `blocks.Classifier`.
-    """
+    """ResNet50 split for activation map constraint; see `Backbone`, `Bottleneck`."""
 
     def __init__(
         self,

@@ -14,8 +14,9 @@ HEAD = (5, 3, 512)
 
 
 def build_stage(stage: int, repeats: int, channels: int) -> list[layers.Layer]:
-    """conv<stage>_1, conv<stage>_2, ...: 3x3 with a ReLU each."""
-    return [
+    """The pooling behind the stage before; conv<stage>_1, ...: 3x3 with a ReLU each."""
+    pool = [layers.MaxPooling2D(2, name=f"pool{stage - 1}")] if stage > 1 else []
+    return pool + [
         Conv2D(
             channels, 3, padding="same", activation="relu",
             kernel_initializer="he_normal", name=f"conv{stage}_{i + 1}",
@@ -24,31 +25,13 @@ def build_stage(stage: int, repeats: int, channels: int) -> list[layers.Layer]:
     ]  # fmt: skip
 
 
-def build_pool(stage: int) -> layers.Layer:
-    """The 2x2 max pooling behind a stage."""
-    return layers.MaxPooling2D(2, name=f"pool{stage}")
-
-
-def build_trunk() -> list[layers.Layer]:
-    """Stages 1 to 4, pooled in between but not at the end."""
-    trunk = []
-    for stage, repeats, channels in TRUNK:
-        trunk += [*build_stage(stage, repeats, channels), build_pool(stage)]
-    return trunk[:-1]
-
-
 class VGG16(Backbone):
-    """VGG16 split for activation map constraint.
-
-    Args:
-      num_classes: classes.
-      classifier: options of `blocks.Classifier`.
-    """
+    """VGG16 split for activation map constraint; see `Backbone`."""
 
     def __init__(self, *, num_classes: int, classifier: dict, **kwargs):
         super().__init__(
-            build_trunk(),
-            [build_pool(TRUNK[-1][0]), *build_stage(*HEAD)],
+            [layer for stage in TRUNK for layer in build_stage(*stage)],
+            build_stage(*HEAD),
             num_classes=num_classes,
             classifier=classifier,
             **kwargs,

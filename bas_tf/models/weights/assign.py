@@ -17,20 +17,17 @@ class Weights:
     """What a source holds.
 
     Attributes:
-      origin: the file or package, for messages.
       arrays: by the source's names, in Keras layout (kernels [height, width, in,
         out], depthwise ones [height, width, channels, 1]).
       name_of: path of a localizer's variable -> its name in `arrays`; None for what
         the source does not hold, which stays fresh.
-      scaling: a name of `input_scaling`: what the weights were trained on.
-      ignored: names that were left out of `arrays` on purpose.
     """
 
-    origin: str
+    origin: str  # the file or package, for messages
     arrays: Mapping[str, np.ndarray]
     name_of: Callable[[str], str | None]
-    scaling: str
-    ignored: tuple[str, ...] = ()
+    scaling: str  # a name of `input_scaling`: what the weights were trained on
+    ignored: tuple[str, ...] = ()  # names left out of `arrays` on purpose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +49,6 @@ def assign_weights(
     Nothing is set before everything was compared.
 
     Args:
-      localizer: a built localizer.
-      weights: of any source.
       partial: leaves fresh what does not match, instead of an error.
 
     Raises:

@@ -20,10 +20,6 @@ COUNTERS = "num_batches_tracked"
 def read(localizer: Localizer, path) -> Weights:
     """The weights of a `.pth` or `.pth.tar` file.
 
-    Args:
-      localizer: of one of the paper's backbones.
-      path: the file.
-
     Raises:
       UserError: a backbone that the reference does not have, or an unreadable file.
     """

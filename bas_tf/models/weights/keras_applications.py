@@ -184,10 +184,8 @@ def _reason(error: Exception) -> str:
 def _layers(model: keras.Model, *, numbered: bool) -> dict[str, keras.layers.Layer]:
     """The layers with weights by name.
 
-    Args:
-      model: a Keras application.
-      numbered: its names are Keras's automatic ones, which count on through a
-        process: they are made to count from 0, as conv2d_0.
+    If numbered, they have Keras's automatic names, which count on through a process:
+    here they count from 0, as conv2d_0.
     """
     layers = [layer for layer in model.layers if layer.weights]
     if not numbered:

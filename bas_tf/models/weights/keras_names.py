@@ -4,6 +4,7 @@ import re
 
 from bas_tf.models.localizer import Localizer
 from bas_tf.models.weights.assign import model_variables
+from bas_tf.models.weights.torch_names import split_path
 
 RULES = {  # our layer -> Keras's; InceptionV3's are only numbered
     "vgg16": ((r"conv(\d)_(\d)", r"block\1_conv\2"),),
@@ -29,9 +30,6 @@ RULES = {  # our layer -> Keras's; InceptionV3's are only numbered
 def keras_names(localizer: Localizer) -> dict[str, str]:
     """Path of each variable -> its Keras name; without classifier and generator.
 
-    Args:
-      localizer: of a key of `RULES`, or inception_v3.
-
     Returns:
       As {"localizer/backbone/trunk/stem/conv/kernel": "conv1_conv/kernel"}. The
       numbers of InceptionV3 count from 0.
@@ -41,10 +39,9 @@ def keras_names(localizer: Localizer) -> dict[str, str]:
     rules = numbered_rules(paths) if name == "inception_v3" else RULES[name]
     names = {}
     for path in paths:
-        layer = _layer(path)
+        layer, leaf = _split(path)
         for pattern, keras_layer in rules:
             if match := re.fullmatch(pattern, layer):
-                leaf = path.rpartition("/")[2]
                 names[path] = f"{match.expand(keras_layer)}/{leaf}"
     return names
 
@@ -52,7 +49,7 @@ def keras_names(localizer: Localizer) -> dict[str, str]:
 def numbered_rules(paths: list[str]) -> list[tuple[str, str]]:
     """Rules for layers that Keras only numbers, in the order of ours."""
     kernels = [path for path in paths if path.endswith("/conv/kernel")]
-    blocks = [_layer(path).removesuffix("/conv") for path in kernels]
+    blocks = [_split(path)[0].removesuffix("/conv") for path in kernels]
     return [
         (f"{block}/{kind}", f"{keras_kind}_{i}")
         for i, block in enumerate(blocks)
@@ -60,13 +57,13 @@ def numbered_rules(paths: list[str]) -> list[tuple[str, str]]:
     ]
 
 
-def _layer(path: str) -> str:
-    """A variable's layer, as "stem/conv"; ResNet's counted as Keras does, from 2 and 1:
+def _split(path: str) -> tuple[str, str]:
+    """As `split_path`, ResNet's layers counted as Keras does, from 2 and 1:
     "layer3_0/conv2/norm" -> "conv4_block1/conv2/norm"."""
-    parts = path.split("/")[1:-1]
-    layer = "/".join(p for p in parts if p not in ("backbone", "trunk", "head"))
-    return re.sub(
+    layer, leaf = split_path(path)
+    renamed = re.sub(
         r"^layer(\d)_(\d)",
         lambda match: f"conv{int(match[1]) + 1}_block{int(match[2]) + 1}",
         layer,
     )
+    return renamed, leaf

@@ -26,7 +26,6 @@ def load_weights(localizer: Localizer, weights: str) -> None:
     """Loads what a config's `model.weights` names.
 
     Args:
-      localizer: a built localizer.
       weights: "" leaves the fresh weights; "imagenet" loads the backbone's ImageNet
         classifier, classifier and generator stay fresh; else the path of a
         `.weights.h5` file.

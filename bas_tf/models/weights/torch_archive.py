@@ -4,7 +4,6 @@ Opening reads the pickles and compares every promised size with the file; values
 read later, one storage at a time.
 """
 
-import functools
 import io
 import os
 import struct
@@ -90,14 +89,12 @@ def _open_legacy(stream: io.BufferedReader) -> Opened:
     content = unpickler.load()
     keys = StateDictUnpickler(stream).load()
     places = _find_places(stream, unpickler.storages, keys)
-    return content, functools.partial(_read_legacy, stream, places)
 
+    def read(storage: Storage) -> bytes:
+        stream.seek(places[storage.key])
+        return stream.read(storage.nbytes)
 
-def _read_legacy(
-    stream: io.BufferedReader, places: dict[str, int], storage: Storage
-) -> bytes:
-    stream.seek(places[storage.key])
-    return stream.read(storage.nbytes)
+    return content, read
 
 
 def _find_places(

@@ -46,7 +46,6 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def _damage_as_user_error(path: str | Path) -> Iterator[None]:
-    """Tells every failure within in one line that names the file."""
     try:
         yield
     except UserError:

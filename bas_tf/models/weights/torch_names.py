@@ -1,6 +1,7 @@
 """Names and layouts of torch: what each variable of a localizer is called there."""
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -56,12 +57,28 @@ def torch_name(path: str, backbone: str) -> str | None:
     Returns:
       As "model.0.0.weight"; None when torch has no counterpart.
     """
-    *parts, leaf = path.split("/")
-    layer = "/".join(p for p in parts[1:] if p not in ("backbone", "trunk", "head"))
-    for pattern, module in (*CLASSIFIER_RULES, *BACKBONE_RULES[backbone]):
+    return named(path, (*CLASSIFIER_RULES, *BACKBONE_RULES[backbone]))
+
+
+def named(path: str, rules: Iterable[tuple[str, str]]) -> str | None:
+    """A variable's name in torch, by the first rule that fits its layer, if one does.
+
+    Args:
+      path: see `torch_name`.
+      rules: pattern of the layer, template of torch's module.
+    """
+    layer, leaf = split_path(path)
+    for pattern, module in rules:
         if match := re.fullmatch(pattern, layer):
             return f"{match.expand(module)}.{LEAVES[leaf]}"
     return None
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Layer within its network, and variable: as ("stem/conv", "kernel")."""
+    *parts, leaf = path.split("/")
+    layer = (p for p in parts[1:] if p not in ("backbone", "trunk", "head"))
+    return "/".join(layer), leaf
 
 
 def keras_layout(array: np.ndarray) -> np.ndarray:
@@ -69,11 +86,3 @@ def keras_layout(array: np.ndarray) -> np.ndarray:
     if array.ndim != 4:
         return array
     return array.transpose((2, 3, 0, 1) if array.shape[1] == 1 else (2, 3, 1, 0))
-
-
-def torch_layout(array: np.ndarray, path: str) -> np.ndarray:
-    """The inverse of `keras_layout` for a variable of this path."""
-    if array.ndim != 4:
-        return array
-    is_depthwise = path.endswith("depthwise/conv/kernel")
-    return array.transpose((2, 3, 0, 1) if is_depthwise else (3, 2, 0, 1))

@@ -14,25 +14,12 @@ IGNORED = {
     "resnet50": r"fc\.",
     "inception_v3": r"fc\.|AuxLogits\.",
 }
-VGG16_CONVOLUTIONS = dict(
-    zip(
-        (
-            "conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2",
-            "conv3_3", "conv4_1", "conv4_2", "conv4_3", "conv5_1", "conv5_2",
-            "conv5_3",
-        ),
-        (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
-        strict=True,
-    )
-)  # fmt: skip
+# Of each stage's first convolution in `features`: a ReLU follows every one.
+VGG16_STAGES = {"conv1": 0, "conv2": 5, "conv3": 10, "conv4": 17, "conv5": 24}
 
 
 def read(localizer: Localizer, path) -> Weights:
     """The weights of a classifier's state dict, without the classifier itself.
-
-    Args:
-      localizer: of the backbone vgg16, resnet50 or inception_v3.
-      path: the file.
 
     Raises:
       UserError: a backbone that torchvision does not have, or an unreadable file.
@@ -59,6 +46,6 @@ def torchvision_name(path: str, backbone: str) -> str | None:
     if name is None or name.startswith("classifier_"):
         return None
     if backbone == "vgg16":
-        layer, leaf = name.split(".")
-        return f"features.{VGG16_CONVOLUTIONS[layer]}.{leaf}"
+        stage, number, leaf = re.split("[_.]", name)
+        return f"features.{VGG16_STAGES[stage] + 2 * (int(number) - 1)}.{leaf}"
     return name

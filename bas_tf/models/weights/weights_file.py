@@ -2,9 +2,9 @@
 
 import collections
 import contextlib
-import dataclasses
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -15,26 +15,14 @@ from bas_tf.models.localizer import Localizer
 
 SUFFIX = ".weights.h5"
 OVERHEAD = 4096  # bytes of HDF5's own a variable, rounded up
-ATTRIBUTE = "bas_tf"  # of the file's root, holds an Origin as JSON
+ATTRIBUTE = "bas_tf"  # of the file's root: JSON of `_network` and "source"
 MOST_SHAPES = 4  # of a kind that an error lists
-
-
-@dataclasses.dataclass(frozen=True)
-class Origin:
-    """What a file holds and where it came from."""
-
-    backbone: str
-    variant: str
-    num_classes: int
-    source: str
 
 
 def save(localizer: Localizer, path: str | Path, *, source: str) -> None:
     """Writes every variable, the input scaling included; whole or not at all.
 
     Args:
-      localizer: a built localizer.
-      path: ends in `.weights.h5`.
       source: where the weights came from, for the record.
 
     Raises:
@@ -43,13 +31,13 @@ def save(localizer: Localizer, path: str | Path, *, source: str) -> None:
     path = Path(path)
     check_suffix(path)
     temporary = files.temporary_name(path, SUFFIX)
-    origin = Origin(**_network(localizer), source=source)
+    origin = {**_network(localizer), "source": source}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_space(localizer, temporary)
         localizer.save_weights(temporary)
         with h5py.File(temporary, "r+") as file:
-            file.attrs[ATTRIBUTE] = json.dumps(dataclasses.asdict(origin))
+            file.attrs[ATTRIBUTE] = json.dumps(origin)
         os.replace(temporary, path)
     except OSError as error:
         reason = error.strerror or error
@@ -66,11 +54,10 @@ def load(localizer: Localizer, path: str | Path) -> None:
       UserError: the file is missing, unreadable, or of another backbone, variant,
         number of classes or shape of the network.
     """
-    origin = _read_origin(path)
-    for key, ours in _network(localizer).items():
-        theirs = getattr(origin, key)
-        if theirs != ours:
-            raise UserError(f"{path}: has {key} {theirs}, the model has {ours}")
+    ours = _network(localizer)
+    for key, theirs in _read_origin(path, ours).items():
+        if theirs != ours[key]:
+            raise UserError(f"{path}: has {key} {theirs}, the model has {ours[key]}")
     _check_shapes(localizer, path)
     try:
         localizer.load_weights(path)
@@ -133,10 +120,11 @@ def _listed(shapes: collections.Counter) -> str:
     return (", ".join(words[:MOST_SHAPES]) or "none") + more_words
 
 
-def _read_origin(path: str | Path) -> Origin:
+def _read_origin(path: str | Path, keys: Iterable[str]) -> dict:
     try:
         with h5py.File(path, "r") as file:
-            return Origin(**json.loads(file.attrs[ATTRIBUTE]))
+            origin = json.loads(file.attrs[ATTRIBUTE])
+            return {key: origin[key] for key in keys}
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except (OSError, KeyError, ValueError, TypeError) as error:

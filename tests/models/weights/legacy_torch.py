@@ -9,16 +9,10 @@ import struct
 
 import numpy as np
 
+from bas_tf.models.weights import torch_unpickler
+
 MAGIC = 0x1950A86A20F9469CFC6C
-STORAGES = {
-    "float64": "DoubleStorage",
-    "float32": "FloatStorage",
-    "float16": "HalfStorage",
-    "int64": "LongStorage",
-    "int32": "IntStorage",
-    "uint8": "ByteStorage",
-    "bool": "BoolStorage",
-}
+STORAGES = {dtype.name: kind for kind, dtype in torch_unpickler.STORAGES.items()}
 ORDERED_DICT = b"ccollections\nOrderedDict\n)R"
 PROTO, STOP = b"\x80\x02", b"."
 
@@ -74,7 +68,7 @@ def parameter(tensor: bytes) -> bytes:
         + tensor
         + b"\x88"
         + ORDERED_DICT
-        + (b"tR")
+        + b"tR"
     )
 
 

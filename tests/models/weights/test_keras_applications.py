@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from bas_tf.errors import UserError
-from bas_tf.models import build_localizer
 from bas_tf.models.weights import keras_applications
 from bas_tf.models.weights.assign import assign_weights
 from tests.fixtures import networks
+from tests.training.narrow import narrow_localizer
 
 # Keras 3.15 saves weights by an array protocol that NumPy 2 is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")
@@ -41,13 +41,7 @@ MIXED = {  # our blocks of InceptionV3 -> the output of Keras's before, and of i
 def build(backbone, **options):
     if backbone != "vgg16":
         options = {"variant": "keras"} | options
-    return build_localizer(
-        backbone=backbone,
-        num_classes=3,
-        input_size_wh=(64, 64),
-        classifier={"variant": "linear"},
-        backbone_options=options,
-    )
+    return narrow_localizer(backbone=backbone, backbone_options=options)
 
 
 def application(backbone, **options):
@@ -296,13 +290,8 @@ def test_networks_without_weights(backbone, options, message):
 
 
 def test_another_backbone():
-    localizer = build_localizer(
-        backbone="efficientnet_lite0", num_classes=2, input_size_wh=(32, 32)
-    )
-    with pytest.raises(
-        UserError, match="^--backbone=efficientnet_lite0: .* vgg16, res"
-    ):
-        keras_applications.read(localizer)
+    with pytest.raises(UserError, match="^--backbone=shallow: .* vgg16, resnet50"):
+        keras_applications.read(narrow_localizer())
 
 
 @pytest.fixture(scope="module")

@@ -5,20 +5,14 @@ import numpy as np
 import pytest
 
 from bas_tf.errors import UserError
-from bas_tf.models.localizer import build_localizer
 from bas_tf.models.weights import weights_file
 from bas_tf.models.weights.sources import load_weights
+from tests.training.narrow import narrow_localizer
 
 
 def build(seed):
     keras.utils.set_random_seed(seed)
-    return build_localizer(
-        backbone="mobilenet_v1",
-        num_classes=3,
-        input_size_wh=(32, 32),
-        classifier={"variant": "linear"},
-        backbone_options={"width": 0.125},
-    )
+    return narrow_localizer(backbone="mobilenet_v1")
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +20,8 @@ def localizer():
     return build(0)
 
 
-def values_of(localizer):
-    return [v.numpy() for v in localizer.variables]
-
-
 def test_no_name_leaves_the_fresh_weights(localizer):
-    before = values_of(localizer)
+    before = [v.numpy() for v in localizer.variables]
     load_weights(localizer, "")
     for variable, value in zip(localizer.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)

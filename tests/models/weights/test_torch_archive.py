@@ -9,16 +9,10 @@ import pytest
 from bas_tf.errors import UserError
 from bas_tf.models.weights.torch_file import read_state_dict
 from tests.models.weights.legacy_torch import contiguous, legacy_file
-from tests.models.weights.torch_formats import both_formats
-from tests.models.weights.zip_torch import zip_entries, zip_file, zip_of
+from tests.models.weights.zip_torch import both_formats, zip_entries, zip_file, zip_of
 
 VALUES = np.arange(24, dtype=np.float32)
 TENSORS = {"a": contiguous("0", VALUES), "b": contiguous("1", VALUES[:3])}
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "weights.pth"
 
 
 @pytest.fixture

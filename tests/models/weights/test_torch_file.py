@@ -14,14 +14,9 @@ from bas_tf.errors import UserError
 from bas_tf.models.weights.torch_file import HOLDERS, read_state_dict
 from tests.models.weights import legacy_torch as opcodes
 from tests.models.weights.legacy_torch import contiguous
-from tests.models.weights.torch_formats import both_formats
+from tests.models.weights.zip_torch import both_formats
 
 VALUES = np.arange(24, dtype=np.float32)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "weights.pth"
 
 
 @both_formats

@@ -11,17 +11,11 @@ from bas_tf.models.weights import torch_unpickler
 from bas_tf.models.weights.torch_file import read_state_dict
 from tests.models.weights import legacy_torch as opcodes
 from tests.models.weights.legacy_torch import contiguous, legacy_file
-from tests.models.weights.torch_formats import both_formats
-from tests.models.weights.zip_torch import zip_file
+from tests.models.weights.zip_torch import both_formats, zip_file
 
 VALUES = np.arange(4, dtype=np.float32)
 TENSORS = {"w": contiguous("0", VALUES)}
 TENSOR = opcodes.rebuilt_tensor(*TENSORS["w"])
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "weights.pth"
 
 
 class Hostile:

@@ -10,17 +10,15 @@ import pytest
 
 from bas_tf import names
 from bas_tf.errors import UserError
-from bas_tf.models.localizer import build_localizer
 from bas_tf.models.weights import weights_file
+from tests.training.narrow import narrow_localizer
 
 
 def build(seed=0, width=0.125, hidden=8, **options):
     keras.utils.set_random_seed(seed)
-    return build_localizer(
+    return narrow_localizer(
         **{
             "backbone": "mobilenet_v1",
-            "num_classes": 3,
-            "input_size_wh": (64, 64),
             "classifier": {"width": hidden},
             "backbone_options": {"width": width},
             **options,

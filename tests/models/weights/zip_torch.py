@@ -3,7 +3,9 @@
 import io
 import zipfile
 
-from tests.models.weights.legacy_torch import state_dict_pickle
+import pytest
+
+from tests.models.weights.legacy_torch import legacy_file, state_dict_pickle
 
 
 def zip_file(tensors: dict[str, tuple], content: bytes | None = None) -> bytes:
@@ -30,3 +32,6 @@ def zip_of(entries: dict[str, bytes], *, compression=zipfile.ZIP_STORED) -> byte
         for name, content in entries.items():
             archive.writestr(name, content)
     return stream.getvalue()
+
+
+both_formats = pytest.mark.parametrize("written", [legacy_file, zip_file])

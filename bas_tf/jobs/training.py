@@ -183,7 +183,7 @@ def _make_method(config, distribution) -> train_step.Method:
         batch_statistics=config.train.batch_statistics,
         accumulation_steps=config.train.accumulation_steps,
         jit_compile=config.train.jit_compile,
-        classifier_size_wh=_classifier_size(config),
+        classifier_size_wh=tuple(config.train.classifier_size) or None,
         uses_masks=bool(config.data.pseudo_masks),
         label_maps=config.model.map_outputs == "softmax",
     )
@@ -193,18 +193,6 @@ def _make_method(config, distribution) -> train_step.Method:
         method.accumulation_steps,
     )
     return method
-
-
-def _classifier_size(config) -> tuple[int, int] | None:
-    size = tuple(config.train.classifier_size)
-    if not size:
-        return None
-    if len(size) != 2 or any(side < 32 or side % 16 for side in size):
-        raise UserError(
-            f"train.classifier_size is {size}, which is no width and height: both must "
-            "be multiples of 16, 32 or more"
-        )
-    return size
 
 
 def _open_training_data(

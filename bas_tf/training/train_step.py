@@ -75,6 +75,12 @@ class Method:
                 "loss.classification to 'multilabel'"
             )
         check_at_least("train.accumulation_steps", self.accumulation_steps, 1)
+        size = self.classifier_size_wh or (32, 32)
+        if len(size) != 2 or any(side < 32 or side % 16 for side in size):
+            raise UserError(
+                f"train.classifier_size is {size}, which is no width and height: both "
+                "must be multiples of 16, 32 or more"
+            )
 
     @property
     def inputs(self) -> tuple[str, ...]:

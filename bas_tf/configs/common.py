@@ -137,9 +137,7 @@ def _train() -> dict:
     return {
         "epochs": 100,
         "classifier_epochs": 0,  # first epochs, without the generator's loss terms
-        # Width and height that they resize data.crop_size to, to save time, e.g.
-        # (112, 112); (): they do not
-        "classifier_size": (),
+        "classifier_scale": 1.0,  # 0.6: at so much of data.crop_size, in less time
         # Once the generator trains, BatchNorm of the backbone uses the batch
         # (True, as in the paper) or its moving statistics (False).
         "batch_statistics": True,

@@ -18,6 +18,6 @@ def get_config(variant: str = ""):
     config.data.crop_size = (128, 128)
     config.optimizer.drop_epochs = (3, 6)
     config.train.epochs = 8
-    config.train.classifier_size = ()
+    config.train.classifier_scale = 1.0
     config.train.self_training_rounds = 1
     return config

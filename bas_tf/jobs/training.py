@@ -183,7 +183,7 @@ def _make_method(config, distribution) -> train_step.Method:
         batch_statistics=config.train.batch_statistics,
         accumulation_steps=config.train.accumulation_steps,
         jit_compile=config.train.jit_compile,
-        classifier_size_wh=tuple(config.train.classifier_size) or None,
+        classifier_scale=config.train.classifier_scale,
         uses_masks=bool(config.data.pseudo_masks),
         label_maps=config.model.map_outputs == "softmax",
     )

@@ -117,7 +117,6 @@ def _student(config, teacher: Path):
     student.optimizer.base_rate = config.train.self_training_rate
     student.train.epochs = config.train.self_training_epochs
     student.train.classifier_epochs = 0
-    student.train.classifier_size = ()
     if config.loss.classification == "multilabel":
         student.model.map_outputs = "softmax"
     return student

@@ -23,19 +23,20 @@ class Method:
     `accumulation_steps` and `jit_compile` say how a step is computed: in how many
     parts, one after the other, a replica takes its share of the batch (BatchNorm then
     sees one part at a time); and whether XLA compiles the forward and backward pass.
-    `classifier_size_wh`: what images are resized to in the classifier's epochs; None
-    takes them as they come.
-    `uses_masks`: batches have names.MASKS, and the loss L_mask; `label_maps`, of a
-    network with a softmax of maps: they are label maps, and L_seg takes the place of
-    every term but L_cls. `classification` "multilabel": batches have names.PRESENT, and
-    L_mcls in place of L_cls; `positives` says whether one of a photo's classes, the
-    label, is y in the other terms, or "all", see `terms_of_positives`. `no_object`:
-    the class id of photos without an object, if there is one: they train the
-    classifier, and the area term empties their map; what asks for an object in it is 0.
+    `classifier_scale` of their width and height is what images are resized to, in
+    multiples of 16, in the classifier's epochs. `uses_masks`: batches have names.MASKS,
+    and the loss L_mask; `label_maps`, of a network with a softmax of maps: they are
+    label maps, and L_seg takes the place of every term but L_cls. `classification`
+    "multilabel": batches have names.PRESENT, and L_mcls in place of L_cls; `positives`
+    says whether one of a photo's classes, the label, is y in the other terms, or "all",
+    see `terms_of_positives`. `no_object`: the class id of photos without an object, if
+    there is one: they train the classifier, and the area term empties their map; what
+    asks for an object in it is 0.
 
     Raises:
       UserError: an unknown `objective`, `classification` or `background_wins`, masks
-        with "multilabel", label maps without it or none of them, or no part at all.
+        with "multilabel", label maps without it or none of them, no part at all, or
+        a scale that is none.
     """
 
     alpha: float
@@ -48,7 +49,7 @@ class Method:
     batch_statistics: bool = True
     accumulation_steps: int = 1
     jit_compile: bool = False
-    classifier_size_wh: tuple[int, int] | None = None
+    classifier_scale: float = 1.0
     uses_masks: bool = False
     label_maps: bool = False
     no_object: int | None = None
@@ -75,11 +76,9 @@ class Method:
                 "loss.classification to 'multilabel'"
             )
         check_at_least("train.accumulation_steps", self.accumulation_steps, 1)
-        size = self.classifier_size_wh or (32, 32)
-        if len(size) != 2 or any(side < 32 or side % 16 for side in size):
+        if not 0 < self.classifier_scale <= 1:
             raise UserError(
-                f"train.classifier_size is {size}, which is no width and height: both "
-                "must be multiples of 16, 32 or more"
+                f"train.classifier_scale is {self.classifier_scale}; above 0, at most 1"
             )
 
     @property
@@ -222,8 +221,7 @@ def _terms(
     localizer, images, labels, masks=None, present=None, *, method, bas_active: bool
 ) -> dict[str, tf.Tensor]:
     if not bas_active:
-        if method.classifier_size_wh is not None:
-            images = resize_bilinear(images, method.classifier_size_wh[::-1])
+        images = _scaled(images, method.classifier_scale)
         terms = bas_terms.classifier_terms(
             localizer, images, labels, present, objective=method.objective
         )
@@ -249,6 +247,13 @@ def _terms(
         for name in (names.FOREGROUND_REGION_GUIDANCE_LOSS, of_object):
             terms[name] = tf.where(has_object, terms[name], 0.0)
     return terms
+
+
+def _scaled(images: tf.Tensor, scale: float) -> tf.Tensor:
+    if scale == 1:
+        return images
+    sides = [max(32, 16 * round(scale * side / 16)) for side in images.shape[1:3]]
+    return resize_bilinear(images, sides)
 
 
 def _sums(terms, loss, method: Method, labels, present) -> dict[str, tf.Tensor]:

@@ -104,7 +104,7 @@ def test_without_the_split_that_evaluates_nothing_is_trained(
         ({"data.batch_size": 0}, "data.batch_size is 0; 1 or more"),
         ({"train.log_every_steps": 0}, "train.log_every_steps is 0; 1 or more"),
         ({"train.accumulation_steps": 0}, "train.accumulation_steps is 0; 1 or more"),
-        ({"train.classifier_size": (40, 48)}, "train.classifier_size is .40, 48., whi"),
+        ({"train.classifier_scale": 1.5}, "train.classifier_scale is 1.5; above 0, at"),
         ({"data.crop_size": (96, 96)}, "data.crop_size is .96, 96., of which"),
         (
             {"loss.classification": "multilabel", "data.pseudo_masks": "masks"},

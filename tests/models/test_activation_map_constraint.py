@@ -58,6 +58,16 @@ def test_features_get_no_direct_gradient(localizer, images):
     assert np.abs(to_map).max() > 0
 
 
+def test_the_frozen_pass_leaves_the_moving_statistics(localizer, images):
+    head, features = localizer.backbone.head, localizer.backbone.trunk(images)
+    before = [v.numpy() for v in head.non_trainable_variables]
+    kept = tf.fill([3, *features.shape[1:3], 1], 0.5)
+    background_activation(head, features, kept, tf.constant([0, 1, 2]), training=True)
+    assert before
+    for variable, value in zip(head.non_trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
 def test_nothing_hidden_gives_the_activation_itself(localizer, images):
     labels = tf.constant([4, 1, 2])
     features, class_maps = localizer.backbone(images, training=False)

@@ -86,13 +86,13 @@ def test_the_classifiers_steps_add_up_their_parts_too():
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
 
 
-def test_the_classifiers_steps_take_images_of_their_size():
-    """A step of batches at 64 pixels is that of the same batches, resized before."""
+def test_the_classifiers_steps_take_smaller_images():
+    """A step of images of 64 pixels is one of the same images at 32, the least."""
     small, resized, batches = build_narrow(), build_narrow(), make_batches(4)
     larger = batches.map(
         lambda b: {**b, names.IMAGES: tf.repeat(tf.repeat(b[names.IMAGES], 2, 1), 2, 2)}
     )
-    options = {"bas_active": False, "classifier_size_wh": (32, 32)}
+    options = {"bas_active": False, "classifier_scale": 0.6}
     seen = take_steps(small, larger, **options)
     of_resized = take_steps(resized, batches, bas_active=False)
     np.testing.assert_allclose(seen[0][names.LOSS], of_resized[0][names.LOSS])

@@ -10,7 +10,7 @@ from keras import layers
 
 from bas_tf.errors import check_choice
 from bas_tf.models.batch_norm import BatchNormalization
-from bas_tf.models.convolution import Conv2D
+from bas_tf.models.convolution import Conv2D, DepthwiseConv2D
 
 BATCH_NORM_EPSILON = 1e-5  # torch's default, MobileNetV1 and ResNet50 of the paper
 BATCH_NORM_MOMENTUM = 0.9  # torch counts the other way round: 0.1
@@ -112,7 +112,7 @@ class ConvNormActivation(layers.Layer):
         if filters is None:
             # Keras's he_normal counts every channel as an input of each.
             stddev = (2 / (sides[0] * sides[1])) ** 0.5
-            self.conv = layers.DepthwiseConv2D(
+            self.conv = DepthwiseConv2D(
                 sides, name="conv",
                 depthwise_initializer=keras.initializers.RandomNormal(stddev=stddev),
                 **options,
@@ -143,7 +143,8 @@ class ConvNormActivation(layers.Layer):
         if training or x.dtype.size == 2:
             return self.activation(self.norm(self.conv(x), training=training))
         kernel, offset = self.folded()
-        return self.activation(tf.nn.bias_add(self._convolve(x, kernel), offset))
+        x = self.conv.convolution_op(x, kernel)
+        return self.activation(tf.nn.bias_add(x, offset))
 
     def folded(self) -> tuple[tf.Tensor, tf.Tensor]:
         """The kernel times what the moving statistics scale by, and what they add.
@@ -151,15 +152,9 @@ class ConvNormActivation(layers.Layer):
         A training step saves the passes over its maps, forwards and backwards.
         """
         scale, offset = self.norm.by_moving_statistics()
-        if isinstance(self.conv, layers.DepthwiseConv2D):
+        if isinstance(self.conv, DepthwiseConv2D):
             scale = scale[:, tf.newaxis]
         return tf.convert_to_tensor(self.conv.kernel) * scale, offset
-
-    def _convolve(self, x, kernel):
-        if isinstance(self.conv, Conv2D):
-            return self.conv.convolution_op(x, kernel)
-        strides = [1, *self.conv.strides, 1]
-        return tf.nn.depthwise_conv2d(x, kernel, strides, self.conv.padding.upper())
 
 
 def _stride_margins(sides: tuple[int, int], padding: str):

@@ -38,6 +38,26 @@ def test_the_input_gradient_by_convolution(
         np.testing.assert_allclose(b, a, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("width", [8, 9])
+def test_the_depthwise_kernels_gradient_by_three_columns_at_a_time(
+    rng, in_float64, width
+):
+    """Of an odd width, which has no pairs of columns, as Keras's own."""
+    x = tf.constant(rng.normal(size=[2, 7, width, 3]))
+    options = {"padding": "same", "use_bias": False}
+    layer = convolution.DepthwiseConv2D(5, **options)
+    keras_layer = keras.layers.DepthwiseConv2D(5, **options)
+    keras_layer.build(x.shape)
+    layer.build(x.shape)
+    layer.set_weights(keras_layer.get_weights())
+    convolution.speed_up_gradients(keras.Sequential([layer]))
+    assert layer.has_fast_gradient
+    found, gradients = gradients_of(layer, x)
+    expected, keras_gradients = gradients_of(keras_layer, x)
+    for a, b in zip([expected, *keras_gradients], [found, *gradients], strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     "options",
     [

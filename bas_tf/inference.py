@@ -152,7 +152,7 @@ def _on_arrays(function: Callable[..., Mapping[str, tf.Tensor]]) -> Callable:
 
     Returns NumPy arrays; maps without their channel axis.
     """
-    in_graph = tf.function(function, reduce_retracing=True, autograph=False)
+    in_graph = of_any_batch(function)
 
     def call(images: np.ndarray, *class_ids: np.ndarray) -> dict[str, np.ndarray]:
         ids = [tf.constant(of, tf.int32) for of in class_ids]
@@ -163,14 +163,25 @@ def _on_arrays(function: Callable[..., Mapping[str, tf.Tensor]]) -> Callable:
     return call
 
 
+def of_any_batch(function: Callable) -> Callable:
+    """The function of batches as a graph that is traced once for all their sizes."""
+    in_graph = tf.function(function, autograph=False)
+
+    def call(*batches: tf.Tensor):
+        specs = [tf.TensorSpec([None, *b.shape[1:]], b.dtype) for b in batches]
+        return in_graph.get_concrete_function(*specs)(*batches)
+
+    return call
+
+
 def make_scores_fn(localizer: Localizer) -> ScoresFn:
     """Images -> names.SCORES of `make_predict_fn` alone: no generator, no boxes."""
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def in_graph(images):
+    def scores_of(images):
         _, class_maps = localizer.backbone(images, training=False)
         return tf.nn.softmax(masking.global_average_pool(class_maps))
 
+    in_graph = of_any_batch(scores_of)
     return lambda images: in_graph(tf.constant(images)).numpy()
 
 

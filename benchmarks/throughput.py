@@ -2,11 +2,10 @@ r"""Photos a second of localize, annotate and evaluate, and of the network alone
 
   python -m benchmarks.throughput --config=configs/butterflies_efficientnet_lite0.py
 
-Drawings of 500 x 375 pixels as JPEG files, a network with fresh weights. The sides
-alternately, `--rounds` times: the network on photos that lie in memory, resized, in
-batches of 16; and each command's own function from files to files. A side's time is
-that of all photos less that of the first 20, so that loading does not count. Median of
-the rounds' own ratios.
+Drawings of 500 x 375 pixels as JPEG files, a network with fresh weights. Alternately,
+`--rounds` times: the network on resized photos in memory, in batches of 16; and each
+command's own function from files to files. A side's time is that of all photos less
+that of the first 20, so that loading does not count. Median of the rounds' own ratios.
 """
 
 import functools

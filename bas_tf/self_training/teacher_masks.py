@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from bas_tf import files, names
+from bas_tf import files, inference, names
 from bas_tf.data import bad_images
 from bas_tf.data.images import in_parallel
 from bas_tf.data.pseudo_masks import INDEX_FILE, content_hash, mask_paths
@@ -143,7 +143,7 @@ def _make_maps_fn(teacher: experiment.Experiment):
     trained_wh = teacher.config.data.crop_size
     size_wh = tuple(MULTIPLE * round(n * _SCALE / MULTIPLE) for n in trained_wh)
 
-    @tf.function(reduce_retracing=True, autograph=False)
+    @inference.of_any_batch
     def in_graph(images, class_ids):
         features = localizer.backbone.trunk(images, training=False)
         return localizer.generator(features, class_ids[:, tf.newaxis])[..., 0]

@@ -179,3 +179,13 @@ def test_ten_crop_scores_are_the_mean_over_corners_centre_and_mirrors(localizer,
             for view in (crop, crop[:, ::-1]):
                 total += predict_fn(view[np.newaxis])[names.SCORES][0]
         np.testing.assert_allclose(actual, total / 10, atol=1e-6)
+
+
+def test_one_graph_serves_batches_of_all_sizes():
+    traced = []
+    doubled = inference.of_any_batch(lambda x: traced.append(x.shape) or 2 * x)
+    for size in (3, 2, 3):
+        np.testing.assert_array_equal(
+            doubled(tf.ones([size, 4])), np.full([size, 4], 2)
+        )
+    assert traced == [(None, 4)]

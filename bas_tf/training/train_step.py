@@ -23,15 +23,15 @@ class Method:
     `accumulation_steps` and `jit_compile` say how a step is computed: in how many
     parts, one after the other, a replica takes its share of the batch (BatchNorm then
     sees one part at a time); and whether XLA compiles the forward and backward pass.
-    `classifier_scale` of their width and height is what images are resized to, in
-    multiples of 16, in the classifier's epochs. `uses_masks`: batches have names.MASKS,
-    and the loss L_mask; `label_maps`, of a network with a softmax of maps: they are
-    label maps, and L_seg takes the place of every term but L_cls. `classification`
-    "multilabel": batches have names.PRESENT, and L_mcls in place of L_cls; `positives`
-    says whether one of a photo's classes, the label, is y in the other terms, or "all",
-    see `terms_of_positives`. `no_object`: the class id of photos without an object, if
-    there is one: they train the classifier, and the area term empties their map; what
-    asks for an object in it is 0.
+    `classifier_scale` of their width and height is what images are resized to in the
+    classifier's epochs, in multiples of 16, at least 64. `uses_masks`: batches have
+    names.MASKS, and the loss L_mask; `label_maps`, of a network with a softmax of maps:
+    they are label maps, and L_seg takes the place of every term but L_cls.
+    `classification` "multilabel": batches have names.PRESENT, and L_mcls in place of
+    L_cls; `positives` says whether one of a photo's classes, the label, is y in the
+    other terms, or "all", see `terms_of_positives`. `no_object`: the class id of photos
+    without an object, if there is one: they train the classifier, and the area term
+    empties their map; what asks for an object in it is 0.
 
     Raises:
       UserError: an unknown `objective`, `classification` or `background_wins`, masks
@@ -252,8 +252,9 @@ def _terms(
 def _scaled(images: tf.Tensor, scale: float) -> tf.Tensor:
     if scale == 1:
         return images
-    sides = [max(32, 16 * round(scale * side / 16)) for side in images.shape[1:3]]
-    return resize_bilinear(images, sides)
+    sides = images.shape[1:3]
+    scaled = [max(16 * round(scale * side / 16), min(side, 64)) for side in sides]
+    return resize_bilinear(images, scaled)
 
 
 def _sums(terms, loss, method: Method, labels, present) -> dict[str, tf.Tensor]:

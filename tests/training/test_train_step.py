@@ -87,16 +87,21 @@ def test_the_classifiers_steps_add_up_their_parts_too():
 
 
 def test_the_classifiers_steps_take_smaller_images():
-    """A step of images of 64 pixels is one of the same images at 32, the least."""
-    small, resized, batches = build_narrow(), build_narrow(), make_batches(4)
-    larger = batches.map(
-        lambda b: {**b, names.IMAGES: tf.repeat(tf.repeat(b[names.IMAGES], 2, 1), 2, 2)}
-    )
-    options = {"bas_active": False, "classifier_scale": 0.6}
-    seen = take_steps(small, larger, **options)
-    of_resized = take_steps(resized, batches, bas_active=False)
-    np.testing.assert_allclose(seen[0][names.LOSS], of_resized[0][names.LOSS])
-    for a, b in zip(values_of(small[0]), values_of(resized[0]), strict=True):
+    """A step of images of 128 pixels is one of the same images at 64."""
+    scaled, plain = build_narrow(), build_narrow()
+
+    def batches(times):
+        def enlarged(b):
+            images = tf.repeat(tf.repeat(b[names.IMAGES], times, 1), times, 2)
+            return {**b, names.IMAGES: images}
+
+        return make_batches(4).map(enlarged)
+
+    options = {"bas_active": False, "classifier_scale": 0.5}
+    (seen,) = take_steps(scaled, batches(4), **options)
+    (expected,) = take_steps(plain, batches(2), bas_active=False)
+    np.testing.assert_allclose(seen[names.LOSS], expected[names.LOSS])
+    for a, b in zip(values_of(scaled[0]), values_of(plain[0]), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
 
 

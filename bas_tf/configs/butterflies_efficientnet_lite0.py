@@ -34,5 +34,6 @@ def get_config(variant: str = ""):
     config.train.classifier_scale = 0.6
     config.train.batch_statistics = False
     config.train.self_training_rounds = 2
+    config.train.self_training_rate = 2e-3
     config.eval.score_threshold = 0.5  # of maps trained towards masks
     return config

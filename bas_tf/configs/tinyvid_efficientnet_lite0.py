@@ -20,4 +20,5 @@ def get_config(variant: str = ""):
     config.train.epochs = 8
     config.train.classifier_scale = 1.0
     config.train.self_training_rounds = 1
+    config.train.self_training_rate = 1e-3
     return config

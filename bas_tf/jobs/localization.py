@@ -79,9 +79,7 @@ def localize_photos(
             row |= row_of(photo, answer, runner.class_names, min_confidence)
             if path in masks_of:
                 row |= {"refine": refine, "mask": masks_of[path]}
-                row["mask_rle"] = masks.run_lengths(answer[MASK])
-                drawn = np.repeat(answer[MASK][..., np.newaxis], 3, axis=2)
-                pictures.write_png(output / masks_of[path], drawn * np.uint8(255))
+                row |= _write_mask(output / masks_of[path], answer[MASK])
             rows.append(row)
             file = output / overlays[path]
             yield functools.partial(_write_overlay, file, photo, answer, row)
@@ -91,6 +89,12 @@ def localize_photos(
     photo_batches.log_skipped(faults, len(paths))
     files.write_json(output / PREDICTIONS_FILE, rows)
     return rows
+
+
+def _write_mask(path: Path, mask: np.ndarray) -> dict:
+    drawn = np.repeat(mask[..., np.newaxis], 3, axis=2) * np.uint8(255)
+    pictures.write_png(path, drawn)
+    return {"mask_rle": masks.run_lengths(mask)}
 
 
 def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> None:

@@ -60,10 +60,7 @@ def export_tflite(
 
     _check_variants(variants, input_type, refine)
     loaded, output = experiment.load_experiment(workdir), Path(output)
-    if refine != "none" and not loaded.config.eval.score_threshold:
-        raise UserError(
-            f"--refine={refine}: eval.score_threshold is 0.0; one above 0 is needed"
-        )
+    _check_refines(refine, loaded.config.eval.score_threshold)
     if data_root is not None:
         loaded.config.data.root = data_root
     paths = {
@@ -88,6 +85,13 @@ def export_tflite(
         files.write_json(path.with_name(f"{path.name}.json"), document)
         written.append(path)
     return written
+
+
+def _check_refines(refine: str, score_threshold: float) -> None:
+    if refine != "none" and not score_threshold:
+        raise UserError(
+            f"--refine={refine}: eval.score_threshold is 0.0; one above 0 is needed"
+        )
 
 
 def _converted(

@@ -71,8 +71,8 @@ def model_document(
     inputs, outputs = signature_tensors(tflite)
     if names.BOXES in outputs:
         outputs[names.BOXES]["frame"] = "pixels of the input image, from its upper left"
-    is_given = names.CLASS_IDS in inputs
-    meanings = MEANINGS_OF_GIVEN_CLASS if is_given else MEANINGS
+    meanings = MEANINGS_OF_GIVEN_CLASS if names.CLASS_IDS in inputs else MEANINGS
+    is_int8 = quantization == "int8"
     refinement = {}
     if refine != "none":
         refinement = {"refine": refine}
@@ -99,10 +99,8 @@ def model_document(
         "top_k": localizer.top_k,
         **refinement,
         "quantization": quantization,
-        "calibration": calibration_document(crops) if quantization == "int8" else None,
-        "float_operators": (
-            operators.float_operators(tflite) if quantization == "int8" else None
-        ),
+        "calibration": calibration_document(crops) if is_int8 else None,
+        "float_operators": operators.float_operators(tflite) if is_int8 else None,
         "training": {
             "config_sha256": config_sha256(config.to_dict()),
             "seed": config.train.seed,

@@ -20,7 +20,8 @@ def find_config(name: str) -> Path:
     if path.exists() or str(path.parent) not in (".", "configs", "configs/paper"):
         return path
     file = f"{path.name.removesuffix('.py')}.py"
-    return next(FOLDER.rglob(file), FOLDER / file)
+    of_paper = FOLDER / "paper" / file
+    return of_paper if of_paper.is_file() else FOLDER / file
 
 
 def read_config(name: str, *, argument: str) -> ConfigDict:

@@ -57,13 +57,18 @@ class Chain(layers.Layer):
         raise NotImplementedError
 
     def build(self, input_shape):
-        for layer in self.chain():
-            layer.build(input_shape)
-            input_shape = layer.compute_output_shape(input_shape)
+        build_layers(self.chain(), input_shape)
         self.built = True
 
     def compute_output_shape(self, input_shape):
         return output_shape(self.chain(), input_shape)
+
+
+def build_layers(chain: list[layers.Layer], shape) -> None:
+    """Builds layers that run one after the other."""
+    for layer in chain:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
 
 
 def output_shape(chain: list[layers.Layer], shape):

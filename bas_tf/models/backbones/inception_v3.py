@@ -26,7 +26,7 @@ def conv(filters, kernel_size, name, strides=1, *, padding="symmetric"):
     )
 
 
-def chain(prefix, *steps, strides=1):
+def convs(prefix, *steps, strides=1):
     """Blocks of (filters, kernel size), numbered if several; the last is strided."""
     names = [f"{prefix}_{i + 1}" for i in range(len(steps))]
     names = names if len(steps) > 1 else [prefix]
@@ -48,10 +48,7 @@ class Branches(layers.Layer):
 
     def build(self, input_shape):
         for branch in self.branches:
-            shape = input_shape
-            for layer in branch:
-                layer.build(shape)
-                shape = layer.compute_output_shape(shape)
+            blocks.build_layers(branch, input_shape)
         self.built = True
 
     def compute_output_shape(self, input_shape):
@@ -98,9 +95,9 @@ def averaged(channels: int, counts_padding: bool) -> list[layers.Layer]:
 def block_5(name: str, pooled_channels: int, counts_padding: bool) -> Branches:
     """Mixed_5b, 5c, 5d: 1x1, 5x5, two 3x3, pooled."""
     return Branches(
-        chain("branch1x1", (64, 1)),
-        chain("branch5x5", (48, 1), (64, 5)),
-        chain("branch3x3dbl", (64, 1), (96, 3), (96, 3)),
+        convs("branch1x1", (64, 1)),
+        convs("branch5x5", (48, 1), (64, 5)),
+        convs("branch3x3dbl", (64, 1), (96, 3), (96, 3)),
         averaged(pooled_channels, counts_padding),
         name=name,
     )
@@ -109,8 +106,8 @@ def block_5(name: str, pooled_channels: int, counts_padding: bool) -> Branches:
 def block_6a() -> Branches:
     """Mixed_6a, whose stride the paper removes: 3x3, two 3x3, max-pooled."""
     return Branches(
-        chain("branch3x3", (384, 3)),
-        chain("branch3x3dbl", (64, 1), (96, 3), (96, 3)),
+        convs("branch3x3", (384, 3)),
+        convs("branch3x3dbl", (64, 1), (96, 3), (96, 3)),
         [blocks.PaddedMaxPooling(3, 1, (1, 1))],
         name="Mixed_6a",
     )
@@ -121,9 +118,9 @@ def block_6(name: str, width: int, counts_padding: bool) -> Branches:
     flat, tall = (1, 7), (7, 1)
     double = [(width, kernel) for kernel in (1, tall, flat, tall)]
     return Branches(
-        chain("branch1x1", (192, 1)),
-        chain("branch7x7", (width, 1), (width, flat), (192, tall)),
-        chain("branch7x7dbl", *double, (192, flat)),
+        convs("branch1x1", (192, 1)),
+        convs("branch7x7", (width, 1), (width, flat), (192, tall)),
+        convs("branch7x7dbl", *double, (192, flat)),
         averaged(192, counts_padding),
         name=name,
     )
@@ -133,8 +130,8 @@ def block_7a() -> Branches:
     """Mixed_7a at stride 2: 3x3, 7x7 in strips with a 3x3, max-pooled."""
     long = (192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3)
     return Branches(
-        chain("branch3x3", (192, 1), (320, 3), strides=2),
-        chain("branch7x7x3", *long, strides=2),
+        convs("branch3x3", (192, 1), (320, 3), strides=2),
+        convs("branch7x7x3", *long, strides=2),
         [blocks.PaddedMaxPooling(3, 2, (1, 1))],
         name="Mixed_7a",
     )
@@ -142,16 +139,16 @@ def block_7a() -> Branches:
 
 def strips(prefix: str) -> Branches:
     """A 1x3 and a 3x1 side by side."""
-    flat, tall = chain(f"{prefix}a", (384, (1, 3))), chain(f"{prefix}b", (384, (3, 1)))
+    flat, tall = convs(f"{prefix}a", (384, (1, 3))), convs(f"{prefix}b", (384, (3, 1)))
     return Branches(flat, tall, name=f"{prefix}_strips")
 
 
 def block_7(name: str, counts_padding: bool) -> Branches:
     """Mixed_7b, 7c: 1x1, 3x3 in strips, 3x3 and strips, pooled."""
     return Branches(
-        chain("branch1x1", (320, 1)),
+        convs("branch1x1", (320, 1)),
         [conv(384, 1, "branch3x3_1"), strips("branch3x3_2")],
-        [*chain("branch3x3dbl", (448, 1), (384, 3)), strips("branch3x3dbl_3")],
+        [*convs("branch3x3dbl", (448, 1), (384, 3)), strips("branch3x3dbl_3")],
         averaged(192, counts_padding),
         name=name,
     )

@@ -106,7 +106,6 @@ def build_model(
     Its weights are fresh or a file's; a workdir's are loaded by `resuming.load_start`.
 
     Args:
-      config: the config.
       num_classes: of the data.
       precision: what its layers compute in, see `ops.precision`. Training says
         `train.precision`; evaluation and export take float32, on the same variables.

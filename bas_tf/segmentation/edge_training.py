@@ -160,7 +160,6 @@ def fit(
     """Trains the branch of a network.
 
     Args:
-      network: the network.
       example: a photo's number -> `random_crop`.
       count: how many photos; smaller than a batch, they are one.
       rng: draws their order.

@@ -90,7 +90,8 @@ def export_tflite(
 def _check_refines(refine: str, score_threshold: float) -> None:
     if refine != "none" and not score_threshold:
         raise UserError(
-            f"--refine={refine}: eval.score_threshold is 0.0; one above 0 is needed"
+            f"--refine={refine}: eval.score_threshold is {score_threshold}; one above "
+            "0 is needed"
         )
 
 

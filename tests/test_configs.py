@@ -76,6 +76,11 @@ def test_a_shipped_config_is_found_from_any_folder(tmp_path, monkeypatch, folder
     assert found.to_dict() == build("cub_resnet50", "extension").to_dict()
 
 
+def test_a_name_is_no_pattern():
+    with pytest.raises(UserError, match="none of the shipped configs: ablation, "):
+        read_config("cub_*", argument="--config")
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_an_unknown_variant_is_refused_with_the_known_ones(name):
     with pytest.raises(UserError, match="unknown variant") as error:

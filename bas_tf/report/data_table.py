@@ -16,6 +16,7 @@ FAULTS = {
     "class_without_images": "classes without images",
     "unreadable_image": "images that cannot be read",
     "unreadable_mask": "masks that cannot be read",
+    "mask_values": "masks without 255, the object's value",
     "mask_size": "masks of other proportions than their image",
     "label_file": "lines of labels.csv that do not fit the photos",
     "box_file": "box files that do not fit the photos",

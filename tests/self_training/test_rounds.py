@@ -113,6 +113,9 @@ def test_masks_of_another_teacher_are_not_gone_on_with(config, tmp_path):
     teacher_masks.write_masks(tmp_path / "0", config, output)
     with pytest.raises(UserError, match=re.escape(str(output))):
         teacher_masks.write_masks(tmp_path / "1", config, output)
+    (output / INDEX_FILE).unlink()
+    with pytest.raises(UserError, match=r"\.png: is there, but .*json is not"):
+        teacher_masks.write_masks(tmp_path / "1", config, output)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from bas_tf.configs import demo
 from bas_tf.data.pseudo_masks import INDEX_FILE, mask_paths
 from bas_tf.errors import UserError
-from bas_tf.jobs import evaluation, experiment, results, training
+from bas_tf.jobs import evaluation, experiment, results, resuming, training
 from bas_tf.self_training import rounds, teacher_masks
 from tests.training import narrow
 
@@ -131,6 +132,29 @@ def test_rounds_refuse_several_machines_and_boxes_of_label_maps(
     config.update_from_flattened_dict(change)
     with pytest.raises(UserError, match="train.self_training_rounds|corrected_boxes"):
         rounds.stages(config, tmp_path)
+
+
+def begin_all(config, workdir):
+    """Workdirs of all trainings of a config, as if each had its first checkpoint."""
+    for stage, folder in rounds.stages(config, workdir):
+        (folder / "checkpoints").mkdir(parents=True)
+        (folder / "checkpoints/step-1.index").touch()
+        resuming.write_experiment(folder, stage, ("cat", "dog"))
+
+
+def test_rounds_continue_by_another_path_and_after_a_move(
+    config, tmp_path, monkeypatch
+):
+    config.train.self_training_rounds = 2
+    monkeypatch.chdir(tmp_path)
+    begin_all(config, Path("run"))
+    monkeypatch.chdir("/")
+    moved = (tmp_path / "run").rename(tmp_path / "moved")
+    for stage, folder in rounds.stages(config, moved):
+        resuming.check_workdir(folder, stage, ("cat", "dog"))
+        stage.data.pseudo_masks = str(tmp_path / "masks")
+        with pytest.raises(UserError, match="was trained with data.pseudo_masks="):
+            resuming.check_workdir(folder, stage, ("cat", "dog"))
 
 
 def test_rounds_before_the_last_take_half_its_epochs(config, tmp_path):

@@ -134,12 +134,12 @@ def test_rounds_refuse_several_machines_and_boxes_of_label_maps(
         rounds.stages(config, tmp_path)
 
 
-def begin_all(config, workdir):
+def begin_all(config, workdir, class_names=("cat", "dog")):
     """Workdirs of all trainings of a config, as if each had its first checkpoint."""
     for stage, folder in rounds.stages(config, workdir):
         (folder / "checkpoints").mkdir(parents=True)
         (folder / "checkpoints/step-1.index").touch()
-        resuming.write_experiment(folder, stage, ("cat", "dog"))
+        resuming.write_experiment(folder, stage, class_names)
 
 
 def test_rounds_continue_by_another_path_and_after_a_move(
@@ -155,6 +155,15 @@ def test_rounds_continue_by_another_path_and_after_a_move(
         stage.data.pseudo_masks = str(tmp_path / "masks")
         with pytest.raises(UserError, match="was trained with data.pseudo_masks="):
             resuming.check_workdir(folder, stage, ("cat", "dog"))
+
+
+def test_more_rounds_in_a_finished_workdir_are_refused_at_once(config, tmp_path):
+    class_names = experiment.open_source(config).class_names
+    begin_all(config, tmp_path, class_names)
+    config.train.self_training_rounds = 2
+    with pytest.raises(UserError, match="pseudo_masks='.*teacher_1_masks', the config"):
+        rounds.run_training(config, tmp_path)
+    assert not (tmp_path / "teacher_2").exists()
 
 
 def test_rounds_before_the_last_take_half_its_epochs(config, tmp_path):

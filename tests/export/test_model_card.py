@@ -8,6 +8,7 @@ import pytest
 
 from bas_tf.configs import demo
 from bas_tf.errors import UserError
+from bas_tf.evaluators import figures
 from bas_tf.export.artifacts import model_card
 from bas_tf.jobs import experiment, resuming
 from bas_tf.models.weights import keras_applications, sources
@@ -92,11 +93,8 @@ def without_boxes(evaluated: dict) -> dict:
 
 
 @pytest.mark.slow
-def test_the_card_of_the_quick_demo(demo_workdir, tmp_path):
-    loaded, steps = experiment.load_experiment(demo_workdir), 12
-    path = tmp_path / model_card.CARD_FILE
-    model_card.write_model_card(path, loaded, steps=steps)
-    card = path.read_text(encoding="utf-8")
+def test_the_card_of_the_quick_demo(demo_workdir):
+    card = card_of(experiment.load_experiment(demo_workdir))
     metrics = json.loads((demo_workdir / "metrics.json").read_text())["metrics"]
     row = next(line for line in card.splitlines() if line.startswith("| Mean IoU"))
     assert f"| Mean IoU | {100 * metrics['mean_iou']:.1f} % (" in row
@@ -229,6 +227,10 @@ def test_what_chose_the_epoch_and_the_threshold(make_workdir, evaluated):
     )
 
 
+def test_every_origin_of_a_threshold_has_its_words():
+    assert model_card.ORIGINS.keys() == set(figures.THRESHOLD_ORIGINS)
+
+
 def test_how_many_training_images_the_log_tells(make_workdir):
     loaded = make_workdir(data__source="folder", data__root="/data/pets")
     log = loaded.workdir / "metrics.jsonl"
@@ -335,10 +337,9 @@ def test_hostile_names_change_nothing_but_their_own_text(make_workdir, evaluated
     ]
 
 
-def test_a_card_with_any_name_can_be_written(make_workdir, tmp_path):
-    path = tmp_path / "new" / model_card.CARD_FILE
-    model_card.write_model_card(path, make_workdir(HOSTILE), steps=1)
-    assert path.read_bytes().decode().endswith("Apache-2.0.\n")
+def test_a_card_with_any_name_can_be_written(make_workdir):
+    card = model_card.model_card(make_workdir(HOSTILE), steps=1)
+    assert card.encode().endswith(b"Apache-2.0.\n")
 
 
 def test_a_metrics_file_that_cannot_be_read(make_workdir, evaluated):

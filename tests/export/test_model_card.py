@@ -135,6 +135,14 @@ def test_figures_with_their_intervals_next_to_the_baselines(make_workdir, evalua
     assert "IoU with a true box is above 0.5" in section(card, "Metrics")
 
 
+def test_boxes_that_the_exported_files_do_not_make(make_workdir, evaluated):
+    evaluated |= {"refine": "grabcut", "views": "64,flip"}
+    card = card_of(make_workdir(), evaluated)
+    made = "boxes refined by grabcut, maps averaged over 64,flip"
+    assert f"75.0 % of the boxes were right (IoU > 0.5, {made};\none fixed" in card
+    assert f"**Evaluated with {made}. Exported" in section(card, "Evaluation data")
+
+
 def test_images_without_a_box_or_a_map_are_counted(make_workdir, evaluated):
     evaluated["metrics"] |= {"num_images_without_boxes": 7, "num_degenerate": 3}
     card = card_of(make_workdir(), evaluated)

@@ -16,6 +16,7 @@ import jinja2
 import bas_tf
 from bas_tf.data import bad_images
 from bas_tf.errors import UserError
+from bas_tf.evaluators.metrics_file import box_settings
 from bas_tf.jobs import experiment, results
 from bas_tf.models.weights import weights_file
 from bas_tf.report import table
@@ -186,11 +187,12 @@ def evaluation(path: Path) -> dict[str, Any] | None:
 
     Returns:
       "protocol", "split", "num_images", "score_threshold" as in the file; "origin" of
-      the threshold in words and as "threshold_origin"; "meanings" of the figures by
-      their names; "table" of them, rows of cells, the first its heading; "percents",
-      {key of the file: value as text}; "right_boxes" of the model's own, None where
-      nobody measured them; "beats_centre", None where nobody knows;
-      "without_boxes" and "degenerate", numbers of images.
+      the threshold in words and as "threshold_origin"; "made", see `box_settings`;
+      "meanings" of the figures by their names; "table" of them, rows of cells, the
+      first its heading; "percents", {key of the file: value as text};
+      "right_boxes" of the model's own, None where nobody measured them;
+      "beats_centre", None where nobody knows; "without_boxes" and "degenerate",
+      numbers of images.
 
     Raises:
       UserError: it cannot be read.
@@ -201,8 +203,9 @@ def evaluation(path: Path) -> dict[str, Any] | None:
         document = json.loads(path.read_text(encoding="utf-8"))
         metrics = document["metrics"]
         rows = table.metric_rows(metrics, document["intervals_95"])
-        settings = {key: document[key] for key in results.SETTING_KEYS}
+        settings = results.settings_of(document)
         settings["origin"] = ORIGINS[settings["threshold_origin"]]
+        settings["made"] = box_settings(settings)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path}: not a metrics.json ({error}); write it again with bas_tf.evaluate"

@@ -11,7 +11,13 @@ import numpy as np
 from absl import logging
 
 from bas_tf import files
-from bas_tf.annotation.data_set import SPLITS, DataSet, Object, Photo
+from bas_tf.annotation.data_set import (
+    SPLITS,
+    DataSet,
+    Object,
+    Photo,
+    warn_of_leftovers,
+)
 from bas_tf.data import decode
 from bas_tf.errors import DataError
 from bas_tf.report import pictures
@@ -25,7 +31,7 @@ def write(data: DataSet, output: Path) -> None:
 
     A crop made with another margin has another size, and is made again.
     """
-    empty = 0
+    empty, written = 0, set()
     for photo, named in _names(data):
         empty += not named
         regions = {
@@ -43,6 +49,8 @@ def write(data: DataSet, output: Path) -> None:
                 pixels[y0:y1, x0:x1], path.suffix, jpeg_quality=_JPEG_QUALITY
             )
             files.write_file(path, content)
+        written |= regions.keys()
+    warn_of_leftovers(output / FOLDER, written)
     if empty:
         logging.warning("photos without a crop, nothing was found in them: %d", empty)
 

@@ -1,9 +1,11 @@
 """What is annotated: photos and the objects in them."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from absl import logging
 
 SPLITS = ("train", "val", "test")  # of a photo, by its first folder
 
@@ -89,6 +91,18 @@ class DataSet:
     def folder(self) -> str:
         """The last two names of `root`, which can say the photos' split and class."""
         return "/".join(self.root.parts[-2:]).lstrip("/")
+
+
+def warn_of_leftovers(folder: Path, written: Set[Path]) -> None:
+    """Says so where a folder has files of photos that were moved or deleted since."""
+    suffixes = {path.suffix for path in written}
+    found = {path for path in folder.rglob("*") if path.suffix in suffixes}
+    if left := found - written:
+        logging.warning(
+            "%s: %d files are of no photo of this run, the first is %s; where photos "
+            "were moved, delete this folder: the same command writes it anew",
+            folder, len(left), min(left),
+        )  # fmt: skip
 
 
 def from_row(row: dict[str, Any]) -> Photo:

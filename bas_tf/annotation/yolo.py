@@ -12,7 +12,13 @@ import numpy as np
 
 from bas_tf import files
 from bas_tf.annotation import polygons
-from bas_tf.annotation.data_set import SPLITS, DataSet, Object, Photo
+from bas_tf.annotation.data_set import (
+    SPLITS,
+    DataSet,
+    Object,
+    Photo,
+    warn_of_leftovers,
+)
 from bas_tf.data import decode
 from bas_tf.refinement import masks
 
@@ -21,7 +27,7 @@ IMAGES, LABELS, FILE = "images", "labels", "data.yaml"
 
 def write(data: DataSet, output: Path) -> None:
     """Writes the labels, copies the photos that are not there yet; data.yaml last."""
-    found = set()
+    found, copies = set(), set()
     for photo, name in _names(data):
         lines = [
             label(each, photo.size_wh, data.class_names, as_polygon=data.has_masks)
@@ -32,7 +38,9 @@ def write(data: DataSet, output: Path) -> None:
         copy = output / IMAGES / (name + PurePosixPath(photo.name).suffix)
         if not copy.is_file():
             files.write_file(copy, decode.read_file(data.root / photo.name))
+        copies.add(copy)
         found.add(name.partition("/")[0])
+    warn_of_leftovers(output / IMAGES, copies)
     splits = [split for split in SPLITS if split in found]
     files.write_file(output / FILE, description(data.class_names, splits).encode())
 

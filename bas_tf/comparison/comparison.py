@@ -166,7 +166,9 @@ def _evaluation_config(own, first):
 
 def _evaluate(run: Run, config, **options) -> EvaluationResult:
     runner = experiment.load_runner(
-        run.path, scores_precision=evaluation_options.scores_precision(config)
+        run.path,
+        scores_precision=evaluation_options.scores_precision(config),
+        views=config.eval.views,
     )
     evaluator = evaluation.Evaluator(
         config,

@@ -16,6 +16,7 @@ from bas_tf.annotation.data_set import (
     DataSet,
     Object,
     Photo,
+    is_up_to_date,
     warn_of_leftovers,
 )
 from bas_tf.data import decode
@@ -27,7 +28,7 @@ _JPEG_QUALITY = 95
 
 
 def write(data: DataSet, output: Path) -> None:
-    """Writes the crops that are not there yet; where nothing was found there is none.
+    """Writes the crops of new or changed photos; where nothing was found is none.
 
     A crop made with another margin has another size, and is made again.
     """
@@ -41,7 +42,8 @@ def write(data: DataSet, output: Path) -> None:
         missing = {
             path: (x0, y0, x1, y1)
             for path, (x0, y0, x1, y1) in regions.items()
-            if not path.is_file() or _size_of(path) != (x1 - x0, y1 - y0)
+            if not is_up_to_date(path, data.root / photo.name)
+            or _size_of(path) != (x1 - x0, y1 - y0)
         }
         pixels = _pixels(photo, data.root) if missing else None
         for path, (x0, y0, x1, y1) in missing.items():

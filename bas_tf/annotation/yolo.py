@@ -17,6 +17,7 @@ from bas_tf.annotation.data_set import (
     DataSet,
     Object,
     Photo,
+    is_up_to_date,
     warn_of_leftovers,
 )
 from bas_tf.data import decode
@@ -26,7 +27,7 @@ IMAGES, LABELS, FILE = "images", "labels", "data.yaml"
 
 
 def write(data: DataSet, output: Path) -> None:
-    """Writes the labels, copies the photos that are not there yet; data.yaml last."""
+    """Writes the labels, copies the photos that are new or changed; data.yaml last."""
     found, copies = set(), set()
     for photo, name in _names(data):
         lines = [
@@ -36,8 +37,9 @@ def write(data: DataSet, output: Path) -> None:
         path = output / LABELS / f"{name}.txt"
         files.write_file(path, "".join(f"{line}\n" for line in lines).encode())
         copy = output / IMAGES / (name + PurePosixPath(photo.name).suffix)
-        if not copy.is_file():
-            files.write_file(copy, decode.read_file(data.root / photo.name))
+        original = data.root / photo.name
+        if not is_up_to_date(copy, original):
+            files.write_file(copy, decode.read_file(original))
         copies.add(copy)
         found.add(name.partition("/")[0])
     warn_of_leftovers(output / IMAGES, copies)

@@ -33,6 +33,7 @@ NOTES = {
     "image_without_boxes": "images without boxes, which localization leaves out",
     "dark_16_bits": "nearly black photos of 16 bits a channel",
     "mask_scaled": "masks of another size than their image, in its proportions",
+    "unused_mask": "masks of no photo, expected masks/<path of its photo>.png",
     "copies_within_split": "images that are in a split more than once",
     "ignored_file": "files in class folders that are not read",
 }

@@ -40,7 +40,7 @@ COMMANDS = {  # and their flags
         "address protocol model version version_label batch_size concurrency "
         "timeout_s class_id output [no]overlays"
     ),
-    "export.verify": "workdir artifacts output max_drop num_threads",
+    "export.verify": "workdir artifacts output max_drop num_threads on_bad_image",
     "export.web": "artifacts output quantize [no]serve port",
 }
 QUICK = "--config=configs/demo.py:quicktest"

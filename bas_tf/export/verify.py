@@ -41,6 +41,8 @@ def main(args: list[str]) -> None:
         verification.by_centre_crop(loaded.config),
         split=flags.FLAGS.split or loaded.config.eval.split,
         class_names=loaded.class_names,
+        on_bad_image=flags.FLAGS.on_bad_image,
+        skipped_dir=Path(flags.FLAGS.output).parent,
     )
     keras, rows, every, lost = experiment.load_runner(loaded), [], [], []
     settings = {}
@@ -89,4 +91,5 @@ if __name__ == "__main__":
     flags.DEFINE_integer(
         "num_threads", 2, "Threads for measuring latency.", lower_bound=1
     )
+    entry_point.define_bad_image_flag()
     entry_point.run(main)

@@ -94,7 +94,7 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, command):
         ([QUICK + "s"], "configs/demo.py:quicktests: unknown variant; known: quick"),
         (["--config=configs/lost.py"], "--config=configs/lost.py: no such file"),
         (["--config", "configs/lost.py"], "--config=configs/lost.py: no such file"),
-        (["--config=configs"], "--config=configs: not a config file"),
+        (["--config=configs"], "--config=configs: no such file"),
         (["--config=README.md"], "--config=README.md: not a config file"),
         (["--config=bas_tf/names.py"], "names.py: defines no get_config"),
         ([], "--config is missing"),

@@ -68,9 +68,9 @@ def export_tflite(
         for of_file in itertools.product(variants, quantizations)
     }
     _check_outputs(loaded, output, paths.values(), quantizations)
+    crops = calibration.crops_of(loaded) if "int8" in quantizations else None
     served, steps = saved_models.served_localizer(loaded, refine=refine)
     card = model_card.model_card(loaded, steps=steps)
-    crops = calibration.crops_of(loaded) if "int8" in quantizations else None
     labels = "\n".join(loaded.class_names) + "\n"
     files.write_file(output / LABELS_FILE, labels.encode())
     files.write_file(output / model_card.CARD_FILE, card.encode())

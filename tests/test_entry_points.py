@@ -251,6 +251,9 @@ def test_home_is_expanded_in_flags_and_in_the_config(refused, tmp_path, monkeypa
         "bas_tf.train", QUICK, "--config.model.weights=~/mine.py", "--workdir=WORKDIR"
     )
     assert f"{tmp_path / 'mine.py'}" in line
+    for key in ("data.pseudo_masks", "data.corrected_boxes"):
+        args = [QUICK, f"--config.{key}=~/lost", "--workdir=WORKDIR"]
+        assert f"{key}={tmp_path / 'lost'}: " in refused("bas_tf.train", *args)
     line = refused("export.onnx", "--workdir=~/lost", "--output=WORKDIR")
     assert f"{tmp_path / 'lost'}: no config.json" in line
 

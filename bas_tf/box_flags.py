@@ -17,25 +17,24 @@ def define_model_flag() -> None:
     )
 
 
-def define_refine_flag() -> None:
-    """Defines --refine, for commands that draw boxes."""
+def define_refine_flag(default: str = "none") -> None:
+    """Defines --refine, for commands that draw boxes; `default` in words."""
     flags.DEFINE_enum(
         "refine",
         None,
         ["none", "pamr", "grabcut"],
         "Boxes of masks whose edges follow the photo's colours: grabcut is tighter, "
-        "pamr runs in TensorFlow. Default: the config's eval.refine, or none.",
+        f"pamr runs in TensorFlow. Default: {default}.",
     )
 
 
-def define_views_flag() -> None:
-    """Defines --views, for commands that draw boxes."""
+def define_views_flag(default: str = "one view") -> None:
+    """Defines --views, for commands that draw boxes; `default` in words."""
     flags.DEFINE_string(
         "views",
         None,
         "What a workdir's maps are averaged over, for tighter boxes: widths of the "
-        "network's input and mirror images, as 160,224,flip. Default: the config's "
-        "eval.views, or one view.",
+        f"network's input and mirror images, as 160,224,flip. Default: {default}.",
     )
 
 

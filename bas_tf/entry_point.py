@@ -18,6 +18,12 @@ from bas_tf.errors import UserError, one_line
 
 EXIT_USER_ERROR = 2
 HELP_FLAGS = {"--help", "-help", "-h"}
+PATHS = (  # (group, key) of a config's files and folders
+    ("data", "root"),
+    ("data", "pseudo_masks"),
+    ("data", "corrected_boxes"),
+    ("model", "weights"),
+)
 # Commands and config keys of earlier versions, and what replaces them.
 REMOVED = {
     "bas_tf.data_service": "every training reads its own batches",
@@ -86,8 +92,8 @@ def config():
     config = flags.FLAGS.config
     if config is None:
         raise UserError("--config is missing; name one such as demo, or a file")
-    config.data.root = os.path.expanduser(config.data.root)
-    config.model.weights = os.path.expanduser(config.model.weights)
+    for group, key in PATHS:
+        config[group][key] = os.path.expanduser(config[group][key])
     return config
 
 

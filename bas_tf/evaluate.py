@@ -69,6 +69,6 @@ if __name__ == "__main__":
     entry_point.define_path(
         "per_image", None, "A CSV file to write, one line per image."
     )
-    box_flags.define_refine_flag()
-    box_flags.define_views_flag()
+    box_flags.define_refine_flag("the config's eval.refine")
+    box_flags.define_views_flag("the config's eval.views")
     entry_point.run(main)

@@ -76,6 +76,12 @@ def test_a_shipped_config_is_found_from_any_folder(tmp_path, monkeypatch, folder
     assert found.to_dict() == build("cub_resnet50", "extension").to_dict()
 
 
+def test_a_folder_of_a_configs_name_does_not_hide_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert find_config("demo") == FOLDER.resolve() / "demo.py"
+
+
 def test_a_name_is_no_pattern():
     with pytest.raises(UserError, match="none of the shipped configs: ablation, "):
         read_config("cub_*", argument="--config")

@@ -40,7 +40,7 @@ COMMANDS = {  # and their flags
         "address protocol model version version_label batch_size concurrency "
         "timeout_s class_id output [no]overlays"
     ),
-    "export.verify": "workdir artifacts output max_drop num_threads",
+    "export.verify": "workdir artifacts output max_drop num_threads on_bad_image",
     "export.web": "artifacts output quantize [no]serve port",
 }
 QUICK = "--config=configs/demo.py:quicktest"
@@ -94,7 +94,7 @@ def test_help_exits_0_and_shows_an_example_and_the_flags(module, command):
         ([QUICK + "s"], "configs/demo.py:quicktests: unknown variant; known: quick"),
         (["--config=configs/lost.py"], "--config=configs/lost.py: no such file"),
         (["--config", "configs/lost.py"], "--config=configs/lost.py: no such file"),
-        (["--config=configs"], "--config=configs: not a config file"),
+        (["--config=configs"], "--config=configs: no such file"),
         (["--config=README.md"], "--config=README.md: not a config file"),
         (["--config=bas_tf/names.py"], "names.py: defines no get_config"),
         ([], "--config is missing"),
@@ -251,6 +251,9 @@ def test_home_is_expanded_in_flags_and_in_the_config(refused, tmp_path, monkeypa
         "bas_tf.train", QUICK, "--config.model.weights=~/mine.py", "--workdir=WORKDIR"
     )
     assert f"{tmp_path / 'mine.py'}" in line
+    for key in ("data.pseudo_masks", "data.corrected_boxes"):
+        args = [QUICK, f"--config.{key}=~/lost", "--workdir=WORKDIR"]
+        assert f"{key}={tmp_path / 'lost'}: " in refused("bas_tf.train", *args)
     line = refused("export.onnx", "--workdir=~/lost", "--output=WORKDIR")
     assert f"{tmp_path / 'lost'}: no config.json" in line
 

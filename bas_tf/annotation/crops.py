@@ -11,7 +11,14 @@ import numpy as np
 from absl import logging
 
 from bas_tf import files
-from bas_tf.annotation.data_set import SPLITS, DataSet, Object, Photo
+from bas_tf.annotation.data_set import (
+    SPLITS,
+    DataSet,
+    Object,
+    Photo,
+    is_up_to_date,
+    warn_of_leftovers,
+)
 from bas_tf.data import decode
 from bas_tf.errors import DataError
 from bas_tf.report import pictures
@@ -21,11 +28,11 @@ _JPEG_QUALITY = 95
 
 
 def write(data: DataSet, output: Path) -> None:
-    """Writes the crops that are not there yet; where nothing was found there is none.
+    """Writes the crops of new or changed photos; where nothing was found is none.
 
     A crop made with another margin has another size, and is made again.
     """
-    empty = 0
+    empty, written = 0, set()
     for photo, named in _names(data):
         empty += not named
         regions = {
@@ -35,7 +42,8 @@ def write(data: DataSet, output: Path) -> None:
         missing = {
             path: (x0, y0, x1, y1)
             for path, (x0, y0, x1, y1) in regions.items()
-            if not path.is_file() or _size_of(path) != (x1 - x0, y1 - y0)
+            if not is_up_to_date(path, data.root / photo.name)
+            or _size_of(path) != (x1 - x0, y1 - y0)
         }
         pixels = _pixels(photo, data.root) if missing else None
         for path, (x0, y0, x1, y1) in missing.items():
@@ -43,6 +51,8 @@ def write(data: DataSet, output: Path) -> None:
                 pixels[y0:y1, x0:x1], path.suffix, jpeg_quality=_JPEG_QUALITY
             )
             files.write_file(path, content)
+        written |= regions.keys()
+    warn_of_leftovers(output / FOLDER, written)
     if empty:
         logging.warning("photos without a crop, nothing was found in them: %d", empty)
 

@@ -1,9 +1,11 @@
 """What is annotated: photos and the objects in them."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from absl import logging
 
 SPLITS = ("train", "val", "test")  # of a photo, by its first folder
 
@@ -44,11 +46,13 @@ class Photo:
       name: its path below the folder of photos, with "/".
       size_wh: width and height of the upright photo.
       objects: any number.
+      file: bytes of its file, and when it was changed in ns; None if not known.
     """
 
     name: str
     size_wh: tuple[int, int]
     objects: tuple[Object, ...]
+    file: tuple[int, int] | None = None
 
     @property
     def stem(self) -> str:
@@ -91,9 +95,29 @@ class DataSet:
         return "/".join(self.root.parts[-2:]).lstrip("/")
 
 
+def is_up_to_date(made: Path, photo: Path) -> bool:
+    """Whether a file was made of a photo since that is what it is."""
+    return made.is_file() and made.stat().st_mtime_ns >= photo.stat().st_ctime_ns
+
+
+def warn_of_leftovers(folder: Path, written: Set[Path]) -> None:
+    """Says so where a folder has files of photos that were moved or deleted since."""
+    suffixes = {path.suffix for path in written}
+    found = {path for path in folder.rglob("*") if path.suffix in suffixes}
+    if left := found - written:
+        logging.warning(
+            "%s: %d files are of no photo of this run, the first is %s; where photos "
+            "were moved, delete this folder: the same command writes it anew",
+            folder, len(left), min(left),
+        )  # fmt: skip
+
+
 def from_row(row: dict[str, Any]) -> Photo:
     """The inverse of `dataclasses.asdict`, also of lists that JSON made of tuples."""
     objects = [
         Object(**{**entry, "box": tuple(entry["box"])}) for entry in row["objects"]
     ]
-    return Photo(row["name"], tuple(row["size_wh"]), tuple(objects))
+    file = row.get("file")  # not in a journal of an older version
+    return Photo(
+        row["name"], tuple(row["size_wh"]), tuple(objects), file and tuple(file)
+    )

@@ -24,6 +24,7 @@ class Journal:
     def __init__(self, folder: Path, request: Mapping[str, Any]):
         self.path = folder / JOURNAL_FILE
         self._offsets: dict[str, int] = {}
+        self._files: dict[str, tuple[int, int]] = {}  # as `Photo.file`
         if not self._read(request):
             files.write_file(self.path, f"{json.dumps(request)}\n".encode())
         self._end = self.path.stat().st_size
@@ -31,12 +32,24 @@ class Journal:
     def __contains__(self, name: str) -> bool:
         return name in self._offsets
 
+    def forget_changed(self, files_now: Mapping[str, tuple[int, int]]) -> None:
+        """Drops photos whose file is another than the annotated one, if that is known.
+
+        Args:
+          files_now: {name: as `Photo.file`}.
+        """
+        for name in self._files.keys() & files_now.keys():
+            if self._files[name] != files_now[name]:
+                del self._offsets[name], self._files[name]
+
     def add(self, photos: Iterable[Photo]) -> None:
         """Appends photos; UserError where the file cannot be written."""
         for each in photos:
             line = json.dumps(dataclasses.asdict(each), allow_nan=False)
             files.append_line(self.path, line)
             self._offsets[each.name] = self._end
+            if each.file:
+                self._files[each.name] = each.file
             self._end += len(line) + 1  # JSON is ASCII
 
     def photos(self, names: Sequence[str]) -> Iterator[Photo]:
@@ -67,7 +80,10 @@ class Journal:
                     if end == 0:
                         self._check_request(json.loads(line), request)
                     else:
-                        self._offsets[json.loads(line)["name"]] = end
+                        row = json.loads(line)
+                        self._offsets[row["name"]] = end
+                        if row.get("file"):
+                            self._files[row["name"]] = tuple(row["file"])
                     end += len(line)
                 if 0 < end < self.path.stat().st_size:
                     file.truncate(end)

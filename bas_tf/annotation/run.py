@@ -1,5 +1,6 @@
 """A folder of photos in, a data set out; a run that was stopped is continued."""
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -62,7 +63,10 @@ def annotate_photos(
     labels = _folder_labels(photos, root, runner) if settings.known_labels else {}
     annotator = prediction.Annotator(runner, settings)
     with files.locked_folder(output):
-        journal = Journal(output, _request(model, root) | settings.of_answers)
+        request = _request(model, root) | settings.of_answers
+        if runner.views:  # no key of a journal of before there were any
+            request["views"] = runner.views
+        journal = Journal(output, request)
         faults += _fill(journal, photos, labels, annotator)
         done = [name for name in photos if name in journal]
         log_skipped(faults, len(paths))
@@ -172,15 +176,32 @@ def _fill(
     labels: Mapping[str, int],
     annotator: prediction.Annotator,
 ) -> list[str]:
-    """Annotates the photos that the journal does not have; a line for each fault."""
+    """Annotates the photos that the journal does not have; a line for each fault.
+
+    Those whose file is another one now are annotated again.
+    """
+    files_now = {name: _file_of(path) for name, path in photos.items()}
+    journal.forget_changed(files_now)
     todo = {name: path for name, path in photos.items() if name not in journal}
     done, faults = len(photos) - len(todo), []
     with tqdm(total=len(photos), initial=done, unit="photo", disable=None) as bar:
         for batch in read_batches(todo.items(), _decode, faults):
             named = [(name, pixels) for (name, _), pixels in batch]
-            journal.add(annotator.annotate(named, labels))
+            journal.add(
+                dataclasses.replace(photo, file=files_now[photo.name])
+                for photo in annotator.annotate(named, labels)
+            )
             bar.update(len(batch))
     return faults
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """As `Photo.file`; None where it is gone, which is a fault when it is read."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _decode(entry: tuple[str, Path]):

@@ -4,18 +4,21 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from bas_tf import files
-from bas_tf.annotation.data_set import DataSet, Object, Photo
+from bas_tf.annotation.data_set import DataSet, Object, Photo, warn_of_leftovers
 
 FOLDER = "Annotations"
 
 
 def write(data: DataSet, output: Path) -> None:
     """Writes a file for each photo."""
-    taken: set[str] = set()
+    taken, written = set(), set()
     for photo in data.photos():
         name = files.unused_name(photo.stem, ".xml", taken)
         taken.add(name.casefold())
-        files.write_file(output / FOLDER / name, document(photo, data.root))
+        path = output / FOLDER / name
+        files.write_file(path, document(photo, data.root))
+        written.add(path)
+    warn_of_leftovers(output / FOLDER, written)
 
 
 def document(photo: Photo, root: Path) -> bytes:

@@ -12,7 +12,14 @@ import numpy as np
 
 from bas_tf import files
 from bas_tf.annotation import polygons
-from bas_tf.annotation.data_set import SPLITS, DataSet, Object, Photo
+from bas_tf.annotation.data_set import (
+    SPLITS,
+    DataSet,
+    Object,
+    Photo,
+    is_up_to_date,
+    warn_of_leftovers,
+)
 from bas_tf.data import decode
 from bas_tf.refinement import masks
 
@@ -20,8 +27,8 @@ IMAGES, LABELS, FILE = "images", "labels", "data.yaml"
 
 
 def write(data: DataSet, output: Path) -> None:
-    """Writes the labels, copies the photos that are not there yet; data.yaml last."""
-    found = set()
+    """Writes the labels, copies the photos that are new or changed; data.yaml last."""
+    found, copies = set(), set()
     for photo, name in _names(data):
         lines = [
             label(each, photo.size_wh, data.class_names, as_polygon=data.has_masks)
@@ -30,9 +37,12 @@ def write(data: DataSet, output: Path) -> None:
         path = output / LABELS / f"{name}.txt"
         files.write_file(path, "".join(f"{line}\n" for line in lines).encode())
         copy = output / IMAGES / (name + PurePosixPath(photo.name).suffix)
-        if not copy.is_file():
-            files.write_file(copy, decode.read_file(data.root / photo.name))
+        original = data.root / photo.name
+        if not is_up_to_date(copy, original):
+            files.write_file(copy, decode.read_file(original))
+        copies.add(copy)
         found.add(name.partition("/")[0])
+    warn_of_leftovers(output / IMAGES, copies)
     splits = [split for split in SPLITS if split in found]
     files.write_file(output / FILE, description(data.class_names, splits).encode())
 

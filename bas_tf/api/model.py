@@ -208,13 +208,13 @@ class Model:
         workdir = self._workdir("export")
         names = [formats] if isinstance(formats, str) else list(formats)
         with arguments.own_arguments(
-            {"format is": "formats has", "data.root": "photos"}
+            {"format is": "formats has", "data.root": "photos", "--output": "output"}
         ):
             return export_formats.export_formats(
                 workdir,
                 Path(output).expanduser(),
                 [name.removeprefix("tflite_") for name in names],
-                data_root=None if photos is None else str(photos),
+                data_root=None if photos is None else str(Path(photos).expanduser()),
             )
 
     def _workdir(self, what: str):

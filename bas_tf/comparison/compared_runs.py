@@ -10,6 +10,7 @@ import numpy as np
 
 from bas_tf.errors import UserError
 from bas_tf.evaluators.evaluation_result import EvaluationResult
+from bas_tf.evaluators.metrics_file import BOX_SETTINGS
 from bas_tf.jobs import experiment, results, resuming
 from bas_tf.metrics.bootstrap import mean_intervals
 from bas_tf.metrics.classification import classification_values
@@ -136,9 +137,9 @@ def _differ(values: Sequence) -> bool:
 def group_runs(runs: Sequence[Run]) -> list[list[Run]]:
     """Runs whose figures may stand in one table, in the order of their first ones.
 
-    They agree in protocol, split, number of images, the threshold's origin and the
-    crops that classes are of, and in what says which images these are, where it is
-    known.
+    They agree in protocol, split, number of images, the threshold's origin, the crops
+    that classes are of and how boxes are made, and in what says which images these
+    are, where it is known.
     """
     groups: list[list[Run]] = []
     for run in runs:
@@ -153,7 +154,7 @@ def group_runs(runs: Sequence[Run]) -> list[list[Run]]:
 
 def _comparable(run: Run, other: Run) -> bool:
     keys = [key for key in results.SETTING_KEYS if key != "score_threshold"]
-    keys.append("ten_crop_precision")  # only there where classes are of ten crops
+    keys += ["ten_crop_precision", *BOX_SETTINGS]  # where they apply
     images = [evaluated_images_of(each) for each in (run, other)]
     return all(run.document.get(key) == other.document.get(key) for key in keys) and (
         None in images or images[0] == images[1]

@@ -108,7 +108,7 @@ def _row(run: Run, settings: Mapping[str, Any]) -> dict:
         "name": run.name,
         "path": str(run.path),
         "seed": document["seed"],
-        **{key: document[key] for key in results.SETTING_KEYS},
+        **results.settings_of(document),
         "ten_crop_precision": document.get("ten_crop_precision"),
         "data": evaluated_images_of(run),
         "settings": dict(settings),
@@ -166,7 +166,9 @@ def _evaluation_config(own, first):
 
 def _evaluate(run: Run, config, **options) -> EvaluationResult:
     runner = experiment.load_runner(
-        run.path, scores_precision=evaluation_options.scores_precision(config)
+        run.path,
+        scores_precision=evaluation_options.scores_precision(config),
+        views=config.eval.views,
     )
     evaluator = evaluation.Evaluator(
         config,
@@ -217,7 +219,7 @@ def _compare_evaluated(
         for title, images in zip(comparison_page.SECTIONS, chosen, strict=True)
     }
     same = {
-        **{key: first.document[key] for key in results.SETTING_KEYS},
+        **results.settings_of(first.document),
         "num_images_with_boxes": len(first.truth.images),
         "reference": reference,
         "rows": [

@@ -17,7 +17,7 @@ def find_config(name: str) -> Path:
     `configs/paper/`.
     """
     path = Path(name)
-    if path.exists() or str(path.parent) not in (".", "configs", "configs/paper"):
+    if path.is_file() or str(path.parent) not in (".", "configs", "configs/paper"):
         return path
     file = f"{path.name.removesuffix('.py')}.py"
     of_paper = FOLDER / "paper" / file

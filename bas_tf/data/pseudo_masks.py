@@ -137,15 +137,17 @@ class PseudoMasks:
         """A photo's mask, resized: uint8 [height, width], unsure where it has none.
 
         Raises:
-          DataError: it cannot be read, has other proportions than its photo, or a label
-            of no class.
+          DataError: it cannot be read, has other proportions than its photo, other
+            values than those of masks, or a label of no class.
         """
         path = self._paths[position]
         if path is None:
             unsure = UNSURE if self._classes is None else UNSURE_LABEL
             return np.full(size_wh[::-1], unsure, np.uint8)
         decoded = decode.decode_mask(path)
-        if self._classes is not None:
+        if self._classes is None:
+            check_values(decoded, f"{path}:")
+        else:
             _check_labels(decoded, len(self._classes), path)
         mask = Image.fromarray(decoded)
         width, height = self._records[position].image.read_size_wh()
@@ -155,6 +157,15 @@ class PseudoMasks:
                 "a mask needs its photo's proportions"
             )
         return np.asarray(mask.resize(size_wh, Image.Resampling.NEAREST))
+
+
+def check_values(mask: np.ndarray, where: str) -> None:
+    """Raises DataError for a mask that marks its object by another value than 255."""
+    if mask.max(initial=0) < OBJECT and np.any(others := ~np.isin(mask, [0, UNSURE])):
+        raise DataError(
+            f"{where} has value {mask[others][0]} and no {OBJECT}; expected {OBJECT} "
+            f"for the object, {BACKGROUND} for background, {UNSURE} for unsure"
+        )
 
 
 def _check_labels(label_map: np.ndarray, num_classes: int, path: Path) -> None:

@@ -1,9 +1,17 @@
 """metrics.json: what was evaluated, how, and the figures."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from bas_tf.evaluators.figures import LABEL_FIGURES, Evaluation, Figure
+
+# What of the config's eval group makes other boxes than the plain model's, in words.
+BOX_SETTINGS = {
+    "map": "the class activation map as the map",
+    "refine": "boxes refined by {}",
+    "views": "maps averaged over {}",
+}
 
 
 def metrics_document(
@@ -53,12 +61,18 @@ def add_setting(document: dict[str, Any], key: str, value: str) -> None:
     """Records how the model's boxes were made, once and with each of their figures.
 
     Baselines, and figures of classes or label maps alone, are as they were. The key is
-    "refine", "views" or "map", the value that of the config's eval group.
+    of BOX_SETTINGS, the value that of the config's eval group.
     """
     document[key] = value
     for name, facts in document["figures"].items():
         if "/" not in name and "acc" not in name and name not in LABEL_FIGURES:
             facts[key] = value
+
+
+def box_settings(document: Mapping[str, Any]) -> str:
+    """How the model's boxes were made, in words; "" for the plain model's."""
+    words = BOX_SETTINGS.items()
+    return ", ".join(w.format(document[key]) for key, w in words if document.get(key))
 
 
 def _facts(figure: Figure, protocol: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bas_tf.data.records import Record
+from bas_tf.errors import UserError
 from bas_tf.evaluators import ground_truth
 from bas_tf.evaluators.figures import (
     Facts,
@@ -37,6 +38,7 @@ def pixel_figures(
       at: the facts about the threshold and the map.
 
     Raises:
+      UserError: no mask has an object.
       DataError: a mask cannot be read.
     """
     counts, peaks = [], []
@@ -51,6 +53,11 @@ def pixel_figures(
         peaks.append(segmentation.is_peak_in_mask(score_map, mask))
     if not counts:
         return {}
+    if not np.any(counts, axis=0)[0]:
+        raise UserError(
+            f"protocol bas: {len(counts)} of {len(records)} images have a mask, and "
+            f"none of those an object pixel (value {segmentation.OBJECT})"
+        )
     return {
         **pooled_figures(counts, segmentation.POOLED, average="pixels", facts=at),
         **mean_figures(

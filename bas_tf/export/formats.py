@@ -35,6 +35,9 @@ def export_formats(
     from bas_tf.export.litert import conversion
 
     output, written = Path(output), {}
+    folder = output / "saved_model"
+    if "saved_model" in formats:
+        saved_models.check_output(workdir, folder)
     tflite = [name for name in formats if name in TFLITE]
     if tflite:
         quantizations = [TFLITE[name] for name in tflite]
@@ -43,7 +46,6 @@ def export_formats(
         )
         written |= dict(zip(tflite, paths, strict=True))
     if "saved_model" in formats:
-        folder = output / "saved_model"
         written["saved_model"] = saved_models.export_saved_model(workdir, folder)
     if "onnx" in formats:
         written["onnx"] = onnx_files.export_onnx(workdir, output)

@@ -7,7 +7,8 @@ Prints one table with figures of protocol bas, then how close each file is to Ke
 latency and its process's peak memory, measured alternately. Exits 1 if a file loses
 more than --max_drop of GT-known, predicted-map or Top-1 Loc against Keras; GT-known Loc
 needs a file that takes a class. A file that refines its boxes is compared with Keras's
-refined alike. All see only the centre crop, whatever the workdir's eval.ten_crop says.
+refined alike. All see only the centre crop, once, whatever the workdir's eval.ten_crop
+and eval.views say.
 """
 
 import sys
@@ -40,14 +41,18 @@ def main(args: list[str]) -> None:
         verification.by_centre_crop(loaded.config),
         split=flags.FLAGS.split or loaded.config.eval.split,
         class_names=loaded.class_names,
+        on_bad_image=flags.FLAGS.on_bad_image,
+        skipped_dir=Path(flags.FLAGS.output).parent,
     )
     keras, rows, every, lost = experiment.load_runner(loaded), [], [], []
+    settings = {}
     for refine, of_files in verification.by_refinement(artifacts).items():
         keras_result = evaluator.evaluate(
             refined_runner(keras, refine),
             model=flags.FLAGS.workdir,
             seed=loaded.config.train.seed,
         )
+        settings = settings or results.settings_of(keras_result.document)
         name = "keras" if refine == "none" else f"keras_{refine}"
         keras_row = results.table_row(name, keras_result.document["metrics"])
         found = verification.verify_artifacts(evaluator, keras_result, of_files)
@@ -62,8 +67,7 @@ def main(args: list[str]) -> None:
     )
     for row in rows:
         row |= speed[row["name"]]
-    document = {key: keras_result.document[key] for key in results.SETTING_KEYS}
-    files.write_json(flags.FLAGS.output, {**document, "rows": every})
+    files.write_json(flags.FLAGS.output, {**settings, "rows": every})
     print(f"{table.format_table(every)}\n\n{verification.format_nearness(rows)}")
     for line in lost:
         print(line, file=sys.stderr)
@@ -87,4 +91,5 @@ if __name__ == "__main__":
     flags.DEFINE_integer(
         "num_threads", 2, "Threads for measuring latency.", lower_bound=1
     )
+    entry_point.define_bad_image_flag()
     entry_point.run(main)

@@ -90,6 +90,10 @@ def check_source(source: Source) -> Report:
         report.faults.extend(Finding("label_file", "", (), f) for f in of_labels)
         report.faults.extend(Finding("box_file", "", (), f) for f in of_file.faults)
         report.notes.extend(Finding("box_file", "", (), n) for n in of_file.notes)
+        report.notes.extend(
+            Finding("unused_mask", "", (name,), f"{name}: is of no photo")
+            for name in source.unused_masks
+        )
     for split in SPLITS:
         try:
             report.notes.extend(ignored_files(source, split))

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 from bas_tf.data import decode
 from bas_tf.data.annotations.box_files import is_scaled
 from bas_tf.data.images import READERS
+from bas_tf.data.pseudo_masks import check_values
 from bas_tf.data.records import DataError, Record
 from bas_tf.errors import one_line
 
@@ -139,10 +140,15 @@ def _look_at_mask(
     if record.load_mask is None:
         return
     try:
-        height, width = record.load_mask().shape
+        mask = record.load_mask()
     except DataError as error:
         yield Finding("unreadable_mask", split, (record.image_id,), one_line(error))
         return
+    try:
+        check_values(mask, f"{record.image_id}: its mask")
+    except DataError as error:
+        yield Finding("mask_values", split, (record.image_id,), one_line(error))
+    height, width = mask.shape
     if size_wh and size_wh != (width, height):
         # Evaluation brings masks to the network's input whatever their size, so one in
         # the image's proportions still lies on it; one that is turned or cut does not.

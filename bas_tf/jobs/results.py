@@ -1,6 +1,7 @@
 """Reports an evaluation: metrics.json, tables, the page and its pictures."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from bas_tf import files
 from bas_tf.evaluators import bas_protocol, per_image, sweeps
 from bas_tf.evaluators.evaluation_result import EvaluationResult
+from bas_tf.evaluators.metrics_file import BOX_SETTINGS, box_settings
 from bas_tf.jobs import experiment, resuming
 from bas_tf.metrics import error_taxonomy
 from bas_tf.metrics.localization import IOU_THRESHOLD, LABEL, NAMES
@@ -21,7 +23,7 @@ WITHOUT_LABEL = (
     "Maps of the predicted class: GT-known Loc needs the label's, of "
     "eval.map_class=label and a model that takes a class."
 )
-# What says how the figures of a document were made.
+# What says how the figures of a document were made; BOX_SETTINGS where they apply.
 SETTING_KEYS = (
     "protocol",
     "split",
@@ -29,6 +31,12 @@ SETTING_KEYS = (
     "score_threshold",
     "threshold_origin",
 )
+
+
+def settings_of(document: Mapping) -> dict:
+    """How the figures of a metrics.json were made; KeyError if it does not say."""
+    keys = [*SETTING_KEYS, *(key for key in BOX_SETTINGS if key in document)]
+    return {key: document[key] for key in keys}
 
 
 def table_row(name: str, metrics: dict, prefix: str = "", size: int | None = None):
@@ -63,12 +71,8 @@ def describe(evaluated: EvaluationResult) -> str:
         f"protocol {document['protocol']}, split {document['split']}, "
         f"{document['num_images']} images, "
     )
-    if "map" in document:
-        told += f"the {document['map'].upper()} as the map, "
-    if "refine" in document:
-        told += f"boxes refined by {document['refine']}, "
-    if "views" in document:
-        told += f"maps averaged over {document['views']}, "
+    if made := box_settings(document):
+        told += f"{made}, "
     told += "score threshold "
     origin, figures = document["threshold_origin"], document["figures"]
     note = "" if document["map_class"] == LABEL else f"\n\n{WITHOUT_LABEL}"

@@ -36,6 +36,7 @@ FREE_KEYS = (
     "train.keep_checkpoints",
     "train.asynchronous_checkpoints",
 )
+PATH_KEYS = ("model.weights", "data.pseudo_masks", "data.corrected_boxes")
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "opencv-python-headless")
 _OTHER_BUILDS = {"tensorflow": "tensorflow-cpu"}
 
@@ -109,11 +110,28 @@ def _check_same_training(saved: Experiment, config, class_names) -> None:
             continue
         if key not in now and not before[key]:
             continue  # a switch that has gone, off
+        if key in PATH_KEYS and _same_place(
+            before.get(key), now.get(key), saved.workdir
+        ):
+            continue
         if before.get(key) != now.get(key):
             raise UserError(
                 f"{saved.workdir}: was trained with {key}={before.get(key)!r}, "
                 f"the config says {now.get(key)!r}; {advice}"
             )
+
+
+def _same_place(before: str | None, now: str | None, workdir: Path) -> bool:
+    """Whether two paths are one; within a workdir wherever it was, see `rounds`."""
+    if not (before and now):
+        return False
+    home = workdir.resolve()
+    home = home.parent if home.name.startswith("teacher_") else home  # of all rounds
+    then, place = Path(before).resolve(), Path(now).resolve()
+    if not place.is_relative_to(home):
+        return then == place
+    inside = place.relative_to(home).parts
+    return then.parts[-len(inside) :] == inside
 
 
 def flatten(tree: dict, prefix: str = "") -> dict:

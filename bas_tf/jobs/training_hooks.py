@@ -54,10 +54,11 @@ def make_validation(config, workdir, localizer, sgd, class_names, on_bad_image):
     """(validate, saver) as `hooks.keep_best` takes them.
 
     What is evaluated is a copy: as inference would have the weights, in float32, on one
-    device. The centre crop alone, whatever eval.ten_crop says of the final evaluation.
+    device. The centre crop alone, once, whatever eval.ten_crop and eval.views say of
+    the final evaluation.
     """
     config = config.copy_and_resolve_references()
-    config.eval.ten_crop, config.model.weights = False, ""
+    config.eval.ten_crop, config.eval.views, config.model.weights = False, "", ""
     evaluated = experiment.build_model(config, len(class_names))
     evaluator = evaluation.Evaluator(
         config, split="val", class_names=class_names,

@@ -7,6 +7,7 @@ from typing import Any
 
 from bas_tf import files
 from bas_tf.evaluators.figures import LABEL_FIGURES
+from bas_tf.evaluators.metrics_file import box_settings
 from bas_tf.report import text_table
 from bas_tf.report.compared_images import ComparedImage
 from bas_tf.report.table import MISSING, NAMES, format_percent
@@ -22,8 +23,8 @@ SECTIONS = ("Where the runs disagree most", "Other images, evenly spread")
 _APART = (
     "The tables are separate because their figures cannot be compared: protocols "
     "evaluate boxes differently, splits hold different images, a threshold that was "
-    "chosen on the evaluated images (oracle) gives figures that are too good, and "
-    "classes of ten crops are not those of one."
+    "chosen on the evaluated images (oracle) gives figures that are too good, "
+    "classes of ten crops are not those of one, and refined boxes not the network's."
 )
 
 
@@ -99,7 +100,7 @@ def _group_table(rows: Sequence[Mapping]) -> Table:
         title=(
             f"Protocol {first['protocol']}, split {first['split']}, "
             f"{first['num_images']} images, threshold {first['threshold_origin']}"
-            f"{crops}"
+            f"{crops}{_boxes(first)}"
         ),
         note=note,
         header=["run", *first["settings"], "seed", "threshold"]
@@ -136,7 +137,7 @@ def _same_table(same: Mapping) -> Table:
     return Table(
         title=(
             f"On the same images: split {same['split']}, {same['num_images']} images, "
-            f"{same['num_images_with_boxes']} with boxes"
+            f"{same['num_images_with_boxes']} with boxes{_boxes(same)}"
         ),
         note=(
             f"All models run anew by protocol {same['protocol']}, threshold "
@@ -148,6 +149,11 @@ def _same_table(same: Mapping) -> Table:
         header=header,
         rows=lines,
     )
+
+
+def _boxes(document: Mapping) -> str:
+    made = box_settings(document)
+    return f", {made}" if made else ""
 
 
 def _present(rows: Sequence[Mapping]) -> list[str]:

@@ -16,6 +16,7 @@ FAULTS = {
     "class_without_images": "classes without images",
     "unreadable_image": "images that cannot be read",
     "unreadable_mask": "masks that cannot be read",
+    "mask_values": "masks without 255, the object's value",
     "mask_size": "masks of other proportions than their image",
     "label_file": "lines of labels.csv that do not fit the photos",
     "box_file": "box files that do not fit the photos",
@@ -32,6 +33,7 @@ NOTES = {
     "image_without_boxes": "images without boxes, which localization leaves out",
     "dark_16_bits": "nearly black photos of 16 bits a channel",
     "mask_scaled": "masks of another size than their image, in its proportions",
+    "unused_mask": "masks of no photo, expected masks/<path of its photo>.png",
     "copies_within_split": "images that are in a split more than once",
     "ignored_file": "files in class folders that are not read",
 }

@@ -7,6 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from bas_tf import files
+from bas_tf.evaluators.metrics_file import box_settings
 from bas_tf.metrics.calibration import Reliability
 from bas_tf.metrics.confusion import confusions
 from bas_tf.report import class_table, table
@@ -81,6 +82,7 @@ def protocol_facts(metrics: Mapping, *, seed: int) -> dict[str, str]:
     facts = {
         "Protocol": protocol,
         "A box is right when": _CORRECT_WHEN.get(protocol),
+        "Boxes": box_settings(metrics),
         "Score threshold": threshold,
         "Split": f"{metrics['split']}, {metrics['num_images']} images",
         "Seed": str(seed),

@@ -127,7 +127,7 @@ def _read_index(path: Path, made_by: dict, paths: Sequence[Path]) -> dict | None
     if other := [key for key, value in made_by.items() if index.get(key) != value]:
         raise UserError(
             f"{path}: has label maps with other {', '.join(other)}; use another "
-            "folder, or delete this one"
+            f"folder, or delete {path.parent}"
         )
     return index
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bas_tf.errors import UserError, check_at_least
 from bas_tf.evaluators.evaluation_result import EvaluationResult
-from bas_tf.jobs import evaluation, experiment, results, training
+from bas_tf.jobs import evaluation, experiment, results, resuming, training
 from bas_tf.segmentation import choices, seed_files
 from bas_tf.self_training import teacher_masks
 from bas_tf.self_training.corrected_boxes import read_corrected_boxes
@@ -48,9 +48,8 @@ def run_training(
     stopped.
     """
     *teachers, student = stages(config, workdir)
-    if teachers and (boxes := config.data.corrected_boxes):
-        source = experiment.open_source(config)  # its faults come before any training
-        read_corrected_boxes(boxes, source, source.records("train"))
+    if teachers:
+        _check_before_training(config, [*teachers, student])
     for teacher, folder in teachers:
         if not training.run_training(
             teacher, folder, on_bad_image=on_bad_image, **options
@@ -58,6 +57,15 @@ def run_training(
             return False
         _write_masks(folder, config, on_bad_image=on_bad_image)
     return training.run_training(*student, on_bad_image=on_bad_image, **options)
+
+
+def _check_before_training(config, trainings: list[tuple]) -> None:
+    """What would stop a later training, or masks, is found before the first."""
+    source = experiment.open_source(config)
+    for stage, folder in trainings:
+        resuming.check_workdir(folder, stage, source.class_names)
+    if boxes := config.data.corrected_boxes:
+        read_corrected_boxes(boxes, source, source.records("train"))
 
 
 def _write_masks(teacher: Path, config, **options) -> None:

@@ -65,9 +65,9 @@ def write_masks(
     records = [r for r in source.records("train") if r.label != no_object]
     corrected = read_corrected_boxes(config.data.corrected_boxes, opened, records)
     maps_of = _make_maps_fn(teacher)
-    index = _begin(teacher, records, output, maps_of, corrected)
+    paths = mask_paths(output, [record.image_id for record in records])
+    index = _begin(teacher, records, paths, output, maps_of, corrected)
     if not index["finished"]:
-        paths = mask_paths(output, [record.image_id for record in records])
         for start in tqdm(range(0, len(records), BATCH), "masks", unit="batch"):
             some = slice(start, start + BATCH)
             index["photos"] |= _write_batch(
@@ -81,7 +81,12 @@ def write_masks(
 
 
 def _begin(
-    teacher, records: Sequence[Record], output: Path, maps_of, corrected: Mapping
+    teacher,
+    records: Sequence[Record],
+    paths: Sequence[Path],
+    output: Path,
+    maps_of,
+    corrected: Mapping,
 ) -> dict:
     """The index of masks to go on with, or a new one, written."""
     path = output / INDEX_FILE
@@ -93,9 +98,14 @@ def _begin(
         if {key: index.get(key) for key in made_by} != made_by:
             raise UserError(
                 f"{path}: has masks by another teacher, of other photos or of other "
-                "corrected boxes; use another folder, or delete this one"
+                f"corrected boxes; use another folder, or delete {output}"
             )
         return index
+    if there := next((p for p in paths if p.exists()), None):
+        raise UserError(
+            f"{there}: is there, but {path} is not, so it may be anybody's; use "
+            f"another folder, or delete {output} if a teacher made it"
+        )
     some = [records[i] for i in pseudo_mask.threshold_sample(len(records))]
     photos = [record.load_image() for record in some]
     threshold = pseudo_mask.threshold_without_boxes(

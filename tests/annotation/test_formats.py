@@ -221,6 +221,20 @@ def test_crops_of_one_name_are_kept_apart_and_follow_the_margin(data, tmp_path):
         crops.write(named, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("form", "folder"),
+    [(yolo, yolo.IMAGES), (crops, crops.FOLDER), (voc, voc.FOLDER)],
+)
+def test_files_of_a_photo_that_was_moved_are_counted(
+    data, tmp_path, caplog, form, folder
+):
+    form.write(data, tmp_path)
+    assert "of no photo" not in caplog.text
+    rest = [photo for photo in data.photos() if photo.name != NAMES[2]]
+    form.write(dataclasses.replace(data, photos=lambda: iter(rest)), tmp_path)
+    assert f"{tmp_path / folder}: 1 files are of no photo" in caplog.text
+
+
 def test_label_studio_regions_are_percentages_that_fit_the_config(data, tmp_path):
     label_studio.write(data, tmp_path)
     tasks = json.loads((tmp_path / label_studio.FILE).read_text())

@@ -211,6 +211,26 @@ def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(
         np.testing.assert_allclose(box_of(entries[name]), box_of(entry), atol=0.1)
 
 
+def test_a_photo_that_changed_is_annotated_again(model, photos, tmp_path):
+    output = tmp_path / "out"
+    journal = output / JOURNAL_FILE
+    model.annotate(photos, output, "yolo")
+    first, *others = sorted(photos.rglob("*.png"))
+    shutil.copy(others[0], first)
+    assert model.annotate(photos, output, "yolo") == 8
+    request, *rows = map(json.loads, journal.read_text().splitlines())
+    assert [rows[0]["name"]] == [row["name"] for row in rows[8:]]
+    assert rows[8]["size_wh"] == rows[1]["size_wh"] != rows[0]["size_wh"]
+    copy = output / "images" / first.relative_to(photos)
+    assert copy.read_bytes() == first.read_bytes()
+    of_older_version = [{**row, "file": None} for row in rows]
+    lines = [json.dumps(row) for row in (request, *of_older_version)]
+    journal.write_text("\n".join(lines) + "\n")
+    shutil.copy(others[1], first)
+    assert model.annotate(photos, output, "yolo") == 8
+    assert journal.read_text().splitlines() == lines
+
+
 def test_a_bad_photo_is_named_and_the_next_run_asks_it_again(
     demo_workdir, photos, tmp_path, command, caplog
 ):
@@ -283,6 +303,8 @@ def test_another_model_or_setting_needs_another_folder(
     model.annotate(photos, output)
     with pytest.raises(ValueError, match="was made with masks=False, now it is True"):
         model.annotate(photos, output, masks=True)
+    with pytest.raises(ValueError, match="was made with views=None, now it is 'flip'"):
+        bas_tf.load(demo_workdir, views="flip").annotate(photos, output)
     other = bas_tf.load(demo_workdir / "export" / "localizer_float32.tflite")
     with pytest.raises(ValueError, match=f"{JOURNAL_FILE}: was made with model="):
         other.annotate(photos, output)

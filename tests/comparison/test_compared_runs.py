@@ -20,17 +20,19 @@ def test_other_images_of_equal_number_are_kept_apart(tmp_path):
     ]  # fmt: skip
 
 
-def test_classes_of_ten_crops_are_kept_apart(tmp_path):
+def test_classes_of_ten_crops_and_refined_boxes_are_kept_apart(tmp_path):
     paths = [
         metrics_file(tmp_path / f"{name}.json", **changes)
         for name, changes in {
             "centre": {}, "ten": {"ten_crop_precision": "float32"}, "centre_too": {},
             "half": {"ten_crop_precision": "mixed_bfloat16"},
+            "refined": {"refine": "grabcut"},
         }.items()
     ]  # fmt: skip
     groups = compared_runs.group_runs(compared_runs.read_runs(paths))
     assert [[run.name for run in group] for group in groups] == [
         ["centre.json", "centre_too.json"], ["ten.json"], ["half.json"],
+        ["refined.json"],
     ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from bas_tf.data.sources.folder import FolderSource
 from bas_tf.errors import DataError
+from bas_tf.jobs import data_check
 from tests.data import tiny_sets
 from tests.data.tiny_sets import make_cub, write_coco, write_csv
 
@@ -59,6 +60,20 @@ def test_masks_are_found_next_to_the_photos(photo_folder):
     with_mask, without = FolderSource(root=str(photo_folder)).records("val")[:2]
     np.testing.assert_array_equal(with_mask.load_mask(), mask)
     assert without.load_mask is None
+
+
+def test_masks_of_no_photo_are_counted_and_noted(photo_folder, caplog):
+    mask = np.zeros([60, 80], np.uint8)
+    lost = ["masks/cat/1.png", "masks/val/cat/1.PNG"]
+    for name in ("masks/val/cat/0.png", "masks/val/cat/.1.png", *lost):
+        tiny_sets.save(photo_folder / name, mask)
+    source = FolderSource(root=str(photo_folder))
+    source.records("val")
+    assert f"2 files below masks/ are of no photo, the first is {lost[0]}" in (
+        caplog.text
+    )
+    notes = data_check.check_source(source).notes
+    assert [note.images[0] for note in notes if note.kind == "unused_mask"] == lost
 
 
 def test_a_models_class_order_wins(photo_folder):

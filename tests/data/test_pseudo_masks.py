@@ -103,6 +103,10 @@ def test_a_mask_of_other_proportions_or_that_is_no_picture_is_named(
     turned = write_mask(folder, records[0].image_id, np.zeros([80, 60], np.uint8))
     with pytest.raises(DataError, match=f"{re.escape(str(turned))}.*60x80.*80x60"):
         PseudoMasks(folder, records).load(0, (40, 30))
+    ones = np.ones([60, 80], np.uint8)
+    turned = write_mask(folder, records[0].image_id, ones)
+    with pytest.raises(DataError, match=f"{re.escape(str(turned))}: has value 1"):
+        PseudoMasks(folder, records).load(0, (40, 30))
     turned.write_text("no picture")
     with pytest.raises(DataError, match=re.escape(str(turned))):
         PseudoMasks(folder, records).load(0, (40, 30))

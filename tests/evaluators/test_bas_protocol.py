@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bas_tf import names
+from bas_tf.errors import UserError
 from bas_tf.evaluators.bas_protocol import evaluate_bas
 from tests.evaluators.conftest import SIZE, Split, opposed_split, record, square_map
 
@@ -130,6 +131,12 @@ def test_pixels_are_pooled_and_resampled_by_image(split):
     # Image 0 twice, both, image 1 twice: 1, 2 / 3 or 100 / 200.
     assert figure.interval_95 == (0.5, 1.0)
     assert figure.num_images == 2
+
+
+def test_masks_that_are_no_masks_of_ours_are_refused(split):
+    split.records[0] = record(0, [[4, 4, 14, 14]], np.eye(32, dtype=np.uint8))
+    with pytest.raises(UserError, match=r"1 of 5 images have a mask, .* \(value 255\)"):
+        evaluate(split)
 
 
 def test_per_image_maxima_are_reported_nowhere():

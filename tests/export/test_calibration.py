@@ -1,12 +1,15 @@
 """Calibration: distinct training images, evenly picked, as the network sees them."""
 
+import dataclasses
+import types
+
 import ml_collections
 import numpy as np
 import pytest
 
 from bas_tf.data.images import DrawnImage
 from bas_tf.data.records import Record
-from bas_tf.errors import UserError
+from bas_tf.errors import DataError, UserError
 from bas_tf.export.litert import calibration
 
 
@@ -45,6 +48,22 @@ def test_images_are_picked_evenly_from_first_to_last():
 def test_all_images_are_taken_when_there_are_few():
     crops = calibration.calibration_crops(config(128), Source(range(110)))
     assert crops[:, 0, 0, 0].tolist() == list(range(110))
+
+
+def test_unreadable_images_are_left_out_and_told(caplog):
+    readable = Source(range(32))
+
+    def records(split):
+        *found, last = readable.records(split)
+        return [*found, dataclasses.replace(last, image=DrawnImage(refuse, (10, 10)))]
+
+    def refuse():
+        raise DataError("31.jpg: not a readable image")
+
+    source = types.SimpleNamespace(records=records)
+    crops = calibration.calibration_crops(config(16), source)
+    assert crops[:, 0, 0, 0].tolist() == list(range(0, 31, 2))
+    assert "without 1 training images that cannot be read: 31.jpg" in caplog.text
 
 
 @pytest.mark.parametrize(

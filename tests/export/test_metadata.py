@@ -41,7 +41,7 @@ def test_figures_are_those_of_metrics_json(tmp_path):
     assert file_document.recorded_figures(path) is None
     settings = {
         "protocol": "bas", "split": "val", "num_images": 7, "score_threshold": 0.4,
-        "threshold_origin": "fixed",
+        "threshold_origin": "fixed", "views": "64,flip",
     }  # fmt: skip
     figures = {"top1_acc": 0.75, "gt_known_loc": 0.5}
     metrics = figures | {"cam/mean_iou": 0.25}

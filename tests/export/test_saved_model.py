@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from bas_tf import names
+from bas_tf.errors import UserError
+from bas_tf.export import formats
 from bas_tf.jobs import experiment
 from tests.export.conftest import assert_boxes_of_hard_images
 
@@ -56,6 +58,13 @@ def test_a_process_without_this_project_gets_the_keras_models_answer(
         outputs[names.SCORES], -np.sort(-expected[names.SCORES][:3])[:, :5], atol=1e-5
     )
     np.testing.assert_allclose(outputs[names.BOXES], expected[names.BOXES][:3], atol=1)
+
+
+def test_a_folder_that_is_no_saved_model_stops_the_other_formats_too(tmp_path):
+    (tmp_path / "saved_model").mkdir()
+    (tmp_path / "saved_model" / "notes.txt").touch()
+    with pytest.raises(UserError, match="saved_model: is there and is no SavedModel"):
+        formats.export_formats(tmp_path / "lost", tmp_path, ["onnx", "saved_model"])
 
 
 def test_boxes_equal_kerass_on_every_test_image(folder, keras_reference):

@@ -108,12 +108,12 @@ def test_a_file_that_lost_too_much_is_named_with_its_loss():
 def test_the_command_repeats_the_demos_rows(
     demo_workdir, tmp_path, monkeypatch, capsys
 ):
-    """Where the workdir was evaluated by ten crops in half precision as well."""
+    """Where the workdir was evaluated by ten crops in half precision and by views."""
     monkeypatch.setattr(timing, "ROUNDS", 1)
     output, workdir = tmp_path / "report.json", tmp_path / "run"
     shutil.copytree(demo_workdir, workdir, ignore=shutil.ignore_patterns("export"))
     loaded = experiment.load_experiment(workdir)
-    loaded.config.eval.ten_crop = True
+    loaded.config.eval.ten_crop, loaded.config.eval.views = True, "64,96,flip"
     loaded.config.eval.ten_crop_precision = "mixed_bfloat16"
     resuming.write_experiment(workdir, loaded.config, loaded.class_names)
     command = (

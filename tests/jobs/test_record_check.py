@@ -81,6 +81,19 @@ def test_a_mask_of_another_size(size_wh, fault, note):
         )
 
 
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [((0, 1), ["mask_values"]), ((1, 128), ["mask_values"]),
+     ((0, 0), []), ((0, 128), []), ((1, 255), [])],
+)  # fmt: skip
+def test_a_mask_whose_object_has_another_value(values, kinds):
+    """One that leaves all open, and grey edges around an object, are no faults."""
+    mask = np.tile(np.array(values, np.uint8), (60, 40))
+    seen = look_at(dataclasses.replace(record("a"), load_mask=lambda: mask), "train")
+    assert [fault.kind for fault in seen.faults] == kinds
+    assert all("a: its mask has value 1 and no 255" in f.message for f in seen.faults)
+
+
 def test_more_images_than_are_handed_out_at_a_time_keep_their_order(monkeypatch):
     monkeypatch.setattr(record_check, "_BATCH", 4)
     records = [record(f"{i}", size_wh=(80 + i, 60)) for i in range(10)]

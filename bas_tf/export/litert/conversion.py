@@ -70,9 +70,10 @@ def export_tflite(
     _check_outputs(loaded, output, paths.values(), quantizations)
     crops = calibration.crops_of(loaded) if "int8" in quantizations else None
     served, steps = saved_models.served_localizer(loaded, refine=refine)
+    card = model_card.model_card(loaded, steps=steps)
     labels = "\n".join(loaded.class_names) + "\n"
     files.write_file(output / LABELS_FILE, labels.encode())
-    model_card.write_model_card(output / model_card.CARD_FILE, loaded, steps=steps)
+    files.write_file(output / model_card.CARD_FILE, card.encode())
     contents = _converted(served, quantizations, crops, variants, input_type)
     written = []
     for (variant, quantization), content in contents.items():

@@ -180,7 +180,7 @@ def recorded_figures(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     evaluated = json.loads(path.read_text(encoding="utf-8"))
-    settings = {key: evaluated[key] for key in results.SETTING_KEYS}
+    settings = results.settings_of(evaluated)
     metrics = evaluated["metrics"]
     figures = {key: metrics[key] for key in FIGURES if key in metrics}
     return {"of": "the trained network before its conversion", **settings, **figures}

@@ -4,7 +4,13 @@ import json
 
 import numpy as np
 
-from bas_tf.metrics.confidence import FOUND_CONFIDENCE, confidence
+from bas_tf.metrics.confidence import (
+    FOUND_CONFIDENCE,
+    confidence,
+    is_found,
+    object_scores,
+)
+from bas_tf.names import NO_OBJECT
 
 CASES = [(0.8, 0.3), (1.0001, 0.5), (0.4, 0.0), (1.0, 0.95)]  # score and threshold
 RUN = """
@@ -18,6 +24,16 @@ const found = cases.map(([score, threshold, start, height, width]) => {
   return confidence(score, { values, width, height }, threshold);
 });
 console.log(JSON.stringify([FOUND_CONFIDENCE, found]));
+"""
+
+RUN_SCORES = """
+import { isFound, objectScore } from "./confidence.mjs";
+const cases = JSON.parse(process.argv[3]);
+const found = cases.map((classes) => {
+  const score = objectScore(classes);
+  return [score, isFound(classes[0].name, score)];
+});
+console.log(JSON.stringify(found));
 """
 
 
@@ -51,3 +67,17 @@ def test_equals_pythons(run_compiled, tmp_path):
     least, found = json.loads(run_compiled("confidence", RUN, tmp_path))
     assert least == FOUND_CONFIDENCE
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_photo_without_an_object_is_not_found(run_compiled, tmp_path):
+    cases = [
+        {NO_OBJECT: 0.9, "cat": 0.1}, {NO_OBJECT: 0.5, "cat": 0.5}, {NO_OBJECT: 1.0},
+        {"cat": 0.6, NO_OBJECT: 0.4}, {"cat": 0.4, "dog": 0.3, NO_OBJECT: 0.3},
+    ]  # fmt: skip
+    expected = []
+    for case in cases:
+        score = object_scores(np.array([*case.values()]), [*case]).max(initial=0)
+        expected.append([score, is_found(next(iter(case)), score)])
+    classes = [[{"name": n, "score": s} for n, s in case.items()] for case in cases]
+    found = run_compiled("confidence", RUN_SCORES, tmp_path, json.dumps(classes))
+    assert json.loads(found) == expected

@@ -1,6 +1,12 @@
 // A photo and what was found in it, on the page.
 
-import { confidence, FOUND_CONFIDENCE } from "./confidence";
+import {
+  confidence,
+  FOUND_CONFIDENCE,
+  isFound,
+  NO_OBJECT,
+  objectScore,
+} from "./confidence";
 import { element, withText } from "./elements";
 import { heatColours } from "./heat";
 import type { Box, Found } from "./localizer";
@@ -65,7 +71,7 @@ export function boxInPhoto(box: Box, width: number, height: number, shown: Shown
  *
  * @param box in pixels of the photo.
  * @param title the class that the box is of.
- * @param best the model's own choice, whether it is that class or another was asked for.
+ * @param classes the model's best, the first its own choice, whatever was asked for.
  * @param asked whether the class was asked for.
  * @returns the answer as a sentence.
  */
@@ -74,9 +80,10 @@ export function showAnswer(
   found: Found,
   box: Box,
   title: string,
-  best: Named,
+  classes: Named[],
   asked: boolean,
 ): string {
+  const [best] = classes;
   element("main").classList.remove("several");
   drawHeat(found.map);
   const label = `${title}${asked ? "?" : ` ${scoreText(best.score, 2)}`}`;
@@ -93,7 +100,7 @@ export function showAnswer(
   const sentence = asked
     ? `Where the ${title} would be in ${shown.name}; ${choice}.`
     : `${shown.name}: ${title}, score ${scoreText(best.score, 2)}.`;
-  return finish(shown, found, best.score, [sentence, place], "box is");
+  return finish(shown, found, classes, [sentence, place], "box is");
 }
 
 /** Where a box is, as a sentence. */
@@ -105,22 +112,23 @@ export function placeText(box: Box): string {
 /**
  * Writes what every answer has, and how far its boxes can be trusted.
  *
- * @param score of the model's own choice.
+ * @param classes the model's best, the first its own choice.
  * @returns the answer: what is there, the confidence, and where it is.
  */
 export function finish(
   shown: Shown,
   found: Found,
-  score: number,
+  classes: Named[],
   [what, where]: readonly [string, string],
   boxesAre: string,
 ): string {
   const size = `${shown.width} × ${shown.height} pixels`;
   element("caption").textContent = `${shown.name}, ${size}`;
-  const trust = confidence(score, found.map, found.threshold);
-  const trusted = trustText(trust, boxesAre);
+  const [{ name }] = classes;
+  const trust = confidence(objectScore(classes), found.map, found.threshold);
+  const trusted = trustText(name, trust, boxesAre);
   for (const box of document.querySelectorAll(".box")) {
-    box.classList.toggle("unsure", trust < FOUND_CONFIDENCE);
+    box.classList.toggle("unsure", !isFound(name, trust));
   }
   element("confidence").textContent = trusted;
   element("result").hidden = false;
@@ -129,10 +137,11 @@ export function finish(
   return answer;
 }
 
-function trustText(trust: number, boxesAre: string): string {
+function trustText(name: string, trust: number, boxesAre: string): string {
   const text = scoreText(trust, 3);
-  if (trust >= FOUND_CONFIDENCE) return `Confidence ${text}.`;
-  const why = `confidence ${text} is below ${FOUND_CONFIDENCE}`;
+  if (isFound(name, trust)) return `Confidence ${text}.`;
+  const low = `confidence ${text} is below ${FOUND_CONFIDENCE}`;
+  const why = name === NO_OBJECT ? `the model says ${name}, no object` : low;
   return `Nothing found: ${why}. The dashed ${boxesAre} a guess.`;
 }
 

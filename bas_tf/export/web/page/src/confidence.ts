@@ -1,6 +1,7 @@
 // How far a box can be trusted: what bas_tf/metrics/confidence.py computes, in float32.
 
 export const FOUND_CONFIDENCE = 0.5; // below it nothing was found
+export const NO_OBJECT = "_none"; // the class of photos without an object
 
 const STRIDE = 8; // input pixels per pixel of the map
 const WAYS = [0.25, 0.5, 0.75]; // from the threshold down to 0 and up to 1
@@ -19,7 +20,7 @@ interface Run {
 /**
  * About the IoU of a box with the object, in [0, 1]; 0 where the map says nothing.
  *
- * @param score of the best class.
+ * @param score of the best class, see `objectScore`.
  * @param map [height, width], not yet normalised.
  * @param threshold of the box, in [0, 1).
  */
@@ -36,6 +37,16 @@ export function confidence(
   const up = WAYS.map((way) => threshold + (1 - threshold) * way);
   const ious = [...down, ...up].map((cut) => iou(box, boxAt(cut) ?? [0, 0, 0, 0]));
   return (min(score, 1) * ious.reduce((sum, value) => sum + value)) / ious.length;
+}
+
+/** The best score of a class that is an object. */
+export function objectScore(classes: { name: string; score: number }[]): number {
+  return max(0, ...classes.map(({ name, score }) => (name === NO_OBJECT ? 0 : score)));
+}
+
+/** Whether an answer is an object. */
+export function isFound(name: string, trust: number): boolean {
+  return name !== NO_OBJECT && trust >= FOUND_CONFIDENCE;
 }
 
 function normalize(values: number[]): number[] {

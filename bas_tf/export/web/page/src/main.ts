@@ -10,6 +10,7 @@ import {
 import { closeCamera, openCamera, takePicture } from "./camera";
 import { showCard } from "./card";
 import { foundClasses } from "./classes";
+import { NO_OBJECT } from "./confidence";
 import { element, withText } from "./elements";
 import { type Found, Localizer } from "./localizer";
 import { isolatePage, keepSite, onNewerSite } from "./offline";
@@ -140,9 +141,9 @@ async function answerBest(): Promise<string> {
   const { segmentation } = best;
   const names = (await site()).localizer.document.class_names;
   const several = segmentation ? foundClasses(segmentation, shown, names) : [];
-  if (several.length) return showSeveral(shown, best, several);
+  if (several.length) return showSeveral(shown, best, several, classes);
   const box = boxInPhoto(best.box, model.width, model.height, shown);
-  return showAnswer(shown, best, box, classes[0].name, classes[0], false);
+  return showAnswer(shown, best, box, classes[0].name, classes, false);
 }
 
 async function bestClasses(best: Found): Promise<Named[]> {
@@ -164,7 +165,7 @@ function lookFor(choice: string): void {
   void work(`Looking for it in ${shown.name} …`, async (isNewest) => {
     const { document } = (await site()).given_class!;
     const model = await givenClass();
-    const [own] = await bestClasses(best);
+    const own = await bestClasses(best);
     if (!isNewest()) return "";
     const start = performance.now();
     const found = await model.localize(pixels, Number(choice));
@@ -182,7 +183,8 @@ function offerClasses(found: Site): void {
   if (!found.given_class) return;
   const own = withText("option", "the model's own choice") as HTMLOptionElement;
   own.value = "";
-  const classes = found.given_class.document.class_names.map((name, id) => {
+  const classes = found.given_class.document.class_names.flatMap((name, id) => {
+    if (name === NO_OBJECT) return [];
     const option = withText("option", name) as HTMLOptionElement;
     option.value = String(id);
     return option;

@@ -1,6 +1,6 @@
 // Several classes in one photo, each with its box, its mask and a colour.
 
-import { drawBox, finish, placeText, type Shown } from "./answer";
+import { drawBox, finish, type Named, placeText, type Shown } from "./answer";
 import type { FoundClass } from "./classes";
 import { element, withText } from "./elements";
 import type { Found } from "./localizer";
@@ -9,9 +9,15 @@ import type { Found } from "./localizer";
  * Draws box and mask of every class and lists them.
  *
  * @param classes one at least, all with masks of one size.
+ * @param best the model's best classes.
  * @returns the answer as a sentence.
  */
-export function showSeveral(shown: Shown, found: Found, classes: FoundClass[]): string {
+export function showSeveral(
+  shown: Shown,
+  found: Found,
+  classes: FoundClass[],
+  best: Named[],
+): string {
   element("main").classList.add("several");
   drawMasks(classes);
   element("boxes").replaceChildren(...classes.map((each) => frameOf(each, shown)));
@@ -20,7 +26,7 @@ export function showSeveral(shown: Shown, found: Found, classes: FoundClass[]): 
   element("best").textContent = names;
   const where = classes.map((c) => `${c.name} ${areaText(c)}. ${placeText(c.box)}`);
   const said = [`${shown.name}: ${names}.`, where.join(" ")] as const;
-  return finish(shown, found, found.classes[0].score, said, "boxes are");
+  return finish(shown, found, best, said, "boxes are");
 }
 
 function drawMasks(classes: FoundClass[]): void {

@@ -121,17 +121,16 @@ def normalize_by_batch(
       What is normalised, like x; mean and biased variance, [channels], without
       gradient.
     """
-    fuses = (
-        (x.dtype, x.shape.rank, over_replicas) == (tf.float32, 4, tf.identity)
-        and not tf.config.list_physical_devices("GPU")
-    )
+    on_processor = not tf.config.list_physical_devices("GPU")
+    of_one_replica = over_replicas is tf.identity
+    are_maps = x.dtype == tf.float32 and x.shape.rank == 4
 
     @tf.custom_gradient
     def normalize(x, gamma, beta):
         # The squares are taken around the mean of all replicas.
         mean = over_replicas(channel_mean(x))
         variance = over_replicas(channel_mean(tf.math.squared_difference(x, mean)))
-        if fuses:
+        if are_maps and of_one_replica and on_processor:
             return _normalize_fused(x, gamma, beta, mean, variance, epsilon)
         inverse = tf.math.rsqrt(variance + epsilon)
         scale = gamma * inverse

@@ -9,7 +9,7 @@ from pathlib import Path
 from absl import logging
 
 from bas_tf import files
-from bas_tf.data.images import DrawnImage, in_parallel
+from bas_tf.data.images import in_parallel
 from bas_tf.data.records import DataError, Record, Source
 from bas_tf.errors import check_choice, one_line
 
@@ -81,8 +81,6 @@ def guard_source(source: Source, *, on_bad_image: str, folder: Path) -> Source:
 
 
 def _fault(record: Record) -> str | None:
-    if isinstance(record.image, DrawnImage):
-        return None  # of no file
     try:
         record.load_image()
     except DataError as error:

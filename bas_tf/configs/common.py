@@ -138,7 +138,6 @@ def _train() -> dict:
         "epochs": 100,
         "classifier_epochs": 0,  # first epochs, without the generator's loss terms
         "classifier_scale": 1.0,  # 0.6: at so much of data.crop_size, in less time
-        "full_size_epochs": 0,  # the last classifier epochs, at data.crop_size again
         # Once the generator trains, BatchNorm of the backbone uses the batch
         # (True, as in the paper) or its moving statistics (False).
         "batch_statistics": True,

@@ -184,7 +184,6 @@ def _make_method(config, distribution) -> train_step.Method:
         accumulation_steps=config.train.accumulation_steps,
         jit_compile=config.train.jit_compile,
         classifier_scale=config.train.classifier_scale,
-        full_size_epochs=config.train.full_size_epochs,
         uses_masks=bool(config.data.pseudo_masks),
         label_maps=config.model.map_outputs == "softmax",
     )

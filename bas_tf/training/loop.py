@@ -62,23 +62,20 @@ def train(
         replica.
       Whatever a hook raises, as `hooks.TrainingStoppedError`.
     """
-    step_fns: dict[tuple[bool, bool], Callable] = {}
+    step_fns: dict[bool, Callable] = {}
     first_epoch, first_batch = divmod(first_step, steps_per_epoch)
     for epoch in range(first_epoch, epochs):
         bas_active = epoch >= classifier_epochs
-        full_size = epoch >= classifier_epochs - method.full_size_epochs
-        if (bas_active, full_size) not in step_fns:
-            step_fns[bas_active, full_size] = make_train_step(
+        if bas_active not in step_fns:
+            step_fns[bas_active] = make_train_step(
                 localizer=localizer, optimizer=optimizer, strategy=strategy,
-                method=dataclasses.replace(method, classifier_scale=1.0)
-                if full_size else method,
-                bas_active=bas_active, batch_size=batch_size,
+                method=method, bas_active=bas_active, batch_size=batch_size,
             )  # fmt: skip
         batches = epoch_batches(epoch, first_batch)
         for i, batch in enumerate(batches, start=first_batch):
             step = epoch * steps_per_epoch + i + 1
             rate = float(tf.convert_to_tensor(optimizer.learning_rate))
-            found = step_fns[bas_active, full_size](batch)
+            found = step_fns[bas_active](batch)
             values = finite_values(found, step, strategy.num_replicas_in_sync)
             progress = Progress(
                 step=step, epoch=epoch, bas_active=bas_active,

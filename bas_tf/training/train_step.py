@@ -24,8 +24,7 @@ class Method:
     parts, one after the other, a replica takes its share of the batch (BatchNorm then
     sees one part at a time); and whether XLA compiles the forward and backward pass.
     `classifier_scale` of their width and height is what images are resized to in the
-    classifier's epochs, in multiples of 16, at least 64; but in the last
-    `full_size_epochs` of them, not at all. `uses_masks`: batches have
+    classifier's epochs, in multiples of 16, at least 64. `uses_masks`: batches have
     names.MASKS, and the loss L_mask; `label_maps`, of a network with a softmax of maps:
     they are label maps, and L_seg takes the place of every term but L_cls.
     `classification` "multilabel": batches have names.PRESENT, and L_mcls in place of
@@ -51,7 +50,6 @@ class Method:
     accumulation_steps: int = 1
     jit_compile: bool = False
     classifier_scale: float = 1.0
-    full_size_epochs: int = 0
     uses_masks: bool = False
     label_maps: bool = False
     no_object: int | None = None

@@ -1,6 +1,5 @@
 """The loop: replicas, phases, exact resuming, and stopping on a broken loss."""
 
-import dataclasses
 import json
 
 import numpy as np
@@ -54,22 +53,6 @@ def test_classifier_epochs_leave_the_generator_alone(build, squares):
     assert (localizer.generator.kernel.numpy() != before).any()
     assert [p.step for p in seen] == [1, 2, 3, 4, 5, 6]
     assert [p.epoch_ends for p in seen] == [False, False, True] * 2
-
-
-@pytest.mark.slow
-def test_the_last_epochs_of_the_classifier_have_the_full_size(
-    build, squares, monkeypatch
-):
-    asked = []
-
-    def make_train_step(**options):
-        asked.append((options["bas_active"], options["method"].classifier_scale))
-        return train_step.make_train_step(**options)
-
-    monkeypatch.setattr(loop, "make_train_step", make_train_step)
-    method = dataclasses.replace(METHOD, classifier_scale=0.5, full_size_epochs=1)
-    run(*build(), squares, epochs=4, classifier_epochs=3, method=method)
-    assert asked == [(False, 0.5), (False, 1), (True, 1)]
 
 
 @pytest.mark.slow

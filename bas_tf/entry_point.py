@@ -14,16 +14,11 @@ from ml_collections import config_flags
 from tqdm import tqdm
 
 from bas_tf import configs
+from bas_tf.configs.common import PATH_KEYS
 from bas_tf.errors import UserError, one_line
 
 EXIT_USER_ERROR = 2
 HELP_FLAGS = {"--help", "-help", "-h"}
-PATHS = (  # (group, key) of a config's files and folders
-    ("data", "root"),
-    ("data", "pseudo_masks"),
-    ("data", "corrected_boxes"),
-    ("model", "weights"),
-)
 # Commands and config keys of earlier versions, and what replaces them.
 REMOVED = {
     "bas_tf.data_service": "every training reads its own batches",
@@ -92,7 +87,8 @@ def config():
     config = flags.FLAGS.config
     if config is None:
         raise UserError("--config is missing; name one such as demo, or a file")
-    for group, key in PATHS:
+    for path in PATH_KEYS:
+        group, key = path.split(".")
         config[group][key] = os.path.expanduser(config[group][key])
     return config
 

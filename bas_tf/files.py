@@ -154,6 +154,11 @@ def write_json(path: str | Path, document: Mapping[str, Any] | Sequence) -> None
     write_file(path, text.encode())
 
 
+def is_up_to_date(made: Path, source: Path) -> bool:
+    """Whether a file was made of another since that is what it is."""
+    return made.is_file() and made.stat().st_mtime_ns >= source.stat().st_ctime_ns
+
+
 def unused_name(stem: str, suffix: str, taken: Container[str]) -> str:
     """STEM.png, or the first of STEM_2.png, STEM_3.png, ... that is not taken.
 

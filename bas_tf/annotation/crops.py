@@ -11,14 +11,7 @@ import numpy as np
 from absl import logging
 
 from bas_tf import files
-from bas_tf.annotation.data_set import (
-    SPLITS,
-    DataSet,
-    Object,
-    Photo,
-    is_up_to_date,
-    warn_of_leftovers,
-)
+from bas_tf.annotation.data_set import SPLITS, DataSet, Object, Photo, warn_of_leftovers
 from bas_tf.data import decode
 from bas_tf.errors import DataError
 from bas_tf.report import pictures
@@ -42,7 +35,7 @@ def write(data: DataSet, output: Path) -> None:
         missing = {
             path: (x0, y0, x1, y1)
             for path, (x0, y0, x1, y1) in regions.items()
-            if not is_up_to_date(path, data.root / photo.name)
+            if not files.is_up_to_date(path, data.root / photo.name)
             or _size_of(path) != (x1 - x0, y1 - y0)
         }
         pixels = _pixels(photo, data.root) if missing else None

@@ -95,11 +95,6 @@ class DataSet:
         return "/".join(self.root.parts[-2:]).lstrip("/")
 
 
-def is_up_to_date(made: Path, photo: Path) -> bool:
-    """Whether a file was made of a photo since that is what it is."""
-    return made.is_file() and made.stat().st_mtime_ns >= photo.stat().st_ctime_ns
-
-
 def warn_of_leftovers(folder: Path, written: Set[Path]) -> None:
     """Says so where a folder has files of photos that were moved or deleted since."""
     suffixes = {path.suffix for path in written}

@@ -17,14 +17,14 @@ JOURNAL_FILE = "annotations.jsonl"
 class Journal:
     """A file of photos, in any order; its first line is the request that they answer.
 
-    Memory holds the names and where their lines begin, no more. The request is the
+    Memory holds the names, where their lines begin and `Photo.file`. The request is the
     model and the settings, see `run.annotate_photos`.
     """
 
     def __init__(self, folder: Path, request: Mapping[str, Any]):
         self.path = folder / JOURNAL_FILE
         self._offsets: dict[str, int] = {}
-        self._files: dict[str, tuple[int, int]] = {}  # as `Photo.file`
+        self._files: dict[str, tuple[int, int] | None] = {}  # as `Photo.file`
         if not self._read(request):
             files.write_file(self.path, f"{json.dumps(request)}\n".encode())
         self._end = self.path.stat().st_size
@@ -32,14 +32,14 @@ class Journal:
     def __contains__(self, name: str) -> bool:
         return name in self._offsets
 
-    def forget_changed(self, files_now: Mapping[str, tuple[int, int]]) -> None:
+    def forget_changed(self, files_now: Mapping[str, tuple[int, int] | None]) -> None:
         """Drops photos whose file is another than the annotated one, if that is known.
 
         Args:
           files_now: {name: as `Photo.file`}.
         """
         for name in self._files.keys() & files_now.keys():
-            if self._files[name] != files_now[name]:
+            if self._files[name] not in (None, files_now[name]):
                 del self._offsets[name], self._files[name]
 
     def add(self, photos: Iterable[Photo]) -> None:
@@ -47,9 +47,7 @@ class Journal:
         for each in photos:
             line = json.dumps(dataclasses.asdict(each), allow_nan=False)
             files.append_line(self.path, line)
-            self._offsets[each.name] = self._end
-            if each.file:
-                self._files[each.name] = each.file
+            self._remember(each, at=self._end)
             self._end += len(line) + 1  # JSON is ASCII
 
     def photos(self, names: Sequence[str]) -> Iterator[Photo]:
@@ -59,6 +57,9 @@ class Journal:
                 if name in self._offsets:
                     file.seek(self._offsets[name])
                     yield from_row(json.loads(file.readline()))
+
+    def _remember(self, photo: Photo, *, at: int) -> None:
+        self._offsets[photo.name], self._files[photo.name] = at, photo.file
 
     def _read(self, request: Mapping[str, Any]) -> bool:
         """Finds the lines of an earlier run; cuts off one that a kill left unfinished.
@@ -80,10 +81,7 @@ class Journal:
                     if end == 0:
                         self._check_request(json.loads(line), request)
                     else:
-                        row = json.loads(line)
-                        self._offsets[row["name"]] = end
-                        if row.get("file"):
-                            self._files[row["name"]] = tuple(row["file"])
+                        self._remember(from_row(json.loads(line)), at=end)
                     end += len(line)
                 if 0 < end < self.path.stat().st_size:
                     file.truncate(end)

@@ -12,14 +12,7 @@ import numpy as np
 
 from bas_tf import files
 from bas_tf.annotation import polygons
-from bas_tf.annotation.data_set import (
-    SPLITS,
-    DataSet,
-    Object,
-    Photo,
-    is_up_to_date,
-    warn_of_leftovers,
-)
+from bas_tf.annotation.data_set import SPLITS, DataSet, Object, Photo, warn_of_leftovers
 from bas_tf.data import decode
 from bas_tf.refinement import masks
 
@@ -38,7 +31,7 @@ def write(data: DataSet, output: Path) -> None:
         files.write_file(path, "".join(f"{line}\n" for line in lines).encode())
         copy = output / IMAGES / (name + PurePosixPath(photo.name).suffix)
         original = data.root / photo.name
-        if not is_up_to_date(copy, original):
+        if not files.is_up_to_date(copy, original):
             files.write_file(copy, decode.read_file(original))
         copies.add(copy)
         found.add(name.partition("/")[0])

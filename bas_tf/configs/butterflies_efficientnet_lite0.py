@@ -5,9 +5,9 @@
 
 DIR holds train/<species>/*.jpg and val/<species>/*.jpg; boxes are only for evaluation.
 The first training makes masks of its photos, the next goes on towards them, twice.
-Cost: 196, 84 and 168 steps of 16 photos, eight minutes on two cores, 2.5 GB. Expected
-on val (seeds 0, 1, 2): GT-known Loc 0.994, at IoU 0.7 0.930, mean IoU 0.852, Top-1 Loc
-0.992. The first training alone, cut at 0.42: 0.974, 0.868, 0.814, 0.970.
+Cost: 196, 84 and 168 steps of 16 photos, eight minutes on two cores, 2.5 GB.
+Expected on val (seeds 0, 1, 2): GT-known Loc 0.994, at IoU 0.7 0.930, mean IoU 0.852,
+Top-1 Loc 0.992. The first training alone, cut at 0.42: 0.974, 0.868, 0.814, 0.970.
 """
 
 from bas_tf.configs.common import base_config, no_variants

@@ -4,6 +4,9 @@ import ml_collections
 
 from bas_tf.errors import UserError
 
+# Files and folders. They may begin with ~.
+PATH_KEYS = ("data.root", "data.pseudo_masks", "data.corrected_boxes", "model.weights")
+
 
 def base_config() -> ml_collections.ConfigDict:
     """All keys; a config changes values and never adds keys."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bas_tf import files
+from bas_tf.configs.common import PATH_KEYS
 from bas_tf.data.records import Record
 from bas_tf.errors import UserError
 from bas_tf.jobs.experiment import (
@@ -36,7 +37,6 @@ FREE_KEYS = (
     "train.keep_checkpoints",
     "train.asynchronous_checkpoints",
 )
-PATH_KEYS = ("model.weights", "data.pseudo_masks", "data.corrected_boxes")
 PACKAGES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "opencv-python-headless")
 _OTHER_BUILDS = {"tensorflow": "tensorflow-cpu"}
 

@@ -4,7 +4,7 @@ A network that labels pixels has one object of each class found in the photo, it
 largest region; of given labels, that of the photo's class alone.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -37,28 +37,33 @@ class Annotator:
             refined_boxes.threshold_of(runner)
 
     def annotate(
-        self, batch: Sequence[tuple[str, np.ndarray]], labels: Mapping[str, int]
-    ) -> Iterator[Photo]:
-        """The photos of a batch with their objects.
+        self,
+        batches: Iterable[Sequence[tuple[str, np.ndarray]]],
+        labels: Mapping[str, int],
+    ) -> Iterator[list[Photo]]:
+        """The photos of each batch with their objects.
 
         Args:
-          batch: names and pixels, uint8 [height, width, 3].
+          batches: of names and pixels, uint8 [height, width, 3].
           labels: the class ids by name; empty to take the predicted ones.
         """
-        given = [labels[name] for name, _ in batch] if labels else None
-        answers = localization.predict_photos(
-            [photo for _, photo in batch], self._runner,
-            refine=self._settings.refine, labels=given,
+        answers = localization.predict_batches(
+            batches, self._runner, refine=self._settings.refine, labels=labels or None,
             boxes=objects.ONE if self._settings.with_masks else self._settings.boxes,
         )  # fmt: skip
-        for (name, photo), answer in zip(batch, answers, strict=True):
-            label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
-            found, class_name = [], self._runner.class_names[label]
-            least = self._settings.min_confidence
-            if is_found(class_name, answer[names.CONFIDENCE], least):
-                wanted = {label} if labels else range(len(self._runner.class_names))
-                found = self._objects(photo, answer, label, wanted)
-            yield Photo(name, photo.shape[1::-1], tuple(found))
+        for batch in answers:
+            yield [self._photo(*answered, labels) for answered in batch]
+
+    def _photo(
+        self, name: str, photo: np.ndarray, answer: Mapping, labels: Mapping[str, int]
+    ) -> Photo:
+        label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
+        found, class_name = [], self._runner.class_names[label]
+        least = self._settings.min_confidence
+        if is_found(class_name, answer[names.CONFIDENCE], least):
+            wanted = {label} if labels else range(len(self._runner.class_names))
+            found = self._objects(photo, answer, label, wanted)
+        return Photo(name, photo.shape[1::-1], tuple(found))
 
     def _objects(
         self, photo: np.ndarray, answer: Mapping, label: int, wanted: Container[int]

@@ -185,11 +185,14 @@ def _fill(
     todo = {name: path for name, path in photos.items() if name not in journal}
     done, faults = len(photos) - len(todo), []
     with tqdm(total=len(photos), initial=done, unit="photo", disable=None) as bar:
-        for batch in read_batches(todo.items(), _decode, faults):
-            named = [(name, pixels) for (name, _), pixels in batch]
+        batches = (
+            [(name, pixels) for (name, _), pixels in batch]
+            for batch in read_batches(todo.items(), _decode, faults)
+        )
+        for batch in annotator.annotate(batches, labels):
             journal.add(
                 dataclasses.replace(photo, file=files_now[photo.name])
-                for photo in annotator.annotate(named, labels)
+                for photo in batch
             )
             bar.update(len(batch))
     return faults

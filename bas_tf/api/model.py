@@ -72,14 +72,13 @@ class Model:
         check_choice("refine", refine, REFINEMENTS)
         is_one = isinstance(photos, Photo)
         found, each = [], [photos] if is_one else photos
-        for batch in read_batches(each, arguments.pixels_of):
-            pixels = [decoded for _, decoded in batch]
-            answers = localization.predict_photos(
-                pixels, self._runner, refine=refine, boxes=boxes
-            )
+        batches = read_batches(each, arguments.pixels_of)
+        for batch in localization.predict_batches(
+            batches, self._runner, refine=refine, boxes=boxes
+        ):
             found += [
                 _localization(photo, answer, self.class_names)
-                for photo, answer in zip(pixels, answers, strict=True)
+                for _, photo, answer in batch
             ]
         return found[0] if is_one else found
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from bas_tf.data.images import in_parallel
 from bas_tf.evaluators.figures import ORACLE, Figure, box_facts, check_has_boxes
 from bas_tf.evaluators.ground_truth import GroundTruth
 from bas_tf.evaluators.predictions import Predictions
@@ -39,16 +38,14 @@ def threshold_ious(maps: np.ndarray, truth: GroundTruth) -> np.ndarray:
 
     Of maps [records, h, w], not normalised, of which n have true boxes.
     """
-
-    def of_image(image: int, true_boxes: np.ndarray) -> np.ndarray:
+    rows = []
+    for image, true_boxes in zip(truth.images, truth.boxes, strict=True):
         boxes, _ = boxes_at_thresholds(
             maps[image],
             crop_size_wh=truth.crop_size_wh,
             score_thresholds=SCORE_THRESHOLDS,
         )
-        return localization.best_ious(boxes, true_boxes)
-
-    rows = in_parallel(of_image, truth.images, truth.boxes)
+        rows.append(localization.best_ious(boxes, true_boxes))
     return np.array(rows).reshape(-1, len(SCORE_THRESHOLDS))
 
 

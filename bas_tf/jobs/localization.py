@@ -1,10 +1,9 @@
 """Photos in, overlay PNGs and predictions.json out, in original pixels."""
 
 import functools
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from bas_tf.data import decode, preprocess
 from bas_tf.data.images import in_parallel
 from bas_tf.errors import UserError, check_choice
 from bas_tf.geometry import objects
-from bas_tf.geometry.frames import CropFrame
+from bas_tf.geometry.frames import CropFrame, Size
 from bas_tf.jobs import experiment, output_check, photo_batches
 from bas_tf.jobs.found_classes import found_classes
 from bas_tf.metrics import confidence
@@ -27,6 +26,8 @@ OVERLAY_SUFFIX, MASK_SUFFIX = "_localized.png", "_mask.png"
 MASK = "mask"  # bool [height, width] of an answer
 OBJECTS = "objects"  # float [k, 4] boxes and [k] scores of an answer
 _UNKNOWN_THRESHOLD = 0.5  # of a file of an older version, for its confidence
+
+Photo = TypeVar("Photo")  # what tells one from another
 
 
 def localize_photos(
@@ -71,10 +72,8 @@ def localize_photos(
     runner = _load_runner(model, class_name, views)
     rows, faults = [], []
 
-    def drawings(batch: Sequence[tuple[Path, np.ndarray]]) -> Iterator[Callable]:
-        photos = [photo for _, photo in batch]
-        answers = predict_photos(photos, runner, refine=refine, boxes=boxes)
-        for (path, photo), answer in zip(batch, answers, strict=True):
+    def drawings(batch: Sequence[tuple[Path, np.ndarray, dict]]) -> Iterator[Callable]:
+        for path, photo, answer in batch:
             row = {"image": str(path), "overlay": overlays[path]}
             row |= row_of(photo, answer, runner.class_names, min_confidence)
             if path in masks_of:
@@ -85,7 +84,8 @@ def localize_photos(
             yield functools.partial(_write_overlay, file, photo, answer, row)
 
     batches = photo_batches.read_batches(paths, decode.decode_image, faults)
-    photo_batches.run_one_batch_behind(map(drawings, batches))
+    answers = predict_batches(batches, runner, refine=refine, boxes=boxes)
+    photo_batches.run_one_batch_behind(map(drawings, answers))
     photo_batches.log_skipped(faults, len(paths))
     files.write_json(output / PREDICTIONS_FILE, rows)
     return rows
@@ -112,22 +112,26 @@ def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> No
     pictures.write_png(path, overlay, of_photo=True)
 
 
-def predict_photos(
-    photos: Sequence[np.ndarray],
+def predict_batches(
+    batches: Iterable[Sequence[tuple[Photo, np.ndarray]]],
     runner: Runner,
     *,
     refine: str = refined_boxes.NONE,
-    labels: Sequence[int] | None = None,
+    labels: Mapping[Photo, int] | None = None,
     boxes: str = objects.ONE,
-) -> Iterator[dict[str, Any]]:
-    """The outputs of each photo, boxes in its pixels; refined, also its MASK.
+) -> Iterator[list[tuple[Photo, np.ndarray, dict[str, Any]]]]:
+    """The photos of each batch, with the outputs of each, boxes in its pixels.
 
-    With `objects.ALL` also its OBJECTS, of the refined mask where there is one.
-
-    They are resized to the size it was trained at and go in one batch; a file of an
-    older version that takes any size, and does not say, gets each as it is. With
-    labels, maps and boxes are those of the labels, by `Runner.label_fn`. The
+    While a batch's answers are used, the network is at the next one in a thread. It
+    gets photos resized to the size it was trained at, in one batch; a file of an older
+    version that takes any size, and does not say, gets each as it is. The
     names.CONFIDENCE is of the map, refined or not.
+
+    Args:
+      batches: of `photo_batches.read_batches`.
+      refine: of `refined_boxes.REFINEMENTS`; refined, a photo also has its MASK.
+      labels: whose maps and boxes these are, by `Runner.label_fn`; else the predicted.
+      boxes: with `objects.ALL` also its OBJECTS, of the refined mask if there is one.
     """
     check_choice("boxes", boxes, objects.BOXES)
     if boxes == objects.ALL and runner.score_threshold is None:
@@ -135,31 +139,61 @@ def predict_photos(
             "boxes=all: the model's file does not say its score_threshold: export it "
             "again"
         )
+
+    def outputs_of(batch):
+        ids = (
+            None if labels is None else np.array([labels[photo] for photo, _ in batch])
+        )
+        return _outputs([pixels for _, pixels in batch], runner, ids)
+
+    for batch, outputs in photo_batches.results_one_ahead(outputs_of, batches):
+        yield [
+            (photo, pixels, _answer(pixels, *of_photo, runner, refine, boxes))
+            for (photo, pixels), of_photo in zip(batch, outputs, strict=True)
+        ]
+
+
+def _outputs(
+    photos: Sequence[np.ndarray], runner: Runner, labels: np.ndarray | None
+) -> list[tuple[dict[str, Any], Size]]:
+    """What the network says of each photo, and the size in which it was sent."""
     size_wh = runner.input_size_wh or runner.trained_size_wh
     if size_wh is None:
         batches = [photo[np.newaxis] for photo in photos]
     else:
         resized = in_parallel(lambda photo: preprocess.resize(photo, size_wh), photos)
         batches = [np.stack(resized)]
-    remaining, remaining_labels = iter(photos), iter(labels or ())
+    found = []
     for batch in batches:
         if labels is None:
             outputs = runner.predict_fn(batch)
         else:
-            of_batch = np.array(list(itertools.islice(remaining_labels, len(batch))))
+            of_batch = labels[len(found) : len(found) + len(batch)]
             outputs = names.as_prediction(runner.label_fn(batch, of_batch))
         sent = batch.shape[2:0:-1]
-        for i, photo in enumerate(itertools.islice(remaining, len(batch))):
-            answer = {key: value[i] for key, value in outputs.items()}
-            frame = CropFrame(photo.shape[1::-1], sent, sent)
-            box = frame.crop_to_original(answer[names.BOXES][np.newaxis])[0]
-            answer[names.BOXES] = box
-            answer[names.CONFIDENCE] = _confidence(answer, runner)
-            if refine != refined_boxes.NONE:
-                answer |= _refined(photo, answer, runner, refine)
-            if boxes == objects.ALL:
-                answer[OBJECTS] = _all_objects(answer, frame, runner.score_threshold)
-            yield answer
+        found += [
+            ({key: value[i] for key, value in outputs.items()}, sent)
+            for i in range(len(batch))
+        ]
+    return found
+
+
+def _answer(
+    photo: np.ndarray,
+    answer: dict[str, Any],
+    sent: Size,
+    runner: Runner,
+    refine: str,
+    boxes: str,
+) -> dict[str, Any]:
+    frame = CropFrame(photo.shape[1::-1], sent, sent)
+    answer[names.BOXES] = frame.crop_to_original(answer[names.BOXES][np.newaxis])[0]
+    answer[names.CONFIDENCE] = _confidence(answer, runner)
+    if refine != refined_boxes.NONE:
+        answer |= _refined(photo, answer, runner, refine)
+    if boxes == objects.ALL:
+        answer[OBJECTS] = _all_objects(answer, frame, runner.score_threshold)
+    return answer
 
 
 def _confidence(answer: dict, runner: Runner) -> float:

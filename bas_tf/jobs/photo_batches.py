@@ -15,7 +15,7 @@ from bas_tf.errors import DataError, UserError, one_line
 BATCH = 16  # photos at most
 _BATCH_PIXELS = 25_000_000  # decoded photos of a batch; 75 MB
 
-Photo, Work = TypeVar("Photo"), TypeVar("Work")
+Photo, Work, Result = TypeVar("Photo"), TypeVar("Work"), TypeVar("Result")
 Pixels = np.ndarray  # uint8 [height, width, 3]
 
 
@@ -63,6 +63,16 @@ def begun_ahead(work: Iterable[Work], count: int) -> Iterator[Work]:
         if len(waiting) > count:
             yield waiting.popleft()
     yield from waiting
+
+
+def results_one_ahead(
+    function: Callable[[Work], Result], batches: Iterable[Work]
+) -> Iterator[tuple[Work, Result]]:
+    """Each batch and its result, while a thread is at that of the next batch."""
+    with ThreadPoolExecutor(1) as pool:
+        work = ((batch, pool.submit(function, batch)) for batch in batches)
+        for batch, future in begun_ahead(work, 1):
+            yield batch, future.result()
 
 
 def run_one_batch_behind(batches: Iterable[Iterable[Callable]]) -> None:

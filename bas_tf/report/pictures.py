@@ -48,7 +48,8 @@ def heatmap(score_map: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
     values = np.clip(np.nan_to_num(score_map.astype(np.float32)), 0, 1)
     values = cv2.resize(values, size_wh, interpolation=cv2.INTER_LINEAR)
     levels = np.rint(255 * values).astype(np.uint8)
-    return cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1].copy()
+    colors = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
+    return cv2.cvtColor(colors, cv2.COLOR_BGR2RGB)
 
 
 def overlay(
@@ -168,7 +169,8 @@ def encode_image(image: np.ndarray, extension: str, *, jpeg_quality: int = 90) -
 
 
 def _encoded(image: np.ndarray, extension: str, options: list[int]) -> bytes:
-    _, content = cv2.imencode(extension, image[..., ::-1], options)
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, content = cv2.imencode(extension, pixels, options)
     return content.tobytes()
 
 

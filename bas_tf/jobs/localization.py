@@ -141,9 +141,7 @@ def predict_batches(
         )
 
     def outputs_of(batch):
-        ids = (
-            None if labels is None else np.array([labels[photo] for photo, _ in batch])
-        )
+        ids = np.array([labels[photo] for photo, _ in batch]) if labels else None
         return _outputs([pixels for _, pixels in batch], runner, ids)
 
     for batch, outputs in photo_batches.results_one_ahead(outputs_of, batches):

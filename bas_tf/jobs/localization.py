@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bas_tf import files, inference, names
-from bas_tf.data import decode, preprocess
-from bas_tf.data.images import in_parallel
+from bas_tf.data import decode
 from bas_tf.errors import UserError, check_choice
 from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame, Size
@@ -122,9 +121,7 @@ def predict_batches(
 ) -> Iterator[list[tuple[Photo, np.ndarray, dict[str, Any]]]]:
     """The photos of each batch, with the outputs of each, boxes in its pixels.
 
-    While a batch's answers are used, the network is at the next one in a thread. It
-    gets photos resized to the size it was trained at, in one batch; a file of an older
-    version that takes any size, and does not say, gets each as it is. The
+    The network is at the next batch meanwhile, see `photo_batches.predict_ahead`. The
     names.CONFIDENCE is of the map, refined or not.
 
     Args:
@@ -140,40 +137,11 @@ def predict_batches(
             "again"
         )
 
-    def outputs_of(batch):
-        ids = np.array([labels[photo] for photo, _ in batch]) if labels else None
-        return _outputs([pixels for _, pixels in batch], runner, ids)
-
-    for batch, outputs in photo_batches.results_one_ahead(outputs_of, batches):
+    for batch in photo_batches.predict_ahead(batches, runner, labels):
         yield [
-            (photo, pixels, _answer(pixels, *of_photo, runner, refine, boxes))
-            for (photo, pixels), of_photo in zip(batch, outputs, strict=True)
+            (photo, pixels, _answer(pixels, outputs, sent, runner, refine, boxes))
+            for photo, pixels, outputs, sent in batch
         ]
-
-
-def _outputs(
-    photos: Sequence[np.ndarray], runner: Runner, labels: np.ndarray | None
-) -> list[tuple[dict[str, Any], Size]]:
-    """What the network says of each photo, and the size in which it was sent."""
-    size_wh = runner.input_size_wh or runner.trained_size_wh
-    if size_wh is None:
-        batches = [photo[np.newaxis] for photo in photos]
-    else:
-        resized = in_parallel(lambda photo: preprocess.resize(photo, size_wh), photos)
-        batches = [np.stack(resized)]
-    found = []
-    for batch in batches:
-        if labels is None:
-            outputs = runner.predict_fn(batch)
-        else:
-            of_batch = labels[len(found) : len(found) + len(batch)]
-            outputs = names.as_prediction(runner.label_fn(batch, of_batch))
-        sent = batch.shape[2:0:-1]
-        found += [
-            ({key: value[i] for key, value in outputs.items()}, sent)
-            for i in range(len(batch))
-        ]
-    return found
 
 
 def _answer(

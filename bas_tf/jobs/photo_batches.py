@@ -1,21 +1,25 @@
-"""Photos in batches of bounded memory, decoded ahead of their use."""
+"""Photos in batches of bounded memory, decoded and predicted ahead of their use."""
 
 import collections
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from absl import logging
 
-from bas_tf.data.images import READERS
+from bas_tf import names
+from bas_tf.data import preprocess
+from bas_tf.data.images import READERS, in_parallel
 from bas_tf.errors import DataError, UserError, one_line
+from bas_tf.geometry.frames import Size
+from bas_tf.runners import Runner
 
 BATCH = 16  # photos at most
 _BATCH_PIXELS = 25_000_000  # decoded photos of a batch; 75 MB
 
-Photo, Work, Result = TypeVar("Photo"), TypeVar("Work"), TypeVar("Result")
+Photo, Work = TypeVar("Photo"), TypeVar("Work")
 Pixels = np.ndarray  # uint8 [height, width, 3]
 
 
@@ -65,14 +69,42 @@ def begun_ahead(work: Iterable[Work], count: int) -> Iterator[Work]:
     yield from waiting
 
 
-def results_one_ahead(
-    function: Callable[[Work], Result], batches: Iterable[Work]
-) -> Iterator[tuple[Work, Result]]:
-    """Each batch and its result, while a thread is at that of the next batch."""
+def predict_ahead(
+    batches: Iterable[Sequence[tuple[Photo, Pixels]]],
+    runner: Runner,
+    labels: Mapping[Photo, int] | None,
+) -> Iterator[list[tuple[Photo, Pixels, dict[str, Any], Size]]]:
+    """Each photo of a batch with its outputs and the size in which it was sent.
+
+    While a batch is used, a thread predicts the next one. The network gets photos
+    resized to the size it was trained at, in one batch; a file of an older version that
+    takes any size, and does not say, gets each as it is. With labels, outputs are
+    theirs, by `Runner.label_fn`.
+    """
     with ThreadPoolExecutor(1) as pool:
-        work = ((batch, pool.submit(function, batch)) for batch in batches)
-        for batch, future in begun_ahead(work, 1):
-            yield batch, future.result()
+        work = (pool.submit(_predict, batch, runner, labels) for batch in batches)
+        for future in begun_ahead(work, 1):
+            yield future.result()
+
+
+def _predict(batch, runner: Runner, labels) -> list[tuple]:
+    size_wh = runner.input_size_wh or runner.trained_size_wh
+    if size_wh is None and len(batch) > 1:
+        return [found for each in batch for found in _predict([each], runner, labels)]
+    sent = [pixels for _, pixels in batch]
+    if size_wh is not None:
+        sent = in_parallel(lambda pixels: preprocess.resize(pixels, size_wh), sent)
+    images = np.stack(sent)
+    if labels is None:
+        outputs = runner.predict_fn(images)
+    else:
+        ids = np.array([labels[photo] for photo, _ in batch])
+        outputs = names.as_prediction(runner.label_fn(images, ids))
+    size = images.shape[2:0:-1]
+    return [
+        (photo, pixels, {key: value[i] for key, value in outputs.items()}, size)
+        for i, (photo, pixels) in enumerate(batch)
+    ]
 
 
 def run_one_batch_behind(batches: Iterable[Iterable[Callable]]) -> None:

@@ -35,8 +35,13 @@ def read_config(name: str, *, argument: str) -> ConfigDict:
       UserError: no such file, or not a config.
     """
     path, _, variant = name.partition(":")
+    file = find_config(path)
+    if file.is_file() and file.suffix != ".py":
+        raise UserError(
+            f"{argument}={path}: not a config file; a Python file works, as demo.py"
+        )
     try:
-        defined = runpy.run_path(str(find_config(path)))
+        defined = runpy.run_path(str(file))
     except FileNotFoundError as error:
         known = ", ".join(sorted(each.stem for each in FOLDER.rglob("[!_]*.py")))
         raise UserError(

@@ -40,30 +40,25 @@ class Annotator:
         self,
         batches: Iterable[Sequence[tuple[str, np.ndarray]]],
         labels: Mapping[str, int],
-    ) -> Iterator[list[Photo]]:
-        """The photos of each batch with their objects.
+    ) -> Iterator[Photo]:
+        """The photos with their objects.
 
         Args:
           batches: of names and pixels, uint8 [height, width, 3].
           labels: the class ids by name; empty to take the predicted ones.
         """
-        answers = localization.predict_batches(
-            batches, self._runner, refine=self._settings.refine, labels=labels or None,
+        answers = localization.predict_photos(
+            batches, self._runner, refine=self._settings.refine, labels=labels,
             boxes=objects.ONE if self._settings.with_masks else self._settings.boxes,
         )  # fmt: skip
-        for batch in answers:
-            yield [self._photo(*answered, labels) for answered in batch]
-
-    def _photo(
-        self, name: str, photo: np.ndarray, answer: Mapping, labels: Mapping[str, int]
-    ) -> Photo:
-        label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
-        found, class_name = [], self._runner.class_names[label]
-        least = self._settings.min_confidence
-        if is_found(class_name, answer[names.CONFIDENCE], least):
-            wanted = {label} if labels else range(len(self._runner.class_names))
-            found = self._objects(photo, answer, label, wanted)
-        return Photo(name, photo.shape[1::-1], tuple(found))
+        for name, photo, answer in answers:
+            label = labels[name] if labels else int(np.argmax(answer[names.SCORES]))
+            found, class_name = [], self._runner.class_names[label]
+            least = self._settings.min_confidence
+            if is_found(class_name, answer[names.CONFIDENCE], least):
+                wanted = {label} if labels else range(len(self._runner.class_names))
+                found = self._objects(photo, answer, label, wanted)
+            yield Photo(name, photo.shape[1::-1], tuple(found))
 
     def _objects(
         self, photo: np.ndarray, answer: Mapping, label: int, wanted: Container[int]

@@ -16,7 +16,8 @@ from bas_tf.annotation import prediction
 from bas_tf.annotation.data_set import DataSet
 from bas_tf.annotation.journal import JOURNAL_FILE, Journal, check_folder
 from bas_tf.annotation.settings import CONFIDENCE, FORMATS, Settings
-from bas_tf.data import decode, photo_files
+from bas_tf.data import photo_files
+from bas_tf.data.decode import decode_image
 from bas_tf.errors import UserError
 from bas_tf.jobs import output_check
 from bas_tf.jobs.photo_batches import log_skipped, read_batches
@@ -185,16 +186,10 @@ def _fill(
     todo = {name: path for name, path in photos.items() if name not in journal}
     done, faults = len(photos) - len(todo), []
     with tqdm(total=len(photos), initial=done, unit="photo", disable=None) as bar:
-        batches = (
-            [(name, pixels) for (name, _), pixels in batch]
-            for batch in read_batches(todo.items(), _decode, faults)
-        )
-        for batch in annotator.annotate(batches, labels):
-            journal.add(
-                dataclasses.replace(photo, file=files_now[photo.name])
-                for photo in batch
-            )
-            bar.update(len(batch))
+        batches = read_batches(todo, lambda name: decode_image(todo[name]), faults)
+        for photo in annotator.annotate(batches, labels):
+            journal.add([dataclasses.replace(photo, file=files_now[photo.name])])
+            bar.update()
     return faults
 
 
@@ -205,7 +200,3 @@ def _file_of(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns
-
-
-def _decode(entry: tuple[str, Path]):
-    return decode.decode_image(entry[1])

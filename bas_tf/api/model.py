@@ -71,15 +71,13 @@ class Model:
 
         check_choice("refine", refine, REFINEMENTS)
         is_one = isinstance(photos, Photo)
-        found, each = [], [photos] if is_one else photos
-        batches = read_batches(each, arguments.pixels_of)
-        for batch in localization.predict_batches(
-            batches, self._runner, refine=refine, boxes=boxes
-        ):
-            found += [
-                _localization(photo, answer, self.class_names)
-                for _, photo, answer in batch
-            ]
+        batches = read_batches([photos] if is_one else photos, arguments.pixels_of)
+        found = [
+            _localization(pixels, answer, self.class_names)
+            for _, pixels, answer in localization.predict_photos(
+                batches, self._runner, refine=refine, boxes=boxes
+            )
+        ]
         return found[0] if is_one else found
 
     def annotate(

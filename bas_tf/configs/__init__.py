@@ -35,19 +35,14 @@ def read_config(name: str, *, argument: str) -> ConfigDict:
       UserError: no such file, or not a config.
     """
     path, _, variant = name.partition(":")
-    file = find_config(path)
-    if file.is_file() and file.suffix != ".py":
-        raise UserError(
-            f"{argument}={path}: not a config file; a Python file works, as demo.py"
-        )
     try:
-        defined = runpy.run_path(str(file))
+        defined = runpy.run_path(str(find_config(path)))
     except FileNotFoundError as error:
         known = ", ".join(sorted(each.stem for each in FOLDER.rglob("[!_]*.py")))
         raise UserError(
             f"{argument}={path}: no such file, and none of the shipped configs: {known}"
         ) from error
-    except (OSError, ImportError, SyntaxError) as error:
+    except (OSError, ImportError, NameError, SyntaxError) as error:
         raise UserError(f"{argument}={path}: not a config file ({error})") from error
     if "get_config" not in defined:
         raise UserError(f"{argument}={path}: defines no get_config")

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +12,16 @@ from bas_tf.data import decode
 from bas_tf.errors import UserError, check_choice
 from bas_tf.geometry import objects
 from bas_tf.geometry.frames import CropFrame, Size
-from bas_tf.jobs import experiment, output_check, photo_batches
+from bas_tf.jobs import experiment, output_check
 from bas_tf.jobs.found_classes import found_classes
+from bas_tf.jobs.photo_batches import (
+    Photo,
+    Pixels,
+    log_skipped,
+    predict_ahead,
+    read_batches,
+    run_in_threads,
+)
 from bas_tf.metrics import confidence
 from bas_tf.metrics.confidence import FOUND_CONFIDENCE
 from bas_tf.refinement import masks, refined_boxes
@@ -25,8 +33,6 @@ OVERLAY_SUFFIX, MASK_SUFFIX = "_localized.png", "_mask.png"
 MASK = "mask"  # bool [height, width] of an answer
 OBJECTS = "objects"  # float [k, 4] boxes and [k] scores of an answer
 _UNKNOWN_THRESHOLD = 0.5  # of a file of an older version, for its confidence
-
-Photo = TypeVar("Photo")  # what tells one from another
 
 
 def localize_photos(
@@ -71,8 +77,11 @@ def localize_photos(
     runner = _load_runner(model, class_name, views)
     rows, faults = [], []
 
-    def drawings(batch: Sequence[tuple[Path, np.ndarray, dict]]) -> Iterator[Callable]:
-        for path, photo, answer in batch:
+    def drawings() -> Iterator[Callable]:
+        batches = read_batches(paths, decode.decode_image, faults)
+        for path, photo, answer in predict_photos(
+            batches, runner, refine=refine, boxes=boxes
+        ):
             row = {"image": str(path), "overlay": overlays[path]}
             row |= row_of(photo, answer, runner.class_names, min_confidence)
             if path in masks_of:
@@ -82,10 +91,8 @@ def localize_photos(
             file = output / overlays[path]
             yield functools.partial(_write_overlay, file, photo, answer, row)
 
-    batches = photo_batches.read_batches(paths, decode.decode_image, faults)
-    answers = predict_batches(batches, runner, refine=refine, boxes=boxes)
-    photo_batches.run_one_batch_behind(map(drawings, answers))
-    photo_batches.log_skipped(faults, len(paths))
+    run_in_threads(drawings())
+    log_skipped(faults, len(paths))
     files.write_json(output / PREDICTIONS_FILE, rows)
     return rows
 
@@ -111,15 +118,15 @@ def _write_overlay(path: Path, photo: np.ndarray, answer: dict, row: dict) -> No
     pictures.write_png(path, overlay, of_photo=True)
 
 
-def predict_batches(
-    batches: Iterable[Sequence[tuple[Photo, np.ndarray]]],
+def predict_photos(
+    batches: Iterable[Sequence[tuple[Photo, Pixels]]],
     runner: Runner,
     *,
     refine: str = refined_boxes.NONE,
     labels: Mapping[Photo, int] | None = None,
     boxes: str = objects.ONE,
-) -> Iterator[list[tuple[Photo, np.ndarray, dict[str, Any]]]]:
-    """The photos of each batch, with the outputs of each, boxes in its pixels.
+) -> Iterator[tuple[Photo, Pixels, dict[str, Any]]]:
+    """Each photo with its outputs, boxes in its pixels.
 
     The network is at the next batch meanwhile, see `photo_batches.predict_ahead`. The
     names.CONFIDENCE is of the map, refined or not.
@@ -127,7 +134,7 @@ def predict_batches(
     Args:
       batches: of `photo_batches.read_batches`.
       refine: of `refined_boxes.REFINEMENTS`; refined, a photo also has its MASK.
-      labels: whose maps and boxes these are, by `Runner.label_fn`; else the predicted.
+      labels: whose maps and boxes these are; without any the predicted classes'.
       boxes: with `objects.ALL` also its OBJECTS, of the refined mask if there is one.
     """
     check_choice("boxes", boxes, objects.BOXES)
@@ -136,12 +143,8 @@ def predict_batches(
             "boxes=all: the model's file does not say its score_threshold: export it "
             "again"
         )
-
-    for batch in photo_batches.predict_ahead(batches, runner, labels):
-        yield [
-            (photo, pixels, _answer(pixels, outputs, sent, runner, refine, boxes))
-            for photo, pixels, outputs, sent in batch
-        ]
+    for photo, pixels, outputs, sent in predict_ahead(batches, runner, labels):
+        yield photo, pixels, _answer(pixels, outputs, sent, runner, refine, boxes)
 
 
 def _answer(

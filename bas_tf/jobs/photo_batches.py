@@ -1,7 +1,6 @@
 """Photos in batches of bounded memory, decoded and predicted ahead of their use."""
 
 import collections
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -73,18 +72,18 @@ def predict_ahead(
     batches: Iterable[Sequence[tuple[Photo, Pixels]]],
     runner: Runner,
     labels: Mapping[Photo, int] | None,
-) -> Iterator[list[tuple[Photo, Pixels, dict[str, Any], Size]]]:
-    """Each photo of a batch with its outputs and the size in which it was sent.
+) -> Iterator[tuple[Photo, Pixels, dict[str, Any], Size]]:
+    """Each photo with its outputs and the size in which it was sent.
 
-    While a batch is used, a thread predicts the next one. The network gets photos
-    resized to the size it was trained at, in one batch; a file of an older version that
-    takes any size, and does not say, gets each as it is. With labels, outputs are
-    theirs, by `Runner.label_fn`.
+    While the photos of a batch are used, a thread predicts the next one. The network
+    gets photos resized to the size it was trained at, in one batch; a file of an older
+    version that takes any size, and does not say, gets each as it is. With labels,
+    outputs are theirs, by `Runner.label_fn`.
     """
     with ThreadPoolExecutor(1) as pool:
         work = (pool.submit(_predict, batch, runner, labels) for batch in batches)
         for future in begun_ahead(work, 1):
-            yield future.result()
+            yield from future.result()
 
 
 def _predict(batch, runner: Runner, labels) -> list[tuple]:
@@ -95,11 +94,11 @@ def _predict(batch, runner: Runner, labels) -> list[tuple]:
     if size_wh is not None:
         sent = in_parallel(lambda pixels: preprocess.resize(pixels, size_wh), sent)
     images = np.stack(sent)
-    if labels is None:
-        outputs = runner.predict_fn(images)
-    else:
+    if labels:
         ids = np.array([labels[photo] for photo, _ in batch])
         outputs = names.as_prediction(runner.label_fn(images, ids))
+    else:
+        outputs = runner.predict_fn(images)
     size = images.shape[2:0:-1]
     return [
         (photo, pixels, {key: value[i] for key, value in outputs.items()}, size)
@@ -107,15 +106,11 @@ def _predict(batch, runner: Runner, labels) -> list[tuple]:
     ]
 
 
-def run_one_batch_behind(batches: Iterable[Iterable[Callable]]) -> None:
-    """Runs a batch's calls in threads while the next is made; no more are in memory."""
-    before = []
+def run_in_threads(calls: Iterable[Callable]) -> None:
+    """Runs calls while the next are made, which wait so that few are in memory."""
     with ThreadPoolExecutor(READERS) as pool:
-        for calls in itertools.chain(batches, [[]]):
-            running = [pool.submit(call) for call in calls]
-            for future in before:
-                future.result()
-            before = running
+        for future in begun_ahead(map(pool.submit, calls), READERS):
+            future.result()
 
 
 def log_skipped(faults: Sequence[str], num_photos: int) -> None:

@@ -47,10 +47,9 @@ def test_a_photo_of_the_class_none_gets_no_object(tmp_path, known_labels):
 
 def test_it_is_not_found_whatever_confidence_is_asked():
     photos = [(grey, np.full([64, 64, 3], grey, np.uint8)) for grey in (200, 20)]
-    (answers,) = localization.predict_batches([photos], RUNNER)
     rows = [
         localization.row_of(photo, answer, CLASSES, min_confidence=0)
-        for _, photo, answer in answers
+        for _, photo, answer in localization.predict_photos([photos], RUNNER)
     ]
     assert [row["found"] for row in rows] == [True, False]
     of_cat, of_none = (row["confidence"] for row in rows)
